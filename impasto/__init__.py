@@ -1,0 +1,31 @@
+"""impasto: neural style transfer that paints any photo in any style, in seconds, on any machine."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from impasto.errors import ImpastoError
+    from impasto.painting.options import PaintOptions
+    from impasto.painting.paint import Painter, paint
+    from impasto.progress import Step
+
+__all__ = ["ImpastoError", "PaintOptions", "Painter", "Step", "__version__", "paint"]
+
+_HOMES = {
+    "ImpastoError": "impasto.errors",
+    "PaintOptions": "impasto.painting.options",
+    "Painter": "impasto.painting.paint",
+    "Step": "impasto.progress",
+    "paint": "impasto.painting.paint",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Public names are imported when first used, so that `import impasto` itself is instant."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("impasto")
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'impasto' has no attribute {name!r}")

@@ -1,0 +1,43 @@
+"""Perceptual networks: `load` gives one by its name or from a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from impasto.backbones.base import Backbone, Pooling
+from impasto.backbones.compact import load_compact
+from impasto.backbones.compressed import Compressed
+from impasto.backbones.vgg import PUBLISHED, load_vgg
+from impasto.weights import ProgressCallback, load_metadata, load_tensors
+
+__all__ = ["NAMES", "Backbone", "Pooling", "load"]
+
+NAMES = ("compact", *PUBLISHED)
+
+
+def load(
+    name: str | Path, *, pooling: Pooling = "max", on_progress: ProgressCallback | None = None
+) -> Backbone:
+    """A frozen perceptual network.
+
+    Args:
+        name: one of NAMES, or a weights file (.safetensors, .pth): a compact backbone, VGG-16 or VGG-19 with
+            torchvision's names, whole or cut after any convolution, or the sixteenfold compressed VGG-19.
+        pooling: "max" as trained, or "average", which Gatys et al. found smoother.
+        on_progress: told the bytes here and the bytes in all while a published file downloads.
+
+    Raises:
+        UsageError: an unknown pooling.
+        WeightsError: a file that cannot be had, or of no network known here.
+    """
+    if name == "compact":
+        return load_compact(pooling=pooling)
+    if name in PUBLISHED:
+        return load_vgg(name, pooling=pooling, on_progress=on_progress)
+    path = Path(name)
+    if load_metadata(path).get("impasto") == "compact":
+        return load_compact(path, pooling=pooling)
+    tensors = load_tensors(path)
+    if "conv51_aux.weight" in tensors:
+        return Compressed(tensors, source=str(path), pooling=pooling)
+    return load_vgg(path, pooling=pooling)

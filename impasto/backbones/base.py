@@ -1,0 +1,89 @@
+"""What every perceptual network has in common: named layers, and no work below the deepest one asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Literal, get_args
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from impasto.errors import UsageError
+
+Pooling = Literal["max", "average"]
+
+
+class Backbone(nn.Module):
+    """A perceptual network: a chain of steps named conv*, relu* and pool*, some of which can be asked for.
+
+    `layers` names, in order, what can be asked for. `maps` holds, for a network that was taught by another,
+    the linear map from its own channels at a layer, with a constant 1 appended, to its teacher's:
+    (C_teacher, C + 1). `source` is its name or file, for messages.
+    """
+
+    layers: tuple[str, ...]
+    maps: dict[str, Tensor]
+
+    def __init__(self, source: str, steps: Sequence[str], pooling: Pooling) -> None:
+        super().__init__()
+        if pooling not in get_args(Pooling):
+            raise UsageError(f"there is no pooling {pooling}: choose among {', '.join(get_args(Pooling))}")
+        self.source = source
+        self.steps = tuple(steps)
+        self.layers = self.steps
+        self.maps = {}
+        self.convolutions = nn.ModuleDict()
+        self.pooling = pooling
+
+    def prepare(self, image: Tensor) -> Tensor:
+        """The network's own input from an RGB image in 0..1."""
+        raise NotImplementedError
+
+    def forward(self, image: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
+        """Features by layer name, (N, C, h, w), of an RGB image, (N, 3, H, W) in 0..1.
+
+        Nothing deeper than the deepest of `layers` is computed. Raises UsageError for an unknown layer and
+        for an image with too few pixels to reach the deepest one.
+        """
+        path = self.path_to(layers)
+        height, width = image.shape[-2:]
+        if min(height, width) < (least := self.least_side(layers)):
+            raise UsageError(
+                f"an image of {width}x{height} pixels is too small for layer {path[-1]}, "
+                f"which needs {least}x{least}"
+            )
+        features = {}
+        x = self.prepare(image)
+        for name in path:
+            x = self._step(name, x, in_place=name.replace("relu", "conv") not in layers)
+            if name in layers:
+                features[name] = x
+        return features
+
+    def path_to(self, layers: Collection[str]) -> tuple[str, ...]:
+        """The steps that lead to the deepest of these layers."""
+        for name in layers:
+            if name not in self.layers:
+                raise UsageError(
+                    f"{self.source} ends at {self.layers[-1]} and has no layer {name}: "
+                    f"choose among {', '.join(self.layers)}"
+                )
+        return self.steps[: max((self.steps.index(name) + 1 for name in layers), default=0)]
+
+    def least_side(self, layers: Collection[str]) -> int:
+        """The shortest side, in pixels, of an image that reaches the deepest of these layers."""
+        return int(2 ** sum(name.startswith("pool") for name in self.path_to(layers)))
+
+    def width_of(self, name: str) -> int:
+        """Channels of a convolution."""
+        layer = self.convolutions[name]
+        assert isinstance(layer, nn.Conv2d)
+        return layer.out_channels
+
+    def _step(self, name: str, x: Tensor, *, in_place: bool) -> Tensor:
+        if name.startswith("relu"):
+            return F.relu(x, inplace=in_place)
+        if name.startswith("pool"):
+            return F.max_pool2d(x, 2) if self.pooling == "max" else F.avg_pool2d(x, 2)
+        result: Tensor = self.convolutions[name](x)
+        return result

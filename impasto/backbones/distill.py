@@ -1,0 +1,277 @@
+"""Teaching the compact backbone to see as VGG-19 does (feature distillation with linear maps).
+
+The student's features at each layer, mapped by a matrix that is trained with it, must predict the teacher's
+activations, each channel divided by its standard deviation: the loss of a layer is the share of the
+teacher's variance that stays unexplained. At the end the maps are solved anew, exactly, by least squares.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor, nn
+
+from impasto.backbones.base import Backbone
+from impasto.backbones.compact import LAYERS, TEACHER_WIDTHS, WIDTH_OF, Compact, save_compact
+from impasto.backbones.compressed import Compressed
+from impasto.errors import UsageError, WeightsError
+
+Features = dict[str, Tensor]
+_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
+
+
+@dataclass(frozen=True)
+class DistillOptions:
+    """What the command line offers; each default stands here alone."""
+
+    steps: int = 12_000
+    batch: int = 8
+    exact: int = 2  # pictures of a batch that the costly teacher sees: shallow layers have pixels enough
+    size: int = 192  # side of a training crop, pixels
+    learning_rate: float = 2e-3
+    seed: int = 0
+    checkpoint_minutes: float = 5.0
+
+
+@dataclass(frozen=True)
+class DistillStep:
+    """Progress: unexplained share of the teacher's variance by layer, smoothed."""
+
+    step: int
+    steps: int
+    unexplained: dict[str, float]
+    images_per_second: float
+
+
+class Teachers:
+    """One or two networks that together give relu1_1 to relu5_1; the first one that has a layer gives it.
+
+    An exact VGG cut early comes first, the compressed network supplies what lies deeper.
+    """
+
+    def __init__(self, backbones: Sequence[Backbone]) -> None:
+        self._share = [(b, [layer for layer in LAYERS if layer in b.layers]) for b in backbones]
+        seen: set[str] = set()
+        for _, layers in self._share:
+            layers[:] = [layer for layer in layers if layer not in seen]
+            seen.update(layers)
+        if missing := set(LAYERS) - seen:
+            raise UsageError(f"no teacher has {', '.join(sorted(missing))}")
+
+    def features(self, image: Tensor, exact: int) -> Features:
+        """Activations in the teachers' channels; those of the first teacher for `exact` pictures only."""
+        found: Features = {}
+        for place, (backbone, layers) in enumerate(self._share):
+            seen = image[:exact] if place == 0 and len(self._share) > 1 else image
+            call = backbone.teacher_features if isinstance(backbone, Compressed) else backbone
+            found |= call(seen, layers)
+        return found
+
+
+class Distillation:
+    """The state of one training: student, optimiser and step, which a checkpoint holds whole.
+
+    Every random choice follows from the seed and the step, so that a resumed run is the uninterrupted one.
+    """
+
+    def __init__(self, photos: Sequence[Path], teachers: Teachers, options: DistillOptions) -> None:
+        if not photos:
+            raise UsageError("there are no pictures to learn from")
+        torch.manual_seed(options.seed)
+        self.photos, self.teachers, self.options = list(photos), teachers, options
+        self.student = Compact().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.heads = nn.ModuleDict(
+            {layer: nn.Conv2d(WIDTH_OF[layer], TEACHER_WIDTHS[layer], 1) for layer in LAYERS}
+        )
+        self.scales = self._channel_scales()
+        parameters = [*self.student.parameters(), *self.heads.parameters()]
+        self.optimiser = torch.optim.Adam(parameters, lr=options.learning_rate, betas=(0.9, 0.98))
+        self.step = 0
+
+    def _channel_scales(self, batches: int = 12) -> Features:
+        """Standard deviation of each teacher channel, (1, C, 1, 1), floored for those that hardly fire."""
+        sums: dict[str, Tensor] = {}
+        for number in range(batches):
+            for layer, f in self._teach(self.batch(-1 - number), self.options.batch).items():
+                sums[layer] = sums.get(layer, 0) + f.var((0, 2, 3), keepdim=True) / batches
+        scales = {layer: variance.sqrt() for layer, variance in sums.items()}
+        return {layer: s + 0.1 * s.mean() for layer, s in scales.items()}
+
+    def batch(self, step: int) -> Tensor:
+        """(N, 3, size, size) in 0..1: crops at random scale, mirrored, some with odd colours or noise."""
+        chance = random.Random(f"{self.options.seed}/{step}")
+        crops = [
+            _crop(chance.choice(self.photos), self.options.size, chance) for _ in range(self.options.batch)
+        ]
+        return torch.stack(crops).to(memory_format=torch.channels_last)
+
+    def _teach(self, image: Tensor, exact: int) -> Features:
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+            return {layer: f.float() for layer, f in self.teachers.features(image, exact).items()}
+
+    def losses(self, image: Tensor) -> Features:
+        """Unexplained share of variance by layer, a scalar each."""
+        target = self._teach(image, self.options.exact)
+        with torch.autocast("cpu", torch.bfloat16):
+            seen = self.student(image, LAYERS)
+            guess = {layer: self.heads[layer](seen[layer][: len(t)]).float() for layer, t in target.items()}
+        return {layer: (guess[layer] - t / self.scales[layer]).pow(2).mean() for layer, t in target.items()}
+
+    def advance(self) -> dict[str, float]:
+        """One gradient step."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.options.learning_rate * self._schedule()
+        losses = self.losses(self.batch(self.step))
+        self.optimiser.zero_grad()
+        total = torch.stack(list(losses.values())).sum()
+        total.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.student.parameters(), 1.0)
+        self.optimiser.step()
+        self.step += 1
+        return {layer: loss.item() for layer, loss in losses.items()}
+
+    def _schedule(self) -> float:
+        """Linear warm-up over 200 steps, then a cosine to zero."""
+        share = self.step / self.options.steps
+        return min(1.0, (self.step + 1) / 200) * 0.5 * (1 + math.cos(math.pi * share))
+
+    def save(self, path: Path) -> None:
+        state = {
+            "student": self.student.state_dict(),
+            "heads": self.heads.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "step": self.step,
+            "options": asdict(self.options),
+        }
+        partial = path.with_suffix(".partial")
+        torch.save(state, partial)
+        partial.replace(path)
+
+    def load(self, path: Path) -> None:
+        """Continue from a checkpoint of the same options; WeightsError where they differ."""
+        state = torch.load(path, weights_only=True)
+        if state["options"] != asdict(self.options):
+            raise WeightsError(f"{path} was made with other options: repeat them, or remove it to start anew")
+        self.student.load_state_dict(state["student"])
+        self.heads.load_state_dict(state["heads"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.step = state["step"]
+
+    @torch.no_grad()
+    def solve_maps(self, batches: int = 60, ridge: float = 1e-4) -> dict[str, float]:
+        """The best linear maps for the trained student, in the teacher's own units, by ridge regression.
+
+        Sets `student.maps` and returns the unexplained share of variance, by layer, on the same pictures.
+        """
+        sums = {layer: _Moments(WIDTH_OF[layer] + 1, TEACHER_WIDTHS[layer]) for layer in LAYERS}
+        for number in range(batches):
+            image = self.batch(-1000 - number)
+            target, seen = self._teach(image, self.options.exact), self.student(image, LAYERS)
+            for layer, t in target.items():
+                sums[layer].add(seen[layer][: len(t)], t)
+        solved = {layer: moments.regress(ridge) for layer, moments in sums.items()}
+        self.student.maps = {layer: a for layer, (a, _) in solved.items()}
+        return {layer: share for layer, (_, share) in solved.items()}
+
+
+class _Moments:
+    """Sums for a linear regression of the teacher's channels on the student's with a constant 1."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        self.normal = torch.zeros(inputs, inputs, dtype=torch.float64)
+        self.cross = torch.zeros(outputs, inputs, dtype=torch.float64)
+        self.power = torch.zeros(outputs, dtype=torch.float64)
+        self.count = 0
+
+    def add(self, student: Tensor, teacher: Tensor) -> None:
+        x = F.pad(student.float().transpose(0, 1).flatten(1), (0, 0, 0, 1), value=1.0)
+        y = teacher.transpose(0, 1).flatten(1)
+        self.normal += (x @ x.T).double()
+        self.cross += (y @ x.T).double()
+        self.power += y.pow(2).sum(1, dtype=torch.float64)
+        self.count += x.shape[1]
+
+    def regress(self, ridge: float) -> tuple[Tensor, float]:
+        """The map, (outputs, inputs), and the mean over channels of the unexplained share of variance."""
+        damping = ridge * self.normal.diagonal().mean() * torch.eye(len(self.normal), dtype=torch.float64)
+        a = torch.linalg.solve(self.normal + damping, self.cross.T).T
+        error = self.power + (a @ self.normal * a).sum(1) - 2 * (a * self.cross).sum(1)
+        variance = self.power - self.cross[:, -1].pow(2) / self.count
+        alive = variance > 1e-3 * variance.mean()
+        return a.float(), float((error / variance)[alive].mean())
+
+
+def distill(
+    photos: Sequence[Path],
+    teachers: Teachers,
+    out: Path,
+    options: DistillOptions,
+    on_step: Callable[[DistillStep], None] = lambda step: None,
+) -> dict[str, float]:
+    """Train and write the compact backbone to `out`; a checkpoint beside it is resumed.
+
+    Returns the unexplained share of the teacher's variance by layer.
+    """
+    run = Distillation(photos, teachers, options)
+    checkpoint = out.with_suffix(".checkpoint")
+    if checkpoint.exists():
+        run.load(checkpoint)
+    for event in _train(run, checkpoint):
+        on_step(event)
+    shares = run.solve_maps()
+    scores = ", ".join(f"{layer} {share:.3f}" for layer, share in shares.items())
+    save_compact(run.student, out, {"seed": str(options.seed), "steps": str(run.step), "unexplained": scores})
+    checkpoint.unlink(missing_ok=True)
+    return shares
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """All pictures below a folder, in a fixed order."""
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
+
+
+def _train(run: Distillation, checkpoint: Path) -> Iterator[DistillStep]:
+    smooth: dict[str, float] = {}
+    started, first = time.monotonic(), run.step
+    saved = started
+    while run.step < run.options.steps:
+        for layer, loss in run.advance().items():
+            smooth[layer] = 0.98 * smooth.get(layer, loss) + 0.02 * loss
+        now = time.monotonic()
+        rate = (run.step - first) * run.options.batch / (now - started)
+        if now - saved > run.options.checkpoint_minutes * 60:
+            run.save(checkpoint)
+            saved = now
+        yield DistillStep(run.step, run.options.steps, dict(smooth), rate)
+
+
+def _crop(path: Path, size: int, chance: random.Random) -> Tensor:
+    with Image.open(path) as file:
+        picture = file.convert("RGB")
+    side = chance.uniform(0.55, 1.0) * min(picture.size)
+    left, top = (chance.uniform(0, length - side) for length in picture.size)
+    box = (left, top, left + side, top + side)
+    pixels = np.asarray(picture.resize((size, size), Image.Resampling.BICUBIC, box))
+    image = torch.from_numpy(pixels.copy()).permute(2, 0, 1).float() / 255
+    return _vary(image.flip(2) if chance.random() < 0.5 else image, chance)
+
+
+def _vary(image: Tensor, chance: random.Random) -> Tensor:
+    """A painting in the making is no photograph: show some crops with odd colours, contrast or noise."""
+    if chance.random() < 0.4:
+        gains = torch.tensor([chance.uniform(0.6, 1.5) for _ in range(3)]).view(3, 1, 1)
+        grey, saturation = image.mean(0, keepdim=True), chance.uniform(0.3, 1.8)
+        image = (grey + (image - grey) * saturation - 0.5) * gains + chance.uniform(0.35, 0.65)
+    if chance.random() < 0.25:
+        noise = torch.Generator().manual_seed(chance.getrandbits(32))
+        image = image + chance.uniform(0.0, 0.15) * torch.randn(image.shape, generator=noise)
+    return image.clamp(0, 1)

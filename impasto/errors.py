@@ -1,0 +1,43 @@
+"""Every error that impasto raises on purpose.
+
+ImpastoError
+├── UsageError          an option or argument that cannot mean anything (also a ValueError)
+├── ImageError          a picture that cannot be read or written
+├── WeightsError        a weights file that is missing, damaged or of another network
+├── MemoryLimitError    work that would not fit in memory
+├── DivergenceError     an optimisation that could not be brought back to finite numbers
+└── MissingExtraError   an optional library that is not installed (also an ImportError)
+
+A message is one sentence for a person: what is wrong with which file or option, and the way out.
+"""
+
+
+class ImpastoError(Exception):
+    """Base of the family; catch this to catch them all."""
+
+
+class UsageError(ImpastoError, ValueError):
+    """An option or argument that cannot mean anything."""
+
+
+class ImageError(ImpastoError):
+    """A picture that cannot be read or written."""
+
+
+class WeightsError(ImpastoError):
+    """A weights file that is missing, damaged or of another network."""
+
+
+class MemoryLimitError(ImpastoError):
+    """Work that would not fit in memory."""
+
+
+class DivergenceError(ImpastoError):
+    """An optimisation that could not be brought back to finite numbers."""
+
+
+class MissingExtraError(ImpastoError, ImportError):
+    """An optional library that is not installed."""
+
+    def __init__(self, library: str, extra: str, purpose: str) -> None:
+        super().__init__(f"{purpose} needs {library}: pip install 'impasto[{extra}]'")

@@ -1,0 +1,1 @@
+"""Pictures in and out: files, colour, depth, metadata, geometry and animations."""

@@ -1,0 +1,218 @@
+"""Picture files of every common kind, decoded to sRGB samples."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, ImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+
+from impasto.errors import ImageError, ImpastoError, MissingExtraError
+from impasto.imaging.colour import changes_values, to_srgb
+from impasto.imaging.depth16 import has_deep_planes, is_deep_colour, read_deep
+from impasto.imaging.metadata import clean_exif
+
+Deep = NDArray[np.uint16]  # (H, W, 1 to 4): grey or colours, perhaps with straight alpha
+Samples = NDArray[np.float32]  # (H, W, 3) sRGB or (H, W, 4) with straight alpha, in [0, 1]
+
+# Tried in this order. Pillow opens more, but some of those run other programs, or claim any bytes.
+_KINDS = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "AVIF", "JPEG2000", "PPM", "PSD", "QOI")
+_KINDS_TEXT = "JPEG, PNG, WebP, TIFF, GIF, BMP, AVIF, HEIC, JPEG 2000, PPM, PSD or QOI"
+_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+_AS_COLOUR = {1: [0, 0, 0], 2: [0, 0, 0, 1], 3: [0, 1, 2], 4: [0, 1, 2, 3]}
+_ANIMATED_KINDS = ("GIF", "WEBP", "PNG", "AVIF")
+
+# From the stored picture to the upright one, by the value of the EXIF orientation tag.
+_UPRIGHT: dict[Any, Callable[[Samples], Samples]] = {
+    2: lambda stored: stored[:, ::-1],
+    3: lambda stored: stored[::-1, ::-1],
+    4: lambda stored: stored[::-1],
+    5: lambda stored: stored.swapaxes(0, 1),
+    6: lambda stored: np.rot90(stored, -1),
+    7: lambda stored: stored[::-1, ::-1].swapaxes(0, 1),
+    8: lambda stored: np.rot90(stored),
+}
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """An upright picture as float32 (H, W, 3 or 4), with what its file said beside the pixels."""
+
+    samples: Samples
+    bit_depth: int
+    exif: bytes | None
+    notes: tuple[str, ...]
+
+
+@contextmanager
+def explaining(name: str) -> Iterator[None]:
+    """Turn whatever a decoder raises on damaged bytes into an ImageError that names the picture."""
+    try:
+        yield
+    except ImpastoError:
+        raise
+    except MemoryError as error:
+        raise ImageError(f"{name} does not fit in memory; make it smaller first") from error
+    except Image.DecompressionBombError as error:
+        raise ImageError(f"{name} is larger than its decoder allows; save it as PNG or smaller") from error
+    except Exception as error:  # decoders raise nearly anything
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise ImageError(f"{name} is damaged, cut short or of an unusual kind ({reason})") from error
+
+
+def open_image(file: IO[bytes], name: str) -> ImageFile.ImageFile:
+    """Read a picture's header; its pixels are decoded later, from the same file.
+
+    This does what `PIL.Image.open` does, less Pillow's process-wide pixel limit: `check_size` has ours.
+    """
+    file.seek(0)
+    head = file.read(16)
+    if not head:
+        raise ImageError(f"{name} is empty; it may not have been downloaded or copied to its end")
+    Image.init()
+    for factory, accept in (Image.OPEN[kind] for kind in _KINDS if kind in Image.OPEN):
+        if accept and accept(head) is True:
+            file.seek(0)
+            return factory(file, "")
+    if head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS:
+        return _open_heic(file, name)
+    raise ImageError(f"{name} is not a picture that impasto reads ({_KINDS_TEXT})")
+
+
+def check_size(width: int, height: int, name: str, max_pixels: int) -> None:
+    """Raise ImageError for a picture without pixels or with more than `max_pixels`."""
+    if width < 1 or height < 1:
+        raise ImageError(f"{name} has no pixels ({width} x {height})")
+    if width * height > max_pixels:
+        raise ImageError(
+            f"{name} has {width} x {height} = {width * height:,} pixels, more than the limit of "
+            f"{max_pixels:,}; make it smaller or raise max_pixels"
+        )
+
+
+def decode_file(file: IO[bytes], name: str, max_pixels: int) -> Decoded:
+    """Decode an open picture file. Raises ImageError, or MissingExtraError for HEIC."""
+
+    def reopen() -> ImageFile.ImageFile:
+        image = open_image(file, name)
+        _make_room(image)
+        return image
+
+    with explaining(name):
+        image = open_image(file, name)
+        check_size(*image.size, name, max_pixels)
+        if has_deep_planes(image):
+            raise ImageError(f"{name} keeps its 16-bit channels in separate planes; save it interleaved")
+        deep = read_deep(reopen) if is_deep_colour(image) else None
+        return _decode(image, name, deep)
+
+
+def decode_image(image: Image.Image, name: str) -> Decoded:
+    """Decode a picture of any Pillow mode. Raises ImageError."""
+    with explaining(name):
+        return _decode(image, name, None)
+
+
+def _decode(image: Image.Image, name: str, deep: Deep | None) -> Decoded:
+    if deep is None:
+        _make_room(image)
+        image.load()
+        deep = _deep_grey(image, name)
+    profile = image.info.get("icc_profile")
+    if deep is None:
+        samples, problem = _to_samples(image, profile)
+    else:
+        samples, problem = _deep_to_samples(_with_key(deep, image.info.get("transparency")), profile)
+    orientation, exif, damage = _read_exif(image)
+    if turn := _UPRIGHT.get(orientation):
+        samples = turn(samples)
+    notes = [f"{name} {note}" for note in (problem, damage, _pages(image)) if note]
+    return Decoded(samples, 8 if deep is None else 16, exif, tuple(notes))
+
+
+def _make_room(image: Image.Image) -> None:
+    """Create the canvas that a TIFF is decoded to; Pillow, doing so, would apply its own pixel limit."""
+    if isinstance(image, TiffImageFile) and image.tile:
+        stored = image.tag_v2[ExifTags.Base.ImageWidth], image.tag_v2[ExifTags.Base.ImageLength]
+        image.im = Image.new(image.mode, stored).im
+
+
+def _deep_grey(image: Image.Image, name: str) -> Deep | None:
+    """(H, W, 1) uint16 of a grey picture with more than 8 bits, None for any other."""
+    if image.mode.startswith("I;16"):
+        return np.asarray(image)[..., None].astype(np.uint16)
+    if image.mode not in ("I", "F"):
+        return None
+    values, top = np.asarray(image), 1.0 if image.mode == "F" else 65535
+    low, high = float(values.min()), float(values.max())
+    if not (low >= 0 and high <= top):
+        raise ImageError(f"{name} has values from {low:g} to {high:g}; scale them to the range 0 to {top:g}")
+    return np.rint(values * (65535 / top)).astype(np.uint16)[..., None]
+
+
+def _with_key(deep: Deep, key: object) -> Deep:
+    """Samples with an alpha channel added if one colour is declared transparent, as PNG can."""
+    if key is None:
+        return deep
+    alpha = np.where((deep == np.asarray(key)).all(axis=-1, keepdims=True), 0, 65535)
+    return np.concatenate([deep, alpha.astype(np.uint16)], axis=-1)
+
+
+def _deep_to_samples(deep: Deep, profile: bytes | None) -> tuple[Samples, str | None]:
+    """Samples of (H, W, 1 to 4) uint16, and a note; Pillow's colour management works on 8 bits."""
+    channels = deep.shape[-1]
+    converts, problem = changes_values(profile, "L" if channels < 3 else "RGB")
+    if not converts:
+        return np.divide(deep[..., _AS_COLOUR[channels]], 65535, dtype=np.float32), problem
+    shallow = np.rint(deep.astype(np.float32) / 257).astype(np.uint8)
+    samples, _ = _to_samples(Image.fromarray(shallow[..., 0] if channels == 1 else shallow), profile)
+    return samples, "was converted from its colour profile to sRGB at 8 bits per channel"
+
+
+def _to_samples(image: Image.Image, profile: bytes | None) -> tuple[Samples, str | None]:
+    """Samples of an 8-bit picture, and a note if its profile could not be used."""
+    alpha = None
+    if image.has_transparency_data:
+        image = image.convert("LA" if image.mode in ("L", "LA", "La") else "RGBA")
+        alpha = image.getchannel("A")
+    if image.mode in ("1", "LA"):
+        image = image.convert("L")
+    converted, problem = to_srgb(image, profile)
+    if alpha is not None:
+        converted.putalpha(alpha)
+    return np.divide(np.asarray(converted), 255, dtype=np.float32), problem
+
+
+def _read_exif(image: Image.Image) -> tuple[Any, bytes | None, str | None]:
+    """Orientation still to be applied, EXIF to keep, and a note if it is damaged."""
+    orientation: Any = 1
+    try:
+        exif = image.getexif()
+        if not isinstance(image, TiffImageFile):  # Pillow turns those itself
+            orientation = exif.get(ExifTags.Base.Orientation)
+        return orientation, clean_exif(exif), None
+    except Exception:  # EXIF is written by a thousand devices, and no picture is lost without it
+        return orientation, None, "has damaged EXIF data, which is left out"
+
+
+def _pages(image: Image.Image) -> str | None:
+    """A note if the file holds several pictures."""
+    count = getattr(image, "n_frames", 1)
+    if image.format == "TIFF" and count > 1:
+        return f"has {count} pages; using the first"
+    if image.format in _ANIMATED_KINDS and count > 1:
+        return f"is animated ({count} frames); using the first"
+    return None
+
+
+def _open_heic(file: IO[bytes], name: str) -> ImageFile.ImageFile:
+    try:
+        from pillow_heif import HeifImageFile
+    except ImportError as error:
+        raise MissingExtraError("pillow-heif", "heic", f"Reading {name}") from error
+    file.seek(0)
+    image: ImageFile.ImageFile = HeifImageFile(file, "")  # type: ignore[no-untyped-call, unused-ignore]
+    return image

@@ -1,0 +1,62 @@
+"""Sizes: how large a picture becomes, and the ladder of scales that leads there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from impasto.errors import UsageError
+
+_FIRST_RUNG = 128  # pixels on the long side: large shapes settle here, at a sixteenth of the cost of 512
+
+
+def fit_long_side(size: tuple[int, int], long_side: int) -> tuple[int, int]:
+    """(height, width) of the same shape with this long side, at least one pixel each way."""
+    factor = long_side / max(size)
+    height, width = (max(1, round(length * factor)) for length in size)
+    return height, width
+
+
+def scale_ladder(long_side: int, scales: int | Sequence[int] | None = None) -> tuple[int, ...]:
+    """Long sides in pixels, growing, that end in `long_side`.
+
+    None doubles from 128; a number gives that many rungs, each half the next; a sequence is taken as it is,
+    and `long_side` is appended where it does not end so. Raises UsageError if it does not grow.
+    """
+    if scales is None:
+        rungs = [long_side]
+        while rungs[0] > _FIRST_RUNG * 1.5:
+            rungs.insert(0, max(_FIRST_RUNG, round(rungs[0] / 2)))
+        return tuple(rungs)
+    if isinstance(scales, int):
+        if not 1 <= scales <= long_side.bit_length():
+            raise UsageError(
+                f"{scales} scales do not fit {long_side} pixels: choose 1 to {long_side.bit_length()}"
+            )
+        return tuple(max(1, round(long_side / 2**step)) for step in reversed(range(scales)))
+    rungs = [*scales] if scales and scales[-1] == long_side else [*scales, long_side]
+    if min(rungs) < 1 or any(a >= b for a, b in pairwise(rungs)):
+        raise UsageError(
+            f"scales must grow from at least 1 to the size, {long_side}, not {', '.join(map(str, scales))}"
+        )
+    return tuple(rungs)
+
+
+def split_iterations(total: int, rungs: int, ratio: float = 0.7) -> tuple[int, ...]:
+    """Iterations per scale, coarse first, at least one each: each has `ratio` of the one before."""
+    if total < rungs:
+        raise UsageError(f"{total} iterations do not suffice for {rungs} scales: give at least {rungs}")
+    weights = [ratio**rung for rung in range(rungs)]
+    shares = [max(1, round(total * weight / sum(weights))) for weight in weights]
+    shares[0] += total - sum(shares)
+    return tuple(shares)
+
+
+def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """(N, C, H, W) to (N, C, height, width), bicubic, without aliasing, clamped to [0, 1]."""
+    if tuple(image.shape[2:]) == tuple(size):
+        return image
+    return F.interpolate(image, size=size, mode="bicubic", antialias=True).clamp(0, 1)

@@ -1,0 +1,112 @@
+"""The formulas of style transfer, one function each. Weighting and summing them is `painting.objective`.
+
+Features are (N, C, h, w). Statistics of a style are taken from *second moments*: with f~ the features and a
+constant 1 appended, M = f~ f~^T / hw, (N, C + 1, C + 1), holds the Gram matrix and the mean at once. For a
+backbone that was taught by another, a linear map A~ to the teacher's channels turns M into the teacher's own,
+A~ M A~^T: a product of small matrices, where mapping every pixel would triple the cost.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def second_moments(features: Tensor, weight: Tensor | None = None) -> Tensor:
+    """f~ f~^T averaged over the pixels, (N, C + 1, C + 1), float32; the last row is the mean, then 1.
+
+    `weight`, (N, 1, h, w) and not negative, says how much each pixel counts.
+    """
+    f = features.float().permute(0, 2, 3, 1).flatten(1, 2)  # (N, hw, C), free of copies in channels_last
+    if weight is None:
+        gram, mean = f.transpose(1, 2) @ f / f.shape[1], f.mean(1, keepdim=True)
+    else:
+        share = _shares(weight)
+        gram, mean = (f * share).transpose(1, 2) @ f, share.transpose(1, 2) @ f
+    top = torch.cat([gram, mean.transpose(1, 2)], 2)
+    return torch.cat([top, F.pad(mean, (0, 1), value=1.0)], 1)
+
+
+def gram_error(moments: Tensor, target: Tensor) -> Tensor:
+    """|G - G_s|^2 in the Frobenius norm (Gatys et al. 2016, eq. 4, without its constant), (N,).
+
+    Both are second moments, (N, C + 1, C + 1); the constant's own row does not count.
+    """
+    return _square_norm(moments[:, :-1, :-1] - target[:, :-1, :-1])
+
+
+def gram_norm(target: Tensor) -> Tensor:
+    """|G_s|^2, (N,): what `gram_error` is relative to."""
+    return _square_norm(target[:, :-1, :-1])
+
+
+def wasserstein_error(moments: Tensor, target: Tensor) -> Tensor:
+    """Squared Wasserstein-2 distance of the Gaussians with these means and covariances, (N,).
+
+    |m - m_s|^2 + tr(S + S_s - 2 (S_s^1/2 S S_s^1/2)^1/2) (Dowson & Landau 1982). Both arguments are second
+    moments, (N, C + 1, C + 1).
+    """
+    mean, covariance = _mean_and_covariance(moments)
+    mean_s, covariance_s = _mean_and_covariance(target)
+    root = _square_root(covariance_s)
+    # the trace of a root needs eigenvalues only, whose gradient exists also where they coincide
+    eigenvalues = torch.linalg.eigvalsh(root @ covariance @ root)
+    floor = 1e-7 * eigenvalues.detach().amax(1, keepdim=True) + 1e-30
+    overlap = eigenvalues.maximum(floor).sqrt().sum(1)
+    return (mean - mean_s).square().sum(1) + _trace(covariance) + _trace(covariance_s) - 2 * overlap
+
+
+def wasserstein_norm(target: Tensor) -> Tensor:
+    """|m_s|^2 + tr S_s, (N,): the target's distance from nothing, what `wasserstein_error` is relative to."""
+    return _trace(target[:, :-1, :-1])
+
+
+def content_error(features: Tensor, target: Tensor) -> Tensor:
+    """Mean squared difference of features (Gatys et al. 2016, eq. 1, without its constant)."""
+    return (features.float() - target.float()).square().mean()
+
+
+def total_variation(image: Tensor) -> Tensor:
+    """Mean squared difference of neighbours, across and down (Mahendran & Vedaldi 2015, beta = 2)."""
+    across, down = image[..., 1:] - image[..., :-1], image[..., 1:, :] - image[..., :-1, :]
+    return across.square().mean() + down.square().mean()
+
+
+def out_of_range(image: Tensor) -> Tensor:
+    """Mean squared distance from [0, 1]: keeps the picture where it can be shown, without a hard wall."""
+    return (image - image.clamp(0, 1)).square().mean()
+
+
+def spatial_variance(features: Tensor) -> Tensor:
+    """Variance over the pixels, averaged over channels; not below a millionth of the mean square."""
+    f = features.float()
+    floor = 1e-6 * f.square().mean() + 1e-12
+    return torch.maximum(f.var(dim=(2, 3), unbiased=False).mean(), floor)
+
+
+def _shares(weight: Tensor) -> Tensor:
+    """(N, hw, 1), summing to 1."""
+    w = weight.float().permute(0, 2, 3, 1).flatten(1, 2)
+    return w / w.sum(1, keepdim=True).clamp_min(1e-12)
+
+
+def _mean_and_covariance(moments: Tensor) -> tuple[Tensor, Tensor]:
+    mean = moments[:, :-1, -1]
+    return mean, moments[:, :-1, :-1] - mean.unsqueeze(2) * mean.unsqueeze(1)
+
+
+def _square_root(matrix: Tensor) -> Tensor:
+    """Of symmetric positive semi-definite matrices (N, C, C)."""
+    values, vectors = torch.linalg.eigh(matrix)
+    root: Tensor = vectors * values.clamp_min(0).sqrt().unsqueeze(1) @ vectors.transpose(1, 2)
+    return root
+
+
+def _trace(matrix: Tensor) -> Tensor:
+    return matrix.diagonal(dim1=1, dim2=2).sum(1)
+
+
+def _square_norm(matrix: Tensor) -> Tensor:
+    norm: Tensor = matrix.square().sum((1, 2))
+    return norm

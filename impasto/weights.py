@@ -1,0 +1,229 @@
+"""Weights files: records, a verified download into a cache, and reading them. Knows no network."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from http import HTTPStatus
+from http.client import HTTPException
+from pathlib import Path
+from ssl import SSLError
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from impasto.errors import WeightsError
+
+ProgressCallback = Callable[[int, int], None]  # bytes that are here, bytes in all
+
+_TIMEOUT = 30.0  # seconds without a byte
+_CHUNK = 1 << 20  # bytes
+_ABANDONED_AFTER = 3600.0  # seconds; a live download writes at least once per _TIMEOUT
+_NETWORK_ERRORS = (URLError, HTTPException, SSLError, TimeoutError, ConnectionError)
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A published weights file. `sha256` is in lower-case hexadecimal, `size` in bytes."""
+
+    name: str
+    url: str
+    sha256: str
+    size: int
+    licence: str
+    origin: str
+
+    @property
+    def filename(self) -> str:
+        return self.url.rpartition("/")[2]
+
+
+def cache_dir() -> Path:
+    """The folder of downloaded files: $IMPASTO_CACHE, or `impasto` in the system's own cache folder."""
+    if chosen := os.environ.get("IMPASTO_CACHE"):
+        return Path(chosen).expanduser()
+    variable = "LOCALAPPDATA" if sys.platform == "win32" else "XDG_CACHE_HOME"
+    return Path(os.environ.get(variable) or Path.home() / ".cache") / "impasto"
+
+
+def fetch(weights: Weights, *, on_progress: ProgressCallback | None = None) -> Path:
+    """The path of a verified copy: from our cache, from torch's hub cache, or downloaded now.
+
+    The hash is checked at every call. An interrupted download goes on where it stopped at the next call.
+    Raises WeightsError where no verified copy can be had.
+    """
+    kept = cache_dir() / weights.filename
+    for path in (kept, Path(torch.hub.get_dir(), "checkpoints", weights.filename)):
+        if _mismatch(path, weights) is None:
+            return path
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with _claimed(kept.with_name(f"{kept.name}.part")) as part:
+            _download(weights, part, on_progress)
+            _install(part, kept, weights)
+    except _NETWORK_ERRORS as error:
+        raise _not_downloaded(weights, _network_reason(error)) from error
+    except OSError as error:
+        reason = error.strerror or error
+        raise WeightsError(
+            f"cannot store the {weights.name} weights in {kept.parent} ({reason}): free "
+            f"{weights.size / 1e6:.0f} MB there, or name another folder in IMPASTO_CACHE"
+        ) from error
+    return kept
+
+
+@contextmanager
+def _claimed(part: Path) -> Iterator[Path]:
+    """A file of our own to download into, which becomes `part` again if it is not moved away.
+
+    Renaming is atomic, so that of two processes only one goes on with an interrupted download. What a killed
+    process left behind is taken over too, once it is certain that nobody writes it.
+    """
+    own = part.with_name(f"{part.name}.{secrets.token_hex(4)}")
+    for leftover in (*part.parent.glob(f"{part.name}.*"), part):
+        with suppress(OSError):
+            if leftover == part or time.time() - leftover.stat().st_mtime > _ABANDONED_AFTER:
+                leftover.replace(own)
+    try:
+        yield own
+    finally:
+        with suppress(OSError):
+            own.replace(part)
+
+
+def _download(weights: Weights, part: Path, on_progress: ProgressCallback | None) -> None:
+    done = part.stat().st_size if part.exists() else 0
+    if done == weights.size:
+        return
+    resume = {"Range": f"bytes={done}-"} if 0 < done < weights.size else {}
+    request = Request(weights.url, headers={"User-Agent": "impasto", **resume})
+    with urlopen(request, timeout=_TIMEOUT) as response:
+        if response.status != HTTPStatus.PARTIAL_CONTENT:
+            done = 0
+        with part.open("ab" if done else "wb") as file:
+            while done <= weights.size and (chunk := response.read(_CHUNK)):
+                file.write(chunk)
+                done += len(chunk)
+                if on_progress:
+                    on_progress(done, weights.size)
+
+
+def _install(part: Path, kept: Path, weights: Weights) -> None:
+    reason = _mismatch(part, weights)
+    if reason is None:
+        part.replace(kept)
+        return
+    if part.stat().st_size >= weights.size:
+        part.unlink()  # going on from wrong bytes could never end well
+    raise _not_downloaded(weights, reason)
+
+
+def _mismatch(path: Path, weights: Weights) -> str | None:
+    """What tells the file from the published one; None where nothing does."""
+    try:
+        size = path.stat().st_size
+        if size != weights.size:
+            return f"{size} bytes came instead of {weights.size}"
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        return error.strerror or str(error)
+    return None if digest == weights.sha256 else f"its SHA-256 is {digest} instead of {weights.sha256}"
+
+
+def _network_reason(error: Exception) -> str:
+    if isinstance(error, HTTPError):
+        error.close()
+        return f"HTTP {error.code}"
+    cause = error.reason if isinstance(error, URLError) else error
+    return getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
+
+
+def _not_downloaded(weights: Weights, reason: str) -> WeightsError:
+    return WeightsError(
+        f"cannot download the {weights.name} weights from {weights.url} ({reason}); download "
+        f"{weights.filename} by hand and put it at {cache_dir() / weights.filename}, or pass --backbone FILE"
+    )
+
+
+def load_tensors(path: str | Path) -> dict[str, Tensor]:
+    """The named tensors of a .safetensors, .pth or .pt file, on the CPU, all of them finite.
+
+    A checkpoint that nests them under `state_dict` is opened; a pickle with more than data in it is refused.
+    Raises WeightsError, which names the file.
+    """
+    path = _existing(path)
+    tensors = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
+    if not tensors:
+        raise WeightsError(f"{path} holds no named tensors")
+    for name, tensor in tensors.items():
+        if not tensor.isfinite().all():
+            raise WeightsError(f"{name} in {path} holds {'NaN' if tensor.isnan().any() else 'infinity'}")
+    return tensors
+
+
+def load_metadata(path: str | Path) -> dict[str, str]:
+    """The metadata of a .safetensors file; that of any other weights file is empty."""
+    path = _existing(path)
+    if path.suffix != ".safetensors":
+        return {}
+    try:
+        with safe_open(path, framework="pt") as file:
+            return file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"cannot read the weights file {path} ({error})") from error
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """Write a .safetensors file under a temporary name and rename it into place. Raises WeightsError."""
+    own = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, own, dict(metadata))
+        own.replace(path)
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"cannot write the weights file {path} ({error})") from error
+    finally:
+        with suppress(OSError):
+            own.unlink()
+
+
+def _existing(path: str | Path) -> Path:
+    path = Path(path)
+    if path.is_dir():
+        raise WeightsError(f"{path} is a folder, not a weights file")
+    if not path.is_file():
+        raise WeightsError(f"there is no weights file {path}")
+    return path
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"cannot read the weights file {path} ({error})") from error
+
+
+def _read_pickle(path: Path) -> dict[str, Tensor]:
+    try:
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a foreign file can fail anywhere inside the unpickler
+        raise WeightsError(
+            f"cannot read {path}: it is no .safetensors, .pth or .pt file, is damaged, or holds more than "
+            "tensors, which could run code"
+        ) from error
+    if isinstance(loaded, dict) and isinstance(loaded.get("state_dict"), dict):
+        loaded = loaded["state_dict"]
+    if not isinstance(loaded, dict):
+        return {}
+    return {str(name): value for name, value in loaded.items() if isinstance(value, Tensor)}

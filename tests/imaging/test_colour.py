@@ -1,0 +1,129 @@
+"""Colour management against an independent calculation from the profiles' matrices."""
+
+import struct
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+from skimage import data
+
+from impasto.imaging.colour import SRGB_PROFILE, changes_values, to_srgb
+
+# Columns are the primaries in XYZ, adapted to D50 (Lindbloom).
+SRGB = np.array([[0.43607, 0.38506, 0.14308], [0.22250, 0.71688, 0.06062], [0.01393, 0.09710, 0.71417]])
+ADOBE = np.array([[0.60976, 0.20524, 0.14922], [0.31112, 0.62566, 0.06322], [0.01948, 0.06089, 0.74484]])
+DISPLAY_P3 = np.array(
+    [[0.51512, 0.29198, 0.15710], [0.24120, 0.69225, 0.06657], [-0.00105, 0.04189, 0.78407]]
+)
+D50 = np.array([0.9642, 1.0, 0.8249])
+
+
+def xyz_tag(values):
+    return b"XYZ \0\0\0\0" + np.round(np.asarray(values) * 65536).astype(">i4").tobytes()
+
+
+def gamma_tag(gamma):
+    return b"curv\0\0\0\0" + struct.pack(">IH", 1, round(gamma * 256)) + b"\0\0"
+
+
+def icc_profile(space, tags):
+    """An ICC version 2 display profile: header, tag table, tag data."""
+    tags = {
+        **tags,
+        b"wtpt": xyz_tag(D50),
+        b"desc": b"desc\0\0\0\0" + struct.pack(">I", 5) + b"test\0" + bytes(79),
+    }
+    start = 128 + 4 + 12 * len(tags)
+    table, body = struct.pack(">I", len(tags)), b""
+    for name, value in tags.items():
+        table += name + struct.pack(">II", start + len(body), len(value))
+        body += value + bytes(-len(value) % 4)
+    header = struct.pack(
+        ">I4xI4s4s4s12x4s24x", start + len(body), 0x02100000, b"mntr", space, b"XYZ ", b"acsp"
+    )
+    header += (D50 * 65536).astype(">i4").tobytes()
+    return header.ljust(128, b"\0") + table + body
+
+
+def rgb_profile(matrix, gamma):
+    primaries = {
+        name: xyz_tag(column) for name, column in zip((b"rXYZ", b"gXYZ", b"bXYZ"), matrix.T, strict=True)
+    }
+    return icc_profile(b"RGB ", primaries | {name: gamma_tag(gamma) for name in (b"rTRC", b"gTRC", b"bTRC")})
+
+
+def grey_profile(gamma):
+    return icc_profile(b"GRAY", {b"kTRC": gamma_tag(gamma)})
+
+
+def encode_srgb(linear):
+    linear = linear.clip(0, 1)
+    return 255 * np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+
+
+@pytest.fixture
+def photo():
+    return Image.fromarray(data.astronaut()).resize((48, 40))
+
+
+@pytest.mark.parametrize(("matrix", "gamma"), [(ADOBE, 563 / 256), (DISPLAY_P3, 2.25), (SRGB, 1.0)])
+def test_rgb_profiles_follow_their_matrices(photo, matrix, gamma):
+    converted, note = to_srgb(photo, rgb_profile(matrix, gamma))
+    linear = (np.asarray(photo) / 255.0) ** gamma
+    expected = encode_srgb(linear @ (np.linalg.inv(SRGB) @ matrix).T)
+    assert note is None
+    assert np.abs(np.asarray(converted) - expected).max() <= 2
+    assert np.abs(np.asarray(converted, float) - np.asarray(photo)).max() > 10
+
+
+def test_grey_profile_follows_its_curve(photo):
+    grey = photo.convert("L")
+    converted, note = to_srgb(grey, grey_profile(1.796875))
+    expected = encode_srgb((np.asarray(grey) / 255.0) ** 1.796875)
+    assert note is None
+    assert converted.mode == "RGB"
+    assert np.abs(np.asarray(converted) - expected[..., None]).max() <= 2
+
+
+def test_a_grey_picture_may_carry_a_colour_profile(photo):
+    converted, note = to_srgb(photo.convert("L"), SRGB_PROFILE)
+    assert note is None
+    assert np.abs(np.asarray(converted, int)[..., 0] - np.asarray(photo.convert("L"), int)).max() <= 1
+
+
+def test_lab_is_read_with_and_without_a_profile(photo):
+    lab_space = ImageCms.createProfile("LAB")
+    lab = ImageCms.profileToProfile(photo, ImageCms.createProfile("sRGB"), lab_space, outputMode="LAB")
+    for profile in (None, ImageCms.ImageCmsProfile(lab_space).tobytes()):
+        converted, note = to_srgb(lab, profile)
+        assert note is None
+        assert np.abs(np.asarray(converted, int) - np.asarray(photo, int)).mean() < 2
+
+
+def test_cmyk_without_profile(photo):
+    inks = Image.new("CMYK", (2, 1))
+    inks.putpixel((0, 0), (0, 255, 255, 0))
+    assert np.asarray(to_srgb(inks, None)[0]).tolist() == [[[255, 0, 0], [255, 255, 255]]]
+
+
+@pytest.mark.parametrize("profile", [b"", b"not a profile", rgb_profile(ADOBE, 2.2)[:200], grey_profile(2.2)])
+def test_an_unusable_profile_is_told_and_ignored(photo, profile):
+    converted, note = to_srgb(photo, profile)
+    assert "cannot be used" in note
+    assert np.array_equal(np.asarray(converted), np.asarray(photo))
+
+
+def test_what_changes_values():
+    assert changes_values(None, "RGB") == (False, None)
+    assert changes_values(SRGB_PROFILE, "RGB") == (False, None)
+    assert changes_values(SRGB_PROFILE, "L") == (False, None)
+    assert changes_values(rgb_profile(ADOBE, 2.2), "RGB") == (True, None)
+    assert changes_values(grey_profile(1.8), "L") == (True, None)
+    assert changes_values(b"junk", "RGB")[1] is not None
+
+
+def test_our_profile_is_valid_and_without_a_clock():
+    name = ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(BytesIO(SRGB_PROFILE)))
+    assert "sRGB" in name
+    assert SRGB_PROFILE[24:36] == struct.pack(">6H", 2000, 1, 1, 0, 0, 0)

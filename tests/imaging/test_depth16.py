@@ -1,0 +1,178 @@
+"""Sixteen bits: read exactly from other writers' files, and written so that other readers agree."""
+
+import struct
+import zlib
+
+import numpy as np
+import pytest
+import tifffile
+import torch
+from PIL import Image
+from test_colour import ADOBE, grey_profile, rgb_profile
+
+from impasto.errors import ImageError
+from impasto.imaging import io
+from impasto.imaging.colour import to_srgb
+
+HEIGHT, WIDTH = 11, 13
+
+
+@pytest.fixture
+def samples():
+    """(11, 13, 4) uint16."""
+    return np.random.default_rng(1).integers(0, 65536, (HEIGHT, WIDTH, 4), dtype=np.uint16)
+
+
+def chunk(name, content):
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+
+def png16(samples, *extra, interlace=False):
+    """A 16-bit PNG of (H, W, 1 to 4), not filtered, written from the specification."""
+    height, width, channels = samples.shape
+    passes = [
+        (0, 0, 8, 8),
+        (0, 4, 8, 8),
+        (4, 0, 8, 4),
+        (0, 2, 4, 4),
+        (2, 0, 4, 2),
+        (0, 1, 2, 2),
+        (1, 0, 2, 1),
+    ]
+    rows = b""
+    for top, left, down, right in passes if interlace else [(0, 0, 1, 1)]:
+        part = samples[top::down, left::right].astype(">u2")
+        rows += b"".join(b"\0" + row.tobytes() for row in part if row.size)
+    header = struct.pack(">IIBBBBB", width, height, 16, [0, 4, 2, 6][channels - 1], 0, 0, interlace)
+    body = (
+        chunk(b"IHDR", header) + b"".join(extra) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    )
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+def icc_chunk(profile):
+    return chunk(b"iCCP", b"p\0\0" + zlib.compress(profile))
+
+
+def read(tmp_path, content):
+    (tmp_path / "deep").write_bytes(content)
+    return io.read(tmp_path / "deep")
+
+
+def assert_exact(image, info, samples):
+    """The picture holds (H, W, 1 to 4) uint16 exactly."""
+    colours = samples[..., :3] if samples.shape[-1] > 2 else samples[..., :1].repeat(3, axis=-1)
+    assert np.array_equal(np.rint(image.double().numpy() * 65535), colours.transpose(2, 0, 1))
+    assert info.bit_depth == 16
+    if samples.shape[-1] in (2, 4):
+        assert np.array_equal(np.rint(info.alpha[0].double().numpy() * 65535), samples[..., -1])
+    else:
+        assert info.alpha is None
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("interlace", [False, True])
+def test_png_is_read_exactly(tmp_path, samples, channels, interlace):
+    samples = samples[..., :channels]
+    assert_exact(*read(tmp_path, png16(samples, interlace=interlace)), samples)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_png_with_a_transparent_colour(tmp_path, samples, channels):
+    samples = samples[..., :channels]
+    key = chunk(b"tRNS", samples[2, 3].astype(">u2").tobytes())
+    image, info = read(tmp_path, png16(samples, key))
+    assert info.alpha[0, 2, 3] == 0
+    assert info.alpha.sum() == HEIGHT * WIDTH - 1
+    assert image[0, 2, 3] == pytest.approx(samples[2, 3, 0] / 65535)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("options", [{}, {"compression": "zlib"}, {"compression": "zlib", "predictor": 2}])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_tiff_is_read_exactly(tmp_path, samples, order, options, channels):
+    samples = samples[..., :channels]
+    tifffile.imwrite(
+        tmp_path / "a.tif",
+        samples[..., 0] if channels == 1 else samples,
+        photometric="minisblack" if channels == 1 else "rgb",
+        extrasamples=["unassalpha"] if channels == 4 else None,
+        byteorder=order,
+        rowsperstrip=4,
+        **options,
+    )
+    assert_exact(*io.read(tmp_path / "a.tif"), samples)
+
+
+def test_tiff_in_separate_planes_is_refused_rather_than_garbled(tmp_path, samples):
+    planes = np.ascontiguousarray(samples[..., :3].transpose(2, 0, 1))
+    for compression in (None, "zlib"):
+        tifffile.imwrite(
+            tmp_path / "a.tif", planes, photometric="rgb", planarconfig="separate", compression=compression
+        )
+        with pytest.raises(ImageError, match="separate planes"):
+            io.read(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+@pytest.mark.parametrize("bit_depth", [8, 16])
+def test_another_reader_agrees_with_our_tiff(tmp_path, samples, channels, bit_depth):
+    if bit_depth == 8:
+        samples = (samples >> 8) * 257
+    image, info = io.read(samples[..., :channels])
+    io.write(tmp_path / "a.tif", image, alpha=info.alpha, bit_depth=bit_depth)
+    written = tifffile.imread(tmp_path / "a.tif")
+    assert np.array_equal(written, samples[..., :channels] >> (16 - bit_depth))
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        assert file.pages[0].iccprofile
+
+
+def test_large_pictures_span_many_strips_and_chunks(tmp_path):
+    values = np.random.default_rng(2).integers(0, 65536, (700, 900, 3), dtype=np.uint16)
+    image, _ = io.read(values)
+    for suffix in (".png", ".tif"):
+        io.write(tmp_path / f"a{suffix}", image, bit_depth=16)
+        assert torch.equal(io.read(tmp_path / f"a{suffix}")[0], image)
+    assert np.array_equal(tifffile.imread(tmp_path / "a.tif"), values)
+
+
+def test_floating_point_tiff(tmp_path):
+    ramp = np.linspace(0, 1, 60, dtype=np.float32).reshape(6, 10)
+    Image.fromarray(ramp).save(tmp_path / "a.tif")
+    image, info = io.read(tmp_path / "a.tif")
+    assert np.abs(image[0].numpy() - ramp).max() < 1e-5
+    assert info.bit_depth == 16
+    for wrong in (ramp * 300, ramp - 1, ramp * np.nan):
+        Image.fromarray(wrong).save(tmp_path / "a.tif")
+        with pytest.raises(ImageError, match="range 0 to 1"):
+            io.read(tmp_path / "a.tif")
+
+
+def test_pillow_images_with_more_than_eight_bits(samples):
+    deep = Image.frombuffer(
+        "I;16", (WIDTH, HEIGHT), np.ascontiguousarray(samples[..., 0]), "raw", "I;16", 0, 1
+    )
+    wide = Image.fromarray(samples[..., 0].astype(np.int32))
+    for picture in (deep, wide):
+        assert_exact(*io.read(picture), samples[..., :1])
+    with pytest.raises(ImageError, match="range 0 to 65535"):
+        io.read(Image.fromarray(np.full((2, 2), 70_000, np.int32)))
+
+
+@pytest.mark.parametrize(("channels", "profile"), [(1, grey_profile(1.8)), (3, rgb_profile(ADOBE, 2.2))])
+@pytest.mark.parametrize("alpha", [False, True])
+def test_a_foreign_profile_costs_precision_and_says_so(tmp_path, samples, channels, profile, alpha):
+    samples = samples[..., 4 - channels - alpha :]
+    image, info = read(tmp_path, png16(samples, icc_chunk(profile)))
+    shallow = Image.fromarray(np.rint(samples[..., :channels] / 257).astype(np.uint8).squeeze())
+    expected = np.asarray(to_srgb(shallow, profile)[0])
+    assert np.allclose(image.permute(1, 2, 0) * 255, expected, atol=1e-3)
+    assert info.bit_depth == 16
+    assert "8 bits per channel" in info.notes[0]
+    assert (info.alpha is not None) == alpha
+
+
+def test_a_broken_profile_costs_nothing(tmp_path, samples):
+    image, info = read(tmp_path, png16(samples[..., :3], icc_chunk(b"nonsense")))
+    assert_exact(image, info, samples[..., :3])
+    assert "cannot be used" in info.notes[0]

@@ -1,0 +1,104 @@
+"""Files appear whole or not at all, whatever goes wrong."""
+
+import errno
+import os
+import resource
+import stat
+
+import pytest
+
+from impasto.errors import ImageError, UsageError
+from impasto.imaging.files import check_target, replacing
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_the_new_file_takes_the_place_of_the_old(tmp_path):
+    target = tmp_path / "picture.png"
+    target.write_bytes(b"old")
+    with replacing(target) as temporary:
+        assert temporary.parent == tmp_path
+        assert temporary.suffix == ".png"
+        temporary.write_bytes(b"new")
+        assert target.read_bytes() == b"old"
+    assert target.read_bytes() == b"new"
+    assert names(tmp_path) == ["picture.png"]
+
+
+@pytest.mark.parametrize("failure", [RuntimeError("bug"), KeyboardInterrupt()])
+def test_failure_leaves_the_old_file_and_nothing_else(tmp_path, failure):
+    target = tmp_path / "picture.png"
+    target.write_bytes(b"old")
+    with pytest.raises(type(failure)), replacing(target) as temporary:
+        temporary.write_bytes(b"half")
+        raise failure
+    assert target.read_bytes() == b"old"
+    assert names(tmp_path) == ["picture.png"]
+
+
+def test_a_full_disk_is_one_sentence_with_the_name(tmp_path, monkeypatch):
+    def full(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    target = tmp_path / "picture.png"
+    target.write_bytes(b"old")
+    monkeypatch.setattr(os, "fsync", full)
+    expected = r"picture\.png could not be written: No space left"
+    with pytest.raises(ImageError, match=expected), replacing(target) as temporary:
+        temporary.write_bytes(b"new")
+    assert target.read_bytes() == b"old"
+    assert names(tmp_path) == ["picture.png"]
+
+
+def test_a_file_size_limit_of_the_system_is_reported(tmp_path):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(ImageError, match=r"big\.png"), replacing(tmp_path / "big.png") as temporary:
+            temporary.write_bytes(bytes(5000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert names(tmp_path) == []
+
+
+def test_permissions_are_those_of_any_new_file(tmp_path):
+    before = os.umask(0o027)
+    try:
+        with replacing(tmp_path / "a.png") as temporary:
+            temporary.write_bytes(b"x")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "a.png").stat().st_mode) == 0o640
+
+
+def test_a_link_is_followed(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "a.png").write_bytes(b"old")
+    (tmp_path / "link.png").symlink_to(tmp_path / "real" / "a.png")
+    with replacing(tmp_path / "link.png") as temporary:
+        temporary.write_bytes(b"new")
+    assert (tmp_path / "link.png").is_symlink()
+    assert (tmp_path / "real" / "a.png").read_bytes() == b"new"
+
+
+def test_targets_that_cannot_be(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(UsageError, match="is a folder"):
+        check_target(tmp_path)
+    with pytest.raises(ImageError, match="there is no folder"):
+        check_target(tmp_path / "absent" / "a.png")
+    for path in (tmp_path / "file" / "a.png", tmp_path / "loop" / "a.png", "nul\0.png"):
+        with pytest.raises(ImageError, match="cannot be written"):
+            check_target(path)
+        with pytest.raises(ImageError, match=r"(cannot|could not) be written"), replacing(path) as temporary:
+            temporary.write_bytes(b"x")
+    assert check_target(tmp_path / "a.png") == tmp_path / "a.png"
+
+
+def test_an_unwritable_folder_is_found_before_the_work(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write anywhere
+    with pytest.raises(ImageError, match="not writable"):
+        check_target(tmp_path / "a.png")
