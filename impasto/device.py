@@ -1,4 +1,7 @@
-"""The machine: which device computes, in which precision, and how much memory is free there."""
+"""The machine: which device computes, in which precision, and how much memory is free there.
+
+torch is imported when a device is asked for: the names alone, which options need, must come at once.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,12 @@ import platform
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
-
-import torch
+from typing import TYPE_CHECKING, Literal
 
 from impasto.errors import UsageError
+
+if TYPE_CHECKING:
+    import torch
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps", "xpu"]
 PrecisionName = Literal["auto", "float32", "bfloat16"]
@@ -26,6 +30,8 @@ _CGROUP_V2 = ("memory.max", "memory.current", "inactive_file")
 
 def resolve_device(name: DeviceName) -> torch.device:
     """The device of that name; "auto" is the fastest one here. Raises UsageError if it is not here."""
+    import torch
+
     available = _available_devices()
     if name == "auto":
         return torch.device(available[0])
@@ -36,6 +42,8 @@ def resolve_device(name: DeviceName) -> torch.device:
 
 def _available_devices() -> list[str]:
     """Fastest first; the CPU is always there."""
+    import torch
+
     present = {
         "cuda": torch.cuda.is_available(),
         "xpu": torch.xpu.is_available(),
@@ -47,6 +55,8 @@ def _available_devices() -> list[str]:
 
 def resolve_precision(name: PrecisionName, device: torch.device) -> torch.dtype:
     """The dtype for autocast; "auto" is bfloat16 where the device computes in it, not merely emulates it."""
+    import torch
+
     if name == "auto":
         return torch.bfloat16 if _has_bfloat16(device) else torch.float32
     if name not in ("float32", "bfloat16"):
@@ -55,6 +65,8 @@ def resolve_precision(name: PrecisionName, device: torch.device) -> torch.dtype:
 
 
 def _has_bfloat16(device: torch.device) -> bool:
+    import torch
+
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
     return device.type == "cpu" and _cpu_has_bfloat16()
@@ -62,6 +74,8 @@ def _has_bfloat16(device: torch.device) -> bool:
 
 def _cpu_has_bfloat16() -> bool:
     """AVX512_BF16 (every CPU with AMX has it too) or Arm's BF16; not known, hence False, on an old torch."""
+    import torch
+
     if platform.machine() in ("aarch64", "arm64"):
         return _arm_features_include("bf16")
     return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", bool)())
@@ -82,6 +96,8 @@ def available_memory(device: torch.device) -> int:
     On a CPU: what is available without swapping, within the limits of the container. Apple's devices share
     the CPU's memory.
     """
+    import torch
+
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)

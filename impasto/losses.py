@@ -8,21 +8,23 @@ A~ M A~^T: a product of small matrices, where mapping every pixel would triple t
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 
 def second_moments(features: Tensor, weight: Tensor | None = None) -> Tensor:
-    """f~ f~^T averaged over the pixels, (N, C + 1, C + 1), float32; the last row is the mean, then 1.
+    """f~ f~^T averaged over the pixels, (N, C + 1, C + 1), float32 at least; last row: mean, then 1.
 
     `weight`, (N, 1, h, w) and not negative, says how much each pixel counts.
     """
-    f = features.float().permute(0, 2, 3, 1).flatten(1, 2)  # (N, hw, C), free of copies in channels_last
+    f = features.permute(0, 2, 3, 1).flatten(1, 2)  # (N, hw, C), free of copies in channels_last
     if weight is None:
-        gram, mean = f.transpose(1, 2) @ f / f.shape[1], f.mean(1, keepdim=True)
+        gram, mean = _Moments.apply(f)
     else:
-        share = _shares(weight)
+        f, share = _raised(f), _shares(weight)
         gram, mean = (f * share).transpose(1, 2) @ f, share.transpose(1, 2) @ f
     top = torch.cat([gram, mean.transpose(1, 2)], 2)
     return torch.cat([top, F.pad(mean, (0, 1), value=1.0)], 1)
@@ -52,8 +54,9 @@ def wasserstein_error(moments: Tensor, target: Tensor) -> Tensor:
     root = _square_root(covariance_s)
     # the trace of a root needs eigenvalues only, whose gradient exists also where they coincide
     eigenvalues = torch.linalg.eigvalsh(root @ covariance @ root)
-    floor = 1e-7 * eigenvalues.detach().amax(1, keepdim=True) + 1e-30
-    overlap = eigenvalues.maximum(floor).sqrt().sum(1)
+    # and those that are zero but for rounding do not count: the root of so many errors would be no small sum
+    noise = torch.finfo(eigenvalues.dtype).eps * eigenvalues.detach().amax(1, keepdim=True).clamp_min(1e-30)
+    overlap = (eigenvalues.maximum(noise).sqrt() * (eigenvalues > noise)).sum(1)
     return (mean - mean_s).square().sum(1) + _trace(covariance) + _trace(covariance_s) - 2 * overlap
 
 
@@ -64,13 +67,14 @@ def wasserstein_norm(target: Tensor) -> Tensor:
 
 def content_error(features: Tensor, target: Tensor) -> Tensor:
     """Mean squared difference of features (Gatys et al. 2016, eq. 1, without its constant)."""
-    return (features.float() - target.float()).square().mean()
+    return (_raised(features) - _raised(target)).square().mean()
 
 
 def total_variation(image: Tensor) -> Tensor:
     """Mean squared difference of neighbours, across and down (Mahendran & Vedaldi 2015, beta = 2)."""
     across, down = image[..., 1:] - image[..., :-1], image[..., 1:, :] - image[..., :-1, :]
-    return across.square().mean() + down.square().mean()
+    # a picture one pixel wide has no neighbours across, whose mean would be NaN
+    return across.square().sum() / max(1, across.numel()) + down.square().sum() / max(1, down.numel())
 
 
 def out_of_range(image: Tensor) -> Tensor:
@@ -80,14 +84,39 @@ def out_of_range(image: Tensor) -> Tensor:
 
 def spatial_variance(features: Tensor) -> Tensor:
     """Variance over the pixels, averaged over channels; not below a millionth of the mean square."""
-    f = features.float()
+    f = _raised(features)
     floor = 1e-6 * f.square().mean() + 1e-12
     return torch.maximum(f.var(dim=(2, 3), unbiased=False).mean(), floor)
 
 
+class _Moments(torch.autograd.Function):
+    """f^T f / hw and the mean of f, (N, hw, C), with one product in the backward pass instead of two.
+
+    It is the largest product after the convolutions. The sums are raised; the gradient keeps f's precision.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, f: Tensor) -> tuple[Tensor, Tensor]:
+        ctx.save_for_backward(f)
+        raised = _raised(f)
+        return raised.transpose(1, 2) @ raised / f.shape[1], raised.mean(1, keepdim=True)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        (f,) = ctx.saved_tensors
+        of_gram, of_mean = gradients
+        symmetric = (of_gram + of_gram.transpose(1, 2)) / f.shape[1]
+        return torch.baddbmm((of_mean / f.shape[1]).to(f.dtype), f, symmetric.to(f.dtype))
+
+
+def _raised(features: Tensor) -> Tensor:
+    """In float32 at least: half precision holds activations, not sums of their squares."""
+    return features.to(torch.promote_types(features.dtype, torch.float32))
+
+
 def _shares(weight: Tensor) -> Tensor:
     """(N, hw, 1), summing to 1."""
-    w = weight.float().permute(0, 2, 3, 1).flatten(1, 2)
+    w = _raised(weight).permute(0, 2, 3, 1).flatten(1, 2)
     return w / w.sum(1, keepdim=True).clamp_min(1e-12)
 
 

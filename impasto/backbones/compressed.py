@@ -39,6 +39,10 @@ class Compressed(Backbone):
         result: Tensor = self.colours(image)
         return result
 
+    def least_side(self, layers: Collection[str]) -> int:
+        """As for every backbone, but that a border cannot be mirrored with fewer than two pixels."""
+        return 2 * super().least_side(layers)
+
     def _step(self, name: str, x: Tensor, *, in_place: bool) -> Tensor:
         if name.startswith("conv"):
             x = F.pad(x, (1, 1, 1, 1), mode="reflect")

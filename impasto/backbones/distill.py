@@ -152,6 +152,7 @@ class Distillation:
             "step": self.step,
             "options": asdict(self.options),
         }
+        path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".partial")
         torch.save(state, partial)
         partial.replace(path)
@@ -168,7 +169,7 @@ class Distillation:
 
     @torch.no_grad()
     def solve_maps(self, batches: int = 60, ridge: float = 1e-4) -> dict[str, float]:
-        """The best linear maps for the trained student, in the teacher's own units, by ridge regression.
+        """The best linear maps for the trained student, to the teacher's scaled channels, by ridge.
 
         Sets `student.maps` and returns the unexplained share of variance, by layer, on the same pictures.
         """
@@ -177,7 +178,7 @@ class Distillation:
             image = self.batch(-1000 - number)
             target, seen = self._teach(image, self.options.exact), self.student(image, LAYERS)
             for layer, t in target.items():
-                sums[layer].add(seen[layer][: len(t)], t)
+                sums[layer].add(seen[layer][: len(t)], t / self.scales[layer])
         solved = {layer: moments.regress(ridge) for layer, moments in sums.items()}
         self.student.maps = {layer: a for layer, (a, _) in solved.items()}
         return {layer: share for layer, (_, share) in solved.items()}
@@ -219,6 +220,8 @@ def distill(
 ) -> dict[str, float]:
     """Train and write the compact backbone to `out`; a checkpoint beside it is resumed.
 
+    `on_step` may raise to end the work: a checkpoint is saved first, so that no step is lost.
+
     Returns the unexplained share of the teacher's variance by layer.
     """
     run = Distillation(photos, teachers, options)
@@ -226,7 +229,12 @@ def distill(
     if checkpoint.exists():
         run.load(checkpoint)
     for event in _train(run, checkpoint):
-        on_step(event)
+        try:
+            on_step(event)
+        except BaseException:
+            run.save(checkpoint)
+            raise
+    run.save(checkpoint)
     shares = run.solve_maps()
     scores = ", ".join(f"{layer} {share:.3f}" for layer, share in shares.items())
     save_compact(run.student, out, {"seed": str(options.seed), "steps": str(run.step), "unexplained": scores})

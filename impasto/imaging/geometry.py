@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -46,13 +46,12 @@ def scale_ladder(long_side: int, scales: int | Sequence[int] | None = None) -> t
 
 
 def split_iterations(total: int, rungs: int, ratio: float = 0.7) -> tuple[int, ...]:
-    """Iterations per scale, coarse first, at least one each: each has `ratio` of the one before."""
+    """Iterations per scale, coarse first, at least one each: beyond that one, `ratio` of those before."""
     if total < rungs:
         raise UsageError(f"{total} iterations do not suffice for {rungs} scales: give at least {rungs}")
-    weights = [ratio**rung for rung in range(rungs)]
-    shares = [max(1, round(total * weight / sum(weights))) for weight in weights]
-    shares[0] += total - sum(shares)
-    return tuple(shares)
+    sums = [0.0, *accumulate(ratio**rung for rung in range(rungs))]
+    marks = [round((total - rungs) * part / sums[-1]) for part in sums]  # what is left after one each
+    return tuple(1 + end - start for start, end in pairwise(marks))
 
 
 def resize(image: Tensor, size: tuple[int, int]) -> Tensor:

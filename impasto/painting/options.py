@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any, Literal, get_args
 
 from impasto.device import DeviceName, PrecisionName
@@ -68,12 +69,14 @@ class PaintOptions:
         _check_choice("device", self.device, DeviceName)
         _check_choice("precision", self.precision, PrecisionName)
         _check_range("strength", self.strength, 0, 1)
-        _check_range("iterations", self.iterations, 1, 1_000_000)
         _check_range("style_size", self.style_size, 0.05, 20)
+        _check_whole("iterations", self.iterations, 1, 1_000_000)
+        _check_whole("seed", self.seed, 0, 2**63 - 1)
         if self.size is not None:
-            _check_range("size", self.size, 16, 100_000)
+            _check_whole("size", self.size, 16, 100_000)
         for name in ("content_weight", "style_weight", "tv_weight"):
-            _check_range(name, getattr(self, name), 0, math.inf)
+            if (weight := getattr(self, name)) is not None:
+                _check_range(name, weight, 0, math.inf)
         if self.learning_rate is not None and not 0 < self.learning_rate < math.inf:
             raise UsageError(f"learning_rate must be positive, not {self.learning_rate}")
 
@@ -107,6 +110,8 @@ def parse_layers(value: str | Iterable[str | tuple[str, float]] | None) -> Layer
         raise UsageError("a list of layers is empty: write for instance relu1_1=0.5,relu2_1")
     if len({name for name, _ in layers}) < len(layers):
         raise UsageError(f"a layer is named twice in {', '.join(name for name, _ in layers)}")
+    if not any(weight for _, weight in layers):
+        raise UsageError(f"the weights of {', '.join(name for name, _ in layers)} are all 0")
     return layers
 
 
@@ -126,7 +131,12 @@ def _check_choice(name: str, value: str, choices: Any) -> None:
         raise UsageError(f"{name} must be one of {', '.join(get_args(choices))}, not {value}")
 
 
-def _check_range(name: str, value: float | None, least: float, most: float) -> None:
-    if value is not None and not (least <= value <= most and math.isfinite(value)):
+def _check_range(name: str, value: Any, least: float, most: float) -> None:
+    if not (isinstance(value, Real) and least <= float(value) <= most and math.isfinite(value)):
         limits = f"from {least:g} to {most:g}" if math.isfinite(most) else f"a number from {least:g} up"
         raise UsageError(f"{name} must be {limits}, not {value}")
+
+
+def _check_whole(name: str, value: Any, least: int, most: int) -> None:
+    if not (isinstance(value, Integral) and least <= int(value) <= most):
+        raise UsageError(f"{name} must be a whole number from {least} to {most}, not {value}")

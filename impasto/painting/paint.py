@@ -6,8 +6,9 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields
 from importlib.metadata import version
+from numbers import Real
 from os import PathLike, fspath
-from typing import Any
+from typing import Any, TypeGuard
 
 from PIL import Image
 from torch import Tensor
@@ -168,7 +169,7 @@ def options_from(path: str | PathLike[str]) -> PaintOptions:
         stored = json.loads(record or "")["options"]
         known = {field.name for field in fields(PaintOptions)}
         return PaintOptions(**{name: _frozen(value) for name, value in stored.items() if name in known})
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(
             f"{fspath(path)} does not say how it was painted: impasto did not make it"
         ) from error
@@ -179,8 +180,12 @@ def _frozen(value: Any) -> Any:
 
 
 def _pairs(style: StyleSource | Sequence[StyleSource]) -> list[tuple[io.Source, float]]:
-    many = style if isinstance(style, list) else [style]
-    pairs = [item if isinstance(item, tuple) else (item, 1.0) for item in many]
+    many: Sequence[Any] = style if isinstance(style, list | tuple) and not _is_pair(style) else [style]
+    pairs = [item if _is_pair(item) else (item, 1.0) for item in many]
     if not pairs:
         raise UsageError("a painting needs at least one style")
     return pairs
+
+
+def _is_pair(style: Any) -> TypeGuard[tuple[io.Source, float]]:
+    return isinstance(style, tuple) and len(style) == 2 and isinstance(style[1], Real)

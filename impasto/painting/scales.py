@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -89,7 +90,7 @@ def paint_steps(
 def with_shares(styles: Sequence[Style]) -> list[Style]:
     """The same styles, their weights divided by the sum. Raises UsageError if that is not positive."""
     whole = sum(style.weight for style in styles)
-    if any(style.weight < 0 for style in styles) or not whole > 0:
+    if any(style.weight < 0 for style in styles) or not 0 < whole < math.inf:
         raise UsageError("the weights of the styles must not be negative, and their sum must be positive")
     return [replace(style, weight=style.weight / whole) for style in styles if style.weight > 0]
 

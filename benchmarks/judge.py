@@ -1,0 +1,59 @@
+"""The reference judge, called from here: the same numbers as its command line."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchmarks.settings import Pair, Settings
+
+
+class Judge:
+    """Scores finished pictures; what it saw of the last pair is kept."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._size = settings.size
+        self._module = _load(settings.reference / "judge" / "judge.py")
+        self._network = self._module.Judge()
+        self._pair: Pair | None = None
+
+    @torch.inference_mode()
+    def score(self, picture: Path, pair: Pair) -> dict[str, Any]:
+        """style, gram, content, ssim, and style by layer, as the judge's own help explains them."""
+        self._look_at(pair)
+        shape = (self._photo.shape[3], self._photo.shape[2])
+        image = self._module.read(picture, self._size, shape=shape)
+        features = self._network.features(image)
+        terms = self._module.style_terms(features, self._style)
+        grams = self._module.gram_terms(features, self._style)
+        return {
+            "style": _mean(terms),
+            "gram": _mean(grams),
+            "content": float(self._module.content_term(features, self._content)),
+            "ssim": float(self._module.ssim(image, self._photo)),
+            "layers": {layer: float(value) for layer, value in terms.items()},
+        }
+
+    def _look_at(self, pair: Pair) -> None:
+        if self._pair != pair:
+            self._photo: Tensor = self._module.read(pair.photo, self._size)
+            self._content = self._network.features(self._photo)
+            self._style = self._network.features(self._module.read(pair.style, self._size))
+            self._pair = pair
+
+
+def _mean(terms: dict[str, Tensor]) -> float:
+    return float(sum(terms.values()) / len(terms))
+
+
+def _load(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location("reference_judge", path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

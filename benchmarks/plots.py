@@ -1,0 +1,84 @@
+"""The plots. They show numbers only, no pictures, and are kept with the results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import matplotlib
+
+from benchmarks.settings import CLOSER, Settings
+from impasto import PaintOptions
+
+matplotlib.use("Agg")
+from matplotlib import pyplot as plt
+
+COLOURS = {"compact": "#c8553d", "16x": "#2f6690", "exact": "#3a7d44"}
+NAMES = {"compact": "compact", "16x": "16x compressed VGG-19", "exact": "exact features, single scale"}
+WAYS = {"ladder": ("coarse to fine", "#c8553d"), "single": ("single scale", "#2f6690")}
+
+
+def trade(settings: Settings, rows: list[dict[str, Any]]) -> Path:
+    """Style against content: every pair at the defaults, and the closer pairs through the strengths."""
+    closer = {pair.name for pair in settings.chosen()[:CLOSER]}
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.8), sharey=True, layout="constrained")
+    for painter, colour in COLOURS.items():
+        own = [row for row in rows if row["painter"] == painter]
+        default = [row for row in own if row["strength"] == PaintOptions.strength]
+        if default:
+            left.scatter(*_xy(default), color=colour, s=22, alpha=0.7, label=NAMES[painter])
+            left.scatter(*_centre(default), color=colour, s=150, marker="+", linewidths=2.5)
+            _strengths(right, [row for row in own if row["pair"] in closer], colour)
+    left.set(title="every pair, at the defaults; + the mean", ylabel="style (0: the style's own)")
+    right.set(title=f"{len(closer)} pairs through the strengths; thick: their mean")
+    for axes in (left, right):
+        axes.set(xlabel="content (0: the photo's own)", yscale="log")
+        axes.grid(alpha=0.25, which="both")
+    left.legend(frameon=False)
+    return _save(figure, settings.results / "style-against-content.png")
+
+
+def _strengths(axes: Any, rows: list[dict[str, Any]], colour: str) -> None:
+    """A line per pair through its strengths, and one of their means."""
+    by_pair: dict[str, list[dict[str, Any]]] = {}
+    for row in sorted(rows, key=lambda row: row["strength"]):
+        by_pair.setdefault(row["pair"], []).append(row)
+    for line in by_pair.values():
+        axes.plot(*_xy(line), color=colour, marker=".", linewidth=1, alpha=0.35)
+    groups = list(zip(*by_pair.values(), strict=True))  # by strength
+    means = [_centre(group) for group in groups]
+    axes.plot(*zip(*means, strict=True), color=colour, marker="o", linewidth=2.5)
+    for group, place in zip(groups, means, strict=True):
+        label = f"{group[0]['strength']:g}"
+        axes.annotate(label, place, textcoords="offset points", xytext=(6, 5), color=colour)
+
+
+def curves(settings: Settings, means: dict[str, list[dict[str, float]]]) -> Path:
+    """The objective at full size against gradients and against seconds."""
+    figure, panels = plt.subplots(1, 2, figsize=(11, 4.2), sharey=True, layout="constrained")
+    for axes, quantity in zip(panels, ("gradients", "seconds"), strict=True):
+        for way, points in means.items():
+            name, colour = WAYS[way]
+            x, y = ([point[key] for point in points] for key in (quantity, "objective"))
+            axes.plot(x, y, label=name, color=colour, linewidth=2)
+        axes.set(xlabel=quantity, yscale="log")
+        axes.grid(alpha=0.25, which="both")
+    panels[0].set(ylabel=f"objective at {settings.size} pixels")
+    panels[0].legend(frameon=False)
+    return _save(figure, settings.results / "coarse-to-fine.png")
+
+
+def _xy(rows: list[dict[str, Any]]) -> tuple[list[float], list[float]]:
+    return [row["content"] for row in rows], [row["style"] for row in rows]
+
+
+def _centre(rows: Any) -> tuple[float, float]:
+    return mean(row["content"] for row in rows), mean(row["style"] for row in rows)
+
+
+def _save(figure: Any, path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+    return path

@@ -1,0 +1,95 @@
+"""What people see while a command works: messages and progress, on standard error."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+Show = Callable[[float, str, str], None]  # share of the work done, what is being done, how it stands
+
+_SECONDS_BETWEEN_LINES = 10.0
+
+
+def say(message: str, label: str = "", style: str = "") -> None:
+    """Print one line, whatever is in the message: a file's name is neither markup nor wrapped."""
+    prefix = (f"{label}: ", style) if label else ""
+    line = " ".join(message.splitlines())
+    Console(stderr=True, highlight=False).print(Text.assemble(prefix, line), soft_wrap=True)
+
+
+def warn(message: str) -> None:
+    """Print what the user should know although the work goes on."""
+    say(message, "note", "yellow")
+
+
+def complain(message: str) -> None:
+    """Print why the work ends."""
+    say(message, "error", "bold red")
+
+
+@contextmanager
+def progress(quiet: bool) -> Iterator[Show]:
+    """A bar in a terminal, a line now and then in a log, nothing if `quiet`."""
+    console = Console(stderr=True)
+    if quiet:
+        yield lambda done, doing, state: None
+    elif console.is_terminal:
+        with _bar(console) as show:
+            yield show
+    else:
+        yield _Lines()
+
+
+@contextmanager
+def download(quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """Progress of a download: takes the bytes that are here, and those in all."""
+    with progress(quiet) as show:
+        yield lambda here, total: show(
+            here / total, "downloading weights", f"{here / 1e6:.0f} of {total / 1e6:.0f} MB"
+        )
+
+
+@contextmanager
+def _bar(console: Console) -> Iterator[Show]:
+    """A bar that appears when there is something to show, and leaves no trace."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(None),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[state]}", style="dim"),
+        TimeRemainingColumn(compact=True),
+    )
+    bar = Progress(*columns, console=console, transient=True, expand=True, refresh_per_second=5)
+    task = bar.add_task("", total=1.0, state="")
+
+    def show(done: float, doing: str, state: str) -> None:
+        bar.start()
+        bar.update(task, completed=done, description=doing, state=state)
+
+    try:
+        yield show
+    finally:
+        bar.stop()
+
+
+class _Lines:
+    """Progress for a log: a line when something new is done, and else every ten seconds."""
+
+    def __init__(self) -> None:
+        self._doing, self._next = "", 0.0
+
+    def __call__(self, done: float, doing: str, state: str) -> None:
+        if doing != self._doing or time.monotonic() >= self._next:
+            self._doing, self._next = doing, time.monotonic() + _SECONDS_BETWEEN_LINES
+            say(f"{done:4.0%}  {doing}  {state}".rstrip())

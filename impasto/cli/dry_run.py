@@ -1,0 +1,66 @@
+"""What `impasto paint --dry-run` tells: all that follows from the options, before any work."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from impasto.painting.objective import resolve_layers
+from impasto.painting.paint import Painter
+
+_GB = 2**30
+
+
+def describe(painter: Painter) -> None:
+    """Print the resolved options, the ladder and the cost. Raises MemoryLimitError if it would not fit."""
+    table = Table.grid(padding=(0, 2))
+    for name, value in _resolved(painter).items():
+        table.add_row(Text(name.replace("_", "-"), style="bold"), Text(value))
+    console = Console(highlight=False)
+    console.print(table)
+    console.print()
+    for scale in painter.scales:
+        height, width = scale.size
+        console.print(f"{width:>6} x {height:<6} {scale.iterations:>5} iterations")
+    console.print(f"\nmemory  about {painter.memory() / _GB:.1f} GB")
+    painter.steps()  # checks the memory, and works only when iterated
+    console.print(f"time    about {_as_time(painter.seconds())}")
+
+
+def _resolved(painter: Painter) -> dict[str, str]:
+    """Every option as text; where it was left open, what it comes to."""
+    options = painter.options
+    content, style = resolve_layers(painter.backbone, options)
+    content_weight, style_weight, tv_weight = options.weights
+    height, width = painter.size
+    values: dict[str, Any] = {field.name: getattr(options, field.name) for field in fields(options)}
+    values |= {
+        "size": f"{width} x {height}",
+        "scales": ", ".join(str(max(scale.size)) for scale in painter.scales),
+        "content_layers": _as_list(content),
+        "style_layers": _as_list(style),
+        "content_weight": f"{content_weight:g}",
+        "style_weight": f"{style_weight:g}",
+        "tv_weight": f"{tv_weight:g}",
+        "learning_rate": f"{options.step_length:g}",
+        "device": painter.device,
+        "precision": str(painter.dtype).removeprefix("torch."),
+        "normalise": "yes" if options.normalise else "no",
+    }
+    if not options.normalise:
+        del values["strength"]  # plain errors have weights instead
+    return {name: str(value) for name, value in values.items()}
+
+
+def _as_list(layers: tuple[tuple[str, float], ...]) -> str:
+    return ", ".join(name if weight == 1 else f"{name}={weight:g}" for name, weight in layers)
+
+
+def _as_time(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

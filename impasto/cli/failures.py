@@ -1,0 +1,54 @@
+"""Errors in words: one line for a person, and an exit code for a script."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+
+from impasto.cli.display import complain, say
+from impasto.errors import ImpastoError, UsageError
+
+INTERRUPTED = 130  # as shells have it: 128 and the number of SIGINT
+
+_NO_MEMORY = ("not enough memory", "can't allocate memory", "out of memory")
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn an exception into one line and an exit code; also a decorator for commands.
+
+    2 is for what was asked, 1 for what went wrong. A bug is shown in full if IMPASTO_DEBUG is set.
+    """
+    try:
+        yield
+    except ImpastoError as error:
+        complain(str(error))
+        raise typer.Exit(2 if isinstance(error, UsageError) else 1) from error
+    except KeyboardInterrupt as error:
+        say("stopped; nothing was written")
+        raise typer.Exit(INTERRUPTED) from error
+    except OSError as error:
+        complain(str(error))
+        raise typer.Exit(1) from error
+    except Exception as error:
+        if os.environ.get("IMPASTO_DEBUG") or isinstance(error, typer.Exit | typer.Abort):
+            raise
+        complain("memory ran out; try a smaller --size" if ran_out_of_memory(error) else _as_bug(error))
+        raise typer.Exit(1) from error
+
+
+def ran_out_of_memory(error: BaseException) -> bool:
+    """Whether Python or torch, on any device, could not get memory."""
+    if isinstance(error, RuntimeError):
+        return any(phrase in str(error).lower() for phrase in _NO_MEMORY)
+    return isinstance(error, MemoryError)
+
+
+def _as_bug(error: Exception) -> str:
+    return (
+        f"this should not happen ({type(error).__name__}: {error}); please report it with what "
+        "IMPASTO_DEBUG=1 shows"
+    )

@@ -1,0 +1,147 @@
+"""Flags made from an options dataclass: its fields name them, its defaults are theirs.
+
+A flag that is not given says nothing, so that recipes and records are overridden by those that are.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from functools import wraps
+from inspect import Parameter
+from types import NoneType
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+import typer
+from rich.markup import escape
+
+from impasto.errors import UsageError
+
+EXPERT = "Expert options"
+OUTPUT = "Output options"
+
+Command = Callable[..., None]
+
+
+@dataclass(frozen=True)
+class Flag:
+    """How a field of the options looks on the command line.
+
+    Attributes:
+        help: a phrase; the default is appended.
+        value: a word for what is given; choices and numbers name themselves.
+        unset: what to call None, where that is the default.
+        parse: reads the text given; without it the field's type says how.
+        panel: its place in the help. All but the first panel are shown by --help-all only.
+    """
+
+    help: str
+    value: str = ""
+    unset: str = ""
+    parse: Callable[[str], Any] | None = None
+    panel: str | None = None
+
+
+def with_flags(options: type, flags: Mapping[str, Flag]) -> Callable[[Command], Command]:
+    """Decorate a command so that its parameter `given` becomes one flag per entry of `flags`.
+
+    Each is named after a field of the dataclass `options`. The command receives a dictionary of those that
+    were given. Raises UsageError, when called, for a text that cannot be read.
+    """
+    hints = get_type_hints(options)
+    defaults = {field.name: field.default for field in fields(options)}
+
+    def decorate(command: Command) -> Command:
+        @wraps(command)
+        def parsed(**arguments: Any) -> None:
+            texts = {name: arguments.pop(name) for name in flags}
+            given = {
+                name: _parse(name, text, flags[name], hints[name])
+                for name, text in texts.items()
+                if text is not None
+            }
+            command(**arguments, given=given)
+
+        added = [_parameter(name, flag, hints[name], defaults[name]) for name, flag in flags.items()]
+        signature = inspect.signature(command, eval_str=True)
+        all_ = [p for own in signature.parameters.values() for p in (added if own.name == "given" else [own])]
+        parsed.__signature__ = signature.replace(parameters=all_)  # type: ignore[attr-defined]
+        return parsed
+
+    return decorate
+
+
+def panel(name: str) -> dict[str, Any]:
+    """Keywords for a `typer.Option` in a panel that only --help-all shows."""
+    return {"rich_help_panel": name, "hidden": True}
+
+
+def show_all(context: typer.Context, asked: bool) -> None:
+    """Callback of --help-all: the help with nothing hidden."""
+    if asked:
+        for parameter in context.command.params:
+            parameter.hidden = False  # type: ignore[attr-defined]
+        typer.echo(context.get_help(), nl=False)
+        raise typer.Exit
+
+
+HelpAll = Annotated[
+    bool,
+    typer.Option(
+        "--help-all", is_eager=True, callback=show_all, metavar="", help="Show every option there is."
+    ),
+]
+
+
+def _parameter(name: str, flag: Flag, hint: Any, default: Any) -> Parameter:
+    types = list(_flatten(hint))
+    is_switch = bool in types
+    option = typer.Option(
+        f"--{_dashed(name)}/--no-{_dashed(name)}" if is_switch else f"--{_dashed(name)}",
+        help=f"{flag.help} [dim]({escape(_shown(default, flag))})[/dim]",
+        metavar=" " if is_switch else flag.value or _value_name(hint, types),
+        **(panel(flag.panel) if flag.panel else {}),
+    )
+    kind = bool if is_switch else str
+    return Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option])
+
+
+def _shown(default: Any, flag: Flag) -> str:
+    if isinstance(default, bool):
+        return "on" if default else "off"
+    return flag.unset if default is None else f"{default}"
+
+
+def _value_name(hint: Any, types: list[Any]) -> str:
+    choices = [str(choice) for choice in types if isinstance(choice, str)]
+    return "|".join(choices) or ("NUMBER" if {int, float} & set(types) else "TEXT")
+
+
+def _flatten(hint: Any) -> Iterator[Any]:
+    """The types of a union, and the values of a Literal."""
+    if get_origin(hint) is Literal:
+        yield from get_args(hint)
+    elif get_args(hint) and get_origin(hint) is not tuple:
+        for part in get_args(hint):
+            yield from _flatten(part)
+    elif hint is not NoneType:
+        yield hint
+
+
+def _parse(name: str, text: Any, flag: Flag, hint: Any) -> Any:
+    if isinstance(text, bool):
+        return text
+    types = list(_flatten(hint))
+    parse = flag.parse or (int if int in types else float if float in types else str)
+    try:
+        return parse(text)
+    except UsageError:
+        raise
+    except ValueError as error:
+        kind = "a whole number" if int in types else "a number"
+        raise UsageError(f"--{_dashed(name)} must be {kind}, not {text}") from error
+
+
+def _dashed(name: str) -> str:
+    return name.replace("_", "-")

@@ -1,0 +1,128 @@
+"""Options: a value that cannot mean anything is refused, and says what could."""
+
+import itertools
+from dataclasses import FrozenInstanceError
+from typing import Any
+
+import numpy as np
+import pytest
+
+from impasto.errors import UsageError
+from impasto.painting.options import PaintOptions, parse_layers
+
+
+@pytest.mark.parametrize(
+    ("value", "layers"),
+    [
+        (None, None),
+        ("relu1_1", (("relu1_1", 1.0),)),
+        ("relu1_1=0.5,relu2_1", (("relu1_1", 0.5), ("relu2_1", 1.0))),
+        (" relu1_1 = 2 , relu2_1=0 ,", (("relu1_1", 2.0), ("relu2_1", 0.0))),
+        (["relu3_1", "relu1_1=1e-3"], (("relu3_1", 1.0), ("relu1_1", 1e-3))),
+        ((("conv4_2", 3),), (("conv4_2", 3.0),)),
+    ],
+)
+def test_layers_are_read(value: Any, layers: Any) -> None:
+    assert parse_layers(value) == layers
+    assert PaintOptions(style_layers=value, content_layers=value).style_layers == layers
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("", "a list of layers is empty"),
+        (" , ", "a list of layers is empty"),
+        ((), "a list of layers is empty"),
+        ("relu1_1=much", "weight of layer relu1_1 must be a number from 0 up, not much"),
+        ("relu1_1=-1", "weight of layer relu1_1 must be a number from 0 up, not -1"),
+        ("relu1_1=nan", "must be a number from 0 up, not nan"),
+        ([("relu1_1", float("inf"))], "must be a number from 0 up, not inf"),
+        ("relu1_1,relu2_1,relu1_1=2", "a layer is named twice in relu1_1, relu2_1, relu1_1"),
+        ("relu1_1=0,relu2_1=0", "the weights of relu1_1, relu2_1 are all 0"),
+    ],
+)
+def test_layers_that_mean_nothing(value: Any, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        parse_layers(value)
+    with pytest.raises(UsageError, match=message):
+        PaintOptions(content_layers=value)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("strength", 1.01, "strength must be from 0 to 1, not 1.01"),
+        ("strength", float("nan"), "strength must be from 0 to 1, not nan"),
+        ("strength", None, "strength must be from 0 to 1, not None"),
+        ("strength", "high", "strength must be from 0 to 1, not high"),
+        ("iterations", 0, "iterations must be a whole number from 1 to 1000000, not 0"),
+        ("iterations", 2.5, "iterations must be a whole number from 1 to 1000000, not 2.5"),
+        ("size", 15, "size must be a whole number from 16 to 100000, not 15"),
+        ("size", 99.5, "size must be a whole number from 16 to 100000, not 99.5"),
+        ("seed", -1, "seed must be a whole number from 0 to 9223372036854775807, not -1"),
+        ("style_size", 0, "style_size must be from 0.05 to 20, not 0"),
+        ("content_weight", -1, "content_weight must be a number from 0 up, not -1"),
+        ("style_weight", float("inf"), "style_weight must be a number from 0 up, not inf"),
+        ("tv_weight", float("nan"), "tv_weight must be a number from 0 up, not nan"),
+        ("learning_rate", 0, "learning_rate must be positive, not 0"),
+        ("learning_rate", float("inf"), "learning_rate must be positive, not inf"),
+        ("style_loss", "grams", "style_loss must be one of gram, moments, not grams"),
+        ("optimizer", "sgd", "optimizer must be one of lbfgs, adam, not sgd"),
+        ("pooling", "median", "pooling must be one of max, average, not median"),
+        ("device", "gpu", "device must be one of auto, cpu, cuda, mps, xpu, not gpu"),
+        ("precision", "float16", "precision must be one of auto, float32, bfloat16, not float16"),
+    ],
+)
+def test_values_that_mean_nothing(option: str, value: Any, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        PaintOptions(**{option: value})
+
+
+def test_limits_themselves_and_numpy_numbers_are_fine() -> None:
+    PaintOptions(strength=0, iterations=1, size=16, style_size=0.05, content_weight=0, seed=2**63 - 1)
+    options = PaintOptions(strength=1, size=np.int64(64), style_weight=np.float32(2), tv_weight=0)  # type: ignore[arg-type]
+    assert options.weights == (0, 2, 0)
+    assert PaintOptions(size=None).size is None
+
+
+def test_options_do_not_change() -> None:
+    options = PaintOptions()
+    with pytest.raises(FrozenInstanceError):
+        options.strength = 0.7  # type: ignore[misc]
+
+
+def test_strength_moves_weight_from_content_to_style() -> None:
+    """Content counts nothing at 1, style nothing at 0, and their ratio falls all the way."""
+    content, style, tv = zip(*(PaintOptions(strength=s / 10).weights for s in range(11)), strict=True)
+    assert (style[0], tv[0], content[10]) == (0, 0, 0)
+    assert all(a > b for a, b in itertools.pairwise(content))
+    assert all(a < b for a, b in itertools.pairwise(style))
+    assert all(a <= b for a, b in itertools.pairwise(tv))
+
+
+def test_raw_weights_take_the_place_of_strength() -> None:
+    usual = PaintOptions(strength=0.3).weights
+    for place, name in enumerate(("content_weight", "style_weight", "tv_weight")):
+        weights = PaintOptions(strength=0.3, **{name: 7.0}).weights
+        assert weights[place] == 7.0
+        assert [w for i, w in enumerate(weights) if i != place] == [
+            w for i, w in enumerate(usual) if i != place
+        ]
+
+
+def test_weights_of_the_literature() -> None:
+    assert PaintOptions(normalise=False, strength=0.9).weights == (1.0, 1e6, 0.0)
+    assert PaintOptions(normalise=False, style_weight=1e4, tv_weight=2).weights == (1.0, 1e4, 2)
+
+
+@pytest.mark.parametrize(
+    ("options", "length"),
+    [
+        (PaintOptions(), 1.0),
+        (PaintOptions(optimizer="adam"), 0.02),
+        (PaintOptions(learning_rate=0.025), 0.025),
+        (PaintOptions(optimizer="adam", learning_rate=3.0), 3.0),
+    ],
+)
+def test_step_length(options: PaintOptions, length: float) -> None:
+    assert options.step_length == length
