@@ -22,9 +22,10 @@ def second_moments(features: Tensor, weight: Tensor | None = None) -> Tensor:
     """
     f = features.permute(0, 2, 3, 1).flatten(1, 2)  # (N, hw, C), free of copies in channels_last
     if weight is None:
-        gram, mean = _Moments.apply(f)
+        gram, mean = _Moments.apply(f)  # type: ignore[no-untyped-call]
     else:
-        f, share = _raised(f), _shares(weight)
+        f = _raised(f)
+        share = _shares(weight).to(f.dtype)
         gram, mean = (f * share).transpose(1, 2) @ f, share.transpose(1, 2) @ f
     top = torch.cat([gram, mean.transpose(1, 2)], 2)
     return torch.cat([top, F.pad(mean, (0, 1), value=1.0)], 1)
@@ -53,7 +54,7 @@ def wasserstein_error(moments: Tensor, target: Tensor) -> Tensor:
     mean_s, covariance_s = _mean_and_covariance(target)
     root = _square_root(covariance_s)
     # the trace of a root needs eigenvalues only, whose gradient exists also where they coincide
-    eigenvalues = torch.linalg.eigvalsh(root @ covariance @ root)
+    eigenvalues: Tensor = torch.linalg.eigvalsh(root @ covariance @ root)
     # and those that are zero but for rounding do not count: the root of so many errors would be no small sum
     noise = torch.finfo(eigenvalues.dtype).eps * eigenvalues.detach().amax(1, keepdim=True).clamp_min(1e-30)
     overlap = (eigenvalues.maximum(noise).sqrt() * (eigenvalues > noise)).sum(1)

@@ -40,7 +40,18 @@ class PaintJob:
 
 def parse_size(text: str) -> int | None:
     """Pixels; "original" is None."""
-    return None if text == "original" else int(text)
+    if text.isdecimal():
+        return int(text)
+    if text == "original":
+        return None
+    raise UsageError(f"--size is a number of pixels, or original, not {text}")
+
+
+def parse_megapixels(number: float) -> int:
+    """Pixels."""
+    if not 0 < number < math.inf:
+        raise UsageError(f"--max-pixels is a number of megapixels, not {number}")
+    return round(number * 1e6)
 
 
 def parse_scales(text: str) -> int | tuple[int, ...] | None:
@@ -139,7 +150,7 @@ def paint(
         int, typer.Option(metavar="8|16", help="Of PNG and TIFF.", **panel(OUTPUT))
     ] = PaintJob.bit_depth,
     quality: Annotated[
-        int, typer.Option(metavar="1..100", min=1, max=100, help="Of JPEG and WebP.", **panel(OUTPUT))
+        int, typer.Option(metavar="N", min=1, max=100, help="Of JPEG and WebP.", **panel(OUTPUT))
     ] = PaintJob.quality,
     strip_metadata: Annotated[
         bool,
@@ -170,7 +181,7 @@ def paint(
         bit_depth=bit_depth,
         quality=quality,
         strip_metadata=strip_metadata,
-        max_pixels=None if max_pixels is None else round(max_pixels * 1e6),
+        max_pixels=None if max_pixels is None else parse_megapixels(max_pixels),
     )
     from impasto.cli.paint_run import run  # brings torch, which --help need not wait for
 

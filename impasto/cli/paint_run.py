@@ -31,13 +31,13 @@ def run(job: PaintJob) -> None:
     if recipe and recipe.animated and job.out and not job.animate:
         job = replace(job, animate=job.out.with_suffix(".gif"))
     _check_outputs(job)
+    frames = AnimationWriter(job.animate) if job.animate else None
     started = time.monotonic()
     painter = _prepare(job, resolve(job, recipe))
     if job.dry_run:
         dry_run.describe(painter)
         return
     assert job.out is not None  # as checked
-    frames = AnimationWriter(job.animate) if job.animate else None
     step, stopped = _paint(painter, job, frames)
     _save(painter, step, job, job.out)
     if frames:
@@ -62,8 +62,9 @@ def resolve(job: PaintJob, recipe: Recipe | None = None) -> PaintOptions:
     base: Mapping[str, Any] = recipe.options if recipe else {}
     start = options_from(job.like) if job.like else PaintOptions(**base)
     options = replace(start, **job.given)
-    if "strength" in job.given and not options.normalise:
-        raise UsageError("--strength means nothing to plain errors: give --style-weight, or --normalise")
+    has_raw_weights = None not in (options.content_weight, options.style_weight)
+    if "strength" in job.given and (has_raw_weights or not options.normalise):
+        raise UsageError("--strength does nothing beside raw weights: change --style-weight instead")
     return options
 
 
@@ -74,7 +75,8 @@ def _check_outputs(job: PaintJob) -> None:
             return
         raise UsageError("where to? name the picture to write, as in -o painting.jpg")
     io.check_output(job.out, bit_depth=job.bit_depth)
-    read = [job.photo, *(path for path, _ in job.styles)]
+    starts = [Path(job.given["init"])] if "init" in job.given else []
+    read = [job.photo, *(path for path, _ in job.styles), *starts]
     for written in filter(None, (job.out, job.animate)):
         if any(_is_same(written, path) for path in read):
             raise UsageError(f"{written} would be overwritten by what is made of it: choose another name")

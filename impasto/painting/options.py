@@ -63,6 +63,7 @@ class PaintOptions:
     def __post_init__(self) -> None:
         object.__setattr__(self, "content_layers", parse_layers(self.content_layers))
         object.__setattr__(self, "style_layers", parse_layers(self.style_layers))
+        object.__setattr__(self, "scales", _checked_scales(self.scales))
         _check_choice("style_loss", self.style_loss, StyleLoss)
         _check_choice("optimizer", self.optimizer, Optimizer)
         _check_choice("pooling", self.pooling, Literal["max", "average"])
@@ -124,6 +125,14 @@ def _parse_layer(item: str | tuple[str, float]) -> tuple[str, float]:
     if not 0 <= number < math.inf:
         raise UsageError(f"the weight of layer {name} must be a number from 0 up, not {weight}")
     return name.strip(), number
+
+
+def _checked_scales(value: Any) -> Any:
+    """None, a number from 1 up, or a tuple of such numbers."""
+    many = value if isinstance(value, list | tuple) else () if value is None else (value,)
+    for number in many:
+        _check_whole("scales", number, 1, 100_000)
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _check_choice(name: str, value: str, choices: Any) -> None:

@@ -113,9 +113,17 @@ def _begin(
 
 def _at_scale(style: Style, long_side: float, device: torch.device) -> Style:
     size = fit_long_side((style.image.shape[1], style.image.shape[2]), max(1, round(long_side)))
-    image = _to(resize(style.image[None], size), device)[0]
+    image = _to(resize(_without_hidden_colours(style)[None], size), device)[0]
     alpha = None if style.alpha is None else resize(style.alpha[None], size)[0].to(device)
     return replace(style, image=image, alpha=alpha)
+
+
+def _without_hidden_colours(style: Style) -> Tensor:
+    """Transparent pixels in the mean colour of the others: the features of their neighbours see them."""
+    if style.alpha is None:
+        return style.image
+    mean = (style.image * style.alpha).sum((1, 2), keepdim=True) / style.alpha.sum().clamp_min(1e-6)
+    return style.image.where(style.alpha > 0, mean)
 
 
 def _to(image: Tensor, device: torch.device) -> Tensor:

@@ -85,7 +85,7 @@ def test_ctrl_c_saves_a_checkpoint_to_go_on_from(distill, school):
                 break
         process.send_signal(signal.SIGINT)
         rest = process.stderr.read()
-        assert process.wait(30) == 130
+        assert process.wait(60) == 130
     assert "run the same command to go on" in rest
     assert "Traceback" not in rest
     assert (school / "student.checkpoint").exists()

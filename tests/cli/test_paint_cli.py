@@ -15,6 +15,7 @@ from PIL import ExifTags, Image
 from skimage import data
 
 from impasto.backbones.compact import EMBEDDED
+from impasto.cli.display import download
 from impasto.cli.flags import EXPERT
 from impasto.cli.paint import FLAGS, PaintJob, parse_scales, parse_size, parse_style
 from impasto.cli.paint_run import find_recipe, resolve
@@ -74,6 +75,15 @@ def test_a_terminal_sees_a_bar(paint):
     result = paint("-o", OUT, FORCE_COLOR="1")
     assert "━" in result.stderr
     assert "scale 1/1" in result.stderr
+
+
+def test_a_download_is_shown(capsys):
+    with download(quiet=False) as on_download:
+        on_download(1_000_000, 4_000_000)
+    assert capsys.readouterr().err == " 25%  downloading weights  1 of 4 MB\n"
+    with download(quiet=True) as on_download:
+        on_download(1_000_000, 4_000_000)
+    assert capsys.readouterr().err == ""
 
 
 def test_same_seed_same_picture(paint):
@@ -216,6 +226,7 @@ def test_nothing_given_is_the_defaults():
     ("given", "recipe", "like", "fragment"),
     [
         ({"strength": 0.3}, "gatys", None, "--style-weight"),
+        ({"strength": 0.3, "content_weight": 1.0, "style_weight": 1.0}, None, None, "--style-weight"),
         ({}, "gatys", Path("x.png"), "give one of them"),
         ({"size": 3}, None, None, "size must be"),
     ],
@@ -398,9 +409,11 @@ def rubbish(workshop):
         ("photo.jpg", ["-o", "out"], 2, ["out has no suffix"]),
         ("photo.jpg", ["-o", "photo.jpg"], 2, ["photo.jpg would be overwritten"]),
         ("photo.jpg", ["-o", "./wave.jpg"], 2, ["wave.jpg would be overwritten"]),
+        ("photo.jpg", ["-o", "clear.png", "--init", "clear.png"], 2, ["clear.png would be overwritten"]),
         ("photo.jpg", ["-o", "out.jpg", "--bit-depth", "16"], 2, ["16 bits", ".png"]),
         ("photo.jpg", ["--bit-depth", "12"], 2, ["8 or 16"]),
         ("photo.jpg", ["--animate", "out.avi"], 2, ["out.avi", ".gif"]),
+        ("none.jpg", ["--animate", "none/out.gif"], 1, ["there is no folder"]),
         ("photo.jpg", ["--animate", "wave.jpg"], 2, ["wave.jpg would be overwritten"]),
         ("photo.jpg", ["-o", "x.webp", "--animate", "x.webp"], 2, ["x.webp cannot be both"]),
         ("photo.jpg", ["--style-layers", "relu9_9"], 2, ["no layer relu9_9", "relu1_1, relu2_1"]),
@@ -410,7 +423,8 @@ def rubbish(workshop):
         ("photo.jpg", ["--backbone", "bad.safetensors"], 1, ["bad.safetensors"]),
         ("photo.jpg", ["--strength", "2"], 2, ["strength must be from 0 to 1, not 2"]),
         ("photo.jpg", ["--strength", "much"], 2, ["--strength must be a number, not much"]),
-        ("photo.jpg", ["--size", "big"], 2, ["--size", "big"]),
+        ("photo.jpg", ["--size", "big"], 2, ["--size is a number of pixels, or original, not big"]),
+        ("photo.jpg", ["--max-pixels", "nan"], 2, ["--max-pixels", "nan"]),
         ("photo.jpg", ["--size", "16", "--scales", "1"], 2, ["too small"]),
         ("photo.jpg", ["--scales", "96"], 2, ["96"]),
         ("photo.jpg", ["--device", "abacus"], 2, ["device must be one of auto, cpu"]),
@@ -545,24 +559,12 @@ def test_a_bug_asks_to_be_reported(paint, failing):
 
 @pytest.mark.skipif(os.name == "nt", reason="needs signals of POSIX")
 def test_ctrl_c_keeps_the_picture(workshop, compact_file):
-    command = [
-        sys.executable,
-        "-m",
-        "impasto",
-        "paint",
-        "photo.jpg",
-        "wave.jpg",
-        "-o",
-        OUT,
-        "--backbone",
-        backbone,
-    ]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    command = "-m impasto paint photo.jpg wave.jpg -o out.png --size 48 --iterations 100000 --backbone"
     with subprocess.Popen(
-        [*command, "--size", "48", "--iterations", "100000"],
+        [sys.executable, *command.split(), compact_file],
         stderr=subprocess.PIPE,
         text=True,
-        env=environment,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
     ) as process:
         assert process.stderr is not None
         for line in process.stderr:
@@ -570,7 +572,7 @@ def test_ctrl_c_keeps_the_picture(workshop, compact_file):
                 break
         process.send_signal(signal.SIGINT)
         rest = process.stderr.read()
-        assert process.wait(20) == 130
+        assert process.wait(60) == 130
     assert "out.png is the picture so far" in rest
     assert "Traceback" not in rest
     assert pixels(OUT).shape == (32, 48, 3)

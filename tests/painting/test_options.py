@@ -1,7 +1,7 @@
 """Options: a value that cannot mean anything is refused, and says what could."""
 
-import itertools
 from dataclasses import FrozenInstanceError
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -60,6 +60,8 @@ def test_layers_that_mean_nothing(value: Any, message: str) -> None:
         ("size", 15, "size must be a whole number from 16 to 100000, not 15"),
         ("size", 99.5, "size must be a whole number from 16 to 100000, not 99.5"),
         ("seed", -1, "seed must be a whole number from 0 to 9223372036854775807, not -1"),
+        ("scales", 0, "scales must be a whole number from 1 to 100000, not 0"),
+        ("scales", (128, "big"), "scales must be a whole number from 1 to 100000, not big"),
         ("style_size", 0, "style_size must be from 0.05 to 20, not 0"),
         ("content_weight", -1, "content_weight must be a number from 0 up, not -1"),
         ("style_weight", float("inf"), "style_weight must be a number from 0 up, not inf"),
@@ -85,6 +87,13 @@ def test_limits_themselves_and_numpy_numbers_are_fine() -> None:
     assert PaintOptions(size=None).size is None
 
 
+def test_scales_are_kept_as_a_tuple() -> None:
+    options = PaintOptions(scales=[128, 512])  # type: ignore[arg-type]
+    assert options.scales == (128, 512)
+    assert PaintOptions(scales=3).scales == 3
+    assert hash(options) == hash(PaintOptions(scales=(128, 512)))
+
+
 def test_options_do_not_change() -> None:
     options = PaintOptions()
     with pytest.raises(FrozenInstanceError):
@@ -95,9 +104,9 @@ def test_strength_moves_weight_from_content_to_style() -> None:
     """Content counts nothing at 1, style nothing at 0, and their ratio falls all the way."""
     content, style, tv = zip(*(PaintOptions(strength=s / 10).weights for s in range(11)), strict=True)
     assert (style[0], tv[0], content[10]) == (0, 0, 0)
-    assert all(a > b for a, b in itertools.pairwise(content))
-    assert all(a < b for a, b in itertools.pairwise(style))
-    assert all(a <= b for a, b in itertools.pairwise(tv))
+    assert all(a > b for a, b in pairwise(content))
+    assert all(a < b for a, b in pairwise(style))
+    assert all(a <= b for a, b in pairwise(tv))
 
 
 def test_raw_weights_take_the_place_of_strength() -> None:

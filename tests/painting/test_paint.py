@@ -1,0 +1,337 @@
+"""The image door: any kind of picture in, one picture out, and a record that says how it was made."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+import impasto
+from impasto.errors import ImageError, MemoryLimitError, UsageError, WeightsError
+from impasto.imaging import io
+from impasto.painting import paint as paint_module
+from impasto.painting.options import PaintOptions
+from impasto.painting.paint import Painter, make_options, options_from, paint
+from impasto.progress import Step
+
+Picture = Callable[[str, int], Tensor]
+
+
+@pytest.fixture(scope="module")
+def photo(picture: Picture) -> Image.Image:
+    return io.to_pil(picture("coffee", 60))
+
+
+@pytest.fixture(scope="module")
+def style(picture: Picture) -> Image.Image:
+    return io.to_pil(picture("chelsea", 60))
+
+
+@pytest.fixture(scope="module")
+def quick(compact_file: Path) -> dict[str, Any]:
+    """Options that paint in a moment."""
+    return {
+        "size": 40,
+        "scales": 1,
+        "iterations": 4,
+        "backbone": str(compact_file),
+        "style_layers": "relu1_1,relu2_1",
+        "content_layers": "relu2_1",
+        "device": "cpu",
+        "precision": "float32",
+    }
+
+
+@pytest.fixture(scope="module")
+def painting(photo: Image.Image, style: Image.Image, quick: dict[str, Any]) -> NDArray[np.uint8]:
+    return np.asarray(paint(photo, style, **quick))
+
+
+def half_transparent(image: Image.Image) -> Image.Image:
+    alpha = np.full((image.height, image.width), 255, np.uint8)
+    alpha[:, : image.width // 2] = 0
+    seen = image.convert("RGBA")
+    seen.putalpha(Image.fromarray(alpha))
+    return seen
+
+
+def test_result_is_a_painting_of_the_photo(
+    painting: NDArray[np.uint8], photo: Image.Image, style: Image.Image, quick: dict[str, Any]
+) -> None:
+    result = paint(photo, style, **quick)
+    assert (result.mode, result.size) == ("RGB", (40, 27))
+    small = np.asarray(photo.resize((40, 27), Image.Resampling.BICUBIC), float)
+    assert 1 < np.abs(painting - small).mean() < 80
+
+
+def as_file(image: Image.Image, folder: Path) -> Path:
+    path = folder / f"{id(image)}.png"
+    image.save(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        lambda image, folder: str(as_file(image, folder)),
+        as_file,
+        lambda image, folder: image,
+        lambda image, folder: np.asarray(image),
+        lambda image, folder: np.asarray(image, np.float32) / 255,
+        lambda image, folder: torch.from_numpy(np.array(image)).permute(2, 0, 1) / 255,
+    ],
+    ids=["str", "path", "pillow", "uint8", "float", "tensor"],
+)
+def test_every_kind_of_picture_gives_the_same_painting(
+    tmp_path: Path,
+    painting: NDArray[np.uint8],
+    photo: Image.Image,
+    style: Image.Image,
+    quick: dict[str, Any],
+    given: Callable[[Image.Image, Path], io.Source],
+) -> None:
+    result = paint(given(photo, tmp_path), given(style, tmp_path), **quick)
+    np.testing.assert_array_equal(np.asarray(result), painting)
+
+
+def test_same_seed_same_painting_other_strength_another(
+    painting: NDArray[np.uint8], photo: Image.Image, style: Image.Image, quick: dict[str, Any]
+) -> None:
+    np.testing.assert_array_equal(np.asarray(paint(photo, style, 0.5, seed=0, **quick)), painting)
+    assert (np.asarray(paint(photo, style, 0.9, **quick)) != painting).any()
+
+
+def test_transparency_of_the_photo_is_restored(
+    photo: Image.Image, style: Image.Image, quick: dict[str, Any], painting: NDArray[np.uint8]
+) -> None:
+    result = paint(half_transparent(photo), style, **quick)
+    assert (result.mode, result.size) == ("RGBA", (40, 27))
+    alpha = np.asarray(result)[..., 3]
+    assert alpha[:, :19].max() == 0
+    assert alpha[:, 21:].min() == 255
+    np.testing.assert_array_equal(np.asarray(result)[..., :3], painting)  # it is painted under, too
+
+
+def test_transparent_part_of_a_style_is_not_seen(
+    photo: Image.Image, style: Image.Image, quick: dict[str, Any], painting: NDArray[np.uint8]
+) -> None:
+    cut = half_transparent(style)
+    repainted = np.array(cut)
+    repainted[repainted[..., 3] == 0, :3] = (255, 0, 255)
+    one, other = paint(photo, cut, **quick), paint(photo, repainted, **quick)
+    np.testing.assert_array_equal(np.asarray(one), np.asarray(other))
+    assert (np.asarray(one) != painting).any()
+
+
+def test_wholly_transparent_style(photo: Image.Image, style: Image.Image, quick: dict[str, Any]) -> None:
+    invisible = style.convert("RGBA")
+    invisible.putalpha(0)
+    with pytest.raises(ImageError, match="wholly transparent: there is no style to see in it"):
+        paint(photo, invisible, **quick)
+
+
+def test_several_styles_in_every_spelling(
+    photo: Image.Image, style: Image.Image, quick: dict[str, Any], painting: NDArray[np.uint8]
+) -> None:
+    def same(styles: Any) -> bool:
+        return bool((np.asarray(paint(photo, styles, **quick)) == painting).all())
+
+    assert same([style])
+    assert same((style, 2.5))
+    assert same([(style, 1), (photo, 0)])
+    mixed = np.asarray(paint(photo, [(style, 1), (photo, 3.0)], **quick))
+    assert (mixed != painting).any()
+    for spelling in (((style, 1), (photo, 3)), [(style, 0.5), (photo, np.float32(1.5))]):
+        np.testing.assert_array_equal(np.asarray(paint(photo, spelling, **quick)), mixed)
+    both = np.asarray(paint(photo, [style, photo], **quick))
+    np.testing.assert_array_equal(np.asarray(paint(photo, (style, photo), **quick)), both)
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [([], "at least one style"), ([0.0], "sum must be positive"), ([1.0, -1.0], "must not be negative")],
+)
+def test_styles_that_mean_nothing(
+    photo: Image.Image, style: Image.Image, quick: dict[str, Any], weights: list[float], message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        paint(photo, [(style, weight) for weight in weights], **quick)
+
+
+def test_callback_sees_every_step(photo: Image.Image, style: Image.Image, quick: dict[str, Any]) -> None:
+    seen: list[Step] = []
+    result = paint(photo, style, callback=seen.append, **{**quick, "scales": (20, 40), "iterations": 5})
+    assert [step.scale for step in seen] == [0, 0, 0, 1, 1]
+    assert seen[-1].done == pytest.approx(1)
+    np.testing.assert_array_equal(np.asarray(io.to_pil(seen[-1].image)), np.asarray(result))
+
+
+def test_callback_can_end_the_work(photo: Image.Image, style: Image.Image, quick: dict[str, Any]) -> None:
+    seen: list[Step] = []
+
+    def stop(step: Step) -> None:
+        seen.append(step)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        paint(photo, style, callback=stop, **quick)
+    assert len(seen) == 1
+
+
+def test_any_step_can_be_finished_at_full_size(
+    photo: Image.Image, style: Image.Image, quick: dict[str, Any]
+) -> None:
+    options = make_options(**{**quick, "scales": (20, 40)})
+    painter = Painter(half_transparent(photo), style, options)
+    first = next(painter.steps())
+    assert first.size == (13, 20)
+    image, alpha = painter.finish(first)
+    assert alpha is not None
+    assert (image.shape, alpha.shape) == ((3, 27, 40), (1, 27, 40))
+
+
+def test_wrong_option_names_those_there_are(photo: Image.Image, style: Image.Image) -> None:
+    with pytest.raises(
+        UsageError, match=r"no option sise: choose among size, strength, iterations, .*precision"
+    ):
+        paint(photo, style, sise=64)
+    with pytest.raises(UsageError, match="strength must be from 0 to 1, not 50"):
+        paint(photo, style, 50)
+
+
+@pytest.mark.parametrize(
+    ("option", "error", "message"),
+    [
+        ({"backbone": "no-such-file.safetensors"}, WeightsError, "no weights file no-such-file.safetensors"),
+        ({"style_layers": "relu9_1"}, UsageError, "has no layer relu9_1: choose among relu1_1"),
+        ({"init": "no-such-picture.png"}, ImageError, "no-such-picture.png does not exist"),
+        ({"iterations": 1, "scales": 2}, UsageError, "1 iterations do not suffice for 2 scales"),
+        ({"size": 16, "style_layers": "relu5_1"}, UsageError, "at 11 pixels .* needs 16: choose a larger"),
+    ],
+)
+def test_what_cannot_be_done_is_told_before_the_work(
+    photo: Image.Image,
+    style: Image.Image,
+    quick: dict[str, Any],
+    option: dict[str, Any],
+    error: type[Exception],
+    message: str,
+) -> None:
+    with pytest.raises(error, match=message):
+        Painter(photo, style, make_options(**{**quick, **option}))
+
+
+@pytest.mark.parametrize("place", ["photo", "style"])
+def test_picture_that_is_not_there(style: Image.Image, quick: dict[str, Any], place: str) -> None:
+    pictures = {"photo": style, "style": style, place: "gone.jpg"}
+    with pytest.raises(ImageError, match=r"gone\.jpg does not exist"):
+        paint(pictures["photo"], pictures["style"], **quick)
+
+
+def test_too_little_memory_is_told_before_the_work(
+    monkeypatch: pytest.MonkeyPatch, photo: Image.Image, style: Image.Image, quick: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(paint_module, "available_memory", lambda device: 400 << 20)
+    monkeypatch.setattr(paint_module, "paint_steps", None)
+    with pytest.raises(MemoryLimitError, match=r"0\.4 GB are free: try --size \d+"):
+        paint(photo, style, **{**quick, "size": 4000})
+
+
+def test_max_pixels_holds_for_every_picture(
+    photo: Image.Image, style: Image.Image, quick: dict[str, Any]
+) -> None:
+    options = make_options(**quick)
+    small = photo.resize((20, 20))
+    Painter(small, small, options, max_pixels=400)
+    for pictures in ((photo, small), (small, photo)):
+        with pytest.raises(ImageError):
+            Painter(*pictures, options, max_pixels=400)
+
+
+def test_estimates_before_the_work(photo: Image.Image, style: Image.Image, quick: dict[str, Any]) -> None:
+    painter = Painter(photo, style, make_options(**quick))
+    assert 100 << 20 < painter.memory() < 2 << 30
+    assert painter.seconds() > 0
+    assert painter.size == (27, 40)
+
+
+def test_painting_starts_from_a_file(
+    tmp_path: Path, photo: Image.Image, style: Image.Image, quick: dict[str, Any]
+) -> None:
+    path = as_file(style, tmp_path)
+    painter = Painter(photo, style, make_options(**{**quick, "init": str(path)}))
+    expected = np.asarray(paint(photo, style, **{**quick, "init": "style"}))
+    *_, step = painter.steps()
+    np.testing.assert_array_equal(np.asarray(io.to_pil(step.image)), expected)
+
+
+def test_record_repeats_the_painting(
+    tmp_path: Path, photo: Image.Image, style: Image.Image, quick: dict[str, Any]
+) -> None:
+    options = make_options(**quick, strength=0.7, seed=3, style_loss="moments")
+    painter = Painter(photo, [(style, 3), (photo, 1)], options)
+    *_, step = painter.steps()
+    record = painter.record(step)
+    path = tmp_path / "painting.png"
+    io.write(path, step.image, record=record)
+    assert options_from(path) == options
+    told = json.loads(record)
+    assert told["impasto"] == impasto.__version__
+    assert told["styles"] == [0.75, 0.25]
+    assert told["done"] == 1
+    assert told["losses"] == {name: pytest.approx(v, abs=1e-6) for name, v in step.losses.items()}
+
+
+def test_record_of_another_version_may_know_more(tmp_path: Path) -> None:
+    path = tmp_path / "painting.png"
+    stored = {"options": {"strength": 0.8, "scales": [128, 512], "brush": "wide"}}
+    io.write(path, torch.zeros(3, 4, 4), record=json.dumps(stored))
+    assert options_from(path) == PaintOptions(strength=0.8, scales=(128, 512))
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        None,
+        "no JSON",
+        "[1, 2]",
+        "3",
+        "{}",
+        '{"options": [1]}',
+        '{"options": {"strength": 7}}',
+        '{"options": {"size": "big"}}',
+        '{"options": {"style_layers": 5}}',
+        '{"options": {"scales": {}}}',
+    ],
+)
+def test_picture_without_a_record(tmp_path: Path, record: str | None) -> None:
+    path = tmp_path / "some.png"
+    io.write(path, torch.zeros(3, 4, 4), record=record)
+    with pytest.raises(UsageError, match=r"some\.png does not say how it was painted"):
+        options_from(path)
+
+
+def test_importing_the_package_is_instant() -> None:
+    """Nothing heavy is imported before it is used, and the public names are all there."""
+    program = (
+        "import sys, impasto; assert 'torch' not in sys.modules and 'numpy' not in sys.modules; "
+        "assert impasto.__version__ and 'torch' not in sys.modules; "
+        "assert all(getattr(impasto, name) for name in impasto.__all__) and 'torch' in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_public_names() -> None:
+    assert impasto.paint is paint
+    assert impasto.Painter is Painter
+    assert issubclass(impasto.ImpastoError, Exception)
+    with pytest.raises(AttributeError, match="no attribute 'pain'"):
+        impasto.pain  # noqa: B018
