@@ -21,7 +21,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from impasto.backbones.base import Backbone
-from impasto.backbones.compact import LAYERS, TEACHER_WIDTHS, WIDTH_OF, Compact, save_compact
+from impasto.backbones.compact import LAYERS, TEACHER_WIDTHS, WIDTH_OF, Compact, load_compact, save_compact
 from impasto.backbones.compressed import Compressed
 from impasto.errors import UsageError, WeightsError
 
@@ -39,6 +39,7 @@ class DistillOptions:
     size: int = 192  # side of a training crop, pixels
     learning_rate: float = 2e-3
     seed: int = 0
+    start: str | None = None  # a compact backbone to teach further
     checkpoint_minutes: float = 5.0
 
 
@@ -81,21 +82,36 @@ class Distillation:
     """The state of one training: student, optimiser and step, which a checkpoint holds whole.
 
     Every random choice follows from the seed and the step, so that a resumed run is the uninterrupted one.
+    `folders` are lists of pictures that are drawn from equally often.
     """
 
-    def __init__(self, photos: Sequence[Path], teachers: Teachers, options: DistillOptions) -> None:
-        if not photos:
+    def __init__(
+        self, folders: Sequence[Sequence[Path]], teachers: Teachers, options: DistillOptions
+    ) -> None:
+        if not folders or not all(folders):
             raise UsageError("there are no pictures to learn from")
         torch.manual_seed(options.seed)
-        self.photos, self.teachers, self.options = list(photos), teachers, options
+        self.folders, self.teachers, self.options = folders, teachers, options
         self.student = Compact().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.heads = nn.ModuleDict(
             {layer: nn.Conv2d(WIDTH_OF[layer], TEACHER_WIDTHS[layer], 1) for layer in LAYERS}
         )
+        if options.start:
+            self._start_from(Path(options.start))
         self.scales = self._channel_scales()
         parameters = [*self.student.parameters(), *self.heads.parameters()]
         self.optimiser = torch.optim.Adam(parameters, lr=options.learning_rate, betas=(0.9, 0.98))
         self.step = 0
+
+    @torch.no_grad()
+    def _start_from(self, path: Path) -> None:
+        taught = load_compact(path)
+        self.student.load_state_dict(taught.state_dict())
+        for layer, matrix in taught.maps.items():
+            head = self.heads.get_submodule(layer)
+            assert isinstance(head, nn.Conv2d) and head.bias is not None
+            head.weight.copy_(matrix[:, :-1, None, None])
+            head.bias.copy_(matrix[:, -1])
 
     def _channel_scales(self, batches: int = 12) -> Features:
         """Standard deviation of each teacher channel, (1, C, 1, 1), floored for those that hardly fire."""
@@ -110,7 +126,8 @@ class Distillation:
         """(N, 3, size, size) in 0..1: crops at random scale, mirrored, some with odd colours or noise."""
         chance = random.Random(f"{self.options.seed}/{step}")
         crops = [
-            _crop(chance.choice(self.photos), self.options.size, chance) for _ in range(self.options.batch)
+            _crop(chance.choice(chance.choice(self.folders)), self.options.size, chance)
+            for _ in range(self.options.batch)
         ]
         return torch.stack(crops).to(memory_format=torch.channels_last)
 
@@ -159,7 +176,10 @@ class Distillation:
 
     def load(self, path: Path) -> None:
         """Continue from a checkpoint of the same options; WeightsError where they differ."""
-        state = torch.load(path, weights_only=True)
+        try:
+            state = torch.load(path, weights_only=True)
+        except Exception as error:  # a damaged file can fail anywhere inside the unpickler
+            raise WeightsError(f"{path} is no checkpoint, or damaged: remove it to start anew") from error
         if state["options"] != asdict(self.options):
             raise WeightsError(f"{path} was made with other options: repeat them, or remove it to start anew")
         self.student.load_state_dict(state["student"])
@@ -212,7 +232,7 @@ class _Moments:
 
 
 def distill(
-    photos: Sequence[Path],
+    folders: Sequence[Sequence[Path]],
     teachers: Teachers,
     out: Path,
     options: DistillOptions,
@@ -224,7 +244,7 @@ def distill(
 
     Returns the unexplained share of the teacher's variance by layer.
     """
-    run = Distillation(photos, teachers, options)
+    run = Distillation(folders, teachers, options)
     checkpoint = out.with_suffix(".checkpoint")
     if checkpoint.exists():
         run.load(checkpoint)

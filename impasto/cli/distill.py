@@ -29,6 +29,7 @@ FLAGS = {
     "size": Flag("Side of the crops in pixels", "PIXELS"),
     "learning_rate": Flag("At its peak"),
     "seed": Flag("Same seed, same backbone"),
+    "start": Flag("A compact backbone to teach further", "FILE", "none"),
     "checkpoint_minutes": Flag("Minutes between checkpoints"),
 }
 
@@ -39,7 +40,11 @@ FLAGS = {
 def command(
     *,
     photos: Annotated[
-        list[Path], typer.Option(metavar="DIR", help="Folder of pictures to learn from; may be repeated.")
+        list[Path],
+        typer.Option(
+            metavar="DIR",
+            help="Folder of pictures to learn from; if repeated, each is drawn from equally often.",
+        ),
     ],
     teacher: Annotated[
         list[str],
@@ -59,12 +64,12 @@ def command(
     """
     if check_target(out).suffix != ".safetensors":
         raise UsageError(f"{out} must end in .safetensors")
-    pictures = [picture for folder in photos for picture in _pictures_in(folder)]
+    folders = [_pictures_in(folder) for folder in photos]
     teachers = Teachers([_load(name) for name in teacher])
     with _stopping() as stop, progress(quiet) as show:
         show(0.0, "measuring the teachers", "")
         try:
-            shares = distill(pictures, teachers, out, DistillOptions(**given), _Watch(show, stop, quiet))
+            shares = distill(folders, teachers, out, DistillOptions(**given), _Watch(show, stop, quiet))
         except KeyboardInterrupt:
             say(f"stopped; run the same command to go on, as the checkpoint beside {out} is kept")
             raise typer.Exit(INTERRUPTED) from None

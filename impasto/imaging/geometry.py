@@ -55,7 +55,7 @@ def split_iterations(total: int, rungs: int, ratio: float = 0.7) -> tuple[int, .
 
 
 def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
-    """(N, C, H, W) to (N, C, height, width), bicubic, without aliasing, clamped to [0, 1]."""
+    """(N, C, H, W) to (N, C, height, width), bicubic without aliasing; clamped to [0, 1] if it changes."""
     if tuple(image.shape[2:]) == tuple(size):
         return image
     return F.interpolate(image, size=size, mode="bicubic", antialias=True).clamp(0, 1)

@@ -19,7 +19,8 @@ from impasto.painting.scales import Scale, paint_steps
 
 _PAIRS = 12  # of L-BFGS, two images each
 _OTHER_IMAGES = 12  # photo, iterates, gradient, direction, the smoothness term's differences
-_LIBRARIES = 350 << 20  # bytes that Python and torch take
+LIBRARIES = 350 << 20  # bytes that Python and torch take
+_LEAST_SIDE = 64  # pixels; no advice to paint smaller
 _TRIAL_SIDE = 192  # pixels; large enough that the fixed cost of a gradient does not rule
 
 
@@ -28,40 +29,60 @@ def estimate_memory(
 ) -> int:
     """Peak bytes of the whole process while painting at this (height, width).
 
-    Every activation is kept for the gradient: the convolution's output in `dtype` and, at the layers that
-    are looked at, copies in float32; and once more the widest while the gradient passes it.
+    The larger of two moments counts: encoding the style, taken to be square, and a gradient.
+    """
+    kept, widest = _activations(size, backbone, options, dtype)
+    side = round(max(size) * options.style_size)
+    of_style, widest_of_style = _activations((side, side), backbone, options, dtype)
+    images = 4 * 3 * prod(size) * (2 * _PAIRS * (options.optimizer == "lbfgs") + _OTHER_IMAGES)
+    return max(kept + widest + images, of_style // 2 + widest_of_style) + LIBRARIES
+
+
+def _activations(
+    size: tuple[int, int], backbone: Backbone, options: PaintOptions, dtype: torch.dtype
+) -> tuple[int, int]:
+    """Bytes that are kept for a gradient, and those at the widest place while it passes.
+
+    Kept are the convolutions' outputs in `dtype` and, at the layers that are looked at, copies in float32.
     """
     content, style = resolve_layers(backbone, options)
     looked_at = {name for name, _ in (*content, *style)}
     element = 2 if dtype == torch.bfloat16 else 4
     channels, (height, width) = 3, size
-    activations = widest = 0
+    total = widest = 0
     for name in backbone.path_to(looked_at):
         if name.startswith("pool"):
             height, width = height // 2, width // 2
         elif name.startswith("conv"):
             channels = backbone.width_of(name)
         values = channels * height * width
-        kept = element * (not name.startswith("relu")) + 8 * (name in looked_at)
-        activations += values * kept
+        total += values * (element * (not name.startswith("relu")) + 8 * (name in looked_at))
         widest = max(widest, values * (element + 4))
-    images = 4 * 3 * prod(size) * (2 * _PAIRS * (options.optimizer == "lbfgs") + _OTHER_IMAGES)
-    return activations + widest + images + _LIBRARIES
+    return total, widest
 
 
 def check_memory(
     size: tuple[int, int], backbone: Backbone, options: PaintOptions, dtype: torch.dtype, available: int
 ) -> None:
-    """Raise MemoryLimitError, naming a size that fits, if painting needs more than `available` bytes."""
-    needed = estimate_memory(size, backbone, options, dtype)
-    if needed <= available:
+    """Raise MemoryLimitError, naming a size that fits, if painting needs more than `available` bytes.
+
+    The libraries are loaded by then, and do not count.
+    """
+
+    def lacks(side: int) -> bool:
+        needed = estimate_memory(fit_long_side(size, side), backbone, options, dtype)
+        return needed - LIBRARIES > available
+
+    if not lacks(max(size)):
         return
     side = max(size)
-    while side > 32 and estimate_memory(fit_long_side(size, side), backbone, options, dtype) > available:
+    while side >= _LEAST_SIDE and lacks(side):
         side = int(side * 0.9)
+    needed = estimate_memory(size, backbone, options, dtype)
+    advice = f"try --size {side}" if side >= _LEAST_SIDE else "close other programs"
     raise MemoryLimitError(
         f"painting at {max(size)} pixels needs about {needed / 2**30:.1f} GB of memory and "
-        f"{available / 2**30:.1f} GB are free: try --size {side}"
+        f"{available / 2**30:.1f} GB are free: {advice}"
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,9 +18,18 @@ from impasto.painting.options import Layers, PaintOptions
 _STYLE_LAYERS: Layers = tuple((f"relu{block}_1", 1.0) for block in range(1, 6))
 _CONTENT_LAYERS: Layers = (("relu4_1", 1.0),)
 _RANGE_WEIGHT = 10.0
+
+
+class _StyleLoss(NamedTuple):
+    error: Callable[[Tensor, Tensor], Tensor]
+    norm: Callable[[Tensor], Tensor]
+    balance: float  # makes the relative error of a photo as large as Gram's, so that strength means the same
+    raw_power: int  # of the number of channels: what a plain error is divided by
+
+
 _STYLE_LOSSES = {
-    "gram": (losses.gram_error, losses.gram_norm),
-    "moments": (losses.wasserstein_error, losses.wasserstein_norm),
+    "gram": _StyleLoss(losses.gram_error, losses.gram_norm, 1.0, 4),
+    "moments": _StyleLoss(losses.wasserstein_error, losses.wasserstein_norm, 1.0, 1),
 }
 
 
@@ -92,7 +101,7 @@ class Objective:
     def __call__(self, image: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The value and its unweighted terms, `style`, `content` and `tv`, for (1, 3, H, W).
 
-        A term of weight 0 is not computed, nor are the layers that it alone needs.
+        Style or content of weight 0 is not computed, nor are the layers that it alone needs.
         """
         features = self._features(image, {term.layer for term in (*self._style, *self._content)})
         terms = {"tv": losses.total_variation(image)}
@@ -111,7 +120,7 @@ class Objective:
         return features
 
     def _style_value(self, features: dict[str, Tensor]) -> Tensor:
-        error, _ = _STYLE_LOSSES[self.options.style_loss]
+        error = _STYLE_LOSSES[self.options.style_loss].error
         moments = {layer: self._moments(layer, features[layer]) for layer in {t.layer for t in self._style}}
         return torch.stack([t.factor * error(moments[t.layer], t.target).sum() for t in self._style]).sum()
 
@@ -124,15 +133,15 @@ class Objective:
 
     def _style_terms(self, style: Style) -> Iterator[_Term]:
         """Relative errors averaged over layers; or, raw, mean squares of Gram matrices over C, summed."""
-        _, norm = _STYLE_LOSSES[self.options.style_loss]
+        loss = _STYLE_LOSSES[self.options.style_loss]
         features = self._features(style.image[None], dict(self._style_layers))
         whole = sum(weight for _, weight in self._style_layers)
         for layer, weight in self._style_layers:
             mask = None if style.alpha is None else _shrink(style.alpha[None], features[layer])
             target = self._moments(layer, features[layer], mask)
             channels = self._channels(layer, features[layer])
-            relative = 1 / (whole * float(norm(target).clamp_min(1e-12)))
-            factor = relative if self.options.normalise else float(channels) ** -4
+            relative = loss.balance / (whole * float(loss.norm(target).clamp_min(1e-12)))
+            factor = relative if self.options.normalise else float(channels) ** -loss.raw_power
             yield _Term(layer, target, style.weight * weight * factor)
 
     def _content_terms(self, photo: Tensor) -> list[_Term]:

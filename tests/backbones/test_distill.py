@@ -45,7 +45,7 @@ def teachers(vgg_file: Path, compressed_file: Path) -> Teachers:
 @pytest.fixture(scope="module")
 def untouched(photos: list[Path], teachers: Teachers) -> Distillation:
     """At its start, for tests that only look."""
-    return Distillation(photos, teachers, OPTIONS)
+    return Distillation([photos], teachers, OPTIONS)
 
 
 def state(run: Distillation) -> dict[str, Tensor]:
@@ -109,7 +109,7 @@ def test_batches_follow_from_seed_and_step(
     torch.manual_seed(9)
     assert torch.equal(untouched.batch(3), batch)
     assert not torch.equal(untouched.batch(4), batch)
-    other = Distillation(photos, teachers, DistillOptions(batch=3, size=32, seed=6))
+    other = Distillation([photos], teachers, DistillOptions(batch=3, size=32, seed=6))
     assert not torch.equal(other.batch(3), batch)
 
 
@@ -127,7 +127,7 @@ def test_crop_shows_a_piece_of_the_picture(
 
 def test_losses_are_the_unexplained_share_of_variance(photos: list[Path], teachers: Teachers) -> None:
     """With heads that say nothing, all variance and the squared mean stay, in units of the scales."""
-    run = Distillation(photos, teachers, OPTIONS)
+    run = Distillation([photos], teachers, OPTIONS)
     for parameter in run.heads.parameters():
         torch.nn.init.zeros_(parameter)
     image = run.batch(0)
@@ -142,7 +142,7 @@ def test_losses_are_the_unexplained_share_of_variance(photos: list[Path], teache
 
 def test_training_explains_more_and_more(photos: list[Path], teachers: Teachers) -> None:
     options = DistillOptions(steps=400, batch=3, exact=2, size=32, learning_rate=2e-2, seed=5)
-    run = Distillation(photos, teachers, options)
+    run = Distillation([photos], teachers, options)
     image = run.batch(-77)
     before = run.losses(image)
     for _ in range(25):
@@ -157,18 +157,18 @@ def test_training_explains_more_and_more(photos: list[Path], teachers: Teachers)
 def test_killed_and_resumed_run_is_the_uninterrupted_one(
     tmp_path: Path, photos: list[Path], teachers: Teachers
 ) -> None:
-    whole = Distillation(photos, teachers, OPTIONS)
+    whole = Distillation([photos], teachers, OPTIONS)
     for _ in range(6):
         whole.advance()
 
-    killed = Distillation(photos, teachers, OPTIONS)
+    killed = Distillation([photos], teachers, OPTIONS)
     for _ in range(3):
         killed.advance()
     killed.save(tmp_path / "run.checkpoint")
     killed.advance()  # lost
 
     torch.manual_seed(1234)
-    resumed = Distillation(photos, teachers, OPTIONS)
+    resumed = Distillation([photos], teachers, OPTIONS)
     resumed.load(tmp_path / "run.checkpoint")
     assert resumed.step == 3
     for _ in range(3):
@@ -182,14 +182,14 @@ def test_checkpoint_of_other_options_is_refused(
 ) -> None:
     path = tmp_path / "run.checkpoint"
     untouched.save(path)
-    other = Distillation(photos, teachers, DistillOptions(batch=3, size=32))
+    other = Distillation([photos], teachers, DistillOptions(batch=3, size=32))
     with pytest.raises(WeightsError, match=r"run\.checkpoint was made with other options"):
         other.load(path)
 
 
 def test_maps_are_the_least_squares_optimum(photos: list[Path], teachers: Teachers) -> None:
     """Against numpy.linalg.lstsq, with a row for each unknown that stands for the ridge."""
-    run = Distillation(photos, teachers, OPTIONS)
+    run = Distillation([photos], teachers, OPTIONS)
     ridge, batches = 1e-3, 2
     shares = run.solve_maps(batches, ridge)
     inputs: dict[str, list[Tensor]] = {layer: [] for layer in LAYERS}
@@ -223,7 +223,7 @@ def test_distill_writes_a_backbone_that_can_be_used(
     few_batches(monkeypatch)
     out = tmp_path / "new" / "compact.safetensors"
     seen: list[DistillStep] = []
-    shares = distill(photos, teachers, out, OPTIONS, seen.append)
+    shares = distill([photos], teachers, out, OPTIONS, seen.append)
     assert [step.step for step in seen] == [1, 2, 3, 4, 5, 6]
     assert all(step.steps == 6 and set(step.unexplained) == set(LAYERS) for step in seen)
     assert set(shares) == set(LAYERS)
@@ -240,7 +240,7 @@ def test_distill_goes_on_from_its_checkpoint(
 ) -> None:
     few_batches(monkeypatch)
     whole, resumed = tmp_path / "whole.safetensors", tmp_path / "resumed.safetensors"
-    distill(photos, teachers, whole, OPTIONS)
+    distill([photos], teachers, whole, OPTIONS)
 
     class Killed(Exception):
         pass
@@ -251,10 +251,10 @@ def test_distill_goes_on_from_its_checkpoint(
 
     often = DistillOptions(**{**vars(OPTIONS), "checkpoint_minutes": 0.0})
     with pytest.raises(Killed):
-        distill(photos, teachers, resumed, often, kill_at_four)
+        distill([photos], teachers, resumed, often, kill_at_four)
     assert not resumed.exists()
     seen: list[int] = []
-    distill(photos, teachers, resumed, often, lambda step: seen.append(step.step))
+    distill([photos], teachers, resumed, often, lambda step: seen.append(step.step))
     assert seen == [5, 6]
     one, other = load_compact(whole), load_compact(resumed)
     assert_same(one.state_dict() | one.maps, other.state_dict() | other.maps)

@@ -96,7 +96,8 @@ def test_size_that_fits_is_suggested(backbone: Backbone) -> None:
 
 
 def test_size_that_fits_exactly_is_let_through(backbone: Backbone) -> None:
-    needed = estimate_memory((96, 128), backbone, OPTIONS, torch.float32)
+    """The libraries are in memory already."""
+    needed = estimate_memory((96, 128), backbone, OPTIONS, torch.float32) - estimate.LIBRARIES
     check_memory((96, 128), backbone, OPTIONS, torch.float32, needed)
     with pytest.raises(MemoryLimitError):
         check_memory((96, 128), backbone, OPTIONS, torch.float32, needed - 1)
@@ -113,3 +114,16 @@ def test_seconds_are_counted_by_pixels_and_iterations(
     scales = plan((64, 64), options)
     expected = sum(scale.iterations * (scale.size[0] / 96) ** 2 for scale in scales)
     assert estimate_seconds(photo, [style], backbone, options, scales) == pytest.approx(expected)
+
+
+def test_no_size_is_suggested_where_none_fits(backbone: Backbone) -> None:
+    with pytest.raises(MemoryLimitError, match="close other programs"):
+        check_memory((96, 128), backbone, OPTIONS, torch.float32, 1000)
+
+
+def test_large_strokes_cost_memory_too(backbone: Backbone) -> None:
+    usual, large = (
+        estimate_memory((512, 512), backbone, replace(OPTIONS, style_size=size), torch.float32)
+        for size in (1.0, 8.0)
+    )
+    assert large > 2 * usual

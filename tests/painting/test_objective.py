@@ -107,7 +107,7 @@ def written_out(
         for layer, weight in style_layers:
             error, norm = term(seen[layer], looks[layer])
             relative = error / norm / sum(w for _, w in style_layers)
-            raw = error / seen[layer].shape[1] ** 4
+            raw = error / seen[layer].shape[1] ** (4 if options.style_loss == "gram" else 1)
             style = style + picture.weight * weight * (relative if options.normalise else raw)
     for layer, weight in content_layers:
         error = (seen[layer] - original[layer]).square().mean()
