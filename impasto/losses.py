@@ -44,21 +44,28 @@ def gram_norm(target: Tensor) -> Tensor:
     return _square_norm(target[:, :-1, :-1])
 
 
-def wasserstein_error(moments: Tensor, target: Tensor) -> Tensor:
+def wasserstein_error(moments: Tensor, target: Tensor, root: Tensor | None = None) -> Tensor:
     """Squared Wasserstein-2 distance of the Gaussians with these means and covariances, (N,).
 
-    |m - m_s|^2 + tr(S + S_s - 2 (S_s^1/2 S S_s^1/2)^1/2) (Dowson & Landau 1982). Both arguments are second
-    moments, (N, C + 1, C + 1).
+    |m - m_s|^2 + tr(S + S_s - 2 (S_s^1/2 S S_s^1/2)^1/2) (Dowson & Landau 1982). `moments` and `target` are
+    second moments, (N, C + 1, C + 1); `root` is `covariance_root(target)`, for whoever has it at hand.
     """
     mean, covariance = _mean_and_covariance(moments)
     mean_s, covariance_s = _mean_and_covariance(target)
-    root = _square_root(covariance_s)
+    root = covariance_root(target) if root is None else root
     # the trace of a root needs eigenvalues only, whose gradient exists also where they coincide
     eigenvalues: Tensor = torch.linalg.eigvalsh(root @ covariance @ root)
     # and those that are zero but for rounding do not count: the root of so many errors would be no small sum
     noise = torch.finfo(eigenvalues.dtype).eps * eigenvalues.detach().amax(1, keepdim=True).clamp_min(1e-30)
     overlap = (eigenvalues.maximum(noise).sqrt() * (eigenvalues > noise)).sum(1)
     return (mean - mean_s).square().sum(1) + _trace(covariance) + _trace(covariance_s) - 2 * overlap
+
+
+def covariance_root(moments: Tensor) -> Tensor:
+    """S^1/2, symmetric, (N, C, C), of second moments (N, C + 1, C + 1)."""
+    values, vectors = torch.linalg.eigh(_mean_and_covariance(moments)[1])
+    root: Tensor = vectors * values.clamp_min(0).sqrt().unsqueeze(1) @ vectors.transpose(1, 2)
+    return root
 
 
 def wasserstein_norm(target: Tensor) -> Tensor:
@@ -80,7 +87,7 @@ def total_variation(image: Tensor) -> Tensor:
 
 def out_of_range(image: Tensor) -> Tensor:
     """Mean squared distance from [0, 1]: keeps the picture where it can be shown, without a hard wall."""
-    return (image - image.clamp(0, 1)).square().mean()
+    return (image - image.detach().clamp(0, 1)).square().mean()  # detached: the gradient is the same
 
 
 def spatial_variance(features: Tensor) -> Tensor:
@@ -124,13 +131,6 @@ def _shares(weight: Tensor) -> Tensor:
 def _mean_and_covariance(moments: Tensor) -> tuple[Tensor, Tensor]:
     mean = moments[:, :-1, -1]
     return mean, moments[:, :-1, :-1] - mean.unsqueeze(2) * mean.unsqueeze(1)
-
-
-def _square_root(matrix: Tensor) -> Tensor:
-    """Of symmetric positive semi-definite matrices (N, C, C)."""
-    values, vectors = torch.linalg.eigh(matrix)
-    root: Tensor = vectors * values.clamp_min(0).sqrt().unsqueeze(1) @ vectors.transpose(1, 2)
-    return root
 
 
 def _trace(matrix: Tensor) -> Tensor:

@@ -20,16 +20,28 @@ _CONTENT_LAYERS: Layers = (("relu4_1", 1.0),)
 _RANGE_WEIGHT = 10.0
 
 
+Error = Callable[[Tensor], Tensor]  # of second moments (1, C + 1, C + 1) against a target: (1,)
+
+
 class _StyleLoss(NamedTuple):
-    error: Callable[[Tensor, Tensor], Tensor]
+    towards: Callable[[Tensor], Error]
     norm: Callable[[Tensor], Tensor]
     balance: float  # makes the relative error of a photo as large as Gram's, so that strength means the same
     raw_power: int  # of the number of channels: what a plain error is divided by
 
 
+def _gram_towards(target: Tensor) -> Error:
+    return lambda moments: losses.gram_error(moments, target)
+
+
+def _moments_towards(target: Tensor) -> Error:
+    root = losses.covariance_root(target)
+    return lambda moments: losses.wasserstein_error(moments, target, root)
+
+
 _STYLE_LOSSES = {
-    "gram": _StyleLoss(losses.gram_error, losses.gram_norm, 1.0, 4),
-    "moments": _StyleLoss(losses.wasserstein_error, losses.wasserstein_norm, 1.0, 1),
+    "gram": _StyleLoss(_gram_towards, losses.gram_norm, 1.0, 4),
+    "moments": _StyleLoss(_moments_towards, losses.wasserstein_norm, 1.5, 1),
 }
 
 
@@ -62,9 +74,15 @@ def resolve_layers(backbone: Backbone, options: PaintOptions) -> tuple[Layers, L
     return content, style
 
 
-class _Term(NamedTuple):
+class _StyleTerm(NamedTuple):
     layer: str
-    target: Tensor  # second moments of a style, (1, C + 1, C + 1), or features of the photo, (1, C, h, w)
+    error: Error
+    factor: float
+
+
+class _ContentTerm(NamedTuple):
+    layer: str
+    target: Tensor  # features of the photo, (1, C, h, w)
     factor: float
 
 
@@ -103,7 +121,8 @@ class Objective:
 
         Style or content of weight 0 is not computed, nor are the layers that it alone needs.
         """
-        features = self._features(image, {term.layer for term in (*self._style, *self._content)})
+        layers = {t.layer for t in self._style} | {t.layer for t in self._content}
+        features = self._features(image, layers)
         terms = {"tv": losses.total_variation(image)}
         if self._style:
             terms["style"] = self._style_value(features)
@@ -120,9 +139,8 @@ class Objective:
         return features
 
     def _style_value(self, features: dict[str, Tensor]) -> Tensor:
-        error = _STYLE_LOSSES[self.options.style_loss].error
         moments = {layer: self._moments(layer, features[layer]) for layer in {t.layer for t in self._style}}
-        return torch.stack([t.factor * error(moments[t.layer], t.target).sum() for t in self._style]).sum()
+        return torch.stack([t.factor * t.error(moments[t.layer]).sum() for t in self._style]).sum()
 
     def _content_value(self, features: dict[str, Tensor]) -> Tensor:
         errors = [
@@ -131,7 +149,7 @@ class Objective:
         ]
         return torch.stack(errors).sum()
 
-    def _style_terms(self, style: Style) -> Iterator[_Term]:
+    def _style_terms(self, style: Style) -> Iterator[_StyleTerm]:
         """Relative errors averaged over layers; or, raw, mean squares of Gram matrices over C, summed."""
         loss = _STYLE_LOSSES[self.options.style_loss]
         features = self._features(style.image[None], dict(self._style_layers))
@@ -142,9 +160,9 @@ class Objective:
             channels = self._channels(layer, features[layer])
             relative = loss.balance / (whole * float(loss.norm(target).clamp_min(1e-12)))
             factor = relative if self.options.normalise else float(channels) ** -loss.raw_power
-            yield _Term(layer, target, style.weight * weight * factor)
+            yield _StyleTerm(layer, loss.towards(target), style.weight * weight * factor)
 
-    def _content_terms(self, photo: Tensor) -> list[_Term]:
+    def _content_terms(self, photo: Tensor) -> list[_ContentTerm]:
         features = self._features(photo, dict(self._content_layers))
         whole = sum(weight for _, weight in self._content_layers)
         terms = []
@@ -152,7 +170,7 @@ class Objective:
             target = self._mapped(layer, features[layer])
             relative = 1 / (whole * float(losses.spatial_variance(target)))
             raw = target.shape[1] / self._channels(layer, features[layer])
-            terms.append(_Term(layer, target, weight * (relative if self.options.normalise else raw)))
+            terms.append(_ContentTerm(layer, target, weight * (relative if self.options.normalise else raw)))
         return terms
 
     def _moments(self, layer: str, features: Tensor, mask: Tensor | None = None) -> Tensor:

@@ -86,7 +86,8 @@ class _Walk:
     here: Iterate
 
     def __init__(self, function: Function, image: Tensor) -> None:
-        self.function, self.next = function, image.detach()
+        self.function = function
+        self.next = image.detach().contiguous(memory_format=torch.channels_last)
         self.here = None  # type: ignore[assignment]  # until the first evaluation
         self.shrink, self.retreats = 1.0, 0
 
@@ -95,6 +96,7 @@ class _Walk:
         image = self.next.requires_grad_()
         value, terms = self.function(image)
         (gradient,) = torch.autograd.grad(value, image)
+        gradient = gradient.contiguous(memory_format=torch.channels_last)  # as `_flat` has it
         number = value.item()
         if self._is_good(number, gradient):
             self.retreats = 0
