@@ -70,7 +70,6 @@ def _exact(settings: Settings, strength: float) -> PaintOptions:
         strength=strength,
         iterations=iterations,
         scales=1,
-        precision="float32",
         backbone="exact",
     )
 

@@ -40,6 +40,7 @@ _LITERATURE = {
     "size": 512,
     "scales": 1,
     "normalise": False,
+    "style_loss": "gram",
     "content_weight": 1.0,
     "style_weight": 1e6,
     "tv_weight": 0.0,

@@ -91,7 +91,7 @@ FLAGS = {
     "seed": Flag("Same seed, same picture"),
     "backbone": Flag("compact, vgg19, vgg16 or a weights file", "NAME", panel=EXPERT),
     "pooling": Flag("In the backbone", panel=EXPERT),
-    "content_layers": Flag("As relu4_1=0.5,relu3_1", "LAYERS", "relu4_1", panel=EXPERT),
+    "content_layers": Flag("As relu3_1=0.5,relu4_1", "LAYERS", "relu3_1, relu4_1", panel=EXPERT),
     "style_layers": Flag("As relu1_1=0.5,relu2_1", "LAYERS", "relu1_1 to relu5_1", panel=EXPERT),
     "content_weight": Flag("Raw factor", unset="from --strength", panel=EXPERT),
     "style_weight": Flag("Raw factor", unset="from --strength", panel=EXPERT),

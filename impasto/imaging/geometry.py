@@ -45,7 +45,7 @@ def scale_ladder(long_side: int, scales: int | Sequence[int] | None = None) -> t
     return tuple(rungs)
 
 
-def split_iterations(total: int, rungs: int, ratio: float = 0.7) -> tuple[int, ...]:
+def split_iterations(total: int, rungs: int, ratio: float = 0.6) -> tuple[int, ...]:
     """Iterations per scale, coarse first, at least one each: beyond that one, `ratio` of those before."""
     if total < rungs:
         raise UsageError(f"{total} iterations do not suffice for {rungs} scales: give at least {rungs}")

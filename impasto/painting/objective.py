@@ -16,7 +16,7 @@ from impasto.errors import UsageError
 from impasto.painting.options import Layers, PaintOptions
 
 _STYLE_LAYERS: Layers = tuple((f"relu{block}_1", 1.0) for block in range(1, 6))
-_CONTENT_LAYERS: Layers = (("relu4_1", 1.0),)
+_CONTENT_LAYERS: Layers = (("relu3_1", 1.0), ("relu4_1", 1.0))
 _RANGE_WEIGHT = 10.0
 
 

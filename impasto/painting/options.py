@@ -28,8 +28,8 @@ class PaintOptions:
         style_size: stroke size: the style's scale relative to the picture's.
         init: "photo", "noise", "style" or an image file.
         seed: of the noise.
-        style_loss: "gram", or "moments": mean and covariance.
-        content_layers, style_layers: names with weights; None takes relu4_1, and relu1_1 to relu5_1.
+        style_loss: "moments": mean and covariance, or "gram".
+        content_layers, style_layers: names with weights; None takes relu3_1 and relu4_1, and relu1_1 to relu5_1.
         content_weight, style_weight, tv_weight: raw factors, which take the place of `strength`.
         normalise: errors relative to the targets. False gives the plain mean squares of the literature, Gram
             matrices divided by C h w, and weights as the literature has them.
@@ -41,12 +41,12 @@ class PaintOptions:
 
     size: int | None = 512
     strength: float = 0.5
-    iterations: int = 240
+    iterations: int = 190
     scales: int | tuple[int, ...] | None = None
     style_size: float = 1.0
     init: str = "photo"
     seed: int = 0
-    style_loss: StyleLoss = "gram"
+    style_loss: StyleLoss = "moments"
     content_layers: Layers | None = None
     style_layers: Layers | None = None
     content_weight: float | None = None

@@ -112,8 +112,8 @@ def test_iterations_are_shared_to_the_last_one(rungs: int, more: int, ratio: flo
 
 def test_coarse_scales_get_most_iterations() -> None:
     coarse, middle, fine = split_iterations(240, 3)
-    assert middle / coarse == pytest.approx(0.7, abs=0.02)
-    assert fine / middle == pytest.approx(0.7, abs=0.02)
+    assert middle / coarse == pytest.approx(0.6, abs=0.02)
+    assert fine / middle == pytest.approx(0.6, abs=0.02)
 
 
 def test_too_few_iterations_say_how_many_there_must_be() -> None:

@@ -22,7 +22,9 @@ Features = dict[str, Tensor]
 CONVOLUTIONS = ((0, "1_1"), (2, "1_2"), (5, "2_1"), (7, "2_2"), (10, "3_1"))
 STYLE_LAYERS = (("relu1_1", 1.0), ("conv2_1", 0.5), ("relu2_1", 2.0))
 CONTENT_LAYERS = (("relu2_2", 1.0), ("relu1_2", 3.0))
-OPTIONS = PaintOptions(style_layers=STYLE_LAYERS, content_layers=CONTENT_LAYERS, tv_weight=0.3)
+OPTIONS = PaintOptions(
+    style_loss="gram", style_layers=STYLE_LAYERS, content_layers=CONTENT_LAYERS, tv_weight=0.3
+)
 
 
 @pytest.fixture(scope="module")
@@ -186,10 +188,10 @@ def test_maps_stand_for_features_in_the_teachers_channels(
         }
 
     for normalise in (True, False):
-        options = PaintOptions(normalise=normalise)
+        options = PaintOptions(normalise=normalise, style_loss="gram")
         _, terms = Objective(compact, photo, styles, options)(image)
         named = tuple((layer, 1.0) for layer in layers)
-        told = replace(options, style_layers=named, content_layers=(("relu4_1", 1.0),))
+        told = replace(options, style_layers=named, content_layers=(("relu3_1", 1.0), ("relu4_1", 1.0)))
         expected = written_out(mapped, image, photo, styles, told)
         for name in ("style", "content"):
             assert terms[name].item() == pytest.approx(expected[name].item(), rel=1e-3), name
@@ -218,7 +220,8 @@ def test_mask_weighs_the_pixels_of_a_style(
     """At each layer, a pixel counts as much as the area it stands for is opaque."""
     style = styles[0].image[:, :20]
     alpha = torch.rand(1, *style.shape[1:], generator=torch.Generator().manual_seed(2))
-    options = PaintOptions(style_layers=(("relu1_1", 1.0), ("relu2_1", 1.0)), content_weight=0)
+    layers = (("relu1_1", 1.0), ("relu2_1", 1.0))
+    options = PaintOptions(style_layers=layers, style_loss="gram", content_weight=0)
     _, terms = Objective(backbone, photo, [Style(style, 1.0, alpha)], options)(image)
     seen, looks = network(image), network(style[None])
     expected = 0.0
@@ -320,7 +323,7 @@ def test_usual_layers_are_those_that_the_backbone_has(
     backbone: Backbone, compact_file: Path, vgg_file: Path
 ) -> None:
     content, style = resolve_layers(backbones.load(compact_file), PaintOptions())
-    assert content == (("relu4_1", 1.0),)
+    assert content == (("relu3_1", 1.0), ("relu4_1", 1.0))
     assert [name for name, _ in style] == [f"relu{block}_1" for block in range(1, 6)]
     content, style = resolve_layers(backbone, PaintOptions())
     assert content == (("relu3_1", 1.0),)

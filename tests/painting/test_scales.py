@@ -52,9 +52,9 @@ def last(photo: Tensor, style: Style, backbone: Backbone, options: PaintOptions)
 
 def test_plan() -> None:
     assert plan((300, 400), PaintOptions(iterations=240)) == (
-        Scale((96, 128), 109),
-        Scale((192, 256), 77),
-        Scale((384, 512), 54),
+        Scale((96, 128), 122),
+        Scale((192, 256), 73),
+        Scale((384, 512), 45),
     )
     assert plan((30, 20), PaintOptions(size=64, iterations=5)) == (Scale((64, 43), 5),)
 
