@@ -36,7 +36,6 @@ BLOCKS = (
 )
 
 Picture = Callable[[str, int], Tensor]
-trained = pytest.mark.skipif(not EMBEDDED.exists(), reason="compact.safetensors has not been trained yet")
 
 
 def reference(image: Tensor, network: Compact, pool: Callable[[Tensor, int], Tensor]) -> dict[str, Tensor]:
@@ -172,13 +171,11 @@ def test_file_of_another_network(
     assert str(path) in str(caught.value)
 
 
-@trained
 def test_embedded_file_is_small_and_says_where_it_comes_from() -> None:
     assert EMBEDDED.stat().st_size <= 4_000_000
     assert load_metadata(EMBEDDED)["impasto"] == "compact"
 
 
-@trained
 def test_embedded_maps_and_activations_are_of_a_sane_size(picture: Picture) -> None:
     network = load_compact()
     features = network(picture("astronaut", 96)[None], LAYERS)
@@ -188,7 +185,6 @@ def test_embedded_maps_and_activations_are_of_a_sane_size(picture: Picture) -> N
         assert (f.amax((0, 2, 3)) > 0).float().mean() > 0.5, f"most channels of {layer} are dead"
 
 
-@trained
 @pytest.mark.skipif(not EXACT_FILE.exists(), reason="the reference weights are not beside this checkout")
 @pytest.mark.parametrize("name", ["astronaut", "coffee"])
 def test_linear_maps_predict_vgg19(picture: Picture, name: str) -> None:

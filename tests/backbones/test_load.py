@@ -10,7 +10,7 @@ from torch import Tensor
 
 from impasto import backbones
 from impasto.backbones import vgg
-from impasto.backbones.compact import EMBEDDED, LAYERS, Compact
+from impasto.backbones.compact import LAYERS, Compact
 from impasto.backbones.compressed import Compressed
 from impasto.backbones.vgg import VGG
 from impasto.errors import UsageError, WeightsError
@@ -50,7 +50,6 @@ def test_pickles_of_each_kind(tmp_path: Path, compressed_file: Path, vgg_file: P
         assert type(backbones.load(path)) is kind
 
 
-@pytest.mark.skipif(not EMBEDDED.exists(), reason="compact.safetensors has not been trained yet")
 def test_embedded_backbone_by_its_name() -> None:
     network = backbones.load("compact", pooling="average")
     assert isinstance(network, Compact)

@@ -14,7 +14,6 @@ import torch
 from PIL import ExifTags, Image
 from skimage import data
 
-from impasto.backbones.compact import EMBEDDED
 from impasto.cli.display import download
 from impasto.cli.flags import EXPERT
 from impasto.cli.paint import FLAGS, PaintJob, parse_scales, parse_size, parse_style
@@ -56,7 +55,6 @@ def test_paints(paint, workshop):
     assert sorted(path.name for path in workshop.iterdir()) == [OUT, "photo.jpg", "wave.jpg"]
 
 
-@pytest.mark.skipif(not EMBEDDED.exists(), reason="the compact backbone is not trained yet")
 def test_paints_with_what_is_embedded(impasto, workshop):
     result = impasto("paint", "photo.jpg", "swirling-night", "-o", OUT, "--size", 64, "--iterations", 12)
     assert result.exit_code == 0, result.stderr
