@@ -90,11 +90,11 @@ class PaintOptions:
     def weights(self) -> tuple[float, float, float]:
         """Factors of content, style and total variation.
 
-        At strength 1/2 a content error counts 0.03 of a style error, which balances the two for pictures of
+        At strength 1/2 a content error counts 0.04 of a style error, which balances the two for pictures of
         all kinds; towards the ends the ratio falls to 0 and rises to infinity.
         """
         style = (2 * self.strength) ** 2
-        content = 0.03 * (2 * (1 - self.strength)) ** 2
+        content = 0.04 * (2 * (1 - self.strength)) ** 2
         defaults = (content, style, 0.05 * style) if self.normalise else (1.0, 1e6, 0.0)
         given = (self.content_weight, self.style_weight, self.tv_weight)
         content, style, tv = (d if g is None else g for g, d in zip(given, defaults, strict=True))
