@@ -41,7 +41,7 @@ class PaintOptions:
 
     size: int | None = 512
     strength: float = 0.5
-    iterations: int = 190
+    iterations: int = 140
     scales: int | tuple[int, ...] | None = None
     style_size: float = 1.0
     init: str = "photo"
