@@ -41,7 +41,7 @@ class PaintOptions:
 
     size: int | None = 512
     strength: float = 0.5
-    iterations: int = 140
+    iterations: int = 125
     scales: int | tuple[int, ...] | None = None
     style_size: float = 1.0
     init: str = "photo"
