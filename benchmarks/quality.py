@@ -48,13 +48,14 @@ def run(settings: Settings) -> dict[str, Any]:
 
 
 def _paintings(settings: Settings) -> Iterator[Painting]:
-    """The compact backbone on all pairs first: what matters most is known soonest."""
+    """The defaults on all pairs first: what matters most is known soonest."""
     pairs, closer = settings.chosen(), settings.chosen()[:CLOSER]
     others = [strength for strength in STRENGTHS if strength != DEFAULT]
     backbones = {"compact": settings.backbone, "16x": str(settings.compressed)}
-    for painter, backbone in backbones.items():
-        options = replace(settings.options, backbone=backbone)
+    told = {painter: replace(settings.options, backbone=name) for painter, name in backbones.items()}
+    for painter, options in told.items():
         yield from (Painting(pair, painter, options) for pair in pairs)
+    for painter, options in told.items():
         for strength in others:
             yield from (Painting(pair, painter, replace(options, strength=strength)) for pair in closer)
     exact = {"none": (), "default": (DEFAULT,), "all": (DEFAULT, *others)}[settings.exact]
