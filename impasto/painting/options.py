@@ -29,7 +29,8 @@ class PaintOptions:
         init: "photo", "noise", "style" or an image file.
         seed: of the noise.
         style_loss: "moments": mean and covariance, or "gram".
-        content_layers, style_layers: names with weights; None takes relu3_1 and relu4_1, and relu1_1 to relu5_1.
+        content_layers, style_layers: names with weights; None takes relu3_1 and relu4_1 for content, and
+            relu1_1 to relu5_1 for style.
         content_weight, style_weight, tv_weight: raw factors, which take the place of `strength`.
         normalise: errors relative to the targets. False gives the plain mean squares of the literature, Gram
             matrices divided by C h w, and weights as the literature has them.
