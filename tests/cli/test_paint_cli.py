@@ -276,7 +276,7 @@ def test_dry_run_tells_and_writes_nothing(paint, workshop):
     result = paint("--dry-run", "--scales", "24,48", "--style-loss", "moments")
     assert result.exit_code == 0, result.stderr
     lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
-    for line in ("size 48 x 32", "style-loss moments", "scales 24, 48", "content-layers relu4_1",
+    for line in ("size 48 x 32", "style-loss moments", "scales 24, 48", "content-layers relu3_1, relu4_1",
                  "24 x 16 2 iterations", "48 x 32 2 iterations"):  # fmt: skip
         assert line in lines
     assert {field.name.replace("_", "-") for field in fields(PaintOptions)} <= {
