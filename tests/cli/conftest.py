@@ -1,5 +1,9 @@
 """A small workshop for the commands: a folder with a photo and a style, and a way to call them."""
 
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +16,29 @@ from typer.testing import CliRunner
 from impasto.cli import app
 
 Impasto = Callable[..., Any]
+
+
+@pytest.fixture
+def interrupt() -> Callable[..., str]:
+    """Run `python -m impasto` and press Ctrl-C when it prints a word; gives what it printed after that."""
+
+    def run(*arguments: object, at: str) -> str:
+        with subprocess.Popen(
+            [sys.executable, "-m", "impasto", *map(str, arguments)],
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        ) as process:
+            assert process.stderr is not None
+            for line in process.stderr:
+                if at in line:
+                    break
+            process.send_signal(signal.SIGINT)
+            rest = process.stderr.read()
+            assert process.wait(60) == 130
+        return rest
+
+    return run
 
 
 @pytest.fixture

@@ -2,9 +2,6 @@
 
 import os
 import shutil
-import signal
-import subprocess
-import sys
 from dataclasses import fields
 
 import pytest
@@ -72,21 +69,9 @@ def test_every_option_has_a_flag_with_its_default(impasto):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs signals of POSIX")
-def test_ctrl_c_saves_a_checkpoint_to_go_on_from(distill, school):
+def test_ctrl_c_saves_a_checkpoint_to_go_on_from(distill, interrupt, school):
     long = ("-o", OUT, "--steps", "80")
-    with subprocess.Popen(
-        [sys.executable, "-m", "impasto", "distill", *SMALL, *long],
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    ) as process:
-        assert process.stderr is not None
-        for line in process.stderr:
-            if "learning" in line:
-                break
-        process.send_signal(signal.SIGINT)
-        rest = process.stderr.read()
-        assert process.wait(60) == 130
+    rest = interrupt("distill", *SMALL, *long, at="learning")
     assert "run the same command to go on" in rest
     assert "Traceback" not in rest
     assert (school / "student.checkpoint").exists()

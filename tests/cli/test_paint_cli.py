@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from dataclasses import fields
@@ -556,21 +555,9 @@ def test_a_bug_asks_to_be_reported(paint, failing):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs signals of POSIX")
-def test_ctrl_c_keeps_the_picture(workshop, compact_file):
-    command = "-m impasto paint photo.jpg wave.jpg -o out.png --size 48 --iterations 100000 --backbone"
-    with subprocess.Popen(
-        [sys.executable, *command.split(), compact_file],
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    ) as process:
-        assert process.stderr is not None
-        for line in process.stderr:
-            if "scale 1/1" in line:
-                break
-        process.send_signal(signal.SIGINT)
-        rest = process.stderr.read()
-        assert process.wait(60) == 130
+def test_ctrl_c_keeps_the_picture(interrupt, workshop, compact_file):
+    command = "paint photo.jpg wave.jpg -o out.png --size 48 --iterations 100000 --backbone"
+    rest = interrupt(*command.split(), compact_file, at="scale 1/1")
     assert "out.png is the picture so far" in rest
     assert "Traceback" not in rest
     assert pixels(OUT).shape == (32, 48, 3)
