@@ -74,8 +74,8 @@ def wasserstein_norm(target: Tensor) -> Tensor:
 
 
 def content_error(features: Tensor, target: Tensor) -> Tensor:
-    """Mean squared difference of features (Gatys et al. 2016, eq. 1, without its constant)."""
-    return (_raised(features) - _raised(target)).square().mean()
+    """Mean squared difference of features (Gatys et al. 2016, eq. 1, without its constant), (N,)."""
+    return (_raised(features) - _raised(target)).square().mean((1, 2, 3))
 
 
 def total_variation(image: Tensor) -> Tensor:
@@ -90,11 +90,11 @@ def out_of_range(image: Tensor) -> Tensor:
     return (image - image.detach().clamp(0, 1)).square().mean()  # detached: the gradient is the same
 
 
-def spatial_variance(features: Tensor) -> Tensor:
-    """Variance over the pixels, averaged over channels; not below a millionth of the mean square."""
+def spatial_variance(features: Tensor, floor: float = 1e-6) -> Tensor:
+    """Variance over the pixels, averaged over channels, (N,); not below `floor` times the mean square."""
     f = _raised(features)
-    floor = 1e-6 * f.square().mean() + 1e-12
-    return torch.maximum(f.var(dim=(2, 3), unbiased=False).mean(), floor)
+    least = floor * f.square().mean((1, 2, 3)) + 1e-12
+    return torch.maximum(f.var(dim=(2, 3), unbiased=False).mean(1), least)
 
 
 class _Moments(torch.autograd.Function):

@@ -17,9 +17,10 @@ LAYERS = (
     ("cli", "app"),
     ("stylizing", "export", "evaluation"),
     ("painting", "training", "recipes", "styles"),
+    ("perception",),
     ("backbones", "networks", "losses"),
     ("imaging", "weights"),
-    ("progress", "device"),
+    ("progress", "device", "options"),
     ("errors",),  # of the ground, too, and for all
 )
 DEPTH = {room: depth for depth, rooms in enumerate(LAYERS) for room in rooms}

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from impasto.painting.objective import resolve_layers
 from impasto.painting.paint import Painter
+from impasto.perception import resolve_layers
 
 _GB = 2**30
 
@@ -34,7 +34,7 @@ def describe(painter: Painter) -> None:
 def _resolved(painter: Painter) -> dict[str, str]:
     """Every option as text; where it was left open, what it comes to."""
     options = painter.options
-    content, style = resolve_layers(painter.backbone, options)
+    content, style = resolve_layers(painter.backbone, options.content_layers, options.style_layers)
     content_weight, style_weight, tv_weight = options.weights
     height, width = painter.size
     values: dict[str, Any] = {field.name: getattr(options, field.name) for field in fields(options)}

@@ -13,9 +13,10 @@ from torch import Tensor
 from impasto.backbones import Backbone
 from impasto.errors import MemoryLimitError
 from impasto.imaging.geometry import fit_long_side
-from impasto.painting.objective import Style, resolve_layers
+from impasto.painting.objective import Style
 from impasto.painting.options import PaintOptions
 from impasto.painting.scales import Scale, paint_steps
+from impasto.perception import resolve_layers
 
 _PAIRS = 12  # of L-BFGS, two images each
 _OTHER_IMAGES = 12  # photo, iterates, gradient, direction, the smoothness term's differences
@@ -45,7 +46,7 @@ def _activations(
 
     Kept are the convolutions' outputs in `dtype` and, at the layers that are looked at, copies in float32.
     """
-    content, style = resolve_layers(backbone, options)
+    content, style = resolve_layers(backbone, options.content_layers, options.style_layers)
     looked_at = {name for name, _ in (*content, *style)}
     element = 2 if dtype == torch.bfloat16 else 4
     channels, (height, width) = 3, size

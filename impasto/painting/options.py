@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
-from numbers import Integral, Real
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from impasto.device import DeviceName, PrecisionName
 from impasto.errors import UsageError
+from impasto.options import Layers, StyleLoss, check_choice, check_range, check_whole, parse_layers
 
-StyleLoss = Literal["gram", "moments"]
 Optimizer = Literal["lbfgs", "adam"]
-Layers = tuple[tuple[str, float], ...]
 
 
 @dataclass(frozen=True)
@@ -65,20 +62,20 @@ class PaintOptions:
         object.__setattr__(self, "content_layers", parse_layers(self.content_layers))
         object.__setattr__(self, "style_layers", parse_layers(self.style_layers))
         object.__setattr__(self, "scales", _checked_scales(self.scales))
-        _check_choice("style_loss", self.style_loss, StyleLoss)
-        _check_choice("optimizer", self.optimizer, Optimizer)
-        _check_choice("pooling", self.pooling, Literal["max", "average"])
-        _check_choice("device", self.device, DeviceName)
-        _check_choice("precision", self.precision, PrecisionName)
-        _check_range("strength", self.strength, 0, 1)
-        _check_range("style_size", self.style_size, 0.05, 20)
-        _check_whole("iterations", self.iterations, 1, 1_000_000)
-        _check_whole("seed", self.seed, 0, 2**63 - 1)
+        check_choice("style_loss", self.style_loss, StyleLoss)
+        check_choice("optimizer", self.optimizer, Optimizer)
+        check_choice("pooling", self.pooling, Literal["max", "average"])
+        check_choice("device", self.device, DeviceName)
+        check_choice("precision", self.precision, PrecisionName)
+        check_range("strength", self.strength, 0, 1)
+        check_range("style_size", self.style_size, 0.05, 20)
+        check_whole("iterations", self.iterations, 1, 1_000_000)
+        check_whole("seed", self.seed, 0, 2**63 - 1)
         if self.size is not None:
-            _check_whole("size", self.size, 16, 100_000)
+            check_whole("size", self.size, 16, 100_000)
         for name in ("content_weight", "style_weight", "tv_weight"):
             if (weight := getattr(self, name)) is not None:
-                _check_range(name, weight, 0, math.inf)
+                check_range(name, weight, 0, math.inf)
         if self.learning_rate is not None and not 0 < self.learning_rate < math.inf:
             raise UsageError(f"learning_rate must be positive, not {self.learning_rate}")
 
@@ -102,51 +99,9 @@ class PaintOptions:
         return content, style, tv
 
 
-def parse_layers(value: str | Iterable[str | tuple[str, float]] | None) -> Layers | None:
-    """Layers with weights from `relu1_1=0.5,relu2_1`, from names, or from pairs; None stays None."""
-    if value is None:
-        return None
-    items = [item.strip() for item in value.split(",")] if isinstance(value, str) else list(value)
-    layers = tuple(_parse_layer(item) for item in items if item)
-    if not layers:
-        raise UsageError("a list of layers is empty: write for instance relu1_1=0.5,relu2_1")
-    if len({name for name, _ in layers}) < len(layers):
-        raise UsageError(f"a layer is named twice in {', '.join(name for name, _ in layers)}")
-    if not any(weight for _, weight in layers):
-        raise UsageError(f"the weights of {', '.join(name for name, _ in layers)} are all 0")
-    return layers
-
-
-def _parse_layer(item: str | tuple[str, float]) -> tuple[str, float]:
-    name, weight = (item.partition("=")[::2]) if isinstance(item, str) else item
-    try:
-        number = 1.0 if weight == "" else float(weight)
-    except ValueError:
-        number = math.nan
-    if not 0 <= number < math.inf:
-        raise UsageError(f"the weight of layer {name} must be a number from 0 up, not {weight}")
-    return name.strip(), number
-
-
 def _checked_scales(value: Any) -> Any:
     """None, a number from 1 up, or a tuple of such numbers."""
     many = value if isinstance(value, list | tuple) else () if value is None else (value,)
     for number in many:
-        _check_whole("scales", number, 1, 100_000)
+        check_whole("scales", number, 1, 100_000)
     return tuple(value) if isinstance(value, list) else value
-
-
-def _check_choice(name: str, value: str, choices: Any) -> None:
-    if value not in get_args(choices):
-        raise UsageError(f"{name} must be one of {', '.join(get_args(choices))}, not {value}")
-
-
-def _check_range(name: str, value: Any, least: float, most: float) -> None:
-    if not (isinstance(value, Real) and least <= float(value) <= most and math.isfinite(value)):
-        limits = f"from {least:g} to {most:g}" if math.isfinite(most) else f"a number from {least:g} up"
-        raise UsageError(f"{name} must be {limits}, not {value}")
-
-
-def _check_whole(name: str, value: Any, least: int, most: int) -> None:
-    if not (isinstance(value, Integral) and least <= int(value) <= most):
-        raise UsageError(f"{name} must be a whole number from {least} to {most}, not {value}")

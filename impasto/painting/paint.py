@@ -19,9 +19,10 @@ from impasto.errors import ImageError, UsageError
 from impasto.imaging import io
 from impasto.imaging.geometry import resize
 from impasto.painting.estimate import check_memory, estimate_memory, estimate_seconds
-from impasto.painting.objective import Style, resolve_layers
+from impasto.painting.objective import Style
 from impasto.painting.options import PaintOptions
 from impasto.painting.scales import Scale, paint_steps, plan, with_shares
+from impasto.perception import resolve_layers
 from impasto.progress import Step, StepCallback
 from impasto.weights import ProgressCallback
 
@@ -158,7 +159,7 @@ class Painter:
             )
 
     def _layers(self) -> list[str]:
-        content, style = resolve_layers(self.backbone, self.options)
+        content, style = resolve_layers(self.backbone, self.options.content_layers, self.options.style_layers)
         return [name for name, _ in (*content, *style)]
 
 

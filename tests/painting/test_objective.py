@@ -12,8 +12,10 @@ from torch import Tensor
 from impasto import backbones
 from impasto.backbones import Backbone
 from impasto.errors import UsageError
-from impasto.painting.objective import Objective, Style, resolve_layers
+from impasto.options import parse_layers
+from impasto.painting.objective import Objective, Style
 from impasto.painting.options import PaintOptions
+from impasto.perception import Perception, resolve_layers
 from impasto.weights import load_tensors
 
 Picture = Callable[[str, int], Tensor]
@@ -322,10 +324,10 @@ def test_bfloat16_is_near(backbone: Backbone, image: Tensor, photo: Tensor, styl
 def test_usual_layers_are_those_that_the_backbone_has(
     backbone: Backbone, compact_file: Path, vgg_file: Path
 ) -> None:
-    content, style = resolve_layers(backbones.load(compact_file), PaintOptions())
+    content, style = resolve_layers(backbones.load(compact_file), None, None)
     assert content == (("relu3_1", 1.0), ("relu4_1", 1.0))
     assert [name for name, _ in style] == [f"relu{block}_1" for block in range(1, 6)]
-    content, style = resolve_layers(backbone, PaintOptions())
+    content, style = resolve_layers(backbone, None, None)
     assert content == (("relu3_1", 1.0),)
     assert [name for name, _ in style] == ["relu1_1", "relu2_1", "relu3_1"]
 
@@ -335,7 +337,7 @@ def test_layers_that_the_backbone_has_not(backbone: Backbone) -> None:
         with pytest.raises(
             UsageError, match=r"ends at relu3_1 and has no layer relu4_1: choose among conv1_1"
         ):
-            resolve_layers(backbone, PaintOptions(**{option: "relu1_1,relu4_1"}))
+            Perception(backbone, **{option: parse_layers("relu1_1,relu4_1")})
 
 
 def test_backbone_without_any_of_the_usual_layers(backbone: Backbone) -> None:
@@ -344,4 +346,4 @@ def test_backbone_without_any_of_the_usual_layers(backbone: Backbone) -> None:
             super().__init__("blind", ["conv1_1"], "max")
 
     with pytest.raises(UsageError, match=r"blind has none of the usual layers: name some of conv1_1"):
-        resolve_layers(Blind(), PaintOptions())
+        resolve_layers(Blind(), None, None)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from impasto.errors import UsageError
-from impasto.painting.options import PaintOptions, parse_layers
+from impasto.options import parse_layers
+from impasto.painting.options import PaintOptions
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,55 @@
+"""What the options of all jobs have in common: lists of layers, and checks. Imports no torch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from numbers import Integral, Real
+from typing import Any, Literal, get_args
+
+from impasto.errors import UsageError
+
+StyleLoss = Literal["gram", "moments"]
+Layers = tuple[tuple[str, float], ...]  # names with weights
+
+
+def parse_layers(value: str | Iterable[str | tuple[str, float]] | None) -> Layers | None:
+    """Layers with weights from `relu1_1=0.5,relu2_1`, from names, or from pairs; None stays None."""
+    if value is None:
+        return None
+    items = [item.strip() for item in value.split(",")] if isinstance(value, str) else list(value)
+    layers = tuple(_parse_layer(item) for item in items if item)
+    if not layers:
+        raise UsageError("a list of layers is empty: write for instance relu1_1=0.5,relu2_1")
+    if len({name for name, _ in layers}) < len(layers):
+        raise UsageError(f"a layer is named twice in {', '.join(name for name, _ in layers)}")
+    if not any(weight for _, weight in layers):
+        raise UsageError(f"the weights of {', '.join(name for name, _ in layers)} are all 0")
+    return layers
+
+
+def check_choice(name: str, value: str, choices: Any) -> None:
+    if value not in get_args(choices):
+        raise UsageError(f"{name} must be one of {', '.join(get_args(choices))}, not {value}")
+
+
+def check_range(name: str, value: Any, least: float, most: float) -> None:
+    if not (isinstance(value, Real) and least <= float(value) <= most and math.isfinite(value)):
+        limits = f"from {least:g} to {most:g}" if math.isfinite(most) else f"a number from {least:g} up"
+        raise UsageError(f"{name} must be {limits}, not {value}")
+
+
+def check_whole(name: str, value: Any, least: int, most: int) -> None:
+    if not (isinstance(value, Integral) and least <= int(value) <= most):
+        raise UsageError(f"{name} must be a whole number from {least} to {most}, not {value}")
+
+
+def _parse_layer(item: str | tuple[str, float]) -> tuple[str, float]:
+    name, weight = (item.partition("=")[::2]) if isinstance(item, str) else item
+    try:
+        number = 1.0 if weight == "" else float(weight)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number < math.inf:
+        raise UsageError(f"the weight of layer {name} must be a number from 0 up, not {weight}")
+    return name.strip(), number
