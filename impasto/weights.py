@@ -19,7 +19,7 @@ from urllib.request import Request, urlopen
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from impasto.errors import WeightsError
@@ -167,9 +167,17 @@ def load_tensors(path: str | Path) -> dict[str, Tensor]:
     if not tensors:
         raise WeightsError(f"{path} holds no named tensors")
     for name, tensor in tensors.items():
-        if not tensor.isfinite().all():
-            raise WeightsError(f"{name} in {path} holds {'NaN' if tensor.isnan().any() else 'infinity'}")
+        _check_finite(path, name, tensor)
     return tensors
+
+
+def _check_finite(path: Path, name: str, tensor: Tensor) -> None:
+    try:
+        finite = bool(tensor.isfinite().all())
+    except (RuntimeError, NotImplementedError) as error:  # sparse, quantised, float8 and the like
+        raise WeightsError(f"{name} in {path} is no plain tensor of numbers, but {tensor.dtype}") from error
+    if not finite:
+        raise WeightsError(f"{name} in {path} holds {'NaN' if tensor.isnan().any() else 'infinity'}")
 
 
 def load_metadata(path: str | Path) -> dict[str, str]:
@@ -189,7 +197,11 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[st
     own = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, own, dict(metadata))
+        whole = {name: tensor.contiguous() for name, tensor in tensors.items()}
+        with own.open("wb") as file:  # save_file would make it unreadable for others
+            file.write(save(whole, dict(metadata)))
+            file.flush()
+            os.fsync(file.fileno())
         own.replace(path)
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"cannot write the weights file {path} ({error})") from error

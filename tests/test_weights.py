@@ -347,3 +347,11 @@ def test_numbers_that_are_none(tmp_path: Path, value: float, word: str) -> None:
     save_file({"good": torch.ones(2), "bad.weight": torch.tensor([1.0, value])}, path)
     with pytest.raises(WeightsError, match=f"bad.weight in {path} holds {word}"):
         load_tensors(path)
+
+
+def test_tensors_that_are_no_plain_numbers(tmp_path: Path) -> None:
+    save_file({"a": torch.zeros(2).to(torch.float8_e4m3fn)}, tmp_path / "a.safetensors")
+    torch.save({"a": torch.eye(2).to_sparse()}, tmp_path / "a.pth")
+    for name in ("a.safetensors", "a.pth"):
+        with pytest.raises(WeightsError, match=f"a in .*{name} is no plain tensor"):
+            load_tensors(tmp_path / name)

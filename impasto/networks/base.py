@@ -1,0 +1,56 @@
+"""What every style network has in common: an image in, an image of the same size out."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+from typing import Any, ClassVar
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class StyleNetwork(nn.Module):
+    """A network that paints: (N, 3, H, W) in [0, 1] to the same shape, about [0, 1] and not clamped.
+
+    Subclasses define `paint` for sides that are multiples of `multiple`; other sizes are padded by the
+    border's pixels and cropped again. `least_side` is a multiple of `multiple`. `config` holds the keywords
+    that the network was built with, as JSON has them: lists, no tuples.
+    """
+
+    name: ClassVar[str]
+    multiple: int = 1
+    least_side: int = 1
+    config: dict[str, Any]
+
+    def paint(self, image: Tensor) -> Tensor:
+        """The picture of an image whose sides are multiples of `multiple`, and at least `least_side`."""
+        raise NotImplementedError
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(N, 3, H, W) of any size; the same size comes back."""
+        height, width = image.shape[-2:]
+        down, right = (_missing(side, self.multiple, self.least_side) for side in (height, width))
+        if down or right:
+            image = F.pad(image, (0, right, 0, down), mode="replicate")
+        return self.paint(image)[..., :height, :width]
+
+
+def _missing(side: int, multiple: int, least: int) -> int:
+    return max(-(-side // multiple) * multiple, least) - side
+
+
+def whole_numbers(
+    name: str, values: Sequence[int], *, count: Container[int] | None = None, least: int = 1, most: int = 4096
+) -> list[int]:
+    """A keyword's values as a list. The limits keep a foreign file from asking for absurd networks.
+
+    Raises ValueError unless they are whole numbers from `least` to `most`, as many as `count` allows.
+    """
+    if not isinstance(values, (list, tuple)):
+        raise ValueError(f"{name} must be a list of whole numbers")
+    for value in values:
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            raise ValueError(f"{name} must be whole numbers from {least} to {most}, not {value!r:.40}")
+    if count is not None and len(values) not in count:
+        raise ValueError(f"{name} cannot be {len(values)} numbers")
+    return list(values)

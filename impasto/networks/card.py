@@ -1,0 +1,147 @@
+"""Style cards: a trained network in one .safetensors file, with all that is known of it in the metadata."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from impasto import networks
+from impasto.errors import UsageError, WeightsError
+from impasto.networks.base import StyleNetwork
+from impasto.weights import load_metadata, load_tensors, save_tensors
+
+KIND, FORMAT = "style card", 1
+
+_LARGEST_METADATA = 1_000_000  # characters; ours have some two thousand
+
+
+@dataclass(frozen=True)
+class Card:
+    """A style network as a file holds it.
+
+    Attributes:
+        network: its name, one of `networks.NAMES`.
+        config: the keywords that it is built with.
+        tensors: its weights by name, float32.
+        style: the name of the style; empty for a primed network, which has none.
+        title, artist, year, licence, origin: of the work that the style was taken from.
+        training_data: what it was trained on, in words.
+        base: a fingerprint of the primed weights that the training started from; empty if it began at random.
+            Cards with the same base interpolate.
+        recipe, options: what it was trained with.
+        scores: measured on it, by name.
+        impasto: the version that made it.
+    """
+
+    network: str
+    config: Mapping[str, Any]
+    tensors: Mapping[str, Tensor] = field(repr=False)
+    style: str = ""
+    title: str = ""
+    artist: str = ""
+    year: str = ""
+    licence: str = ""
+    origin: str = ""
+    training_data: str = ""
+    base: str = ""
+    recipe: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    scores: Mapping[str, float] = field(default_factory=dict)
+    impasto: str = field(default_factory=lambda: version("impasto"))
+
+    def build(self) -> StyleNetwork:
+        """The network, frozen and ready. Raises WeightsError where the weights do not fit it."""
+        try:
+            network = networks.build(self.network, **self.config)
+            network.load_state_dict(dict(self.tensors))
+        except (RuntimeError, UsageError) as error:
+            raise WeightsError(
+                f"the weights of the card {self.style or self.network} do not fit a {self.network} network "
+                "of this version of impasto"
+            ) from error
+        return network.requires_grad_(False).eval()
+
+
+_TEXTS = ("style", "title", "artist", "year", "licence", "origin", "training_data", "base", "recipe")
+_OBJECTS = ("config", "options", "scores")
+
+
+def save_card(card: Card, path: Path) -> None:
+    """Write the card, weights in float16; renamed into place. Raises WeightsError."""
+    halves = {name: tensor.detach().cpu().half() for name, tensor in card.tensors.items()}
+    for name, tensor in halves.items():
+        if not tensor.isfinite().all():
+            raise WeightsError(f"{path} was not written: {name} is not finite in float16")
+    metadata = {"impasto": KIND, "format": str(FORMAT), "version": card.impasto, "network": card.network}
+    metadata |= {name: str(getattr(card, name)) for name in _TEXTS}
+    metadata |= {name: json.dumps(dict(getattr(card, name))) for name in _OBJECTS}
+    save_tensors(path, halves, metadata)
+
+
+def load_card(path: str | Path) -> Card:
+    """The card in a file. Raises WeightsError for a file that is none, is of a newer format, or damaged."""
+    card = load_summary(path)
+    tensors = {name: tensor.float() for name, tensor in load_tensors(path).items()}
+    _check_shapes(path, card, tensors)
+    return replace(card, tensors=tensors)
+
+
+def load_summary(path: str | Path) -> Card:
+    """The same without weights, for lists: `tensors` is empty."""
+    metadata = load_metadata(path)
+    if metadata.get("impasto") != KIND:
+        raise WeightsError(f"{path} is no style card: make one with impasto train")
+    _check_format(path, metadata.get("format", ""))
+    return _parse(path, metadata)
+
+
+def _check_format(path: str | Path, text: str) -> None:
+    if not re.fullmatch("[1-9][0-9]{0,8}", text):
+        raise WeightsError(f"{path} is a style card of an unknown format {text!r:.40}")
+    if int(text) > FORMAT:
+        raise WeightsError(f"{path} is a style card of format {text}, newer than this impasto: upgrade it")
+
+
+def _parse(path: str | Path, metadata: Mapping[str, str]) -> Card:
+    known: dict[str, Any] = {name: metadata.get(name, "") for name in _TEXTS}
+    for name in _OBJECTS:
+        try:
+            text = metadata.get(name, "{}")
+            known[name] = json.loads(text if len(text) < _LARGEST_METADATA else "")
+            if not isinstance(known[name], dict):
+                raise ValueError(f"{name} is no object")
+        except (ValueError, RecursionError) as error:
+            raise WeightsError(f"{path} is a damaged style card: its {name} cannot be read") from error
+    network, made_by = metadata.get("network", ""), metadata.get("version", "")
+    return Card(network=network, tensors={}, impasto=made_by, **known)
+
+
+def _check_shapes(path: str | Path, card: Card, tensors: Mapping[str, Tensor]) -> None:
+    """Against a network that is built without memory, so that no file can ask for too much of it."""
+    try:
+        with torch.device("meta"):
+            expected = networks.build(card.network, **card.config).state_dict()
+    except UsageError as error:
+        raise WeightsError(f"{path} is a style card that this impasto cannot use: {error}") from error
+    if reason := mismatch(tensors, expected):
+        raise WeightsError(f"{path} is a damaged style card: {reason}")
+
+
+def mismatch(tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str | None:
+    """How a file's tensors differ from a network's in names and shapes, in words; None where they do not."""
+    if missing := expected.keys() - tensors.keys():
+        return f"it has no {min(missing)}"
+    if unknown := tensors.keys() - expected.keys():
+        return f"it has {min(unknown)}, which is unknown"
+    for name, tensor in tensors.items():
+        if tensor.shape != expected[name].shape:
+            return f"its {name} is {tuple(tensor.shape)}, not {tuple(expected[name].shape)}"
+    return None

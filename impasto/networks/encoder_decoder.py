@@ -1,0 +1,73 @@
+"""A classic encoder and decoder: max pooling on the way down, transposed convolutions on the way up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from impasto.networks.base import StyleNetwork, whole_numbers
+from impasto.networks.blocks import Convolution, InstanceNorm, NormedConvolution, Residual
+
+
+class EncoderDecoder(StyleNetwork):
+    """A convolution and a max pooling for each halving, residual blocks, a transposed convolution for each
+    doubling; every layer but the last with an instance norm.
+
+    Args:
+        channels: at the full resolution, at half of it, and so on; two of them at least.
+        blocks: residual blocks at the lowest resolution.
+    """
+
+    name = "encoder_decoder"
+
+    def __init__(self, channels: Sequence[int] = (32, 64, 128), blocks: int = 3) -> None:
+        super().__init__()
+        widths = whole_numbers("channels", channels, count=range(2, 8))
+        (blocks,) = whole_numbers("blocks", [blocks], least=0, most=100)
+        self.config = {"channels": widths, "blocks": blocks}
+        self.multiple = 2 ** (len(widths) - 1)
+        self.least_side = 2 * self.multiple
+        self.first = NormedConvolution(3, widths[0])
+        self.down = nn.ModuleList(NormedConvolution(*pair) for pair in pairwise(widths))
+        self.body = nn.Sequential(*(Residual(widths[-1]) for _ in range(blocks)))
+        self.up = nn.ModuleList(NormedDoubling(*pair) for pair in pairwise(widths[::-1]))
+        self.last = Convolution(widths[0], 3)
+
+    def paint(self, image: Tensor) -> Tensor:
+        x = self.first(2 * image - 1)
+        for down in self.down:
+            x = down(F.max_pool2d(x, 2))
+        x = self.body(x)
+        for up in self.up:
+            x = up(x)
+        painted: Tensor = self.last(x)
+        return 0.5 + 0.5 * painted
+
+
+class NormedDoubling(nn.Module):
+    """A transposed convolution to twice the size, instance norm and ReLU.
+
+    Its kernel of 4 at a stride of 2 reaches every pixel equally often (Odena et al. 2016), those at the
+    borders too: they are reflected, and what lies outside of the image is cut off.
+    """
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.convolution = nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=3, bias=False)
+        self.norm = InstanceNorm(outputs)
+        _start_mirrored(self.convolution)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.pad(x, (1, 1, 1, 1), mode="reflect")
+        return F.relu(self.norm(self.convolution(x)))
+
+
+@torch.no_grad()
+def _start_mirrored(layer: nn.ConvTranspose2d) -> None:
+    """Kernels that are their own mirror images, so that flat areas start without a grid."""
+    for side in (2, 3):
+        layer.weight.copy_((layer.weight + layer.weight.flip(side)) / 2**0.5)

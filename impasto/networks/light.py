@@ -1,0 +1,87 @@
+"""The default network: its work is done at a quarter and an eighth of the resolution, little at more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from impasto.networks.base import StyleNetwork, whole_numbers
+from impasto.networks.blocks import Convolution, NormedConvolution, Residual
+
+
+class Light(StyleNetwork):
+    """Pixels are folded to a quarter of the resolution, where the drawing is kept by a skip, while a body
+    of residual blocks at an eighth of it, which sees far, makes strokes.
+
+    Norms stand in the branches only: the stream from the pixels to the picture has none, so that a network
+    primed to give back what it sees knows how bright and how rich in contrast that was.
+
+    Enlarging is bilinear, with convolutions after it, up to half the resolution. The last convolution gives
+    each 2 x 2 square at once; its four pixels start equal (ICNR, Aitken et al. 2017), and a blur that takes
+    out exactly the finest grid follows (Sugawara et al. 2019): there is no checkerboard to be learned.
+
+    Args:
+        channels: at a quarter and at an eighth of the resolution.
+        blocks: residual blocks before, in and after the body.
+        last_channels: at half the resolution.
+    """
+
+    name = "light"
+    multiple = 8
+    least_side = 16
+
+    def __init__(
+        self,
+        channels: Sequence[int] = (40, 64),
+        blocks: Sequence[int] = (1, 3, 2),
+        last_channels: int = 16,
+    ) -> None:
+        super().__init__()
+        outer, inner = whole_numbers("channels", channels, count=[2])
+        before, within, after = whole_numbers("blocks", blocks, count=[3], least=0, most=100)
+        (last_channels,) = whole_numbers("last_channels", [last_channels])
+        self.config = {
+            "channels": [outer, inner],
+            "blocks": [before, within, after],
+            "last_channels": last_channels,
+        }
+        self.first = Convolution(3 * 4 * 4, outer)
+        self.head = _residuals(outer, before)
+        self.down = NormedConvolution(outer, inner, stride=2)
+        self.body = _residuals(inner, within)
+        self.up = Convolution(inner, outer)
+        self.tail = _residuals(outer, after)
+        self.fine = Convolution(outer, last_channels)
+        self.last = Convolution(last_channels, 3 * 2 * 2)
+        _start_equal(self.last.conv2d)
+
+    def paint(self, image: Tensor) -> Tensor:
+        quarter = self.head(F.relu(self.first(F.pixel_unshuffle(2 * image - 1, 4))))
+        seen = self.up(_enlarge(self.body(self.down(quarter))))
+        fine = F.relu(self.fine(_enlarge(self.tail(quarter + seen))))
+        return _blur(0.5 + 0.5 * F.pixel_shuffle(self.last(fine), 2))
+
+
+def _enlarge(x: Tensor) -> Tensor:
+    return F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+
+
+def _blur(image: Tensor) -> Tensor:
+    """[1 2 1] / 4 across and down, which leaves nothing of a grid of single pixels."""
+    once = F.avg_pool2d(F.pad(image, (1, 1, 1, 1), mode="reflect"), 2, 1)
+    return F.avg_pool2d(once, 2, 1)
+
+
+def _residuals(channels: int, count: int) -> nn.Sequential:
+    return nn.Sequential(*(Residual(channels) for _ in range(count)))
+
+
+@torch.no_grad()
+def _start_equal(layer: nn.Conv2d) -> None:
+    """The same weights for the four pixels of a square: pixel_shuffle takes them from adjacent channels."""
+    layer.weight.copy_(layer.weight[::4].repeat_interleave(4, 0))
+    assert layer.bias is not None
+    layer.bias.copy_(layer.bias[::4].repeat_interleave(4, 0))

@@ -1,0 +1,34 @@
+"""Primed weights: a network that gives its image back, from which the shipped styles were trained."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from impasto.networks.card import Card, load_card
+
+_FILE = Path(__file__).with_name("primed.safetensors")
+
+
+def load_primed(name: str = "light") -> Card | None:
+    """The embedded primed weights for a network of that name, or None where there are none.
+
+    Raises WeightsError for a damaged file.
+    """
+    if not _FILE.is_file():
+        return None
+    card = load_card(_FILE)
+    return card if card.network == name else None
+
+
+def fingerprint(card: Card) -> str:
+    """16 hexadecimal digits that tell weights apart, the same before a card is saved and after.
+
+    The start of the SHA-256 of all names, in order, each with its tensor's bytes as little-endian float16.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(card.tensors):
+        digest.update(name.encode())
+        halves = card.tensors[name].detach().cpu().half().contiguous()
+        digest.update(halves.numpy().astype("<f2").tobytes())
+    return digest.hexdigest()[:16]

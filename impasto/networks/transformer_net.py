@@ -1,0 +1,70 @@
+"""Johnson's network, laid out as the weights that are published for it."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from impasto.networks.base import StyleNetwork
+from impasto.networks.blocks import Convolution, InstanceNorm, enlarge
+
+
+class TransformerNet(StyleNetwork):
+    """The residual network of Johnson et al. 2016, with instance norm and enlarging by nearest neighbours.
+
+    Layers, names and the scale of the pixels are those of pytorch/examples fast_neural_style, whose weights
+    load as they are: inside, a picture has the values 0 to 255 on both ends.
+    """
+
+    name = "transformer_net"
+    multiple = 4
+    least_side = 8  # two pixels at a quarter of the resolution: one could not be reflected
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.config = {}
+        self.conv1, self.in1 = Convolution(3, 32, 9), InstanceNorm(32)
+        self.conv2, self.in2 = Convolution(32, 64, stride=2), InstanceNorm(64)
+        self.conv3, self.in3 = Convolution(64, 128, stride=2), InstanceNorm(128)
+        self.res1, self.res2, self.res3, self.res4, self.res5 = (PublishedResidual(128) for _ in range(5))
+        self.deconv1, self.in4 = Convolution(128, 64), InstanceNorm(64)
+        self.deconv2, self.in5 = Convolution(64, 32), InstanceNorm(32)
+        self.deconv3 = Convolution(32, 3, 9)
+        _start_grey(self.deconv3.conv2d)
+
+    def paint(self, image: Tensor) -> Tensor:
+        image = image - image.mean((2, 3), keepdim=True)  # in1 would do so, but less exactly after rounding
+        y = F.relu(self.in1(self.conv1(image * _WHITE)))
+        y = F.relu(self.in2(self.conv2(y)))
+        y = F.relu(self.in3(self.conv3(y)))
+        y = self.res5(self.res4(self.res3(self.res2(self.res1(y)))))
+        y = F.relu(self.in4(self.deconv1(enlarge(y))))
+        y = F.relu(self.in5(self.deconv2(enlarge(y))))
+        painted: Tensor = self.deconv3(y)
+        return painted / _WHITE
+
+
+class PublishedResidual(nn.Module):
+    """`blocks.Residual` under the published names, with biases in its convolutions."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1, self.in1 = Convolution(channels, channels), InstanceNorm(channels)
+        self.conv2, self.in2 = Convolution(channels, channels), InstanceNorm(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.relu(self.in1(self.conv1(x)))
+        result: Tensor = x + self.in2(self.conv2(y))
+        return result
+
+
+_WHITE = 255.0
+
+
+@torch.no_grad()
+def _start_grey(layer: nn.Conv2d) -> None:
+    """Weights on the scale of the pixels and a grey bias: torch's own start is black, some 100 steps away."""
+    assert layer.bias is not None
+    layer.weight.mul_(_WHITE / 2)
+    layer.bias.fill_(_WHITE / 2)
