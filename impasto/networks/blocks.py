@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -77,6 +78,28 @@ class Residual(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         result: Tensor = x + self.second(self.first(x))
         return result
+
+
+class Grain(nn.Module):
+    """Adds a fixed pattern of noise, each channel as much as it learned to; nothing at first.
+
+    A network that sees a flat sky has nothing to begin its strokes from but a regular pattern; texture
+    networks therefore take noise beside the photo (Ulyanov et al. 2016). This one is the same at every call,
+    of normal distribution, and repeats after `period` features across and down.
+    """
+
+    noise: Tensor
+
+    def __init__(self, channels: int, period: int) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.zeros(channels))
+        drawn = np.random.RandomState(period).standard_normal((1, 1, period, period))
+        self.register_buffer("noise", torch.from_numpy(drawn.astype(np.float32)), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        down, across = (torch.arange(side, device=x.device) % self.noise.shape[2] for side in x.shape[2:])
+        noise = self.noise.index_select(2, down).index_select(3, across)
+        return x + (self.scale.view(1, -1, 1, 1) * noise).to(x.dtype)
 
 
 def enlarge(x: Tensor, factor: int = 2) -> Tensor:

@@ -9,7 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from impasto.networks.base import StyleNetwork, whole_numbers
-from impasto.networks.blocks import Convolution, NormedConvolution, Residual
+from impasto.networks.blocks import Convolution, Grain, NormedConvolution, Residual
+
+_PERIODS = (127, 61)  # of the noise at a quarter and an eighth: primes, which together hardly ever repeat
 
 
 class Light(StyleNetwork):
@@ -50,7 +52,9 @@ class Light(StyleNetwork):
         }
         self.first = Convolution(3 * 4 * 4, outer)
         self.head = _residuals(outer, before)
+        self.grain = Grain(outer, _PERIODS[0])
         self.down = NormedConvolution(outer, inner, stride=2)
+        self.coarse_grain = Grain(inner, _PERIODS[1])
         self.body = _residuals(inner, within)
         self.up = Convolution(inner, outer)
         self.tail = _residuals(outer, after)
@@ -60,7 +64,8 @@ class Light(StyleNetwork):
 
     def paint(self, image: Tensor) -> Tensor:
         quarter = self.head(F.relu(self.first(F.pixel_unshuffle(2 * image - 1, 4))))
-        seen = self.up(_enlarge(self.body(self.down(quarter))))
+        quarter = self.grain(quarter)
+        seen = self.up(_enlarge(self.body(self.coarse_grain(self.down(quarter)))))
         fine = F.relu(self.fine(_enlarge(self.tail(quarter + seen))))
         return _blur(0.5 + 0.5 * F.pixel_shuffle(self.last(fine), 2))
 

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from impasto.networks.blocks import Convolution, InstanceNorm, NormedConvolution, Residual, enlarge
+from impasto.networks.blocks import Convolution, Grain, InstanceNorm, NormedConvolution, Residual, enlarge
 
 LAYOUTS = [torch.contiguous_format, torch.channels_last]
 # below and above the 32 channels from which sums are matrix products; torch has two ways above 1024 pixels
@@ -202,3 +202,28 @@ def test_enlarge_repeats_pixels() -> None:
     x = randoms(1, 2, 3, 4)
     assert torch.equal(enlarge(x), x.repeat_interleave(2, 2).repeat_interleave(2, 3))
     assert enlarge(x, 4).shape == (1, 2, 12, 16)
+
+
+def test_grain_adds_nothing_until_it_has_learned_to() -> None:
+    x = torch.rand(2, 4, 9, 11)
+    grain = Grain(4, 7)
+    assert torch.equal(grain(x), x)
+    grain(x).square().sum().backward()
+    assert grain.scale.grad is not None and bool((grain.scale.grad != 0).all())
+
+
+def test_grain_is_normal_noise_fixed_in_place() -> None:
+    grain = Grain(2, 31)
+    with torch.no_grad():
+        grain.scale.copy_(torch.tensor([1.0, 0.5]))
+        noise = grain(torch.zeros(1, 2, 62, 40))
+        assert torch.equal(noise, grain(torch.zeros(1, 2, 62, 40)))
+        assert torch.equal(noise[..., :20, :], grain(torch.zeros(1, 2, 20, 40)))
+    assert torch.equal(noise[:, :, :31], noise[:, :, 31:])
+    assert torch.allclose(noise[:, 1], 0.5 * noise[:, 0])
+    assert float(noise[:, 0, :31, :31].mean()) == pytest.approx(0, abs=0.1)
+    assert float(noise[:, 0, :31, :31].std()) == pytest.approx(1, abs=0.1)
+
+
+def test_grain_is_no_part_of_the_weights() -> None:
+    assert list(Grain(2, 31).state_dict()) == ["scale"]

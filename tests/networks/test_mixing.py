@@ -55,12 +55,11 @@ def test_config_as_tuples_or_lists(card: Card) -> None:
 
 def test_strangers_do_not_mix(card: Card, other: Card) -> None:
     wider = networks.build("light", channels=(8, 16), blocks=(0, 1, 0), last_channels=4)
-    unet = networks.build("unet", channels=(4, 8), skips=[])
     strangers = {
         "primed weights": replace(other, base="4567"),
         "same primed": replace(other, base=""),
         "kind or size": replace(card, config=wider.config, tensors=wider.state_dict()),
-        "differ in kind": replace(card, network="unet", config=unet.config, tensors=unet.state_dict()),
+        "differ in kind": replace(card, network="transformer_net", config={}),
     }
     for reason, stranger in strangers.items():
         with pytest.raises(UsageError, match=f"wave and (wave|night) cannot be interpolated: .*{reason}"):

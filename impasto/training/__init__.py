@@ -1,0 +1,1 @@
+"""Making style networks: photos, the objective, and the loop that ends in a style card."""

@@ -1,0 +1,137 @@
+"""Batches of training photos, made here or by worker processes: the same wherever, and at every run.
+
+This is the door to the photos of a training: `find_photos`, or `Synthetic` ones without; `split`; `batches`.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import warnings
+from collections.abc import Generator
+from contextlib import closing
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from impasto.errors import ImageError, MemoryLimitError, UsageError
+from impasto.training.crops import Crops, held_out_crops, stack
+from impasto.training.finding import find_photos
+from impasto.training.photos import Photos, split
+from impasto.training.synthetic import Synthetic
+
+__all__ = ["Batch", "Crops", "Photos", "Synthetic", "batches", "find_photos", "held_out_crops", "split"]
+
+_Made = tuple[Tensor, tuple[str, ...], str]  # images, names of unreadable photos, what went wrong or ""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Samples of one step and rank.
+
+    Attributes:
+        images: (N, 3, size, size) float32 in [0, 1], channels_last.
+        skipped: unreadable photos met for the first time while making it.
+    """
+
+    images: Tensor
+    skipped: tuple[str, ...] = ()
+
+
+def batches(
+    crops: Crops,
+    *,
+    start_step: int,
+    batch: int,
+    rank: int = 0,
+    world: int = 1,
+    workers: int = 0,
+    pin: bool = False,
+) -> Generator[Batch, None, None]:
+    """The batches of step `start_step`, the next step, and so on without end. Closing ends the workers.
+
+    Args:
+        start_step: 0 or more; step s is the same wherever the iteration starts.
+        batch: samples of all ranks together, of which each rank gets its part.
+        workers: processes that cut samples; 0 cuts them here.
+        pin: put images in page-locked memory, from which a GPU copies while it works; nothing without a GPU.
+
+    Raises:
+        UsageError: a batch that ranks cannot share equally.
+        ImageError: while iterating: one photo after the other cannot be read.
+    """
+    if batch < 1 or world < 1 or batch % world:
+        raise UsageError(f"a batch of {batch} cannot be shared equally among {world} processes")
+    if not 0 <= rank < world:
+        raise UsageError(f"rank {rank} is not one of {world} processes")
+    steps, pin = _Steps(crops, batch, rank, batch // world), pin and torch.cuda.is_available()
+    return _announce(_work(steps, start_step, workers, pin) if workers > 0 else steps.run(start_step, pin))
+
+
+@dataclass(frozen=True)
+class _Steps(Dataset[_Made]):
+    """Step number -> what one rank sees in it."""
+
+    crops: Crops
+    batch: int
+    rank: int
+    share: int
+
+    def __getitem__(self, step: int) -> _Made:
+        first = step * self.batch + self.rank * self.share
+        try:
+            drawn = [self.crops.draw(number) for number in range(first, first + self.share)]
+        except ImageError as error:  # as words: an exception from a worker would come back with its traceback
+            return torch.empty(0), (), str(error)
+        return stack([image for image, _ in drawn]), tuple(name for _, names in drawn for name in names), ""
+
+    def run(self, start_step: int, pin: bool) -> Generator[_Made, None, None]:
+        """The steps from one on, made here."""
+        for step in range(start_step, sys.maxsize):
+            images, names, failure = self[step]
+            yield images.pin_memory() if pin else images, names, failure
+
+
+def _work(steps: _Steps, start_step: int, workers: int, pin: bool) -> Generator[_Made, None, None]:
+    """What the steps give, made ahead by worker processes."""
+    with warnings.catch_warnings():  # that there are more workers than cores, or threads beside the fork
+        warnings.simplefilter("ignore")
+        made = iter(
+            DataLoader(
+                steps,
+                batch_size=None,
+                sampler=range(start_step, sys.maxsize),
+                num_workers=workers,
+                pin_memory=pin,
+                worker_init_fn=_start_worker,
+                generator=torch.Generator(),  # unused, but PyTorch's own one would be advanced
+            )
+        )
+    try:
+        yield from made
+    except RuntimeError as error:
+        if not str(error).startswith("DataLoader worker"):
+            raise
+        raise MemoryLimitError(
+            f"a process that read photos was killed; use fewer workers ({error})"
+        ) from error
+    finally:
+        del made  # which ends its workers
+
+
+def _start_worker(_: int) -> None:
+    torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the training to answer
+
+
+def _announce(made: Generator[_Made, None, None]) -> Generator[Batch, None, None]:
+    known: set[str] = set()
+    with closing(made):
+        for images, names, failure in made:
+            if failure:
+                raise ImageError(failure)
+            fresh = tuple(name for name in dict.fromkeys(names) if name not in known)
+            known.update(fresh)
+            yield Batch(images, fresh)

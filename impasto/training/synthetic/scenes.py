@@ -1,0 +1,121 @@
+"""Whole made-up pictures, by number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from impasto.errors import UsageError
+from impasto.training.photos import Photos
+from impasto.training.synthetic import surfaces
+from impasto.training.synthetic.objects import MOST, cover, scatter, shape, strew
+from impasto.training.synthetic.setting import Field, Setting, arrange, to_image, to_picture
+
+
+@dataclass(frozen=True)
+class Synthetic(Photos):
+    """Made-up pictures, of which number k is always the same one, made in about a hundredth of a second.
+
+    Attributes:
+        size: side in pixels, at least 16.
+        seed: any integer.
+        length: how many different ones.
+    """
+
+    size: int = 320
+    seed: int = 0
+    length: int = 100_000
+
+    def __post_init__(self) -> None:
+        if self.size < 16 or self.length < 1:
+            raise UsageError(f"no {self.length} synthetic pictures of {self.size} pixels can be made")
+
+    @property
+    def description(self) -> str:
+        return f"{self.length} synthetic pictures"
+
+    def __len__(self) -> int:
+        return self.length
+
+    def name(self, index: int) -> str:
+        return f"synthetic picture {index}"
+
+    def open(self, index: int) -> Image.Image:
+        """Picture number `index`, 0 or more, (size, size), mode RGB."""
+        setting = arrange(np.random.default_rng([self.seed % 2**63, index]), self.size)
+        scenes, shares = zip(*_SCENES, strict=True)
+        scene = scenes[setting.dice.choice(len(scenes), p=shares)]
+        return _develop(setting, scene(setting))
+
+
+def _leafage(s: Setting) -> Field:
+    """Things upon things, from corner to corner."""
+    leaves = cover(s, surfaces.mottle(s), scatter(s, MOST, s.pick(0.02, 0.04, 0.08), 0.8), s.draw(0, 0.5))
+    if s.dice.random() < 0.5:
+        return leaves
+    return cover(s, leaves, scatter(s, s.count(1, 60), s.pick(0.05, 0.1), 0.9), s.draw(0, 0.5))
+
+
+def _landscape(s: Setting) -> Field:
+    """Sky, ridges, ground, and things on the ground."""
+    horizon = s.draw(-0.6, 0.5)
+    scene = np.where(s.y < horizon, surfaces.sky(s), surfaces.ground(s, horizon))
+    scene = surfaces.ridges(s, scene, horizon)
+    if s.dice.random() < 0.25:
+        return scene
+    return cover(s, scene, strew(s, s.count(3, 120), 0.03, 0.5, horizon), s.draw(0.1, 0.6))
+
+
+def _street(s: Setting) -> Field:
+    """Houses under a sky, and things before them."""
+    scene = surfaces.walls(s, surfaces.sky(s))
+    return cover(s, scene, strew(s, s.count(4, 60), 0.05, 0.5, 0.2), s.draw(0, 0.5))
+
+
+def _closeup(s: Setting) -> Field:
+    """A few large rounded things, sharp, before a background out of focus."""
+    half = s.halved()
+    behind = cover(half, surfaces.gradient(half), scatter(s, s.count(5, 60), 0.1, 0.9), 0.3)
+    blurred = _defocus(to_image(behind), s.draw(0.005, 0.025) * s.size, s.size)
+    count = s.count(1, 8)
+    things = shape(s, s.dice.uniform(-0.7, 0.7, (count, 2)), s.dice.uniform(0.2, 0.75, count))
+    return cover(s, to_picture(blurred), things, s.draw(0.3, 0.9))
+
+
+def _surface(s: Setting) -> Field:
+    """One texture, perhaps with something lying on it."""
+    kinds = (surfaces.masonry, surfaces.stripes, surfaces.mottle, surfaces.gradient)
+    surface = kinds[s.count(0, 3)](s)
+    if s.dice.random() < 0.3:
+        return surface
+    return cover(s, surface, scatter(s, s.count(1, 40), 0.08, 0.8), s.draw(0.1, 0.7))
+
+
+_Scene = Callable[[Setting], Field]
+_SCENES: tuple[tuple[_Scene, float], ...] = (
+    (_leafage, 0.2),
+    (_landscape, 0.3),
+    (_street, 0.15),
+    (_closeup, 0.2),
+    (_surface, 0.15),
+)
+
+
+def _defocus(image: Image.Image, radius: float, size: int) -> Image.Image:
+    """Blurred and enlarged."""
+    blurred = image.filter(ImageFilter.BoxBlur(radius)).filter(ImageFilter.BoxBlur(radius / 2))
+    return blurred.resize((size, size), Image.Resampling.BILINEAR)
+
+
+def _develop(s: Setting, scene: Field) -> Image.Image:
+    """Exposure, contrast, saturation, and the softness of a lens."""
+    contrast, saturation = s.draw(1, 1.6), s.draw(0.4, 0.9)
+    grey = scene.mean(0)
+    level = float(grey.mean())
+    scene *= contrast * saturation
+    scene += grey * (contrast * (1 - saturation)) + (s.draw(0.3, 0.6) - level * contrast)
+    image = to_image(scene)
+    return image.filter(ImageFilter.BoxBlur(s.draw(0.1, 0.5))) if s.dice.random() < 0.3 else image

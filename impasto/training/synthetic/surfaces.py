@@ -1,0 +1,121 @@
+"""What fills the frame of a made-up picture: skies, ground, walls, textures. Each is (3, S, S)."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from impasto.training.synthetic.setting import Field, Setting
+
+
+def ramp(colours: Field, at: Field) -> Field:
+    """Evenly spaced colours, (n, 3), interpolated at places in [0, 1]: a smooth run from first to last."""
+    fine, stops = np.linspace(0, len(colours) - 1, 256), np.arange(len(colours))
+    place = (at.clip(0, 1) * 255).astype(np.uint8)
+    picture = np.empty((3, *at.shape), np.float32)
+    for plane, channel in zip(picture, colours.T, strict=True):
+        np.interp(fine, stops, channel).astype(np.float32).take(place, out=plane, mode="clip")
+    return picture
+
+
+def blend(picture: Field, other: Field | float, share: Field) -> Field:
+    """The picture, changed in place, with a share of another one in it."""
+    picture *= 1 - share
+    picture += other * share
+    return picture
+
+
+def gradient(s: Setting) -> Field:
+    """A smooth run of colours in any direction, hardly disturbed."""
+    angle = math.pi / 2 + s.draw(-1, 1)
+    along = s.x * math.cos(angle) + s.y * math.sin(angle)
+    colours = s.sky if s.dice.random() < 0.5 else s.mixed_things(3)
+    return ramp(colours, 0.5 + 0.4 * along + s.draw(0, 0.08) * s.smooth)
+
+
+def sky(s: Setting) -> Field:
+    """A vertical gradient, and often clouds."""
+    clear = ramp(s.sky, 0.5 + 0.5 * s.y)
+    if s.dice.random() < 0.4:
+        return clear
+    cover = ((s.smooth + 0.25 * s.rough - s.draw(-0.5, 1.5)) * s.draw(0.3, 1)).clip(0, 1)
+    return blend(clear, s.draw(0.75, 1.05), cover * cover * (3 - 2 * cover))
+
+
+def mottle(s: Setting) -> Field:
+    """Colours in the patches of noise: stone, fur, water, foliage far away."""
+    share = s.draw(0, 1)
+    field = s.smooth * share + s.rough * (1 - share)
+    return ramp(s.mixed_things(s.count(2, 4)), 0.5 + field * s.draw(0.1, 0.3))
+
+
+def stripes(s: Setting) -> Field:
+    """Bands or waves of two colours: cloth, fences, ploughed fields."""
+    across, _ = _slanted(s, s.draw(3, 30))
+    wave = np.sin(2 * math.pi * (across + s.draw(0, 0.4) * s.smooth))
+    shade = 1 + s.draw(0, 0.2) * s.rough + s.draw(-0.3, 0.3) * s.x
+    return ramp(s.mixed_things(2), 0.5 + s.draw(0.3, 2) * wave) * shade
+
+
+def masonry(s: Setting) -> Field:
+    """Bricks, tiles, planks or windows, seen at an angle."""
+    across, down = _slanted(s, s.draw(4, 26))
+    down = down * s.pick(0.5, 1.0, 2.0, 0.15)
+    row = np.floor(down)
+    across = across + s.pick(0.0, 0.5) * row
+    column = np.floor(across)
+    edge = np.minimum(0.5 - np.abs(across - column - 0.5), 0.5 - np.abs(down - row - 0.5))
+    inside = ((edge - s.draw(0.02, 0.2)) * s.draw(12, 40) + 0.5).clip(0, 1)
+    stone, joint = s.mixed_things(2)[:, :, None, None]
+    own = _cell_noise(row, column) * s.draw(0, 0.5)
+    body = stone * (0.85 + own + s.draw(0.03, 0.15) * s.rough)
+    return blend(body, joint, 1 - inside)
+
+
+def ground(s: Setting, horizon: float) -> Field:
+    """A plane below the horizon (a y), with a texture finer and fainter far away."""
+    depth = 0.25 / (np.maximum(s.y[:, :1] - horizon, 0) + 0.06)
+    column = ((s.x * depth * 0.8 + 5) * s.size).astype(np.int32) % s.size
+    row = (depth * s.size).astype(np.int32) % s.size
+    field = (s.rough + s.smooth * s.draw(0, 1))[row, column] / (1 + 0.4 * depth)
+    return ramp(s.things[s.count(0, 3) :][:4], 0.4 + s.draw(0.08, 0.25) * field + 0.2 * s.y)
+
+
+def ridges(s: Setting, behind: Field, horizon: float) -> Field:
+    """Hills or tree lines before a picture, standing on the horizon, the farther the paler."""
+    texture = 0.9 + s.draw(0.05, 0.25) * s.rough
+    count = s.count(1, 3)
+    for number in range(1, count + 1):
+        nearness = number / count
+        profile = s.smooth[s.count(0, s.size - 1)]
+        ragged = s.pick(0.0, 0.02, 0.05) * s.rough[s.count(0, s.size - 1)]
+        height = s.draw(0.02, 0.35) * (1.3 - nearness)
+        top = horizon - height * (profile + 1.5).clip(0) - ragged
+        inside = ((s.y - top) * (s.size / 3)).clip(0, 1) * (s.y < horizon + 0.02)
+        colour = s.things[number % len(s.things)] * nearness + s.sky[-1] * (1 - nearness)
+        behind = blend(behind, colour[:, None, None] * texture, inside)
+    return behind
+
+
+def walls(s: Setting, behind: Field) -> Field:
+    """Houses with rows of windows before a picture."""
+    inside = np.zeros(s.x.shape, bool)
+    for left in np.linspace(-1.1, 1.0, s.count(2, 6)).tolist():
+        right, top = left + s.draw(0.2, 1.2), s.draw(-1.1, 0.4)
+        inside |= (s.x > left) & (s.x < right) & (s.y > top + 0.1 * s.x)
+    return np.where(inside, masonry(s), behind)
+
+
+def _slanted(s: Setting, count: float) -> tuple[Field, Field]:
+    """Coordinates on a turned plane that recedes, about `count` units from edge to edge."""
+    angle = float(s.dice.normal(0, 0.25))
+    depth = (count / 2) / (1 + s.draw(-0.45, 0.45) * s.x + s.draw(-0.45, 0.45) * s.y)
+    cos, sin = math.cos(angle), math.sin(angle)
+    return (s.x * cos + s.y * sin) * depth, (s.y * cos - s.x * sin) * depth
+
+
+def _cell_noise(row: Field, column: Field) -> Field:
+    """A number in [-0.5, 0.5] for each cell of a lattice."""
+    mixed = np.sin(row * 12.9898 + column * 78.233) * 43.7585
+    return mixed - np.floor(mixed) - 0.5

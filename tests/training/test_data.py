@@ -1,0 +1,163 @@
+"""Batches are the same however they are made."""
+
+import multiprocessing
+import os
+import signal
+import tarfile
+import threading
+import time
+from itertools import islice
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from skimage import data
+
+from impasto.errors import ImageError, MemoryLimitError, UsageError
+from impasto.training.data import Batch, Crops, batches, find_photos
+from impasto.training.synthetic import Synthetic
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five photos, of which one is text."""
+    folder = tmp_path_factory.mktemp("photos")
+    for name in ("astronaut", "chelsea", "coffee", "rocket"):
+        Image.fromarray(getattr(data, name)()).resize((72, 60)).save(folder / f"{name}.jpg")
+    (folder / "notes.jpg").write_text("this is not a picture, whatever its name says")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def crops(folder: Path) -> Crops:
+    return Crops(find_photos([folder]), 32, seed=4, augment=True)
+
+
+def take(
+    crops: Crops, count: int, start: int = 0, batch: int = 4, rank: int = 0, world: int = 1, workers: int = 0
+) -> list[Batch]:
+    source = batches(crops, start_step=start, batch=batch, rank=rank, world=world, workers=workers)
+    found = list(islice(source, count))
+    source.close()
+    return found
+
+
+def assert_same(found: list[Batch], expected: list[Batch]) -> None:
+    assert len(found) == len(expected)
+    for one, other in zip(found, expected, strict=True):
+        assert torch.equal(one.images, other.images)
+
+
+def test_batches_hold_the_samples_in_order(crops: Crops) -> None:
+    found = take(crops, 3)
+    for step, batch in enumerate(found):
+        assert (batch.images.shape, batch.images.dtype) == ((4, 3, 32, 32), torch.float32)
+        assert batch.images.is_contiguous(memory_format=torch.channels_last)
+        for place, image in enumerate(batch.images):
+            assert torch.equal(image, crops.sample(step * 4 + place))
+
+
+def test_unreadable_photos_are_named_once(crops: Crops, folder: Path) -> None:
+    for workers in (0, 2):
+        skipped = [name for batch in take(crops, 6, workers=workers) for name in batch.skipped]
+        assert skipped == [str(folder / "notes.jpg")]
+
+
+def test_workers_change_nothing(crops: Crops) -> None:
+    alone = take(crops, 5, start=3)
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    assert_same(take(crops, 5, start=3, workers=2), alone)
+    assert torch.equal(torch.rand(3), expected)
+    assert all(b.images.is_contiguous(memory_format=torch.channels_last) for b in take(crops, 1, workers=1))
+
+
+def test_a_later_start_continues_the_same_run(crops: Crops) -> None:
+    whole = take(crops, 6)
+    assert_same(take(crops, 2) + take(crops, 4, start=2), whole)
+
+
+def test_ranks_share_each_batch(crops: Crops) -> None:
+    whole = take(crops, 3, start=2, batch=6)
+    parts = [take(crops, 3, start=2, batch=6, rank=rank, world=3) for rank in range(3)]
+    for step, batch in enumerate(whole):
+        assert torch.equal(torch.cat([part[step].images for part in parts]), batch.images)
+
+
+@pytest.mark.parametrize(("batch", "rank", "world"), [(5, 0, 2), (0, 0, 1), (4, 2, 2), (4, -1, 2)])
+def test_batches_that_cannot_be_shared(crops: Crops, batch: int, rank: int, world: int) -> None:
+    with pytest.raises(UsageError):
+        batches(crops, start_step=0, batch=batch, rank=rank, world=world)
+
+
+def test_page_locked_memory_changes_no_value(crops: Crops) -> None:
+    """Nor does asking for it where no GPU is."""
+    expected = take(crops, 2)
+    for workers in (0, 1):
+        source = batches(crops, start_step=0, batch=4, workers=workers, pin=True)
+        found = list(islice(source, 2))
+        source.close()
+        assert_same(found, expected)
+        assert all(batch.images.is_pinned() == torch.cuda.is_available() for batch in found)
+        assert all(batch.images.is_contiguous(memory_format=torch.channels_last) for batch in found)
+
+
+def test_closing_ends_the_workers(crops: Crops) -> None:
+    threads = threading.active_count()
+    source = batches(crops, start_step=0, batch=2, workers=2)
+    next(source)
+    workers = multiprocessing.active_children()
+    assert len(workers) == 2
+    source.close()
+    assert multiprocessing.active_children() == []
+    assert not any(worker.is_alive() for worker in workers)
+    until = time.monotonic() + 5
+    while threading.active_count() > threads and time.monotonic() < until:
+        time.sleep(0.01)  # threads that fed the workers' queues end a moment later
+    assert threading.active_count() == threads
+
+
+def test_workers_leave_ctrl_c_to_the_training(crops: Crops) -> None:
+    source = batches(crops, start_step=0, batch=2, workers=1)
+    next(source)
+    for worker in multiprocessing.active_children():
+        assert worker.pid is not None
+        os.kill(worker.pid, signal.SIGINT)
+    time.sleep(0.1)
+    assert_same(list(islice(source, 4)), take(crops, 4, start=1, batch=2))
+    source.close()
+
+
+class Deadly(Synthetic):
+    def open(self, index: int) -> Image.Image:
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise AssertionError
+
+
+def test_killed_worker() -> None:
+    source = batches(Crops(Deadly(), 16), start_step=0, batch=2, workers=1)
+    with pytest.raises(MemoryLimitError, match="use fewer workers"):
+        next(source)
+    assert multiprocessing.active_children() == []
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_no_photo_can_be_read(tmp_path: Path, workers: int) -> None:
+    for number in range(3):
+        (tmp_path / f"{number}.jpg").touch()
+    source = batches(Crops(find_photos([tmp_path]), 16), start_step=0, batch=2, workers=workers)
+    with pytest.raises(
+        ImageError, match=rf"^none of the 3 photos in {tmp_path} can be read: .*\d\.jpg is empty"
+    ):
+        next(source)
+    assert multiprocessing.active_children() == []
+
+
+def test_shards_work_in_workers(folder: Path, tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "0.tar", "w") as tar:
+        for name in ("coffee.jpg", "rocket.jpg"):
+            tar.add(folder / name, name)
+    sharded = Crops(find_photos([tmp_path]), 16)
+    assert_same(take(sharded, 3, workers=2), take(sharded, 3))
