@@ -1,0 +1,82 @@
+"""What a training is for: the objective made of a style picture, or of nothing but giving back a photo."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+
+import torch
+
+from impasto import backbones
+from impasto.device import resolve_precision
+from impasto.errors import ImageError, UsageError
+from impasto.imaging import io
+from impasto.imaging.geometry import fit_long_side, resize
+from impasto.options import Layers
+from impasto.perception import Perception
+from impasto.training.objective import FLAT, Objective, PrimingObjective, StyleObjective
+from impasto.training.options import PrimeOptions, TrainOptions
+from impasto.weights import ProgressCallback
+
+
+@dataclass(frozen=True)
+class Goal:
+    """An objective, and what it was made of, which a checkpoint must agree in to be resumed."""
+
+    objective: Objective
+    made_of: dict[str, str] = field(default_factory=dict)
+
+
+def style_goal(
+    style: io.Source,
+    options: TrainOptions,
+    device: torch.device,
+    on_download: ProgressCallback | None = None,
+) -> Goal:
+    """To look like a style. Raises ImageError and WeightsError for what cannot be read, and UsageError."""
+    image, info = io.read(style)
+    if info.alpha is not None and not bool((info.alpha > 0).any()):
+        raise ImageError(f"{info.name} is wholly transparent: there is no style to see in it")
+    perception = _perceive(options, options.content_layers, options.style_layers, device, on_download)
+    layers = [name for name, _ in (*perception.content_layers, *perception.style_layers)]
+    if options.size < (least := perception.backbone.least_side(layers)):
+        raise UsageError(
+            f"crops of {options.size} pixels are too small for {options.backbone}, which needs {least}: "
+            "choose a larger --size or shallower layers"
+        )
+    size = fit_long_side(info.size, options.style_size)
+    seen = resize(image[None], size).to(device)
+    alpha = None if info.alpha is None else resize(info.alpha[None], size).to(device)
+    with torch.no_grad():
+        terms = perception.style_terms(seen, alpha)
+    digest = hashlib.sha256(image.numpy().tobytes()).hexdigest()[:16]
+    return Goal(StyleObjective(perception, terms, options), {"style picture": digest})
+
+
+def priming_goal(
+    options: PrimeOptions, device: torch.device, on_download: ProgressCallback | None = None
+) -> Goal:
+    """To give back what is seen."""
+    if options.loss == "pixels":
+        return Goal(PrimingObjective())
+    return Goal(PrimingObjective(_perceive(options, (("relu1_1", 1.0),), None, device, on_download)))
+
+
+def _perceive(
+    options: TrainOptions | PrimeOptions,
+    content: Layers | None,
+    style: Layers | None,
+    device: torch.device,
+    on_download: ProgressCallback | None,
+) -> Perception:
+    known = options if isinstance(options, TrainOptions) else TrainOptions(backbone=options.backbone)
+    backbone = backbones.load(known.backbone, pooling=known.pooling, on_progress=on_download)
+    return Perception(
+        backbone.to(device, memory_format=torch.channels_last),  # type: ignore[call-overload]
+        content,
+        style,
+        style_loss=known.style_loss,
+        normalise=known.normalise,
+        dtype=resolve_precision(options.precision, device),
+        flat=FLAT,
+    )

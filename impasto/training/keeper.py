@@ -1,0 +1,193 @@
+"""Keeps a training on disk while it runs: checkpoints, journal, sample pictures, cards; and reports it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from impasto.errors import ImageError
+from impasto.networks.card import Card, save_card
+from impasto.networks.primed import fingerprint
+from impasto.training.checkpoint import save_checkpoint
+from impasto.training.data import Photos
+from impasto.training.journal import Journal
+from impasto.training.loop import Outcome, Training, Weights
+from impasto.weights import ProgressCallback
+
+_VALIDATIONS = 25  # in a training
+_SAMPLES = 4  # of the held-out photos
+
+
+@dataclass(frozen=True)
+class TrainStep:
+    """Progress of a training.
+
+    Attributes:
+        step, steps: done, and in all as far as one can tell.
+        done: share of the work, 0..1.
+        losses: "total" and each unweighted term.
+        images_per_second: over all processes.
+        seconds_left: estimated.
+        validation: losses on held-out photos, if they were measured after this step.
+        sample: the sample pictures written then.
+        complaint: of the watchdog, if it went back; the learning rate is halved.
+        went_back: how many steps are lost by that.
+        skipped: photos that could not be read, met in this step.
+    """
+
+    step: int
+    steps: int
+    done: float
+    losses: dict[str, float]
+    images_per_second: float
+    seconds_left: float
+    validation: dict[str, float] | None = None
+    sample: Path | None = None
+    complaint: str | None = None
+    went_back: int = 0
+    skipped: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a training needs beside its options.
+
+    Attributes:
+        photos: to learn from; a few are held out.
+        out: the card to write; what belongs to the training lies in a folder beside it, `workspace(out)`.
+        start: a primed network or another card to begin with.
+        about: fields of the card: style, title, artist, year, licence, origin, recipe.
+        resume: go on from the checkpoint in the workspace.
+        overwrite: begin anew in spite of a checkpoint there.
+        tensorboard: write event files there, too.
+        checkpoint_seconds: between checkpoints.
+        on_step: told every step, in the leading process; what it raises ends the work, after a checkpoint.
+        on_download: told the bytes that are here, and those in all, while a backbone is fetched.
+    """
+
+    photos: Photos
+    out: Path
+    start: Card | None = None
+    about: Mapping[str, str] = field(default_factory=dict)
+    resume: bool = False
+    overwrite: bool = False
+    tensorboard: bool = False
+    checkpoint_seconds: float = 30.0
+    on_step: Callable[[TrainStep], None] = lambda step: None
+    on_download: ProgressCallback | None = None
+
+
+def workspace(out: Path) -> Path:
+    """The folder of a training: checkpoint, losses, sample pictures, last weights."""
+    return out.with_name(f"{out.stem}.training")
+
+
+class Keeper:
+    """Called after every step. Only the leading process writes and reports.
+
+    Args:
+        training: what is kept.
+        plan: where, and for whom.
+        settings: what a checkpoint must agree in to be resumed.
+        held_out: photos that are never trained on, (N, 3, H, W), on the training's device.
+    """
+
+    def __init__(self, training: Training, plan: Plan, settings: Mapping[str, Any], held_out: Tensor) -> None:
+        self._training, self._plan, self._settings, self._held_out = training, plan, settings, held_out
+        self._leads = training.team.leads
+        self._folder = workspace(plan.out)
+        self._validated = self._due()
+        self._saved = time.monotonic()
+        self._journal: Journal | None = None
+        if self._leads:
+            self._journal = Journal(self._folder, training.pace.step, tensorboard=plan.tensorboard)
+
+    def after(self, outcome: Outcome, skipped: tuple[str, ...]) -> None:
+        """Note a step, measure and save where it is time, and report. Saves first if the report raises."""
+        pace = self._training.pace
+        validation, sample = None, None
+        if self._journal and not outcome.complaint:
+            self._journal.note(pace.step, outcome.losses)
+        if self._due() > self._validated:
+            self._validated = self._due()
+            validation, sample = self._validate()
+        if self._leads and time.monotonic() - self._saved >= self._plan.checkpoint_seconds:
+            self._save()
+        seconds = pace.step_seconds
+        step = TrainStep(
+            step=pace.step,
+            steps=pace.steps,
+            done=min(1.0, pace.done),
+            losses=outcome.losses,
+            images_per_second=self._training.options.batch / seconds if seconds else 0.0,
+            seconds_left=pace.seconds_left,
+            validation=validation,
+            sample=sample,
+            complaint=outcome.complaint,
+            went_back=outcome.went_back,
+            skipped=skipped,
+        )
+        if self._leads:
+            try:
+                self._plan.on_step(step)
+            except BaseException:
+                self._save()
+                raise
+
+    def finish(self) -> Card:
+        """The best card, which is written to its place; the last weights lie in the folder."""
+        last = self._training.weights()
+        loss, best = self._training.best or (float("nan"), last)
+        card = self._card(best, loss)
+        if self._leads:
+            save_card(card, self._plan.out)
+            save_card(self._card(last, loss), self._folder / "last.safetensors")
+            (self._folder / "checkpoint.pt").unlink(missing_ok=True)
+        return card
+
+    def close(self) -> None:
+        if self._journal:
+            with suppress(OSError, ImageError):
+                self._journal.close()
+
+    def _due(self) -> int:
+        return int(self._training.pace.done * _VALIDATIONS + 1e-6)
+
+    def _validate(self) -> tuple[dict[str, float], Path | None]:
+        step = self._training.pace.step
+        losses = self._training.validate(self._held_out)
+        if not self._journal:
+            return losses, None
+        self._journal.validated(step, losses)
+        shown = self._held_out[:_SAMPLES]
+        with suppress(OSError, ImageError):  # a disk that is full for sample pictures ends no training
+            return losses, self._journal.sample(step, shown, self._training.paint(shown))
+        return losses, None
+
+    def _save(self) -> None:
+        """The checkpoint last: it is what counts, and must not be older than the rows of the journal."""
+        if self._journal:
+            with suppress(OSError, ImageError):
+                self._journal.save()
+        self._folder.mkdir(parents=True, exist_ok=True)
+        save_checkpoint(self._folder / "checkpoint.pt", self._settings, self._training.state())
+        self._saved = time.monotonic()
+
+    def _card(self, weights: Weights, loss: float) -> Card:
+        network, plan, options = self._training.network, self._plan, asdict(self._training.options)
+        return Card(
+            network=network.name,
+            config=network.config,
+            tensors=weights,
+            training_data=plan.photos.description,
+            base=(plan.start.base or fingerprint(plan.start)) if plan.start else "",
+            options={**options, "steps": self._training.pace.step},
+            scores={"held_out_loss": round(loss, 5)},
+            **plan.about,
+        )

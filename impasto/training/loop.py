@@ -1,0 +1,192 @@
+"""One training as an object: network, optimiser, pace and watchdog, which a checkpoint holds whole."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from impasto.errors import DivergenceError
+from impasto.networks import StyleNetwork
+from impasto.training.objective import Objective
+from impasto.training.options import LoopOptions
+from impasto.training.parallel import Team
+from impasto.training.schedule import Pace, rate_and_momentum
+from impasto.training.watchdog import Watchdog, share_of_blobs
+
+Weights = dict[str, Tensor]
+
+_BETA_2 = 0.99
+_SNAPSHOT_STEPS = 50
+_MOST_ROLLBACKS = 8
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a step came to.
+
+    Attributes:
+        losses: "total" and each term, means over all processes.
+        complaint: of the watchdog, if it went back to an earlier state instead of making the step.
+        went_back: how many steps are lost by that.
+    """
+
+    losses: dict[str, float]
+    complaint: str | None = None
+    went_back: int = 0
+
+
+class Training:
+    """A network that learns. Every random choice is made elsewhere, by the number of the step.
+
+    Args:
+        network: on its device, with the weights to start from.
+        objective: what to minimise.
+        options: rate, schedule, clipping.
+        dtype: precision of the network's convolutions; losses are float32.
+        team: the processes that share the work.
+    """
+
+    def __init__(
+        self,
+        network: StyleNetwork,
+        objective: Objective,
+        options: LoopOptions,
+        dtype: torch.dtype,
+        team: Team,
+    ) -> None:
+        self.network, self.objective, self.options, self.dtype, self.team = (
+            network.to(memory_format=torch.channels_last),  # type: ignore[call-overload]
+            objective,
+            options,
+            dtype,
+            team,
+        )
+        self._shared: nn.Module = team.share(self.network)
+        self.optimiser = torch.optim.AdamW(
+            self.network.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay
+        )
+        self.pace = Pace(options)
+        self.brake = 1.0  # factor of the rate, halved at each rollback
+        self.best: tuple[float, Weights] | None = None  # validation loss, weights
+        self._watchdog = Watchdog()
+        self._rollbacks = 0
+        self._good, self._good_step = self._snapshot(), 0
+
+    def paint(self, photos: Tensor) -> Tensor:
+        """What the network makes of photos now, (N, 3, H, W), without a graph."""
+        with torch.no_grad():
+            return self._paint(self.network, photos)
+
+    def advance(self, photos: Tensor) -> Outcome:
+        """One gradient step on photos (N, 3, H, W); or one back, if something broke.
+
+        Raises DivergenceError where going back did not help.
+        """
+        self._set_rate()
+        painted = self._paint(self._shared, photos)
+        total, terms = self.objective(photos, painted)
+        self.optimiser.zero_grad()
+        total.backward()  # type: ignore[no-untyped-call]
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.options.clip)
+        measured = {"total": total, **terms, "blobs": share_of_blobs(painted), "gradient": norm}
+        seen = self.team.means(measured)
+        # a gradient that is no number spoils the weights even where the loss still is one
+        judged = seen["total"] + 0 * seen.pop("gradient")
+        complaint = self._watchdog.complaint(judged, seen.pop("blobs"))
+        if complaint:
+            self._roll_back(complaint)
+        else:
+            self.optimiser.step()
+        self.pace.advance()
+        self.pace.done = self.team.agree(self.pace.done)
+        if complaint:
+            return Outcome(seen, complaint, self.pace.step - self._good_step)
+        if self.pace.step % _SNAPSHOT_STEPS == 0:
+            self._good, self._good_step = self._snapshot(), self.pace.step
+        return Outcome(seen)
+
+    def try_rate(self, photos: Tensor, rate: float) -> float:
+        """The loss on photos, before a step of this learning rate is made: for `finder`."""
+        self.optimiser.param_groups[0] |= {"lr": rate, "betas": (0.9, _BETA_2)}
+        total, _ = self.objective(photos, self._paint(self._shared, photos))
+        self.optimiser.zero_grad()
+        total.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.network.parameters(), self.options.clip)
+        self.optimiser.step()
+        return self.team.means({"total": total})["total"]
+
+    def validate(self, photos: Tensor) -> dict[str, float]:
+        """Losses on held-out photos; the best weights so far are remembered."""
+        with torch.no_grad():
+            total, terms = self.objective(photos, self._paint(self.network, photos))
+        seen = self.team.means({"total": total, **terms})
+        if math.isfinite(seen["total"]) and (self.best is None or seen["total"] < self.best[0]):
+            self.best = (seen["total"], self.weights())
+        return seen
+
+    def weights(self) -> Weights:
+        """A copy of the network's weights."""
+        return {name: tensor.detach().clone() for name, tensor in self.network.state_dict().items()}
+
+    def state(self) -> dict[str, Any]:
+        """For a checkpoint."""
+        return {
+            **self._snapshot(),
+            "step": self.pace.step,
+            "done": self.pace.done,
+            "seconds": self.pace.seconds,
+            "step_seconds": self.pace.step_seconds,
+            "brake": self.brake,
+            "rollbacks": self._rollbacks,
+            "best": self.best,
+            "good": self._good,
+            "good_step": self._good_step,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from `state()`."""
+        self._load(state)
+        for name in ("step", "done", "seconds", "step_seconds"):
+            setattr(self.pace, name, state[name])
+        self.brake, self._rollbacks, self._good = state["brake"], state["rollbacks"], state["good"]
+        self._good_step = state.get("good_step", state["step"])
+        self.best = None if state["best"] is None else (state["best"][0], state["best"][1])
+
+    def _set_rate(self) -> None:
+        rate, momentum = rate_and_momentum(self.options.schedule, self.pace.done)
+        rate *= self.options.learning_rate * self.brake
+        self.optimiser.param_groups[0] |= {"lr": rate, "betas": (momentum, _BETA_2)}
+
+    def _paint(self, network: nn.Module, photos: Tensor) -> Tensor:
+        device = photos.device.type
+        with torch.autocast(device, torch.bfloat16, enabled=self.dtype == torch.bfloat16):
+            painted: Tensor = network(photos)
+        return painted.float()
+
+    def _snapshot(self) -> dict[str, Any]:
+        return {
+            "network": self.weights(),
+            "optimiser": copy.deepcopy(self.optimiser.state_dict()),
+            "watchdog": self._watchdog.state(),
+        }
+
+    def _load(self, snapshot: Mapping[str, Any]) -> None:
+        self.network.load_state_dict(snapshot["network"])
+        self.optimiser.load_state_dict(copy.deepcopy(snapshot["optimiser"]))
+        self._watchdog.restore(snapshot["watchdog"])
+
+    def _roll_back(self, complaint: str) -> None:
+        self._rollbacks += 1
+        if self._rollbacks > _MOST_ROLLBACKS:
+            raise DivergenceError(
+                f"the training broke {self._rollbacks} times, at the last because {complaint}: choose a "
+                "lower --learning-rate, or find one with --find-lr"
+            )
+        self.brake *= 0.5
+        self._load(self._good)

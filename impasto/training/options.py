@@ -1,0 +1,122 @@
+"""What a training can be asked for. Every default stands here and nowhere else."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from impasto.device import DeviceName, PrecisionName
+from impasto.errors import UsageError
+from impasto.options import Layers, StyleLoss, check_choice, check_range, check_whole, parse_layers
+
+Schedule = Literal["onecycle", "cosine", "constant"]
+PrimingLoss = Literal["pixels", "content"]
+
+
+@dataclass(frozen=True)
+class LoopOptions:
+    """What training a style and priming have in common. Immutable and checked.
+
+    Attributes:
+        network: "light", "transformer_net", "encoder_decoder" or "unet".
+        skips: levels of the U-Net that are joined directly; None leaves out the longest.
+        minutes: a time that the schedule is fitted to; `steps`, if given, count instead.
+        steps: gradient steps.
+        size: side of the training crops in pixels.
+        batch: photos per step, over all processes.
+        learning_rate: at the peak of the schedule.
+        schedule: "onecycle" rises for a tenth of the time and falls to nothing by a cosine, momentum the
+            other way round; "cosine" falls only; "constant" stays.
+        weight_decay: decoupled, as in AdamW.
+        clip: largest norm of the gradient.
+        seed: of weights, order, crops.
+        workers: processes that read photos; None takes one on a CPU, and up to eight beside a GPU.
+        augment: vary crops more, in place, size, tilt and colour; None does so for fewer than 500 photos.
+        device, precision: "auto" takes the fastest that is here.
+    """
+
+    network: str = "light"
+    skips: tuple[int, ...] | None = None
+    minutes: float = 15.0
+    steps: int | None = None
+    size: int = 256
+    batch: int = 2
+    learning_rate: float = 3e-3
+    schedule: Schedule = "onecycle"
+    weight_decay: float = 0.0
+    clip: float = 1.0
+    seed: int = 0
+    workers: int | None = None
+    augment: bool | None = None
+    device: DeviceName = "auto"
+    precision: PrecisionName = "auto"
+
+    def __post_init__(self) -> None:
+        check_choice("schedule", self.schedule, Schedule)
+        check_choice("device", self.device, DeviceName)
+        check_choice("precision", self.precision, PrecisionName)
+        check_whole("size", self.size, 32, 4096)
+        check_whole("batch", self.batch, 1, 4096)
+        check_whole("seed", self.seed, 0, 2**63 - 1)
+        check_range("weight_decay", self.weight_decay, 0, 10)
+        for name in ("minutes", "learning_rate", "clip"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise UsageError(f"{name} must be positive, not {getattr(self, name)}")
+        if self.steps is not None:
+            check_whole("steps", self.steps, 1, 100_000_000)
+        if self.workers is not None:
+            check_whole("workers", self.workers, 0, 256)
+
+
+@dataclass(frozen=True)
+class TrainOptions(LoopOptions):
+    """How a network learns a style.
+
+    Attributes:
+        style_size: long side in pixels at which the style is seen: larger, and strokes grow in pictures.
+        content_weight, style_weight, tv_weight: factors of content, style and total variation.
+        style_loss: "moments", means and covariances, or "gram".
+        content_layers, style_layers: names with weights; None takes those of painting.
+        normalise: errors relative to their targets; False gives the plain mean squares of the literature.
+        backbone: "compact", "vgg19", "vgg16" or a weights file.
+        pooling: in the backbone.
+    """
+
+    style_size: int = 512
+    content_weight: float = 0.06
+    style_weight: float = 1.0
+    tv_weight: float = 0.05
+    style_loss: StyleLoss = "moments"
+    content_layers: Layers | None = None
+    style_layers: Layers | None = None
+    normalise: bool = True
+    backbone: str = "compact"
+    pooling: Literal["max", "average"] = "max"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "content_layers", parse_layers(self.content_layers))
+        object.__setattr__(self, "style_layers", parse_layers(self.style_layers))
+        check_choice("style_loss", self.style_loss, StyleLoss)
+        check_choice("pooling", self.pooling, Literal["max", "average"])
+        check_whole("style_size", self.style_size, 32, 8192)
+        for name in ("content_weight", "style_weight", "tv_weight"):
+            check_range(name, getattr(self, name), 0, math.inf)
+
+
+@dataclass(frozen=True)
+class PrimeOptions(LoopOptions):
+    """How a network learns to give back what it sees, before it learns a style.
+
+    Attributes:
+        loss: "pixels": mean square over the colours; "content": over relu1_1 of the backbone.
+        backbone: for the content loss.
+    """
+
+    loss: PrimingLoss = "pixels"
+    backbone: str = "compact"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_choice("loss", self.loss, PrimingLoss)

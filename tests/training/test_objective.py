@@ -1,0 +1,122 @@
+"""The training's objective against the painting's, image by image."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from impasto import backbones
+from impasto.painting.objective import Objective, Style
+from impasto.painting.options import PaintOptions
+from impasto.perception import Perception
+from impasto.training.objective import FLAT, PrimingObjective, StyleObjective
+from impasto.training.options import TrainOptions
+
+Picture = Callable[[str, int], Tensor]
+WEIGHTS = {"content_weight": 0.3, "style_weight": 2.0, "tv_weight": 0.7}
+
+
+@pytest.fixture(scope="module")
+def photos(picture: Picture) -> Tensor:
+    """(3, 3, 32, 32)"""
+    return torch.stack([picture(name, 48)[:, :32, :32] for name in ("astronaut", "coffee", "chelsea")])
+
+
+@pytest.fixture(scope="module")
+def painted(photos: Tensor) -> Tensor:
+    """Other colours, not in range everywhere."""
+    noise = 0.2 * torch.randn(photos.shape, generator=torch.Generator().manual_seed(0))
+    return photos.flip(1) * 1.1 + noise
+
+
+@pytest.fixture(scope="module")
+def style(picture: Picture) -> Tensor:
+    return picture("immunohistochemistry", 40)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"style_loss": "gram"},
+        {"style_loss": "gram", "normalise": False, "content_layers": (("relu2_1", 1.0), ("relu3_1", 0.5))},
+        {"style_loss": "moments", "normalise": False, "style_layers": (("relu1_1", 2.0), ("relu4_1", 1.0))},
+    ],
+    ids=["default", "gram", "raw gram", "raw moments"],
+)
+def test_it_is_the_mean_of_what_a_painting_minimises(
+    compact_file: Path, photos: Tensor, painted: Tensor, style: Tensor, given: dict[str, Any]
+) -> None:
+    backbone = backbones.load(compact_file)
+    options = TrainOptions(**{**WEIGHTS, **given})
+    perception = Perception(
+        backbone,
+        options.content_layers,
+        options.style_layers,
+        style_loss=options.style_loss,
+        normalise=options.normalise,
+    )
+    objective = StyleObjective(perception, perception.style_terms(style[None]), options)
+    images = painted.clone().requires_grad_()
+    total, terms = objective(photos, images)
+
+    singles = [
+        Objective(backbone, photo[None], [Style(style)], PaintOptions(**{**WEIGHTS, **given}))
+        for photo in photos
+    ]
+    own = painted.clone().requires_grad_()
+    values = [single(image[None]) for single, image in zip(singles, own, strict=True)]
+    expected = torch.stack([value for value, _ in values]).mean()
+    torch.testing.assert_close(total, expected, rtol=1e-4, atol=1e-6)
+    for name, term in terms.items():
+        torch.testing.assert_close(
+            term, torch.stack([t[name] for _, t in values]).mean(), rtol=1e-4, atol=1e-6
+        )
+
+    total.backward()
+    expected.backward()
+    assert own.grad is not None and images.grad is not None
+    assert (images.grad - own.grad).norm() < 1e-3 * own.grad.norm()
+
+
+def test_a_flat_photo_does_not_outweigh_the_others(compact_file: Path, photos: Tensor) -> None:
+    """Relative to its own variance, the error of a plain sky would be thousands of times as large."""
+
+    def share_of_sky(flat: float) -> float:
+        backbone = backbones.load(compact_file)
+        backbone.convolutions["conv1_1"].bias.fill_(0.5)  # type: ignore[operator, union-attr]
+        perception = Perception(backbone, (("relu1_1", 1.0),), flat=flat)
+        sky = 0.45 + 0.002 * photos[:1]  # the grey that shows no border
+        terms = perception.content_terms(torch.cat([sky, photos]))
+        seen = perception.features(torch.cat([sky, photos]) + 0.1, {term.layer for term in terms})
+        errors = perception.content_error(seen, terms)
+        return float(errors[0] / errors[1:].mean())
+
+    assert share_of_sky(1e-6) > 1000
+    assert share_of_sky(FLAT) < 40
+
+
+def test_priming_by_colours(photos: Tensor, painted: Tensor) -> None:
+    total, terms = PrimingObjective()(photos, painted)
+    torch.testing.assert_close(total, ((painted - photos) ** 2).mean())
+    assert terms.keys() == {"pixels"}
+    assert PrimingObjective()(photos, photos)[0] == 0
+
+
+def test_priming_by_features(compact_file: Path, photos: Tensor, painted: Tensor) -> None:
+    backbone = backbones.load(compact_file)
+    objective = PrimingObjective(Perception(backbone, (("relu1_1", 1.0),)))
+    total, terms = objective(photos, painted)
+    assert total == pytest.approx(float(terms["content"] + 0.1 * terms["pixels"]))
+    assert objective(photos, photos)[0] < 1e-9
+
+    teacher = backbone.maps["relu1_1"][:, :-1]
+    seen, target = (
+        torch.einsum("ij,njhw->nihw", teacher, backbone(images, ["relu1_1"])["relu1_1"])
+        for images in (painted, photos)
+    )
+    errors = (seen - target).square().mean((1, 2, 3)) / target.var((2, 3), unbiased=False).mean(1)
+    torch.testing.assert_close(terms["content"], errors.mean(), rtol=1e-4, atol=0)

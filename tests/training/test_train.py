@@ -1,0 +1,416 @@
+"""Trainings from end to end, in seconds."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from impasto.errors import ImageError, UsageError, WeightsError
+from impasto.imaging import io
+from impasto.networks.card import Card, load_card
+from impasto.networks.primed import fingerprint
+from impasto.training import keeper
+from impasto.training.data import find_photos
+from impasto.training.keeper import Plan, TrainStep, workspace
+from impasto.training.options import PrimeOptions, TrainOptions
+from impasto.training.train import find_rate, prime, train
+
+Options = Callable[..., TrainOptions]
+Picture = Callable[[str, int], Tensor]
+
+
+@pytest.fixture
+def plan(tmp_path: Path, folder: Path, narrow: Card) -> Plan:
+    return Plan(find_photos([folder]), tmp_path / "pink.safetensors", start=narrow)
+
+
+def test_it_learns_a_style(
+    plan: Plan, style_file: Path, options: Options, picture: Picture, narrow: Card
+) -> None:
+    steps: list[TrainStep] = []
+    about = {"style": "pink", "artist": "a microscope", "recipe": "light"}
+    card = train(
+        style_file, options(steps=60, learning_rate=0.01), replace(plan, on_step=steps.append, about=about)
+    )
+    assert [step.step for step in steps] == list(range(1, 61))
+    assert {step.steps for step in steps} == {60}
+    assert steps[-1].done == 1
+    assert steps[0].losses.keys() == {"total", "style", "content", "tv"}
+    validations = [step.validation["total"] for step in steps if step.validation]
+    assert len(validations) == 25
+    assert validations[-1] < 0.8 * validations[0]
+    assert card.scores["held_out_loss"] == pytest.approx(min(validations), abs=1e-5)
+    assert steps[-1].sample == workspace(plan.out) / "samples" / "000060.jpg"
+    assert steps[-1].images_per_second > 0
+
+    loaded = load_card(plan.out)
+    assert (loaded.style, loaded.artist, loaded.recipe) == ("pink", "a microscope", "light")
+    assert loaded.training_data == plan.photos.description
+    assert loaded.base == fingerprint(narrow)
+    assert loaded.options["steps"] == 60
+    photo = picture("coffee", 50)[None]
+    painted = loaded.build()(photo)
+    assert painted.shape == photo.shape
+    assert (painted - narrow.build()(photo)).abs().mean() > 0.02
+
+    left = {str(path.relative_to(plan.out.parent)) for path in plan.out.parent.rglob("*") if path.is_file()}
+    work = "pink.training"
+    assert {plan.out.name, f"{work}/last.safetensors", f"{work}/losses.csv", f"{work}/losses.png"} <= left
+    assert len(left) == 4 + 25
+
+
+@pytest.mark.parametrize("loss", ["pixels", "content"])
+def test_priming_and_training_from_it(
+    plan: Plan, style_file: Path, options: Options, compact_file: Path, loss: Any
+) -> None:
+    out = plan.out.with_name("primed.safetensors")
+    losses: list[float] = []
+    small = {"size": 32, "batch": 2, "workers": 0, "precision": "float32", "backbone": str(compact_file)}
+    primed = prime(
+        PrimeOptions(loss=loss, steps=40, learning_rate=0.01, **small),  # type: ignore[arg-type]
+        replace(plan, out=out, on_step=lambda step: losses.append(step.losses["total"])),
+    )
+    assert sum(losses[-10:]) < 0.7 * sum(losses[:10])
+    assert (primed.style, load_card(out).style) == ("", "")
+
+    train(style_file, options(steps=2), replace(plan, start=load_card(out)))
+    assert load_card(plan.out).base == load_card(out).base or fingerprint(load_card(out))
+    cards = [load_card(path) for path in (out, plan.out)]
+    assert cards[0].config == cards[1].config
+
+
+def test_a_range_test_writes_nothing(plan: Plan, style_file: Path, options: Options) -> None:
+    seen: list[TrainStep] = []
+    test = find_rate(style_file, options(), replace(plan, on_step=seen.append), steps=12)
+    assert len(test.trials) == len(seen) <= 12
+    assert seen[0].losses["rate"] == 1e-6
+    assert 1e-7 < test.suggestion() < 1
+    assert not list(plan.out.parent.iterdir())
+
+
+def test_best_and_last_may_differ(
+    plan: Plan, style_file: Path, options: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Held-out losses that only rise make the first weights the best."""
+    honest = keeper.Training.validate
+    rising = iter(range(1, 100))
+
+    def worse(self: Any, photos: Tensor) -> dict[str, float]:
+        monkeypatch.setattr(self, "objective", lambda *_: (torch.tensor(float(next(rising))), {}))
+        try:
+            return honest(self, photos)
+        finally:
+            monkeypatch.undo()
+            monkeypatch.setattr(keeper.Training, "validate", worse)
+
+    monkeypatch.setattr(keeper.Training, "validate", worse)
+    train(style_file, options(steps=5, learning_rate=0.05), plan)
+    best, last = (load_card(path) for path in (plan.out, workspace(plan.out) / "last.safetensors"))
+    assert best.scores["held_out_loss"] == 1
+    assert fingerprint(best) != fingerprint(last)
+
+
+# --- photos of all kinds ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def mixed(tmp_path: Path, folder: Path) -> Path:
+    """A folder of photos, one of them smaller than the crops, among others that cannot be read."""
+    path = tmp_path / "mixed"
+    path.mkdir()
+    for photo in folder.iterdir():
+        (path / photo.name).write_bytes(photo.read_bytes())
+    Image.open(folder / "coffee.jpg").resize((20, 14)).save(path / "small.png")
+    for number in range(3):
+        (path / f"bad{number}.jpg").write_text("a thousand words")
+    (path / "notes.txt").write_text("not a picture at all")
+    return path
+
+
+def test_unreadable_photos_are_skipped_and_named(
+    plan: Plan, style_file: Path, options: Options, mixed: Path
+) -> None:
+    skipped: list[str] = []
+    train(
+        style_file,
+        options(steps=8, batch=4),
+        replace(plan, photos=find_photos([mixed]), on_step=lambda step: skipped.extend(step.skipped)),
+    )
+    assert sorted(Path(name).name for name in skipped) == ["bad0.jpg", "bad1.jpg", "bad2.jpg"]
+
+
+def test_held_out_photos_that_cannot_be_read_are_replaced(
+    plan: Plan, style_file: Path, options: Options, tmp_path: Path, folder: Path
+) -> None:
+    """With two photos one is held out; whichever it is, the other can be both."""
+    for bad in ("a.jpg", "b.jpg"):
+        pair = tmp_path / bad
+        pair.mkdir()
+        for name in ("a.jpg", "b.jpg"):
+            (pair / name).write_bytes(b"no" if name == bad else (folder / "coffee.jpg").read_bytes())
+        skipped: list[str] = []
+        given = replace(plan, photos=find_photos([pair]), on_step=lambda step: skipped.extend(step.skipped))  # noqa: B023
+        if is_trained_on(given, bad):
+            with pytest.raises(ImageError, match="can be read"):
+                train(style_file, options(steps=1), given)
+        else:
+            train(style_file, options(steps=1), given)
+            assert [Path(name).name for name in skipped] == [bad]
+
+
+def is_trained_on(plan: Plan, name: str) -> bool:
+    from impasto.training.data import split
+
+    return Path(split(plan.photos, 0)[0].name(0)).name == name
+
+
+def test_no_photo_can_be_read(plan: Plan, style_file: Path, options: Options, tmp_path: Path) -> None:
+    folder = tmp_path / "bad"
+    folder.mkdir()
+    for number in range(3):
+        (folder / f"{number}.jpg").write_text("a thousand words")
+    with pytest.raises(ImageError, match=r"none of the 3 photos in .* can be read: "):
+        train(style_file, options(), replace(plan, photos=find_photos([folder])))
+
+
+def test_styles_with_alpha_and_with_16_bits(
+    plan: Plan, style_file: Path, options: Options, tmp_path: Path
+) -> None:
+    image, _ = io.read(style_file)
+    alpha = torch.ones(1, *image.shape[1:])
+    alpha[..., :20] = 0
+    cut, deep, clear = (tmp_path / name for name in ("cut.png", "deep.tif", "clear.png"))
+    io.write(cut, image, alpha=alpha)
+    io.write(deep, image, bit_depth=16)
+    io.write(clear, image, alpha=0 * alpha)
+    losses: dict[str, float] = {}
+    for path in (style_file, cut, deep):
+        out = tmp_path / f"{path.stem}.safetensors"
+        losses[path.stem] = train(path, options(steps=1), replace(plan, out=out)).scores["held_out_loss"]
+    assert losses["deep"] == pytest.approx(losses["pink"], rel=1e-3)
+    assert abs(losses["cut"] - losses["pink"]) > 1e-4  # what is transparent is no part of the style
+    with pytest.raises(ImageError, match=r"clear\.png is wholly transparent"):
+        train(clear, options(steps=1), plan)
+
+
+# --- what cannot be done ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        ({"network": "unet"}, UsageError, "are of a light network, not of unet"),
+        ({"skips": (2,)}, UsageError, "skips are for a unet"),
+        ({"style_layers": "relu9_9"}, UsageError, "no layer relu9_9"),
+        ({"backbone": "none.pth"}, WeightsError, "no weights file none.pth"),
+        ({"batch": 3, "size": 4096, "network": "perceptron"}, UsageError, "not of perceptron"),
+    ],
+)
+def test_options_that_do_not_fit(
+    plan: Plan, style_file: Path, options: Options, given: dict[str, Any], error: type, message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        train(style_file, options(**given), plan)
+
+
+def test_crops_too_small_for_the_backbone(plan: Plan, style_file: Path, tmp_path: Path) -> None:
+    from impasto import backbones
+
+    deep = backbones.load("compact")
+    assert deep.least_side(["relu5_1"]) <= 32  # so that no size that is allowed is too small for ours
+    with pytest.raises(UsageError, match="there is no network perceptron"):
+        train(
+            style_file,
+            TrainOptions(network="perceptron", size=32, steps=1, workers=0),
+            replace(plan, start=None),
+        )
+
+
+def test_a_unet_with_other_skips(plan: Plan, style_file: Path, options: Options) -> None:
+    from impasto import networks
+
+    network = networks.build("unet", width=2, depth=2, skips=[2])
+    start = Card("unet", network.config, network.state_dict())
+    given = replace(plan, start=start)
+    train(style_file, options(network="unet", skips=(2,), steps=1), given)
+    with pytest.raises(UsageError, match=r"are of a unet with skips \[2\]"):
+        train(style_file, options(network="unet", skips=(1, 2), steps=1), given)
+
+
+# --- ends before the end ------------------------------------------------------------------------------------
+
+
+class Stop(Exception):
+    pass
+
+
+def stop_at(last: int) -> Callable[[TrainStep], None]:
+    def on_step(step: TrainStep) -> None:
+        if step.step == last:
+            raise Stop
+
+    return on_step
+
+
+@pytest.fixture
+def interrupted(plan: Plan, style_file: Path, options: Options) -> Plan:
+    """Of 12 steps 5 are done."""
+    with pytest.raises(Stop):
+        train(style_file, options(steps=12), replace(plan, on_step=stop_at(5)))
+    assert (workspace(plan.out) / "checkpoint.pt").exists()
+    assert not plan.out.exists()
+    return plan
+
+
+def test_what_a_callback_raises_leaves_a_checkpoint(
+    interrupted: Plan, style_file: Path, options: Options
+) -> None:
+    seen: list[int] = []
+    resumed = train(
+        style_file,
+        options(steps=12, workers=1),  # may change
+        replace(interrupted, resume=True, on_step=lambda step: seen.append(step.step)),
+    )
+    assert seen == list(range(6, 13))
+    assert not (workspace(interrupted.out) / "checkpoint.pt").exists()
+    whole = train(style_file, options(steps=12), replace(interrupted, out=interrupted.out.with_stem("whole")))
+    assert same(resumed, whole)
+
+
+def same(one: Card, other: Card) -> bool:
+    return all(torch.equal(tensor, other.tensors[name]) for name, tensor in one.tensors.items())
+
+
+def test_an_unfinished_training_is_not_overwritten_unasked(
+    interrupted: Plan, style_file: Path, options: Options
+) -> None:
+    with pytest.raises(UsageError, match=r"holds an unfinished training: go on with --resume"):
+        train(style_file, options(steps=3), interrupted)
+    train(style_file, options(steps=3), replace(interrupted, overwrite=True))
+    assert load_card(interrupted.out).options["steps"] == 3
+
+
+def test_options_that_changed_are_named(
+    interrupted: Plan, style_file: Path, options: Options, folder: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.png"
+    Image.new("RGB", (64, 64), "red").save(other)
+    with pytest.raises(UsageError) as caught:
+        train(
+            other,
+            options(steps=20, style_weight=3.0),
+            replace(interrupted, resume=True, start=None, photos=find_photos([folder / "coffee.jpg"])),
+        )
+    for part in (
+        "steps was 12 and is now 20",
+        "style_weight was 1.0 and is now 3.0",
+        "photos was 4 photos in ",
+        "and is now random weights",
+        "style picture was ",
+    ):
+        assert part in str(caught.value)
+    assert "learning_rate" not in str(caught.value)
+
+
+def test_nothing_to_resume(plan: Plan, style_file: Path, options: Options) -> None:
+    with pytest.raises(WeightsError, match="there is no checkpoint"):
+        train(style_file, options(), replace(plan, resume=True))
+
+
+def test_a_disk_that_is_full_at_a_checkpoint(
+    interrupted: Plan, style_file: Path, options: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then nothing can be written at all, sample pictures and losses included."""
+    before = (workspace(interrupted.out) / "checkpoint.pt").read_bytes()
+
+    def refuse(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("impasto.imaging.files.os.fsync", refuse)
+        with pytest.raises(WeightsError, match="No space left on device; make room, and go on with --resume"):
+            train(style_file, options(steps=12), replace(interrupted, resume=True, checkpoint_seconds=0.0))
+    assert (workspace(interrupted.out) / "checkpoint.pt").read_bytes() == before
+    train(style_file, options(steps=12), replace(interrupted, resume=True))
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from impasto.networks.card import load_card
+from impasto.training.data import find_photos
+from impasto.training.keeper import Plan
+from impasto.training.options import TrainOptions
+from impasto.training.train import train
+import torch
+torch.set_num_threads(1)
+folder, style, backbone, start, out = sys.argv[1:6]
+train(
+    style,
+    TrainOptions(steps=60, size=32, batch=2, workers=1, style_size=48, backbone=backbone, learning_rate=0.01),
+    Plan(
+        find_photos([Path(folder)]),
+        Path(out),
+        start=load_card(start),
+        resume="--resume" in sys.argv,
+        checkpoint_seconds=0.1,
+        on_step=lambda step: print(step.step, flush=True),
+    ),
+)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs signals of POSIX")
+def test_killed_at_random_moments_it_comes_to_the_same_weights(
+    tmp_path: Path, folder: Path, style_file: Path, compact_file: Path, narrow: Card
+) -> None:
+    from impasto.networks.card import save_card
+
+    start = tmp_path / "start.safetensors"
+    save_card(narrow, start)
+    chance = Random(time.time_ns())
+
+    def run(out: Path, *, until: int | None = None, resume: bool = False) -> list[int]:
+        """The steps made; kill -9 some time after step `until`."""
+        command = [sys.executable, "-c", KILLED, folder, style_file, compact_file, start, out]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        with subprocess.Popen(
+            [*map(str, command), *(["--resume"] if resume else [])],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
+        ) as process:
+            assert process.stdout is not None
+            steps = []
+            for line in process.stdout:
+                steps.append(int(line))
+                if steps[-1] == until:
+                    time.sleep(chance.random() * 0.1)
+                    process.send_signal(signal.SIGKILL)
+            assert process.wait(60) == (0 if until is None else -signal.SIGKILL)
+        return steps
+
+    killed, whole = tmp_path / "killed.safetensors", tmp_path / "whole.safetensors"
+    first, second, third = sorted(chance.sample(range(15, 55), 3))
+    made = run(killed, until=first)
+    for until in (second, third, None):
+        assert (workspace(killed) / "checkpoint.pt").exists(), made
+        made = run(killed, until=until, resume=True)
+        assert made[0] > 1
+    run(whole)
+    for name in ("killed", "whole"):
+        assert load_card(tmp_path / f"{name}.safetensors").options["steps"] == 60
+    last = [workspace(path) / "last.safetensors" for path in (killed, whole)]
+    assert same(load_card(last[0]), load_card(last[1]))
+    assert same(load_card(killed), load_card(whole))
