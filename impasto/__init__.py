@@ -8,14 +8,17 @@ if TYPE_CHECKING:
     from impasto.painting.options import PaintOptions
     from impasto.painting.paint import Painter, paint
     from impasto.progress import Step
+    from impasto.stylizing.stylizer import Stylizer, load
 
-__all__ = ["ImpastoError", "PaintOptions", "Painter", "Step", "__version__", "paint"]
+__all__ = ["ImpastoError", "PaintOptions", "Painter", "Step", "Stylizer", "__version__", "load", "paint"]
 
 _HOMES = {
     "ImpastoError": "impasto.errors",
     "PaintOptions": "impasto.painting.options",
     "Painter": "impasto.painting.paint",
     "Step": "impasto.progress",
+    "Stylizer": "impasto.stylizing.stylizer",
+    "load": "impasto.stylizing.stylizer",
     "paint": "impasto.painting.paint",
 }
 

@@ -7,9 +7,13 @@ departs from its source, its entry says so.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
+
+from impasto.errors import UsageError
+
+Job = Literal["paint", "train"]
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,9 @@ class Recipe:
         source: the paper or program that it comes from.
         options: values for the fields of the job's options; the rest keep their defaults.
         animated: the making itself is the result, and is saved as an animation.
+        job: the command that it is for.
+        priming: for a system that primes its network before it learns a style: values for the fields of
+            `PrimeOptions`, beside those that both stages share.
     """
 
     name: str
@@ -29,9 +36,12 @@ class Recipe:
     source: str
     options: Mapping[str, Any]
     animated: bool = False
+    job: Job = "paint"
+    priming: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "options", MappingProxyType(dict(self.options)))
+        object.__setattr__(self, "priming", MappingProxyType(dict(self.priming)))
 
 
 # Plain mean squares, one scale and full precision, as the field had them before ours.
@@ -63,6 +73,71 @@ _SHALLOW = _LITERATURE | {
     "iterations": 100 * 20,
 }
 
+# What the trained systems have in common. Their weights are those of plain mean squares, with Gram matrices
+# divided by C h w, as pytorch/examples has them; nothing is clipped.
+_TRAINED = {
+    "backbone": "vgg16",
+    "content_layers": "relu2_2",
+    "style_layers": "relu1_2,relu2_2,relu3_3,relu4_3",
+    "normalise": False,
+    "style_loss": "gram",
+    "content_weight": 1e5,
+    "style_weight": 1e10,
+    "tv_weight": 0.0,
+    "size": 256,
+    "batch": 4,
+    "learning_rate": 1e-3,
+    "schedule": "constant",
+    "clip": 1e12,
+    "precision": "float32",
+}
+
+# 40,000 steps of 4 photos: about two epochs over the 82,783 photos of COCO 2014.
+_JOHNSON = _TRAINED | {"network": "transformer_net", "steps": 40_000}
+
+# 20,000 photos, 16 a step: 1,250 steps an epoch. The source does not say how many epochs; we take four, after
+# one of priming. A total variation of 1e-6 is next to nothing, whether it is a mean, as ours, or a sum.
+_ONE_CYCLE = _JOHNSON | {
+    "batch": 16,
+    "steps": 4 * 20_000 // 16,
+    "learning_rate": 2e-4,
+    "schedule": "onecycle",
+    "weight_decay": 1e-6,
+    "tv_weight": 1e-6,
+}
+_ONE_CYCLE_PRIMING = {
+    "loss": "pixels",
+    "steps": 20_000 // 16,
+    "learning_rate": 1e-3,
+    "schedule": "onecycle",
+    "weight_decay": 1e-6,
+}
+
+# One epoch over COCO 2014. We take its 1 : 12 to weigh the square norm of a difference of Gram matrices over
+# C h w, as Johnson et al. write it. Ours is a mean over C^2 entries: hence C^2 as the weight of each layer.
+_ENCODER_DECODER = _TRAINED | {
+    "network": "encoder_decoder",
+    "backbone": "vgg19",
+    "content_layers": "conv4_2",
+    "style_layers": "conv1_1=4096,conv2_1=16384,conv3_1=65536,conv4_1=262144,conv5_1=262144",
+    "content_weight": 1.0,
+    "style_weight": 12.0,
+    "steps": 82_783 // 4,
+}
+
+# 60 and then 120 epochs over some 50 photos, 4 a step.
+_UNET = _TRAINED | {"network": "unet", "content_layers": "relu4_3", "steps": 120 * 50 // 4}
+_UNET_PRIMING = {
+    "loss": "pixels",
+    "steps": 60 * 50 // 4,
+    "learning_rate": 1e-3,
+    "schedule": "constant",
+}
+
+_JOHNSON_2016 = (
+    'Johnson, Alahi, Fei-Fei: "Perceptual Losses for Real-Time Style Transfer and Super-Resolution" '
+    "(ECCV 2016, arXiv:1603.08155), as in pytorch/examples fast_neural_style"
+)
 _GATYS_2015 = 'Gatys, Ecker, Bethge: "A Neural Algorithm of Artistic Style" (2015, arXiv:1508.06576)'
 
 RECIPES: Mapping[str, Recipe] = MappingProxyType(
@@ -83,6 +158,48 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                 "Gatys et al. 2015 with a VGG-19 cut at conv3_1, as circulated in notebooks",
                 _SHALLOW,
             ),
+            Recipe("johnson", "the residual network of Johnson et al.", _JOHNSON_2016, _JOHNSON, job="train"),
+            Recipe(
+                "johnson-onecycle",
+                "the same, primed first, then trained in one cycle",
+                "Johnson et al. 2016 with the one-cycle schedule of Smith and Topin (2018), as circulated in "
+                "notebooks",
+                _ONE_CYCLE,
+                job="train",
+                priming=_ONE_CYCLE_PRIMING,
+            ),
+            Recipe(
+                "encoder-decoder",
+                "max pooling down, transposed convolutions up, VGG-19 watching",
+                "Johnson et al. 2016 with a plain encoder and decoder, as circulated in notebooks",
+                _ENCODER_DECODER,
+                job="train",
+            ),
+            Recipe(
+                "unet",
+                "a U-Net without its longest skip, primed and trained on some 50 photos",
+                "Ronneberger et al. 2015 as a style network, as circulated in notebooks",
+                _UNET,
+                job="train",
+                priming=_UNET_PRIMING,
+            ),
+            Recipe("light", "ours, the default", "impasto", {"network": "light"}, job="train"),
         )
     }
 )
+
+
+def names(job: Job) -> tuple[str, ...]:
+    """The recipes for a job."""
+    return tuple(name for name, recipe in RECIPES.items() if recipe.job == job)
+
+
+def find(name: str, job: Job) -> Recipe:
+    """The recipe of that name. Raises UsageError, with those there are, for one that is not for this job."""
+    choices = f"choose among {', '.join(names(job))}"
+    if name not in RECIPES:
+        raise UsageError(f"there is no recipe {name}: {choices}")
+    recipe = RECIPES[name]
+    if recipe.job != job:
+        raise UsageError(f"the recipe {name} is for impasto {recipe.job}; for impasto {job} {choices}")
+    return recipe

@@ -7,6 +7,10 @@ from typing import Annotated
 import typer
 
 from impasto.cli.paint import paint
+from impasto.cli.prime import prime
+from impasto.cli.styles import styles
+from impasto.cli.stylize import stylize
+from impasto.cli.train import train
 
 app = typer.Typer(
     name="impasto",
@@ -17,6 +21,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(paint)
+app.command()(stylize)
+app.command()(styles)
+app.command()(train)
+app.command()(prime)
 
 # distill has its own --help, and what stands there comes with torch: it is imported when it is called
 _PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,9 +25,15 @@ _SECONDS_BETWEEN_LINES = 10.0
 
 def say(message: str, label: str = "", style: str = "") -> None:
     """Print one line, whatever is in the message: a file's name is neither markup nor wrapped."""
+    if not _leads():
+        return
     prefix = (f"{label}: ", style) if label else ""
     line = " ".join(message.splitlines())
-    Console(stderr=True, highlight=False).print(Text.assemble(prefix, line), soft_wrap=True)
+    console = Console(stderr=True, highlight=False)
+    with console.capture() as capture:
+        console.print(Text.assemble(prefix, line), soft_wrap=True)
+    sys.stderr.write(capture.get())  # which a bar, while there is one, takes and puts above itself
+    sys.stderr.flush()
 
 
 def warn(message: str) -> None:
@@ -38,14 +46,24 @@ def complain(message: str) -> None:
     say(message, "error", "bold red")
 
 
+def as_time(seconds: float) -> str:
+    """A duration as people say it."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
 @contextmanager
-def progress(quiet: bool) -> Iterator[Show]:
-    """A bar in a terminal, a line now and then in a log, nothing if `quiet`."""
+def progress(quiet: bool, *, clock: bool = True) -> Iterator[Show]:
+    """A bar in a terminal, a line now and then in a log, nothing if `quiet`.
+
+    `clock` tells the time that is left, by how fast the bar grows, unless the state does so itself.
+    """
     console = Console(stderr=True)
-    if quiet:
+    if quiet or not _leads():
         yield lambda done, doing, state: None
     elif console.is_terminal:
-        with _bar(console) as show:
+        with _bar(console, clock) as show:
             yield show
     else:
         yield _Lines()
@@ -61,15 +79,15 @@ def download(quiet: bool) -> Iterator[Callable[[int, int], None]]:
 
 
 @contextmanager
-def _bar(console: Console) -> Iterator[Show]:
+def _bar(console: Console, clock: bool) -> Iterator[Show]:
     """A bar that appears when there is something to show, and leaves no trace."""
-    columns = (
+    columns = [
         TextColumn("{task.description}"),
         BarColumn(None),
         TaskProgressColumn(),
         TextColumn("{task.fields[state]}", style="dim"),
-        TimeRemainingColumn(compact=True),
-    )
+        *([TimeRemainingColumn(compact=True)] if clock else []),
+    ]
     bar = Progress(*columns, console=console, transient=True, expand=True, refresh_per_second=5)
     task = bar.add_task("", total=1.0, state="")
 
@@ -81,6 +99,11 @@ def _bar(console: Console) -> Iterator[Show]:
         yield show
     finally:
         bar.stop()
+
+
+def _leads() -> bool:
+    """Whether this process speaks: of those that torchrun starts, one does."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 class _Lines:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 from typing import Annotated, Any
@@ -17,6 +14,7 @@ from impasto.backbones.distill import DistillOptions, DistillStep, Teachers, dis
 from impasto.cli.display import Show, progress, say
 from impasto.cli.failures import INTERRUPTED, explained
 from impasto.cli.flags import Flag, with_flags
+from impasto.cli.stopping import stopping
 from impasto.errors import UsageError
 from impasto.imaging.files import check_target
 
@@ -66,7 +64,7 @@ def command(
         raise UsageError(f"{out} must end in .safetensors")
     folders = [_pictures_in(folder) for folder in photos]
     teachers = Teachers([_load(name) for name in teacher])
-    with _stopping() as stop, progress(quiet) as show:
+    with stopping() as stop, progress(quiet) as show:
         show(0.0, "measuring the teachers", "")
         try:
             shares = distill(folders, teachers, out, DistillOptions(**given), _Watch(show, stop, quiet))
@@ -94,23 +92,6 @@ class _Watch:
         self._show(step.step / step.steps, "learning", state)
         if self._stop.is_set():
             raise KeyboardInterrupt
-
-
-@contextmanager
-def _stopping() -> Iterator[Event]:
-    """An event that the first Ctrl-C sets, so that no step is left half done; the second one interrupts."""
-    stop = Event()
-    before = signal.getsignal(signal.SIGINT)
-
-    def ask(*_: object) -> None:
-        stop.set()
-        signal.signal(signal.SIGINT, before)
-
-    signal.signal(signal.SIGINT, ask)
-    try:
-        yield stop
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _pictures_in(folder: Path) -> list[Path]:

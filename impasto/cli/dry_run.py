@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from impasto.cli.display import as_time
 from impasto.painting.paint import Painter
 from impasto.perception import resolve_layers
 
@@ -28,7 +29,7 @@ def describe(painter: Painter) -> None:
         console.print(f"{width:>6} x {height:<6} {scale.iterations:>5} iterations")
     console.print(f"\nmemory  about {painter.memory() / _GB:.1f} GB")
     painter.steps()  # checks the memory, and works only when iterated
-    console.print(f"time    about {_as_time(painter.seconds())}")
+    console.print(f"time    about {as_time(painter.seconds())}")
 
 
 def _resolved(painter: Painter) -> dict[str, str]:
@@ -58,9 +59,3 @@ def _resolved(painter: Painter) -> dict[str, str]:
 
 def _as_list(layers: tuple[tuple[str, float], ...]) -> str:
     return ", ".join(name if weight == 1 else f"{name}={weight:g}" for name, weight in layers)
-
-
-def _as_time(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -10,12 +10,11 @@ from typing import Annotated, Any
 
 import typer
 
-from impasto import styles
+from impasto import recipes, styles
 from impasto.cli.failures import explained
 from impasto.cli.flags import EXPERT, OUTPUT, Flag, HelpAll, panel, with_flags
 from impasto.errors import ImageError, UsageError
 from impasto.painting.options import PaintOptions
-from impasto.recipes import RECIPES
 
 
 @dataclass(frozen=True)
@@ -127,7 +126,7 @@ def paint(
     given: dict[str, Any],
     recipe: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help=f"Published: {', '.join(RECIPES)}."),
+        typer.Option(metavar="NAME", help=f"Published: {', '.join(recipes.names('paint'))}."),
     ] = None,
     like: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Take the options of a picture painted before.")

@@ -11,6 +11,7 @@ from typing import Any
 
 import typer
 
+from impasto import recipes
 from impasto.cli import dry_run
 from impasto.cli.display import Show, complain, download, progress, say, warn
 from impasto.cli.failures import INTERRUPTED, ran_out_of_memory
@@ -22,7 +23,7 @@ from impasto.imaging.encoding import find_format
 from impasto.painting.options import PaintOptions
 from impasto.painting.paint import Painter, options_from
 from impasto.progress import Step
-from impasto.recipes import RECIPES, Recipe
+from impasto.recipes import Recipe
 
 
 def run(job: PaintJob) -> None:
@@ -49,10 +50,8 @@ def run(job: PaintJob) -> None:
 
 
 def find_recipe(name: str | None) -> Recipe | None:
-    """The recipe of that name. Raises UsageError, with those there are, for an unknown one."""
-    if name is not None and name not in RECIPES:
-        raise UsageError(f"there is no recipe {name}: choose among {', '.join(RECIPES)}")
-    return RECIPES[name] if name else None
+    """The recipe of that name. Raises UsageError, with those there are, for one that is not for painting."""
+    return None if name is None else recipes.find(name, "paint")
 
 
 def resolve(job: PaintJob, recipe: Recipe | None = None) -> PaintOptions:

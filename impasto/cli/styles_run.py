@@ -1,0 +1,124 @@
+"""`impasto styles` at work: the list, as a table or as JSON. The contact sheet is `sheet`'s."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from rich.color import Color
+from rich.console import Console
+from rich.style import Style
+from rich.table import Table
+from rich.text import Text
+
+from impasto import styles
+from impasto.cli import sheet
+from impasto.cli.display import progress, say
+from impasto.cli.styles import StylesJob
+from impasto.errors import UsageError
+from impasto.networks.card import Card, load_summary
+from impasto.stylizing.stylizer import Stylizer
+
+_THUMBNAIL = 24  # characters wide; each shows two pixels, one above the other
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A card's file with what it tells; `summary` has no weights."""
+
+    name: str
+    path: Path
+    summary: Card
+
+
+def run(job: StylesJob) -> None:
+    """Print or draw; raises what `explained` explains."""
+    if job.sheet:
+        sheet.check(job.sheet)
+    listed = find(job.cards)
+    if job.as_json:
+        print(json.dumps([_as_json(card) for card in listed], indent=2, ensure_ascii=False))
+    elif not listed:
+        say("no trained styles come with this version; train one with impasto train")
+    elif not job.sheet:
+        _print_table(listed, job.photos)
+    if job.sheet:
+        _write_sheet(job.sheet, listed, job.photos)
+
+
+def find(names: Sequence[str]) -> list[Listed]:
+    """The cards of those names or files, or all that ship. Raises UsageError or WeightsError."""
+    shipped = styles.cards()
+    if not names:
+        return [Listed(name, path, load_summary(path)) for name, path in shipped.items()]
+    found = []
+    for name in names:
+        summary = styles.load(name)
+        found.append(Listed(summary.style or name, shipped.get(name, Path(name)), summary))
+    return found
+
+
+def _as_json(listed: Listed) -> dict[str, Any]:
+    told = {
+        field.name: getattr(listed.summary, field.name) for field in fields(Card) if field.name != "tensors"
+    }
+    return {"name": listed.name, "file": str(listed.path), **told}
+
+
+def _print_table(listed: Sequence[Listed], photos: Sequence[Path]) -> None:
+    console = Console(highlight=False)
+    draws = console.is_terminal and console.color_system == "truecolor"
+    table = Table(box=None, pad_edge=False, padding=(0, 2, int(draws), 0))
+    if draws:
+        table.add_column(no_wrap=True)
+    for title in ("name", "work", "artist", "year", "licence"):
+        table.add_column(title)
+    for card in listed:
+        summary = card.summary
+        told = (summary.title, summary.artist, summary.year, summary.licence)
+        cells = [Text(card.name, style="bold"), *(Text(text) for text in told)]
+        table.add_row(*[_thumbnail(card, photos), *cells] if draws else cells)
+    console.print(table)
+
+
+def _thumbnail(listed: Listed, photos: Sequence[Path]) -> Text:
+    photo = sheet.open_photo(photos[0] if photos else styles.sample(), 8 * _THUMBNAIL)
+    picture = Stylizer(styles.load(listed.path))(photo)
+    return half_blocks(picture, _THUMBNAIL)
+
+
+def half_blocks(picture: Image.Image, width: int) -> Text:
+    """A picture in characters, two pixels each: the upper one is the colour of ▀, the lower its ground."""
+    height = max(1, round(picture.height * width / picture.width / 2))
+    small = picture.convert("RGB").resize((width, 2 * height), Image.Resampling.LANCZOS)
+    text = Text(no_wrap=True)
+    for row in range(height):
+        for column in range(width):
+            upper, lower = (_colour(small, column, 2 * row + below) for below in (0, 1))
+            text.append("▀", Style(color=upper, bgcolor=lower))
+        text.append("\n" if row < height - 1 else "")
+    return text
+
+
+def _colour(picture: Image.Image, x: int, y: int) -> Color:
+    red, green, blue = picture.getpixel((x, y))  # type: ignore[misc]
+    return Color.from_rgb(red, green, blue)
+
+
+def _write_sheet(path: Path, listed: Sequence[Listed], photos: Sequence[Path]) -> None:
+    if not listed:
+        raise UsageError("there are no styles to show: name a card's file")
+    originals = [sheet.open_photo(photo) for photo in photos or (styles.sample(),)]
+    rows = []
+    with progress(quiet=False) as show:
+        for done, card in enumerate(listed):
+            show(done / len(listed), "stylising", card.name)
+            stylizer = Stylizer(styles.load(card.path))
+            rows.append(sheet.Row(card.name, card.summary, [stylizer(photo) for photo in originals]))
+    names = [photo.stem for photo in photos] or ["the Summer Palace"]
+    sheet.write(path, sheet.Sheet(names, originals, rows, "" if photos else sheet.SAMPLE_CREDIT))
+    say(f"{path}: {len(rows)} styles on {len(originals)} photos")

@@ -1,0 +1,140 @@
+"""`impasto stylize`: what can be asked for, and how it is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from impasto import styles
+from impasto.cli.failures import explained
+from impasto.cli.flags import EXPERT, OUTPUT, HelpAll, panel
+from impasto.cli.paint import parse_megapixels, parse_size
+from impasto.device import DeviceName, PrecisionName
+from impasto.errors import UsageError
+from impasto.stylizing.options import BulkOptions
+
+
+@dataclass(frozen=True)
+class StylizeJob:
+    """One call of the command: what to stylise, how, and where to."""
+
+    inputs: tuple[str, ...]
+    out: Path
+    styles: tuple[str, ...]
+    options: BulkOptions
+    strength: float = 1.0
+    device: DeviceName = "auto"
+    precision: PrecisionName = "auto"
+    quiet: bool = False
+
+
+def split_inputs(inputs: list[str], named: list[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Photos and styles: in `--style a:0.6 b:0.4` the second one arrives among the photos.
+
+    Raises UsageError where no photo is left.
+    """
+    photos = tuple(text for text in inputs if not styles.is_style(text))
+    if not photos:
+        raise UsageError(f"{', '.join(inputs)} names styles only: name a photo, too")
+    return photos, (*named, *(text for text in inputs if styles.is_style(text)))
+
+
+def _shipped() -> str:
+    names = ", ".join(styles.cards())
+    return f" Shipped: {names}." if names else ""
+
+
+@explained()
+def stylize(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INPUT", help="Photos, folders with all below them, or patterns such as 'in/**/*.jpg'."
+        ),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option("--out", "-o", metavar="OUT", help="A folder; for one photo a picture file, too."),
+    ],
+    style: Annotated[
+        list[str],
+        typer.Option(
+            metavar="STYLE...",
+            help="A name or a card's file, perhaps several with weights: starry-night:0.6 great-wave:0.4."
+            + _shipped(),
+        ),
+    ],
+    strength: Annotated[
+        float, typer.Option(metavar="NUMBER", help="0 keeps the photo, 1 is all style.")
+    ] = StylizeJob.strength,
+    size: Annotated[
+        str, typer.Option(metavar="PIXELS", help="Long side of the pictures, or 'original'.")
+    ] = "original",
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", metavar=" ", help="Make again what is there already.")
+    ] = BulkOptions.overwrite,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", metavar=" ", help="Print nothing but errors.")
+    ] = StylizeJob.quiet,
+    help_all: HelpAll = False,
+    suffix: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="SUFFIX",
+            help="jpg, png, webp or tiff [dim](as the photo)[/dim]",
+            **panel(OUTPUT),
+        ),
+    ] = BulkOptions.suffix,
+    bit_depth: Annotated[
+        int, typer.Option(metavar="8|16", help="Of PNG and TIFF.", **panel(OUTPUT))
+    ] = BulkOptions.bit_depth,
+    quality: Annotated[
+        int, typer.Option(metavar="N", min=1, max=100, help="Of JPEG and WebP.", **panel(OUTPUT))
+    ] = BulkOptions.quality,
+    strip_metadata: Annotated[
+        bool,
+        typer.Option(
+            "--strip-metadata",
+            metavar=" ",
+            help="Write neither the photos' EXIF nor the record of how a picture was made.",
+            **panel(OUTPUT),
+        ),
+    ] = BulkOptions.strip_metadata,
+    max_pixels: Annotated[
+        float | None,
+        typer.Option(metavar="MEGAPIXELS", help="Refuse larger photos [dim](250)[/dim]", **panel(OUTPUT)),
+    ] = None,
+    device: Annotated[
+        str, typer.Option(metavar="auto|cpu|cuda|mps|xpu", help="Where to compute.", **panel(EXPERT))
+    ] = StylizeJob.device,
+    precision: Annotated[
+        str, typer.Option(metavar="auto|float32|bfloat16", help="Of the network.", **panel(EXPERT))
+    ] = StylizeJob.precision,
+) -> None:
+    """Apply a trained style to photos. What is done already is skipped when run again."""
+    photos, names = split_inputs(inputs, style)
+    job = StylizeJob(
+        inputs=photos,
+        out=out,
+        styles=names,
+        options=BulkOptions(
+            size=parse_size(size),
+            bit_depth=bit_depth,
+            quality=quality,
+            strip_metadata=strip_metadata,
+            max_pixels=None if max_pixels is None else parse_megapixels(max_pixels),
+            suffix=suffix,
+            overwrite=overwrite,
+        ),
+        strength=strength,
+        device=device,  # type: ignore[arg-type]  # checked by the stylizer
+        precision=precision,  # type: ignore[arg-type]
+        quiet=quiet,
+    )
+    from impasto.cli.stylize_run import run  # brings torch, which --help need not wait for
+
+    run(job)

@@ -1,0 +1,118 @@
+"""`impasto stylize` at work: everything behind the command line that needs torch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import typer
+
+from impasto.cli.display import Show, complain, progress, say, warn
+from impasto.cli.failures import INTERRUPTED
+from impasto.cli.stylize import StylizeJob
+from impasto.errors import ImpastoError
+from impasto.stylizing.bulk import Event, Summary, stylize_all
+from impasto.stylizing.inputs import Item, collect
+from impasto.stylizing.stylizer import Stylizer
+
+_MOST_LINES = 20
+
+
+def run(job: StylizeJob) -> None:
+    """Stylise all; raises what `explained` explains."""
+    items = collect(job.inputs, job.out, job.options)
+    stylizer = Stylizer(list(job.styles), job.strength, device=job.device, precision=job.precision)
+    if not job.quiet:
+        _tell(stylizer.notes)
+    with progress(job.quiet or len(items) == 1) as show:
+        watch = _Watch(show, len(items))
+        show(0.0, "stylising", f"0/{len(items)}")
+        try:
+            stylize_all(items, stylizer, job.options, watch)
+            stopped: BaseException | None = None
+        except (KeyboardInterrupt, ImpastoError) as error:
+            stopped = error
+    _report(job, items, watch, stopped)
+
+
+class _Watch:
+    """Draws what was done, and counts it: a run that is stopped has no other summary."""
+
+    def __init__(self, show: Show, total: int) -> None:
+        self._show, self._total, self._started = show, total, time.monotonic()
+        self.summary, self.seen = Summary(), 0
+        self.notes: list[str] = []
+        self.size = (0, 0)
+
+    def __call__(self, event: Event) -> None:
+        self.summary.add(event)
+        self.seen += 1
+        self.size = event.size
+        self.notes += event.notes
+        rate = self.summary.done / self.seconds
+        failed = f", {len(self.summary.failed)} failed" if self.summary.failed else ""
+        state = f"{self.seen}/{self._total}, {rate:.1f} images/s{failed}"
+        self._show(self.seen / self._total, "stylising", state)
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._started
+
+
+def _report(job: StylizeJob, items: Sequence[Item], watch: _Watch, stopped: BaseException | None) -> None:
+    summary = watch.summary
+    if not job.quiet:
+        _tell(watch.notes)
+    if stopped is None and len(items) == 1:
+        _report_one(job, items[0], watch)
+        return
+    if summary.kept and not job.quiet:
+        _tell([f"{path} was made otherwise and stays as it is" for path in summary.kept])
+        warn("--overwrite makes such pictures again")
+    for _, reason in summary.failed[:_MOST_LINES]:
+        complain(reason)
+    if (more := len(summary.failed) - _MOST_LINES) > 0:
+        complain(f"and {more} more photos failed")
+    if isinstance(stopped, KeyboardInterrupt):
+        say(f"stopped: {_counts(watch)}; the same command goes on from there")
+        raise typer.Exit(INTERRUPTED)
+    if watch.seen and (stopped or not job.quiet):
+        say(_counts(watch))
+    if stopped:
+        raise stopped
+    if summary.failed:
+        raise typer.Exit(1)
+
+
+def _report_one(job: StylizeJob, item: Item, watch: _Watch) -> None:
+    """A single photo: no statistics, and no other way to learn that its picture was not made."""
+    if watch.summary.failed:
+        complain(watch.summary.failed[0][1])
+        raise typer.Exit(1)
+    if watch.summary.kept:
+        complain(f"{item.target} exists and was made otherwise: --overwrite makes it again")
+        raise typer.Exit(1)
+    height, width = watch.size
+    if watch.summary.skipped and not job.quiet:
+        say(f"{item.target} is there already, made in this way: --overwrite makes it again")
+    elif not job.quiet:
+        say(f"{item.target}: {width} x {height} pixels, stylised in {watch.seconds:.1f} s")
+
+
+def _counts(watch: _Watch) -> str:
+    summary = watch.summary
+    parts = {
+        "stylised": summary.done,
+        "skipped": summary.skipped,
+        "left as they were": len(summary.kept),
+        "failed": len(summary.failed),
+    }
+    told = [f"{count} {what}" for what, count in parts.items() if count or what == "stylised"]
+    return f"{', '.join(told)} in {watch.seconds:.{0 if watch.seconds >= 10 else 1}f} s"
+
+
+def _tell(notes: Sequence[str]) -> None:
+    for note in notes[:_MOST_LINES]:
+        warn(note)
+    if len(notes) > _MOST_LINES:
+        warn(f"and {len(notes) - _MOST_LINES} more of that kind")

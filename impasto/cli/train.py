@@ -1,0 +1,166 @@
+"""`impasto train`: what can be asked for, and how it is written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from impasto import recipes
+from impasto.cli.failures import explained
+from impasto.cli.flags import EXPERT, OUTPUT, Flag, HelpAll, panel, with_flags
+from impasto.errors import UsageError
+from impasto.training.options import TrainOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What a call of `train` and one of `prime` have in common: what was `given` for the options, and files.
+
+    Without `photos`, made-up pictures take their place.
+    """
+
+    given: Mapping[str, Any]
+    photos: tuple[Path, ...]
+    out: Path
+    resume: bool = False
+    overwrite: bool = False
+    tensorboard: bool = False
+    quiet: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainJob(Job):
+    """One call of `train`. `start` is a weights file, "random", or None for the usual start."""
+
+    style: Path
+    recipe: str | None = None
+    start: str | None = None
+    find_lr: bool = False
+    about: Mapping[str, str] = field(default_factory=dict)
+
+
+def parse_skips(text: str) -> tuple[int, ...]:
+    """Levels of a U-Net from "2,3,4"; "none" is none."""
+    try:
+        return () if text == "none" else tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise UsageError(f"--skips is a list of levels such as 2,3,4, or none, not {text}") from None
+
+
+def kebab(text: str) -> str:
+    """Words in small letters, joined by hyphens: "Starry Night_2" is "starry-night-2"."""
+    return re.sub(r"[\W_]+", "-", text.lower()).strip("-") or "style"
+
+
+LOOP_FLAGS = {
+    "minutes": Flag("Time that it may take"),
+    "steps": Flag("Gradient steps instead", unset="by the time"),
+    "size": Flag("Side of the crops it learns from", "PIXELS"),
+    "network": Flag("light, transformer_net, encoder_decoder or unet", "NAME", panel=EXPERT),
+    "skips": Flag("Levels of a unet joined directly", "2,3,4", "all but the longest", parse_skips, EXPERT),
+    "batch": Flag("Photos a step, over all processes", panel=EXPERT),
+    "learning_rate": Flag("At its peak", panel=EXPERT),
+    "schedule": Flag("Of the learning rate", panel=EXPERT),
+    "weight_decay": Flag("As in AdamW", panel=EXPERT),
+    "clip": Flag("Largest norm of the gradient", panel=EXPERT),
+    "seed": Flag("Of weights, order and crops", panel=EXPERT),
+    "workers": Flag("Processes that read photos", unset="1, or up to 8 beside a GPU", panel=EXPERT),
+    "augment": Flag("Vary crops more", unset="for fewer than 500 photos", panel=EXPERT),
+    "device": Flag("Where to compute", panel=EXPERT),
+    "precision": Flag("Of the convolutions", panel=EXPERT),
+}
+
+FLAGS = LOOP_FLAGS | {
+    "style_weight": Flag("More style, less of the photo"),
+    "style_size": Flag("Long side of the style as it is seen: larger strokes", "PIXELS", panel=EXPERT),
+    "content_weight": Flag("Factor of content", panel=EXPERT),
+    "tv_weight": Flag("Factor of total variation: smoothness", panel=EXPERT),
+    "style_loss": Flag("Gram matrices, or means and covariances", panel=EXPERT),
+    "content_layers": Flag("As relu3_1=0.5,relu4_1", "LAYERS", "relu3_1, relu4_1", panel=EXPERT),
+    "style_layers": Flag("As relu1_1=0.5,relu2_1", "LAYERS", "relu1_1 to relu5_1", panel=EXPERT),
+    "normalise": Flag("Errors relative to their targets", panel=EXPERT),
+    "backbone": Flag("compact, vgg19, vgg16 or a weights file", "NAME", panel=EXPERT),
+    "pooling": Flag("In the backbone", panel=EXPERT),
+}
+
+# flags that `prime` has, too
+PhotosFlag = Annotated[
+    list[Path] | None,
+    typer.Option(metavar="DIR", help="Folder, tar or photo [dim](made-up pictures)[/dim]"),
+]
+OutFlag = Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Where to write: .safetensors.")]
+ResumeFlag = Annotated[bool, typer.Option("--resume", metavar=" ", help="Go on where it was interrupted.")]
+OverwriteFlag = Annotated[
+    bool, typer.Option("--overwrite", metavar=" ", help="Replace a file that is there.", **panel(OUTPUT))
+]
+TensorboardFlag = Annotated[
+    bool, typer.Option("--tensorboard", metavar=" ", help="Write event files, too.", **panel(OUTPUT))
+]
+QuietFlag = Annotated[bool, typer.Option("--quiet", "-q", metavar=" ", help="Print nothing but errors.")]
+
+
+def _about(help_: str) -> Any:
+    return typer.Option(metavar="TEXT", help=help_, **panel(OUTPUT))
+
+
+@explained()
+@with_flags(TrainOptions, FLAGS)
+def train(
+    *,
+    style: Annotated[Path, typer.Argument(metavar="STYLE_IMAGE", help="The picture whose look it learns.")],
+    photos: PhotosFlag = None,
+    out: OutFlag,
+    given: dict[str, Any],
+    recipe: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help=f"Published: {', '.join(recipes.names('train'))}."),
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option("--from", metavar="FILE", help="A card, or random [dim](primed weights)[/dim]"),
+    ] = None,
+    find_lr: Annotated[
+        bool, typer.Option("--find-lr", metavar=" ", help="Only suggest a learning rate.")
+    ] = False,
+    resume: ResumeFlag = False,
+    quiet: QuietFlag = False,
+    help_all: HelpAll = False,
+    overwrite: OverwriteFlag = False,
+    tensorboard: TensorboardFlag = False,
+    name: Annotated[str | None, _about("What the card calls the style [dim](after its file)[/dim]")] = None,
+    title: Annotated[str, _about("Of the work, for the card.")] = "",
+    artist: Annotated[str, _about("Of the work, for the card.")] = "",
+    year: Annotated[str, _about("Of the work, for the card.")] = "",
+    licence: Annotated[str, _about("Of the work, for the card.")] = "",
+    origin: Annotated[str, _about("Where the work is from, for the card.")] = "",
+) -> None:
+    """Train a network to paint any photo in one style. --photos may be repeated."""
+    job = TrainJob(
+        style=style,
+        photos=tuple(photos or ()),
+        out=out,
+        given=given,
+        recipe=recipe,
+        start=start,
+        find_lr=find_lr,
+        resume=resume,
+        overwrite=overwrite,
+        tensorboard=tensorboard,
+        quiet=quiet,
+        about={
+            "style": name or kebab(out.stem),
+            "title": title,
+            "artist": artist,
+            "year": year,
+            "licence": licence,
+            "origin": origin,
+        },
+    )
+    from impasto.cli.train_run import run_train  # brings torch, which --help need not wait for
+
+    run_train(job)

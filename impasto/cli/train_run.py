@@ -1,0 +1,197 @@
+"""`impasto train` and `impasto prime` at work: everything behind the command lines that needs torch."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import typer
+
+from impasto import recipes, styles
+from impasto.cli.display import as_time, progress, say, warn
+from impasto.cli.failures import INTERRUPTED
+from impasto.cli.stopping import stopping
+from impasto.cli.train import Job, TrainJob
+from impasto.cli.train_options import recipe_priming, resolve, resolve_priming
+from impasto.cli.watch import Watch
+from impasto.device import resolve_device
+from impasto.errors import ImageError, UsageError
+from impasto.imaging import io
+from impasto.imaging.files import check_target
+from impasto.networks.card import Card, load_card
+from impasto.networks.primed import load_primed
+from impasto.recipes import Recipe
+from impasto.training.data import Photos, find_photos
+from impasto.training.keeper import Plan, workspace
+from impasto.training.options import LoopOptions, TrainOptions
+from impasto.training.parallel import teamwork
+from impasto.training.plots import can_plot
+from impasto.training.samples import is_augmented
+from impasto.training.synthetic import Synthetic
+from impasto.training.train import find_rate, prime, train
+
+
+def run_train(job: TrainJob) -> None:
+    """Train, or only search a learning rate; raises what `explained` explains."""
+    recipe = None if job.recipe is None else recipes.find(job.recipe, "train")
+    options = resolve(job.given, recipe)
+    _check_out(job, exists_already=job.find_lr)
+    style = _find_style(job)
+    photos = _find_photos(job, options)
+    about = {**job.about, "recipe": job.recipe or ""}
+    with _working(job, options) as watch:
+        start = _find_start(job, recipe, options, photos, watch)
+        plan = replace(_plan(job, photos, watch), start=start, about=about, resume=_resumes(job, recipe))
+        watch.begin("searching" if job.find_lr else "learning")
+        if job.find_lr:
+            _search(style, options, plan, job)
+            return
+        started = time.monotonic()
+        card = train(style, options, plan)
+    _report(job, card, time.monotonic() - started)
+    if not job.quiet:
+        say(f"use it: impasto stylize photo.jpg -o out.jpg --style {shlex.quote(str(job.out))}")
+
+
+def run_prime(job: Job) -> None:
+    """Prime; raises what `explained` explains."""
+    options = resolve_priming(job.given)
+    _check_out(job)
+    photos = _find_photos(job, options)
+    with _working(job, options) as watch:
+        watch.begin("priming")
+        started = time.monotonic()
+        card = prime(options, _plan(job, photos, watch))
+    _report(job, card, time.monotonic() - started)
+    if not job.quiet:
+        start = shlex.quote(str(job.out))
+        say(f"use it: impasto train style.jpg --from {start} --network {options.network} -o card.safetensors")
+
+
+def _check_out(job: Job, *, exists_already: bool = False) -> None:
+    if check_target(job.out).suffix != ".safetensors":
+        raise UsageError(f"{job.out} must end in .safetensors")
+    if job.out.exists() and not (exists_already or job.resume or job.overwrite):
+        raise UsageError(f"{job.out} exists: name another file, or replace it with --overwrite")
+
+
+def _find_style(job: TrainJob) -> Path:
+    """The picture named, or the shipped one of that name. Tells what is to be known of it."""
+    path = job.style if job.style.exists() else styles.find(str(job.style))
+    if path is None:
+        shipped = ", ".join(styles.pictures())
+        raise ImageError(f"{job.style} does not exist; the shipped pictures are {shipped}")
+    for note in io.read(path)[1].notes:
+        _note(job, note)
+    return path
+
+
+def _find_photos(job: Job, options: LoopOptions) -> Photos:
+    if not job.photos:
+        _note(job, "without --photos it learns from made-up pictures; photos would make a better card")
+        return Synthetic(size=options.size * 5 // 4, seed=options.seed)  # crops show 0.6 of a side at least
+    photos = find_photos(job.photos)
+    if options.augment is None and is_augmented(photos, options):
+        _note(
+            job,
+            f"{photos.description} are few: they are varied more in size, tilt and colours, but expect the "
+            "best pictures of what they show; some hundreds of all kinds do better",
+        )
+    return photos
+
+
+@contextmanager
+def _working(job: Job, options: LoopOptions) -> Iterator[Watch]:
+    """A team, a bar and an ear for Ctrl-C; afterwards, what was skipped, and how to go on."""
+    with (
+        teamwork(resolve_device(options.device)),
+        stopping() as stop,
+        progress(job.quiet, clock=False) as show,
+    ):
+        watch = Watch(show, stop, job.quiet)
+        try:
+            yield watch
+        except KeyboardInterrupt:
+            if not list(workspace(job.out).rglob("checkpoint.pt")):
+                raise
+            say(f"stopped; run the same command with --resume to go on: {workspace(job.out)} keeps the state")
+            raise typer.Exit(INTERRUPTED) from None
+        finally:
+            watch.report_skipped()
+
+
+def _plan(job: Job, photos: Photos, watch: Watch) -> Plan:
+    return Plan(
+        photos,
+        job.out,
+        resume=job.resume,
+        overwrite=job.overwrite,
+        tensorboard=job.tensorboard,
+        on_step=watch,
+        on_download=watch.download,
+    )
+
+
+def _find_start(
+    job: TrainJob, recipe: Recipe | None, options: TrainOptions, photos: Photos, watch: Watch
+) -> Card | None:
+    """The card named, or what the recipe primes, or the embedded primed weights, if there are any."""
+    if job.start:
+        return None if job.start == "random" else styles.load(job.start)
+    if recipe is None or not recipe.priming:
+        return load_primed(options.network)
+    out = _primed_by_recipe(job)
+    if out.exists():
+        return load_card(out)
+    if job.find_lr:
+        return None
+    watch.begin("priming")
+    card = prime(recipe_priming(recipe, options), replace(_plan(job, photos, watch), out=out))
+    # as a file would hold it, so that it is the same start whenever the training is resumed
+    return replace(card, tensors={name: t.cpu().half().float() for name, t in card.tensors.items()})
+
+
+def _primed_by_recipe(job: Job) -> Path:
+    return workspace(job.out) / "primed.safetensors"
+
+
+def _resumes(job: TrainJob, recipe: Recipe | None) -> bool:
+    """Whether there should be a checkpoint; a recipe may have been interrupted in its priming."""
+    if recipe and recipe.priming and not job.start:
+        return job.resume and (workspace(job.out) / "checkpoint.pt").exists()
+    return job.resume
+
+
+def _search(style: Path, options: TrainOptions, plan: Plan, job: Job) -> None:
+    test = find_rate(style, options, plan)
+    with teamwork(resolve_device(options.device)) as team:
+        written = test.save(workspace(job.out)) if team.leads else []
+    say(f"suggested: --learning-rate {test.suggestion():.2g}; see {' and '.join(map(str, written))}")
+    if not can_plot():
+        _note(job, "a plot of it needs Matplotlib: pip install 'impasto[train]'")
+
+
+def _report(job: Job, card: Card, seconds: float) -> None:
+    if job.quiet:
+        return
+    loss, steps = card.scores["held_out_loss"], card.options["steps"]
+    megabytes = job.out.stat().st_size / 1e6 if job.out.exists() else 0.0
+    say(
+        f"{job.out}: {megabytes:.1f} MB, held-out loss {loss:.4g} after {steps} steps; this run took "
+        f"{as_time(seconds)}"
+    )
+    folder = workspace(job.out)
+    say(f"sample pictures are in {folder / 'samples'}, losses in {folder / _losses()}")
+
+
+def _losses() -> str:
+    return "losses.png" if can_plot() else "losses.csv"
+
+
+def _note(job: Job, message: str) -> None:
+    if not job.quiet:
+        warn(message)

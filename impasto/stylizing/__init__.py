@@ -1,0 +1,46 @@
+"""Trained styles applied: `stylizer` to one picture, `images` to a file, `bulk` to any number of files.
+
+Names are imported when first used: the options, which flags are made of, must not wait for torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from impasto.stylizing.bulk import Event, Summary, stylize_all
+    from impasto.stylizing.images import stylize_file
+    from impasto.stylizing.inputs import Item, collect
+    from impasto.stylizing.options import BulkOptions, ImageOptions
+    from impasto.stylizing.stylizer import Stylizer, load
+
+__all__ = [
+    "BulkOptions",
+    "Event",
+    "ImageOptions",
+    "Item",
+    "Stylizer",
+    "Summary",
+    "collect",
+    "load",
+    "stylize_all",
+    "stylize_file",
+]
+
+_HOMES = {
+    "BulkOptions": "options",
+    "Event": "bulk",
+    "ImageOptions": "options",
+    "Item": "inputs",
+    "Stylizer": "stylizer",
+    "Summary": "bulk",
+    "collect": "inputs",
+    "load": "stylizer",
+    "stylize_all": "bulk",
+    "stylize_file": "images",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,73 @@
+"""What applying a network costs in memory, before it is applied."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from impasto.errors import MemoryLimitError
+from impasto.networks import StyleNetwork
+
+_TRIAL_SIDE = 64  # pixels: a fraction of a second, and borders add little
+_IMAGES = 4 * 12  # bytes a pixel: photo, picture, and two of them on the way
+_MARGIN = 1.1  # bfloat16 keeps a few tensors twice, and allocators round up
+_LEAST_SIDE = 64  # pixels; no advice to go below
+
+
+def bytes_per_pixel(network: StyleNetwork) -> float:
+    """Peak bytes of the activations, float32, per pixel of the image: measured on a small one."""
+    image = torch.zeros(1, 3, _TRIAL_SIDE, _TRIAL_SIDE)
+    live = _Live()
+    with torch.inference_mode(), live:
+        network(image.contiguous(memory_format=torch.channels_last))
+    return _MARGIN * live.peak / _TRIAL_SIDE**2 + _IMAGES
+
+
+def check_memory(size: tuple[int, int], per_pixel: float, available: int) -> None:
+    """Raise MemoryLimitError, naming a size that fits, if a picture of (height, width) would not."""
+    height, width = size
+    needed = per_pixel * height * width
+    if needed <= available:
+        return
+    side = int(0.95 * max(size) * (available / needed) ** 0.5)
+    advice = f"try --size {side}" if side >= _LEAST_SIDE else "close other programs"
+    raise MemoryLimitError(
+        f"a picture of {width} x {height} pixels needs about {needed / 2**30:.1f} GB of memory and "
+        f"{available / 2**30:.1f} GB are free: {advice}"
+    )
+
+
+class _Live(TorchFunctionMode):
+    """Counts the bytes of results while they live. A dispatch mode would see more, but loads for seconds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.peak: int = 0
+        self._now: int = 0
+        self._known: set[int] = set()
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        result = function(*args, **(kwargs or {}))
+        if isinstance(result, Tensor):
+            storage = result.untyped_storage()
+            if storage.data_ptr() not in self._known:
+                self._enter(storage)
+        return result
+
+    def _enter(self, storage: torch.UntypedStorage) -> None:
+        place, size = storage.data_ptr(), storage.nbytes()
+        self._known.add(place)
+        self._now += size
+        self.peak = max(self.peak, self._now)
+        weakref.finalize(storage, self._leave, place, size)
+
+    def _leave(self, place: int, size: int) -> None:
+        self._known.discard(place)
+        self._now -= size

@@ -1,0 +1,178 @@
+"""Which photos are meant, and where their pictures go: files, folder trees and patterns."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from glob import has_magic
+from pathlib import Path
+
+from impasto.errors import ImageError, UsageError
+from impasto.imaging.encoding import FORMATS, find_format
+from impasto.stylizing.options import BulkOptions
+
+# in folders, what has another suffix is no picture
+_PICTURES = frozenset(
+    {
+        ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".gif", ".bmp", ".dib", ".avif",
+        ".heic", ".heif", ".jp2", ".j2k", ".ppm", ".pgm", ".pbm", ".pnm", ".psd", ".qoi",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Item:
+    """A photo, and the picture to write."""
+
+    source: Path
+    target: Path
+
+
+def collect(
+    inputs: Sequence[str | os.PathLike[str]],
+    out: str | os.PathLike[str],
+    options: BulkOptions | None = None,
+) -> list[Item]:
+    """What there is to do, in a fixed order. Nothing is read or written yet.
+
+    Args:
+        inputs: files, folders, whose trees are mirrored below `out`, and patterns such as "photos/**/*.jpg",
+            whose files are mirrored from the last folder before the first wildcard.
+        out: a folder, which need not exist; for a single photo a picture file, too.
+        options: `suffix` and `bit_depth` decide the formats.
+
+    Raises:
+        ImageError: a photo that does not exist.
+        UsageError: nothing to do, a format that cannot be written, two photos for one picture, or a picture
+            that would overwrite a photo.
+    """
+    options, out = options or BulkOptions(), Path(out)
+    _check_format(options)
+    names = [os.fspath(name) for name in inputs]
+    if _is_file_name(out):
+        items = [Item(_single(names, out), out)]
+        find_format(out, options.bit_depth)
+    else:
+        found = (pair for name in names for pair in _find(name, out))
+        items = [Item(source, out / _rename(place, options)) for source, place in found]
+    if not items:
+        raise UsageError(f"there are no pictures in {', '.join(names)}")
+    items = _without_repetition(items)
+    _check_sources_stay(items)
+    return items
+
+
+def _check_format(options: BulkOptions) -> None:
+    if options.suffix is not None:
+        find_format(f"all{options.suffix}", options.bit_depth)
+
+
+def _is_file_name(out: Path) -> bool:
+    return out.suffix.lower() in _PICTURES and not out.is_dir()
+
+
+def _single(names: Sequence[str], out: Path) -> Path:
+    """The only photo. Raises UsageError where one picture would have to hold several."""
+    path = Path(names[0]) if names else out
+    if len(names) != 1 or path.is_dir() or (not path.exists() and has_magic(names[0])):
+        raise UsageError(f"{out} is the name of one picture: name a folder for many")
+    return _existing(path)
+
+
+def _find(name: str, out: Path) -> Iterator[tuple[Path, Path]]:
+    """Photos, each with its place below the folder for the results."""
+    path = Path(name)
+    if path.is_dir():
+        yield from _without_results(_walk(path), path, out)
+    elif path.exists() or not has_magic(name):
+        yield _existing(path), Path(path.name)
+    else:
+        parts = path.parts
+        wild = next(index for index, part in enumerate(parts) if has_magic(part))
+        start = Path(*parts[:wild])
+        yield from _without_results(_match(start, str(Path(*parts[wild:]))), start, out)
+
+
+def _existing(path: Path) -> Path:
+    if not path.exists():
+        raise ImageError(f"{path} does not exist; check its name and folder")
+    return path
+
+
+def _match(start: Path, pattern: str) -> Iterator[Path]:
+    matches = sorted(start.glob(pattern))
+    if not matches:
+        raise ImageError(f"{start / pattern} matches nothing; check the pattern and its folder")
+    for match in matches:
+        if match.is_dir():
+            yield from _walk(match)
+        elif _is_picture(match):
+            yield match
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """All pictures below, through links too, but no folder twice: a link may lead back."""
+    seen = set()
+    for place, folders, files in os.walk(folder, onerror=_refuse, followlinks=True):
+        if (real := Path(place).resolve()) in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders.sort()
+        yield from filter(_is_picture, (Path(place, name) for name in sorted(files)))
+
+
+def _without_results(sources: Iterable[Path], start: Path, out: Path) -> Iterator[tuple[Path, Path]]:
+    """Each with its place below `start`, but for hidden ones and those that a run before wrote below it."""
+    whole, results = start.resolve(), out.resolve()
+    results_below = results.relative_to(whole).parts if results.is_relative_to(whole) else ()
+    for source in sources:
+        place = source.relative_to(start)
+        is_result = bool(results_below) and place.parts[: len(results_below)] == results_below
+        if not is_result and not any(part.startswith(".") for part in place.parts):
+            yield source, place
+
+
+def _refuse(error: OSError) -> None:
+    raise ImageError(f"the folder {error.filename} cannot be read: {error.strerror}") from error
+
+
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() in _PICTURES and path.is_file()
+
+
+def _rename(place: Path, options: BulkOptions) -> Path:
+    """With the suffix of the result: the same where it can be written, or .png."""
+    kind = FORMATS.get(place.suffix.lower())
+    if options.suffix is None and kind and options.bit_depth in kind.bit_depths:
+        return place
+    stem = place.stem if place.suffix.lower() in _PICTURES else place.name
+    return place.with_name(stem + (options.suffix or ".png"))
+
+
+def _without_repetition(items: Sequence[Item]) -> list[Item]:
+    """Raises UsageError for a picture that two different photos would become."""
+    chosen: dict[str, Item] = {}
+    for item in items:
+        other = chosen.setdefault(os.path.normcase(item.target.resolve()), item)
+        if other is not item and not other.source.samefile(item.source):
+            raise UsageError(
+                f"{other.source} and {item.source} would both become {item.target}: stylise them into "
+                "different folders"
+            )
+    return list(chosen.values())
+
+
+def _check_sources_stay(items: Sequence[Item]) -> None:
+    sources = {_identity(item.source) for item in items}
+    for item in items:
+        if item.target.exists() and _identity(item.target) in sources:
+            raise UsageError(
+                f"{item.target} is one of the photos and would be overwritten: choose another folder"
+            )
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    facts = path.stat()
+    return facts.st_dev, facts.st_ino

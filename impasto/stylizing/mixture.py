@@ -1,0 +1,114 @@
+"""From styles, weights and a strength to the networks that have to run."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from numbers import Real
+from os import PathLike
+from pathlib import Path
+from typing import Any, TypeGuard
+
+from impasto import styles
+from impasto.errors import UsageError
+from impasto.networks.card import Card
+from impasto.networks.mixing import Lineage, as_shares, interpolate, lineage
+from impasto.networks.primed import load_primed
+
+Style = Card | str | PathLike[str]
+Styles = Style | tuple[Style, float] | Sequence[Style | tuple[Style, float]]
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """What a picture is the sum of.
+
+    Attributes:
+        parts: cards, each with the share of its picture.
+        photo: the share of the photo itself; all shares sum to 1.
+        notes: sentences that the user should hear.
+    """
+
+    parts: tuple[tuple[Card, float], ...]
+    photo: float = 0.0
+    notes: tuple[str, ...] = ()
+
+
+def load_styles(style: Styles) -> tuple[tuple[Card, float], ...]:
+    """Cards with their shares, which sum to 1; those without one are left out.
+
+    Raises UsageError or WeightsError, as `styles.load` does, and UsageError for weights without a sum.
+    """
+    many: Sequence[Any] = style if isinstance(style, list | tuple) and not _is_pair(style) else [style]
+    if not many:
+        raise UsageError("a stylizer needs at least one style")
+    pairs = [_load_style(item) for item in many]
+    shares = as_shares([weight for _, weight in pairs])
+    return tuple((card, share) for (card, _), share in zip(pairs, shares, strict=True) if share)
+
+
+def mix(cards: Sequence[tuple[Card, float]], strength: float) -> Mixture:
+    """Interpolate parameters among cards of one lineage, towards the embedded primed weights if they are of
+    it; blend pictures, and the photo, where that is not possible. `strength` is from 0 to 1.
+    """
+    parts: list[tuple[Card, float]] = []
+    photo, notes = 0.0, []
+    families = _families(cards)
+    for kin, members in families.items():
+        share = sum(weight for _, weight in members)
+        primed = _primed_of(kin) if strength < 1 else None
+        if primed:
+            kept = [(card, strength * weight) for card, weight in members]
+            members = [*kept, (primed, (1 - strength) * share)]
+        elif strength < 1:
+            notes.append(_note_on_strength(members))
+            photo += (1 - strength) * share
+            share *= strength
+        if share:
+            parts.append((interpolate(members), share))
+    if len(families) > 1:
+        notes.append(_note_on_families(families.values()))
+    return Mixture(tuple(parts), photo, tuple(notes))
+
+
+def _load_style(item: Style | tuple[Style, float]) -> tuple[Card, float]:
+    style, weight = item if _is_pair(item) else (item, 1.0)
+    if isinstance(style, str) and not _is_pair(item):
+        style, weight = styles.parse(style)
+    if isinstance(style, Card):
+        return style, weight
+    if isinstance(style, str | PathLike):
+        return styles.load(style if isinstance(style, str) else Path(style)), weight
+    raise UsageError(f"a style is a name, a file or a Card, not {type(style).__name__}")
+
+
+def _is_pair(style: Any) -> TypeGuard[tuple[Style, float]]:
+    return isinstance(style, tuple) and len(style) == 2 and isinstance(style[1], Real)
+
+
+def _families(cards: Sequence[tuple[Card, float]]) -> dict[Lineage, list[tuple[Card, float]]]:
+    shares = as_shares([weight for _, weight in cards])
+    families: dict[Lineage, list[tuple[Card, float]]] = {}
+    for (card, _), share in zip(cards, shares, strict=True):
+        if share:
+            families.setdefault(lineage(card), []).append((card, share))
+    return families
+
+
+def _primed_of(kin: Lineage) -> Card | None:
+    primed = load_primed(kin.network)
+    return primed if primed and lineage(primed) == kin else None
+
+
+def _note_on_strength(members: Sequence[tuple[Card, float]]) -> str:
+    names = _listed(members)
+    return f"{names} did not start from the shipped primed weights: strength blends picture and photo"
+
+
+def _note_on_families(families: Collection[Sequence[tuple[Card, float]]]) -> str:
+    names = " and ".join(_listed(members) for members in families)
+    return f"{names} did not start from the same primed weights: their pictures are blended"
+
+
+def _listed(members: Sequence[tuple[Card, float]]) -> str:
+    return ", ".join(card.style or card.network for card, _ in members)

@@ -1,0 +1,65 @@
+"""A family of tiny styles: primed weights, two styles trained from them, and a stranger."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from skimage import data
+
+from impasto import networks
+from impasto.networks.card import Card, load_card, save_card
+from impasto.networks.primed import fingerprint
+
+Family = dict[str, Card]
+Draw = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def cards_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """primed, night, wave and stranger, each as a file; their pictures are neither flat nor wild."""
+    folder = tmp_path_factory.mktemp("cards")
+    with torch.random.fork_rng():
+        torch.manual_seed(6)
+        network = networks.build("light", channels=(8, 8), blocks=(0, 1, 0), last_channels=8)
+        primed = Card("light", network.config, network.state_dict())
+        base = fingerprint(primed)
+        save_card(primed, folder / "primed.safetensors")
+        for name, origin in (("night", base), ("wave", base), ("stranger", "")):
+            tensors = {n: t + 0.1 * torch.randn_like(t) for n, t in primed.tensors.items()}
+            save_card(
+                replace(primed, tensors=tensors, style=name, base=origin), folder / f"{name}.safetensors"
+            )
+    return folder
+
+
+@pytest.fixture
+def family(cards_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Family:
+    """The cards by name. The primed weights are embedded, night and wave ship."""
+    shipped = tmp_path / "shipped"
+    shipped.mkdir()
+    for name in ("night", "wave"):
+        (shipped / f"{name}.safetensors").write_bytes((cards_folder / f"{name}.safetensors").read_bytes())
+    monkeypatch.setattr("impasto.styles._CARDS", shipped)
+    monkeypatch.setattr("impasto.networks.primed._FILE", cards_folder / "primed.safetensors")
+    return {path.stem: load_card(path) for path in cards_folder.iterdir()}
+
+
+@pytest.fixture
+def draw(tmp_path: Path) -> Draw:
+    """Save a small photo as a file in the folder "photos"; its suffix says how."""
+
+    def save(name: str, size: tuple[int, int] = (40, 30), mode: str = "RGB", **options: object) -> Path:
+        path = tmp_path / "photos" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        image = Image.fromarray(data.coffee()).resize(size).convert(mode)
+        if mode == "RGBA":
+            ramp = np.linspace(0, 255, size[0]).astype(np.uint8)
+            image.putalpha(Image.fromarray(np.tile(ramp, (size[1], 1))))
+        image.save(path, **options)
+        return path
+
+    return save

@@ -1,0 +1,155 @@
+"""Which photos are meant, and where their pictures go."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from impasto.errors import ImageError, UsageError
+from impasto.stylizing import BulkOptions, collect
+
+NAMES = (
+    "in/b.jpg",
+    "in/a.PNG",
+    "in/deep/er/c.webp",
+    "in/deep/e.heic",
+    "in/notes.txt",
+    "in/.hidden.jpg",
+    "in/.cache/d.jpg",
+    "one.jpg",
+    "übergröße 絵.jpg",
+    "odd[1].jpg",
+    "raw",
+)
+
+
+@pytest.fixture(autouse=True)
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with a tree of empty files: names are all that counts here."""
+    for name in NAMES:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def targets(inputs, out="out", **options):
+    items = collect(inputs, out, BulkOptions(**options))
+    return [item.target.relative_to(out).as_posix() for item in items]
+
+
+def test_a_tree_is_mirrored():
+    assert targets(["in"]) == ["a.PNG", "b.jpg", "deep/e.png", "deep/er/c.webp"]
+    assert [item.source.as_posix() for item in collect(["in/deep"], "out")] == [
+        "in/deep/e.heic",
+        "in/deep/er/c.webp",
+    ]
+
+
+def test_files_trees_and_patterns_together():
+    found = targets([Path("one.jpg"), "übergröße 絵.jpg", "in/deep", "in/*.jpg", "odd[1].jpg", "raw"])
+    assert found == ["one.jpg", "übergröße 絵.jpg", "e.png", "er/c.webp", "b.jpg", "odd[1].jpg", "raw.png"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("*.jpg", ["odd[1].jpg", "one.jpg", "übergröße 絵.jpg"]),
+        ("in/**/*.[jw]*", ["b.jpg", "deep/er/c.webp"]),
+        ("in/d*", ["deep/e.png", "deep/er/c.webp"]),
+        ("in/*/er/*", ["deep/er/c.webp"]),
+        ("i?/[ab].*", ["in/a.PNG", "in/b.jpg"]),
+    ],
+)
+def test_patterns_mirror_what_they_leave_open(tree, pattern, expected):
+    assert targets([pattern]) == expected
+    assert targets([str(tree / pattern)]) == expected
+
+
+def test_what_is_hidden_can_be_asked_for():
+    assert targets(["in/.cache"]) == targets(["in/.cache/*.jpg"]) == ["d.jpg"]
+    assert targets(["in/.hidden.jpg"]) == [".hidden.jpg"]
+
+
+def test_formats():
+    assert targets(["in"], suffix=".webp")[:2] == ["a.webp", "b.webp"]
+    assert targets(["in"], suffix="tiff")[0] == "a.tiff"
+    assert targets(["in"], bit_depth=16)[:2] == ["a.PNG", "b.png"]
+
+
+def test_one_photo_to_one_file():
+    (item,) = collect(["one.jpg"], "new.tif")
+    assert (item.source, item.target) == (Path("one.jpg"), Path("new.tif"))
+    Path("folder.png").mkdir()
+    assert targets(["one.jpg"], "folder.png") == ["one.jpg"]
+
+
+def test_what_is_named_twice_is_done_once(tree):
+    assert targets(["in", "./in", "in/b.jpg", str(tree / "in")]) == targets(["in"])
+
+
+def test_links_lead_on_but_not_around(tree):
+    (tree / "album").symlink_to(tree / "in" / "deep")
+    (tree / "in" / "deep" / "back").symlink_to(tree)
+    (tree / "in" / "broken.jpg").symlink_to("none.jpg")
+    assert targets(["album"])[:2] == ["e.png", "back/odd[1].jpg"]
+    assert len(targets(["album"])) == len(set(targets(["album"])))
+
+
+def test_earlier_results_are_no_photos(tree):
+    (tree / "in" / "out").mkdir()
+    (tree / "in" / "out" / "b.jpg").touch()
+    for inputs in (["in"], ["in/**/*"]):
+        assert targets(inputs, "in/out") == ["a.PNG", "b.jpg", "deep/e.png", "deep/er/c.webp"]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "out", "error", "words"),
+    [
+        (["none.jpg"], "out", ImageError, "none.jpg does not exist"),
+        (["none.jpg"], "out.png", ImageError, "none.jpg does not exist"),
+        (["in/*.bmp"], "out", ImageError, r"in/\*\.bmp matches nothing"),
+        (["in/*.txt"], "out", UsageError, "no pictures in"),
+        (["in"], "out.png", UsageError, "out.png is the name of one picture"),
+        (["one.jpg", "raw"], "out.png", UsageError, "name a folder for many"),
+        (["in/*.jpg"], "out.png", UsageError, "name a folder for many"),
+        (["one.jpg"], "out.gif", UsageError, "out.gif"),
+        (["in"], "in", UsageError, "in/a.PNG is one of the photos and would be overwritten"),
+        (["*.jpg"], ".", UsageError, "is one of the photos"),
+        (["one.jpg"], "one.jpg", UsageError, "one.jpg is one of the photos"),
+        (["one.jpg", "in"], "in/..", UsageError, "one.jpg is one of the photos"),
+        (["in/b.jpg", "same/b.jpg"], "out", UsageError, "in/b.jpg and same/b.jpg would both"),
+        (["in/deep", "same"], "out", UsageError, "in/deep/e.heic and same/e.png would both become out/e"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_meant(tree, inputs, out, error, words):
+    (tree / "same").mkdir()
+    for name in ("b.jpg", "e.png"):
+        (tree / "same" / name).touch()
+    with pytest.raises(error, match=words):
+        collect(inputs, out)
+
+
+def test_a_photo_under_another_name_is_not_overwritten(tree):
+    (tree / "out").mkdir()
+    os.link("one.jpg", "out/b.jpg")
+    with pytest.raises(UsageError, match=r"out/b\.jpg is one of the photos"):
+        collect(["one.jpg", "in/b.jpg"], "out")
+
+
+@pytest.mark.parametrize("suffix", ["gif", ".heic", "jpg2"])
+def test_formats_that_cannot_be_written(suffix):
+    with pytest.raises(UsageError, match=r"end the name with one of \.jpg"):
+        collect(["in"], "out", BulkOptions(suffix=suffix))
+    with pytest.raises(UsageError, match="16 bits"):
+        collect(["in"], "out", BulkOptions(suffix="jpg", bit_depth=16))
+
+
+def test_a_folder_that_cannot_be_read(monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("os.scandir", refuse)  # root may read anything
+    with pytest.raises(ImageError, match="the folder in cannot be read: Permission denied"):
+        collect(["in"], "out")
