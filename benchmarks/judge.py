@@ -12,6 +12,9 @@ from torch import Tensor
 
 from benchmarks.settings import Pair, Settings
 
+Features = dict[str, Tensor]
+Seen = tuple[Tensor, Features]  # a picture, (1, 3, H, W), and what the judge sees in it
+
 
 class Judge:
     """Scores finished pictures; what it saw of the last pair is kept."""
@@ -28,14 +31,29 @@ class Judge:
         self._look_at(pair)
         shape = (self._photo.shape[3], self._photo.shape[2])
         image = self._module.read(picture, self._size, shape=shape)
+        return self._compared(image, self._photo, self._content, self._style)
+
+    @torch.inference_mode()
+    def see(self, picture: Path) -> Seen:
+        """A photo or a style, kept for `compare`."""
+        image: Tensor = self._module.read(picture, self._size)
+        return image, self._network.features(image)
+
+    @torch.inference_mode()
+    def compare(self, picture: Path, photo: Seen, style: Seen) -> dict[str, Any]:
+        """The same scores, where photo and style are at hand already."""
+        image = self._module.read(picture, self._size, shape=(photo[0].shape[3], photo[0].shape[2]))
+        return self._compared(image, *photo, style[1])
+
+    def _compared(self, image: Tensor, photo: Tensor, content: Features, style: Features) -> dict[str, Any]:
         features = self._network.features(image)
-        terms = self._module.style_terms(features, self._style)
-        grams = self._module.gram_terms(features, self._style)
+        terms = self._module.style_terms(features, style)
+        grams = self._module.gram_terms(features, style)
         return {
             "style": _mean(terms),
             "gram": _mean(grams),
-            "content": float(self._module.content_term(features, self._content)),
-            "ssim": float(self._module.ssim(image, self._photo)),
+            "content": float(self._module.content_term(features, content)),
+            "ssim": float(self._module.ssim(image, photo)),
             "layers": {layer: float(value) for layer, value in terms.items()},
         }
 

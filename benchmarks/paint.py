@@ -34,7 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             continue
         console.rule(section)
         result = import_module(f"benchmarks.{section}").run(settings)
-        console.print(f"written: {save_section(settings, section, result)}", style="dim")
+        written = save_section(settings.results / "paint.json", section, result)
+        console.print(f"written: {written}", style="dim")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -16,8 +16,6 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.settings import Settings
-
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 132)
 
 
@@ -44,9 +42,8 @@ def _cpu_model() -> str:
     return names[0] if names else platform.processor()
 
 
-def save_section(settings: Settings, name: str, section: dict[str, Any]) -> Path:
-    """Put one section into paint.json, with the machine; the other sections stay."""
-    path = settings.results / "paint.json"
+def save_section(path: Path, name: str, section: dict[str, Any]) -> Path:
+    """Put one section into a file of results, with the machine; the other sections stay."""
     path.parent.mkdir(parents=True, exist_ok=True)
     whole = json.loads(path.read_text()) if path.exists() else {}
     whole[name] = {"machine": machine()} | section

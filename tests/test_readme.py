@@ -30,30 +30,57 @@ def pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     for name, array in (("photo", data.astronaut()), ("wave", data.coffee()), ("scream", data.chelsea())):
         Image.fromarray(array).resize((96, 80)).save(f"{name}.jpg")
-    (tmp_path / "other.jpg").write_bytes((tmp_path / "photo.jpg").read_bytes())
+    for copy in ("other.jpg", "holiday/photo.jpg", "holiday/2025/other.jpg"):
+        (tmp_path / copy).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / copy).write_bytes((tmp_path / "photo.jpg").read_bytes())
     return tmp_path
 
 
-@pytest.mark.parametrize("code", blocks("python"))
-def test_python(code: str, pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    small = code.replace("size=768", "size=64, iterations=6")
-    assert small != code
-    exec(compile(small, str(README), "exec"), {})
-    printed = capsys.readouterr().out
-    assert facts("painting.jpg")[0] == (64, 53) if "save" in code else "100% (53, 64)" in printed
+def test_python(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """All blocks, one after the other, as a reader would."""
+    names: dict[str, object] = {}
+    for code in blocks("python"):
+        exec(compile(code.replace("size=768", "size=64, iterations=6"), str(README), "exec"), names)
+    assert facts("painting.jpg")[0] == (64, 53)
+    assert facts("starry.jpg")[0] == (96, 80)
+    assert "100% (53, 64)" in capsys.readouterr().out
 
 
-def test_commands(pictures: Path) -> None:
-    """Each `impasto paint` line, in order: the last one repeats a picture made by another."""
+def commands(name: str) -> list[list[str]]:
+    """The words of each line that calls this command."""
     lines = [line.split("#")[0] for block in blocks("console") for line in block.splitlines()]
-    commands = [
-        line.split()[1:] for line in lines if line.startswith("impasto paint") and "gatys" not in line
-    ]
-    assert len(commands) == 4
-    for command in commands:
-        arguments = [word for word in command if word not in ("--size", "1024")]
+    return [line.split()[1:] for line in lines if line.split()[:2] == ["impasto", name]]
+
+
+def call(*words: str) -> None:
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.output
+
+
+def test_paint(pictures: Path) -> None:
+    """Each line, in order: the last one repeats a picture made by another."""
+    lines = [words for words in commands("paint") if "gatys" not in words]
+    assert len(lines) == 4
+    for words in lines:
+        arguments = [word for word in words if word not in ("--size", "1024")]
         smaller = [] if "--like" in arguments else ["--size", "64", "--iterations", "4"]
-        result = CliRunner().invoke(app, [*arguments, *smaller])
-        assert result.exit_code == 0, result.output
-        assert facts(command[command.index("-o") + 1])[0][0] == 64
+        call(*arguments, *smaller)
+        assert facts(words[words.index("-o") + 1])[0][0] == 64
     assert facts("mix.gif")[1] > 1
+
+
+def test_stylize(pictures: Path) -> None:
+    assert len(commands("stylize")) == 4
+    for words in commands("stylize"):
+        call(*words)
+        out = Path(words[words.index("-o") + 1])
+        assert facts(str(out / "photo.jpg" if out.is_dir() else out))[0] == (96, 80)
+    for words in commands("styles"):
+        call(*words)
+
+
+def test_train(pictures: Path) -> None:
+    (words,) = commands("train")
+    short = [word for word in words if word not in ("--minutes", "15")]
+    call(*short, "--steps", "2", "--size", "32", "--workers", "0")
+    assert Path("my-scream.safetensors").is_file()

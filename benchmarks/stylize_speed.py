@@ -1,0 +1,90 @@
+"""Seconds a picture: the shipped network, the published one, and how both grow with the picture."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from benchmarks.report import console, print_table
+from benchmarks.settings import SHIPPED_PHOTO
+from impasto import networks, styles
+from impasto.device import resolve_precision
+
+if TYPE_CHECKING:
+    from benchmarks.stylize import StyleSettings
+
+MEASURE = Path(__file__).with_name("measure.py")
+SIDES = (512, 1024, 2048, 4096)
+TARGETS = {"times_faster": 12, "float32_ms": 65, "fastest_ms": 40, "peak_mb_at_1024": 400}
+
+
+def run(settings: StyleSettings) -> dict[str, Any]:
+    light, published = networks.build("light"), networks.build("transformer_net")
+    sides = {side: _milliseconds(light, side, torch.float32, 15 if side < 2048 else 3) for side in SIDES}
+    theirs = _milliseconds(published, 512, torch.float32, 5)
+    fastest = resolve_precision("auto", torch.device("cpu"))
+    ours_fast = _milliseconds(light, 512, fastest, 15)
+    memory = {side: _peak(settings, side) for side in (512, 1024)}
+    result = {
+        "parameters": sum(p.numel() for p in light.parameters()),
+        "light_float32_ms": sides[512],
+        "light_fastest_ms": ours_fast,
+        "fastest": str(fastest).removeprefix("torch."),
+        "transformer_net_float32_ms": theirs,
+        "transformer_net_fastest_ms": _milliseconds(published, 512, fastest, 5),
+        "times_faster": theirs / sides[512],
+        "ns_per_pixel": {side: 1e6 * ms / side**2 for side, ms in sides.items()},
+        "peak_mb": memory,
+        "targets": TARGETS,
+    }
+    rows = [[name, value] for name, value in result.items() if not isinstance(value, dict)]
+    rows += [[f"ns per pixel, {side} x {side}", value] for side, value in result["ns_per_pixel"].items()]
+    rows += [[f"peak MB of the command, {side} x {side}", value] for side, value in memory.items()]
+    print_table("One picture of 512 x 512, random weights, plain PyTorch", ("what", "measured"), rows)
+    return result
+
+
+@torch.inference_mode()
+def _milliseconds(network: torch.nn.Module, side: int, dtype: torch.dtype, runs: int) -> float:
+    """The median, of a square picture, after two runs that do not count."""
+    network = network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    image = torch.rand(1, 3, side, side).to(memory_format=torch.channels_last)
+    seconds = []
+    with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
+        for _ in range(runs + 2):
+            started = perf_counter()
+            network(image)
+            seconds.append(perf_counter() - started)
+    return 1e3 * median(seconds[2:])
+
+
+def _peak(settings: StyleSettings, side: int) -> float:
+    """Megabytes (10^6 bytes) of `impasto stylize` on a square photo."""
+    from PIL import Image
+
+    style = (settings.styles or tuple(styles.cards()))[0]
+    with tempfile.TemporaryDirectory() as folder:
+        photo = Path(folder, "photo.png")
+        with Image.open(SHIPPED_PHOTO) as picture:
+            picture.convert("RGB").resize((side, side)).save(photo)
+        words = ["stylize", str(photo), "-o", f"{folder}/out.png", "--style", style]
+        done = subprocess.run(
+            [sys.executable, "-I", str(MEASURE), sys.executable, "-m", "impasto", *words],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if done.returncode:
+        raise SystemExit(f"impasto {' '.join(words)} failed:\n{done.stderr.strip()}")
+    console.print(
+        f"speed: {side} pixels took the command {json.loads(done.stdout)['seconds']:.1f} s", style="dim"
+    )
+    return float(json.loads(done.stdout)["peak_bytes"]) / 1e6
