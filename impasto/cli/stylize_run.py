@@ -11,8 +11,9 @@ from impasto.cli.display import Show, complain, progress, say, warn
 from impasto.cli.failures import INTERRUPTED
 from impasto.cli.stylize import StylizeJob
 from impasto.errors import ImpastoError
-from impasto.stylizing.bulk import Event, Summary, stylize_all
+from impasto.stylizing.bulk import Summary, stylize_all
 from impasto.stylizing.inputs import Item, collect
+from impasto.stylizing.pipeline import Event
 from impasto.stylizing.stylizer import Stylizer
 
 _MOST_LINES = 20

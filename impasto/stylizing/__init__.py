@@ -1,4 +1,4 @@
-"""Trained styles applied: `stylizer` to one picture, `images` to a file, `bulk` to any number of files.
+"""Trained styles applied: `stylizer` to one picture, `images` to a file, `bulk` to many.
 
 Names are imported when first used: the options, which flags are made of, must not wait for torch.
 """
@@ -7,10 +7,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from impasto.stylizing.bulk import Event, Summary, stylize_all
+    from impasto.stylizing.bulk import Summary, stylize_all
     from impasto.stylizing.images import stylize_file
     from impasto.stylizing.inputs import Item, collect
     from impasto.stylizing.options import BulkOptions, ImageOptions
+    from impasto.stylizing.pipeline import Event
     from impasto.stylizing.stylizer import Stylizer, load
 
 __all__ = [
@@ -28,7 +29,7 @@ __all__ = [
 
 _HOMES = {
     "BulkOptions": "options",
-    "Event": "bulk",
+    "Event": "pipeline",
     "ImageOptions": "options",
     "Item": "inputs",
     "Stylizer": "stylizer",

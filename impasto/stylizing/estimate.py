@@ -15,13 +15,13 @@ from impasto.networks import StyleNetwork
 
 _TRIAL_SIDE = 64  # pixels: a fraction of a second, and borders add little
 _IMAGES = 4 * 12  # bytes a pixel: photo, picture, and two of them on the way
-_MARGIN = 1.1  # bfloat16 keeps a few tensors twice, and allocators round up
+_MARGIN = 1.1  # convolutions have buffers of their own, and allocators round up
 _LEAST_SIDE = 64  # pixels; no advice to go below
 
 
 def bytes_per_pixel(network: StyleNetwork) -> float:
-    """Peak bytes of the activations, float32, per pixel of the image: measured on a small one."""
-    image = torch.zeros(1, 3, _TRIAL_SIDE, _TRIAL_SIDE)
+    """Peak bytes per pixel of the image, in the precision of the network: measured on a small one."""
+    image = torch.zeros(1, 3, _TRIAL_SIDE, _TRIAL_SIDE, dtype=next(network.parameters()).dtype)
     live = _Live()
     with torch.inference_mode(), live:
         network(image.contiguous(memory_format=torch.channels_last))

@@ -60,11 +60,10 @@ class Stylizer:
         mixture = mix(self.styles, strength)
         self.notes = mixture.notes
         self._photo = mixture.photo
-        self._networks = [(card.build(), share) for card, share in mixture.parts]
+        self._networks = [(card.build().to(self.dtype), share) for card, share in mixture.parts]
         self._per_pixel = max((bytes_per_pixel(network) for network, _ in self._networks), default=48.0)
-        for network, _ in self._networks:  # half the memory that autocast takes, and as fast
-            network.to(self.device, self.dtype)
-            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        for network, _ in self._networks:
+            network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @property
     def name(self) -> str:
@@ -121,7 +120,7 @@ class Stylizer:
     def _paint(self, photos: Tensor) -> Tensor:
         photos = photos.to(self.device, memory_format=torch.channels_last)
         painted = [self._photo * photos.float()] if self._photo else []
-        photos = photos.to(self.dtype)
+        photos = photos.to(self.dtype)  # takes half the memory that autocast does, and is as fast
         with torch.inference_mode():
             for network, share in self._networks:
                 painted.append(share * network(photos).float().clamp(0, 1))

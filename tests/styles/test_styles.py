@@ -33,15 +33,6 @@ def test_shipped_cards_by_name(shelf):
     assert styles.load("great-wave").style == "great-wave"
 
 
-def test_every_card_that_ships_can_be_used():
-    for name, path in styles.cards().items():
-        card = styles.load(name)
-        card.build()
-        assert card.style == name
-        assert all((card.title, card.artist, card.licence, card.origin)), name
-        assert path.stat().st_size < 1_000_000
-
-
 def test_cards_by_file(shelf):
     (shelf / "great-wave.safetensors").rename("mine.safetensors")
     for style in (Path("mine.safetensors"), "mine.safetensors", str(Path("mine.safetensors").absolute())):

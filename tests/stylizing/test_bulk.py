@@ -15,7 +15,7 @@ from PIL import Image
 
 from impasto.errors import ImageError
 from impasto.imaging import files
-from impasto.stylizing import BulkOptions, Stylizer, Summary, bulk, collect, stylize_all
+from impasto.stylizing import BulkOptions, Stylizer, Summary, collect, pipeline, stylize_all
 
 
 @pytest.fixture
@@ -184,7 +184,7 @@ def test_few_pictures_are_in_memory(run, draw, monkeypatch):
     for index in range(12):
         draw(f"{index:02}.png", (8, 8))
     alive, most, lock = 0, 0, threading.Lock()
-    read, write = bulk.read_photo, bulk.write_picture
+    read, write = pipeline.read_photo, pipeline.write_picture
 
     def count(change):
         nonlocal alive, most
@@ -197,12 +197,12 @@ def test_few_pictures_are_in_memory(run, draw, monkeypatch):
         write(*arguments)
         count(-1)
 
-    monkeypatch.setattr(bulk, "read_photo", lambda *arguments: count(1) or read(*arguments))
-    monkeypatch.setattr(bulk, "write_picture", slow_write)
+    monkeypatch.setattr(pipeline, "read_photo", lambda *arguments: count(1) or read(*arguments))
+    monkeypatch.setattr(pipeline, "write_picture", slow_write)
     assert run()[0].done == 12
     assert 3 <= most <= 7
     most = 0
-    monkeypatch.setattr(bulk, "_PIXELS_AHEAD", 64)  # as if they were large
+    monkeypatch.setattr(pipeline, "_PIXELS_AHEAD", 64)  # as if they were large
     run(overwrite=True)
     assert most <= 3
 
@@ -212,9 +212,9 @@ def test_reading_and_writing_have_threads_of_their_own(run, draw, monkeypatch):
         draw(f"{name}.png", (8, 8))
     seen = set()
     for stage in ("read_photo", "write_picture"):
-        honest = getattr(bulk, stage)
+        honest = getattr(pipeline, stage)
         monkeypatch.setattr(
-            bulk,
+            pipeline,
             stage,
             lambda *a, honest=honest: seen.add(threading.current_thread().name[:12]) or honest(*a),
         )
