@@ -76,7 +76,7 @@ def _print_table(listed: Sequence[Listed], photos: Sequence[Path]) -> None:
     if draws:
         table.add_column(no_wrap=True)
     for title in ("name", "work", "artist", "year", "licence"):
-        table.add_column(title)
+        table.add_column(title, no_wrap=title == "name")  # which is typed, and must be there whole
     for card in listed:
         summary = card.summary
         told = (summary.title, summary.artist, summary.year, summary.licence)
