@@ -25,7 +25,9 @@ LAYERS = (
 )
 DEPTH = {room: depth for depth, rooms in enumerate(LAYERS) for room in rooms}
 FRONTS = LAYERS[0]
-OPTIONAL = {"av", "pillow_heif", "openvino", "onnx", "onnxruntime", "gradio", "ray"}
+OPTIONAL = {
+    "av", "gradio", "matplotlib", "onnx", "onnxruntime", "openvino", "pillow_heif", "ray", "tensorboard",
+}  # fmt: skip
 TALKATIVE = {"typer", "rich", "click", "argparse"}
 EXITS = {"print", "exit", "quit", "sys.exit", "os._exit"}
 MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))

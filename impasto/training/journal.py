@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import math
+import time
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +20,7 @@ from impasto.training.plots import can_plot, plot_losses
 
 _GAP = 4  # pixels between the pictures of a sheet
 _BETWEEN_ROWS = 10  # steps that a row of the table stands for
+_BETWEEN_PLOTS = 25.0  # seconds: a plot takes a third of one
 
 
 class Journal:
@@ -34,6 +37,7 @@ class Journal:
         self._rows = [row for row in self._read() if row["step"] <= step]
         self._sums: dict[str, float] = {}
         self._count = 0
+        self._plotted = -math.inf
         self._board = _open_board(folder, step) if tensorboard else None
 
     def note(self, step: int, losses: dict[str, float]) -> None:
@@ -64,7 +68,19 @@ class Journal:
         return path
 
     def save(self) -> None:
-        """Write the table and the plot."""
+        """Write the table and, every now and then, the plot."""
+        self._save_table()
+        if time.monotonic() - self._plotted > _BETWEEN_PLOTS:
+            self._plot()
+
+    def close(self) -> None:
+        """Write both, and end the event files."""
+        self._save_table()
+        self._plot()
+        if self._board:
+            self._board.close()
+
+    def _save_table(self) -> None:
         if not self._rows:
             return
         names = list(dict.fromkeys(name for row in self._rows for name in row))
@@ -76,13 +92,11 @@ class Journal:
             writer = csv.DictWriter(file, names)
             writer.writeheader()
             writer.writerows({n: _brief(v) for n, v in row.items()} for row in self._rows)
-        if can_plot():
-            plot_losses(self.folder / "losses.png", self._rows)
 
-    def close(self) -> None:
-        self.save()
-        if self._board:
-            self._board.close()
+    def _plot(self) -> None:
+        if self._rows and can_plot():
+            plot_losses(self.folder / "losses.png", self._rows)
+        self._plotted = time.monotonic()
 
     def _end_row(self, step: int) -> None:
         row = {name: value / self._count for name, value in self._sums.items()}

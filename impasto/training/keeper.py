@@ -185,7 +185,7 @@ class Keeper:
             network=network.name,
             config=network.config,
             tensors=weights,
-            training_data=plan.photos.description,
+            training_data=plan.photos.summary,
             base=(plan.start.base or fingerprint(plan.start)) if plan.start else "",
             options={**options, "steps": self._training.pace.step},
             scores={"held_out_loss": round(loss, 5)},

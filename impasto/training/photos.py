@@ -38,6 +38,11 @@ class Photos(ABC):
     def description(self) -> str:
         """How many there are and where from: "2601 photos in photos/train"."""
 
+    @property
+    def summary(self) -> str:
+        """What a card says of them: no folders, which are nobody else's business."""
+        return count_photos(len(self))
+
     @abstractmethod
     def __len__(self) -> int:
         """How many there are, at least 1."""

@@ -431,7 +431,7 @@ def rubbish(studio: Path) -> Path:
         (["-o", "none/card.safetensors"], 1, ["there is no folder"]),
         (["-o", "photos"], 2, ["photos is a folder"]),
         (["-o", "done.safetensors"], 2, ["done.safetensors exists", "--overwrite"]),
-        (["--resume"], 1, ["there is no checkpoint wave.training/checkpoint.pt to resume: leave out --resume"]),
+        (["--resume"], 1, ["there is no checkpoint wave.training/checkpoint.pt to resume: leave out"]),
         (["--resume", "--recipe", "unet", "--from", ""], 1, ["there is no checkpoint", "primed.training"]),
         (["--recipe", "vermeer"], 2, ["no recipe vermeer: choose among johnson, johnson-onecycle, "]),
         (["--recipe", "gatys"], 2, ["gatys is for impasto paint; for impasto train choose among johnson, "]),

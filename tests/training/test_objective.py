@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from impasto import backbones
@@ -80,6 +81,37 @@ def test_it_is_the_mean_of_what_a_painting_minimises(
     expected.backward()
     assert own.grad is not None and images.grad is not None
     assert (images.grad - own.grad).norm() < 1e-3 * own.grad.norm()
+
+
+def test_raw_weights_are_those_of_pytorch_examples(
+    vgg_file: Path, photos: Tensor, painted: Tensor, style: Tensor
+) -> None:
+    """Its two losses as it has them: F.mse_loss of features, and of Gram matrices over C h w."""
+    backbone, layers = backbones.load(vgg_file), ("relu1_2", "relu2_2", "relu3_1")
+    options = TrainOptions(
+        normalise=False, style_loss="gram", content_weight=1e5, style_weight=1e10, tv_weight=0.0
+    )
+    perception = Perception(
+        backbone,
+        (("relu2_2", 1.0),),
+        tuple((layer, 1.0) for layer in layers),
+        style_loss="gram",
+        normalise=False,
+    )
+    painted = painted.clamp(0, 1)
+    total, _ = StyleObjective(perception, perception.style_terms(style[None]), options)(photos, painted)
+
+    def gram(features: Tensor) -> Tensor:
+        n, c, h, w = features.shape
+        flat = features.reshape(n, c, h * w)
+        return flat @ flat.transpose(1, 2) / (c * h * w)
+
+    seen, of_photos, of_style = (backbone(images, layers) for images in (painted, photos, style[None]))
+    expected = 1e5 * F.mse_loss(seen["relu2_2"], of_photos["relu2_2"])
+    for layer in layers:
+        target = gram(of_style[layer])
+        expected = expected + 1e10 * F.mse_loss(gram(seen[layer]), target.expand(len(photos), -1, -1))
+    torch.testing.assert_close(total, expected, rtol=1e-4, atol=0)
 
 
 def test_a_flat_photo_does_not_outweigh_the_others(compact_file: Path, photos: Tensor) -> None:

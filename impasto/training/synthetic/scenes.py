@@ -37,6 +37,10 @@ class Synthetic(Photos):
     def description(self) -> str:
         return f"{self.length} synthetic pictures"
 
+    @property
+    def summary(self) -> str:
+        return self.description
+
     def __len__(self) -> int:
         return self.length
 
