@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from copy import deepcopy
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -55,14 +56,13 @@ def run(settings: StyleSettings) -> dict[str, Any]:
 @torch.inference_mode()
 def _milliseconds(network: torch.nn.Module, side: int, dtype: torch.dtype, runs: int) -> float:
     """The median, of a square picture, after two runs that do not count."""
-    network = network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    image = torch.rand(1, 3, side, side).to(memory_format=torch.channels_last)
+    network = deepcopy(network).eval().to(dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    image = torch.rand(1, 3, side, side).to(dtype, memory_format=torch.channels_last)
     seconds = []
-    with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
-        for _ in range(runs + 2):
-            started = perf_counter()
-            network(image)
-            seconds.append(perf_counter() - started)
+    for _ in range(runs + 2):
+        started = perf_counter()
+        network(image)
+        seconds.append(perf_counter() - started)
     return 1e3 * median(seconds[2:])
 
 
