@@ -116,7 +116,7 @@ def test_closing_ends_the_workers(crops: Crops) -> None:
     until = time.monotonic() + 5
     while threading.active_count() > threads and time.monotonic() < until:
         time.sleep(0.01)  # threads that fed the workers' queues end a moment later
-    assert threading.active_count() == threads
+    assert threading.active_count() <= threads
 
 
 def test_workers_leave_ctrl_c_to_the_training(crops: Crops) -> None:
