@@ -55,7 +55,7 @@ def test_strength_leads_from_the_photo_to_the_style(name: str, photo: Tensor) ->
     ]
     assert far[0] < 0.004
     assert far[1] > 2 * far[0]
-    assert all(after > 0.95 * before for before, after in pairwise(far))
+    assert all(after > 0.8 * before for before, after in pairwise(far))
 
 
 @pytest.mark.parametrize("name", NAMES)
