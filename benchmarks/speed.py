@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -60,12 +61,17 @@ def command(settings: Settings, pair: Pair, size: int) -> dict[str, float]:
             words += ["--backbone", settings.backbone]
         if settings.iterations:
             words += ["--iterations", str(settings.iterations)]
-        done = subprocess.run(
-            [sys.executable, "-I", str(MEASURE), sys.executable, "-m", "impasto", *words],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return run_command(words)
+
+
+def run_command(words: Sequence[str]) -> dict[str, float]:
+    """`impasto` in a process of its own: seconds, processor_seconds, peak_bytes."""
+    done = subprocess.run(
+        [sys.executable, "-I", str(MEASURE), sys.executable, "-m", "impasto", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if done.returncode:
         raise SystemExit(f"impasto {' '.join(words)} failed:\n{done.stderr.strip()}")
     measured: dict[str, float] = json.loads(done.stdout)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import tempfile
 from copy import deepcopy
 from pathlib import Path
@@ -16,13 +13,13 @@ import torch
 
 from benchmarks.report import console, print_table
 from benchmarks.settings import SHIPPED_PHOTO
+from benchmarks.speed import run_command
 from impasto import networks, styles
 from impasto.device import resolve_precision
 
 if TYPE_CHECKING:
     from benchmarks.stylize import StyleSettings
 
-MEASURE = Path(__file__).with_name("measure.py")
 SIDES = (512, 1024, 2048, 4096)
 TARGETS = {"times_faster": 12, "float32_ms": 65, "fastest_ms": 40, "peak_mb_at_1024": 400}
 
@@ -76,15 +73,6 @@ def _peak(settings: StyleSettings, side: int) -> float:
         with Image.open(SHIPPED_PHOTO) as picture:
             picture.convert("RGB").resize((side, side)).save(photo)
         words = ["stylize", str(photo), "-o", f"{folder}/out.png", "--style", style]
-        done = subprocess.run(
-            [sys.executable, "-I", str(MEASURE), sys.executable, "-m", "impasto", *words],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    if done.returncode:
-        raise SystemExit(f"impasto {' '.join(words)} failed:\n{done.stderr.strip()}")
-    console.print(
-        f"speed: {side} pixels took the command {json.loads(done.stdout)['seconds']:.1f} s", style="dim"
-    )
-    return float(json.loads(done.stdout)["peak_bytes"]) / 1e6
+        measured = run_command(words)
+    console.print(f"speed: {side} pixels took the command {measured['seconds']:.1f} s", style="dim")
+    return measured["peak_bytes"] / 1e6

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 DeviceName = Literal["auto", "cpu", "cuda", "mps", "xpu"]
 PrecisionName = Literal["auto", "float32", "bfloat16"]
 
+_NO_MEMORY = ("not enough memory", "can't allocate memory", "out of memory")  # as torch puts it
 _PROC = Path("/proc")
 _CGROUPS = Path("/sys/fs/cgroup")
 # limit, use, and the part of the use (in memory.stat) that is only cached files and given up on demand
@@ -105,6 +106,13 @@ def available_memory(device: torch.device) -> int:
         total: int = torch.xpu.get_device_properties(device).total_memory
         return total - torch.xpu.memory_allocated(device)
     return min([_system_memory(), *_cgroup_memory()])
+
+
+def ran_out_of_memory(error: BaseException) -> bool:
+    """Whether Python or torch, on any device, could not get memory."""
+    if isinstance(error, RuntimeError):
+        return any(phrase in str(error).lower() for phrase in _NO_MEMORY)
+    return isinstance(error, MemoryError)
 
 
 def _system_memory() -> int:

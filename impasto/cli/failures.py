@@ -9,11 +9,10 @@ from contextlib import contextmanager
 import typer
 
 from impasto.cli.display import complain, say
+from impasto.device import ran_out_of_memory
 from impasto.errors import ImpastoError, UsageError
 
 INTERRUPTED = 130  # as shells have it: 128 and the number of SIGINT
-
-_NO_MEMORY = ("not enough memory", "can't allocate memory", "out of memory")
 
 
 @contextmanager
@@ -38,13 +37,6 @@ def explained() -> Iterator[None]:
             raise
         complain("memory ran out; try a smaller --size" if ran_out_of_memory(error) else _as_bug(error))
         raise typer.Exit(1) from error
-
-
-def ran_out_of_memory(error: BaseException) -> bool:
-    """Whether Python or torch, on any device, could not get memory."""
-    if isinstance(error, RuntimeError):
-        return any(phrase in str(error).lower() for phrase in _NO_MEMORY)
-    return isinstance(error, MemoryError)
 
 
 def _as_bug(error: Exception) -> str:

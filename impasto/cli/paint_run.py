@@ -14,8 +14,9 @@ import typer
 from impasto import recipes
 from impasto.cli import dry_run
 from impasto.cli.display import Show, complain, download, progress, say, warn
-from impasto.cli.failures import INTERRUPTED, ran_out_of_memory
+from impasto.cli.failures import INTERRUPTED
 from impasto.cli.paint import PaintJob
+from impasto.device import ran_out_of_memory
 from impasto.errors import DivergenceError, MemoryLimitError, UsageError
 from impasto.imaging import io
 from impasto.imaging.animation import AnimationWriter

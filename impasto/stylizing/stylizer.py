@@ -10,7 +10,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from impasto.device import DeviceName, PrecisionName, available_memory, resolve_device, resolve_precision
+from impasto.device import (
+    DeviceName,
+    PrecisionName,
+    available_memory,
+    ran_out_of_memory,
+    resolve_device,
+    resolve_precision,
+)
 from impasto.errors import ImageError, MemoryLimitError, UsageError
 from impasto.imaging import io
 from impasto.networks.primed import fingerprint
@@ -18,7 +25,6 @@ from impasto.options import check_choice, check_range
 from impasto.stylizing.estimate import bytes_per_pixel, check_memory
 from impasto.stylizing.mixture import Styles, load_styles, mix
 
-_NO_MEMORY = ("not enough memory", "can't allocate memory", "out of memory")  # as torch puts it
 _TOLERANCE = 1e-3  # rounding, as resampling and half precision leave it
 
 
@@ -167,7 +173,7 @@ def _explaining(batch: Tensor) -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and not any(words in str(error).lower() for words in _NO_MEMORY):
+        if not ran_out_of_memory(error):
             raise
         height, width = batch.shape[-2:]
         side = max(1, round(0.7 * max(height, width)))
