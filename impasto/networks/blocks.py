@@ -64,7 +64,7 @@ class NormedConvolution(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.norm(self.convolution(x))
-        return F.relu(x) if self.activate else x
+        return F.relu_(x) if self.activate else x
 
 
 class Residual(nn.Module):
@@ -76,7 +76,7 @@ class Residual(nn.Module):
         self.second = NormedConvolution(channels, channels, activate=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        result: Tensor = x + self.second(self.first(x))
+        result: Tensor = self.second(self.first(x)).add_(x)  # no norm keeps its result for the gradient
         return result
 
 

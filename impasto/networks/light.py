@@ -63,22 +63,23 @@ class Light(StyleNetwork):
         _start_equal(self.last.conv2d)
 
     def paint(self, image: Tensor) -> Tensor:
-        quarter = self.head(F.relu(self.first(F.pixel_unshuffle(2 * image - 1, 4))))
+        folded = F.pixel_unshuffle(image, 4).mul_(2).sub_(1)
+        quarter = self.head(F.relu_(self.first(folded)))
         quarter = self.grain(quarter)
         seen = self.up(_enlarge(self.body(self.coarse_grain(self.down(quarter)))))
-        fine = F.relu(self.fine(_enlarge(self.tail(quarter + seen))))
-        return _blur(0.5 + 0.5 * F.pixel_shuffle(self.last(fine), 2))
+        fine = F.relu_(self.fine(_enlarge(self.tail(seen.add_(quarter)))))
+        return _blurred_sum(F.pixel_shuffle(self.last(fine), 2)).div_(2 * 16).add_(0.5)
 
 
 def _enlarge(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
 
 
-def _blur(image: Tensor) -> Tensor:
-    """[1 2 1] / 4 across and down, which leaves nothing of a grid of single pixels."""
+def _blurred_sum(image: Tensor) -> Tensor:
+    """[1 2 1] across and down, which leaves nothing of a grid of single pixels: 16 times the blur."""
     x = F.pad(image, (1, 1, 1, 1), mode="reflect")
     x = (x[..., :-2] + x[..., 2:]).add_(x[..., 1:-1], alpha=2)
-    return (x[..., :-2, :] + x[..., 2:, :]).add_(x[..., 1:-1, :], alpha=2) / 16
+    return (x[..., :-2, :] + x[..., 2:, :]).add_(x[..., 1:-1, :], alpha=2)
 
 
 def _residuals(channels: int, count: int) -> nn.Sequential:

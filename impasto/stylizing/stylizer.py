@@ -129,7 +129,7 @@ class Stylizer:
         photos = photos.to(self.dtype)  # takes half the memory that autocast does, and is as fast
         with torch.inference_mode():
             for network, share in self._networks:
-                painted.append(share * network(photos).float().clamp(0, 1))
+                painted.append(network(photos).float().clamp_(0, 1).mul_(share))
         return sum(painted[1:], start=painted[0]).clamp(0, 1)  # out of inference mode: an ordinary tensor
 
 

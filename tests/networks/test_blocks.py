@@ -140,11 +140,12 @@ def test_channels_last_is_kept() -> None:
 
 def test_instance_norm_of_flat_channels_and_single_pixels() -> None:
     norm = random_norm(3)
-    for x in (torch.full((2, 3, 4, 4), 0.25), torch.randn(2, 3, 1, 1)):
+    for x in (torch.full((2, 3, 4, 4), 0.25), randoms(2, 3, 1, 1)):
         given = x.requires_grad_()
         found = norm(given)
         found.sum().backward()
-        torch.testing.assert_close(found, norm.bias.view(1, 3, 1, 1).expand(found.shape))
+        expected = norm.bias.view(1, 3, 1, 1).expand(found.shape)
+        torch.testing.assert_close(found, expected, rtol=0, atol=3e-4)  # rounding, times 1 / sqrt(epsilon)
         assert given.grad is not None
         assert bool(given.grad.isfinite().all())
 
