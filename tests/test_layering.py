@@ -26,7 +26,8 @@ LAYERS = (
 DEPTH = {room: depth for depth, rooms in enumerate(LAYERS) for room in rooms}
 FRONTS = LAYERS[0]
 OPTIONAL = {
-    "av", "gradio", "matplotlib", "onnx", "onnxruntime", "openvino", "pillow_heif", "ray", "tensorboard",
+    "av", "cv2", "gradio", "matplotlib", "onnx", "onnxruntime", "onnxscript", "openvino", "pillow_heif",
+    "pyvips", "ray", "tensorboard", "tifffile",
 }  # fmt: skip
 TALKATIVE = {"typer", "rich", "click", "argparse"}
 EXITS = {"print", "exit", "quit", "sys.exit", "os._exit"}

@@ -1,0 +1,107 @@
+"""How pictures move from one frame to the next: dense optical flow, and what it carries along."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from impasto.errors import MissingExtraError, UsageError
+
+Frame = NDArray[np.uint8]  # (H, W, 3) RGB, or (H, W) grey
+Floats = NDArray[np.float32]
+Preset = Literal["ultrafast", "fast", "medium"]
+
+_LEAST_SIDE = 64  # pixels: narrower frames are widened, as OpenCV crashes below 32
+_PRESETS: dict[Preset, int] = {"ultrafast": 0, "fast": 1, "medium": 2}
+_SLACK, _SHARE = 0.5, 0.01  # of the consistency test: squared pixels, and a share of the flow's square
+
+
+@dataclass(frozen=True)
+class Motion:
+    """Where each pixel of a frame was in the frame before.
+
+    Attributes:
+        flow: (H, W, 2) in pixels, right and down: what is at p now was at p + flow[p].
+        seen: (H, W), 1 where it could be seen there, 0 where it was hidden or outside.
+    """
+
+    flow: Floats
+    seen: Floats
+
+
+class FlowEstimator:
+    """Dense inverse search (Kroeger et al., ECCV 2016) as OpenCV has it, in both directions.
+
+    Hidden is what going there and back does not bring home (Sundaram et al., ECCV 2010).
+
+    Raises MissingExtraError without OpenCV.
+    """
+
+    def __init__(self, preset: Preset = "medium") -> None:
+        self._cv2 = load_opencv()
+        self._search = self._cv2.DISOpticalFlow_create(_PRESETS[preset])
+
+    def __call__(self, current: Frame, before: Frame) -> Motion:
+        """The motion that led to `current`. Raises UsageError unless both have one size."""
+        if current.shape[:2] != before.shape[:2]:
+            raise UsageError(f"there is no flow between frames of {before.shape[:2]} and {current.shape[:2]}")
+        here, there = self._prepare(current), self._prepare(before)
+        back = self._search.calc(here, there, None)
+        forth = carry(self._search.calc(there, here, None), back)
+        error = np.square(back + forth).sum(2)
+        allowed = _SHARE * (np.square(back).sum(2) + np.square(forth).sum(2)) + _SLACK
+        height, width = current.shape[:2]
+        flow: Floats = np.ascontiguousarray(back[:height, :width])
+        agreed = (error < allowed)[:height, :width]
+        return Motion(flow, (agreed & _inside(flow)).astype(np.float32))
+
+    def _prepare(self, frame: Frame) -> Frame:
+        """Grey, and not too narrow."""
+        cv2 = self._cv2
+        grey: Frame = frame if frame.ndim == 2 else cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
+        down, right = (max(0, _LEAST_SIDE - side) for side in grey.shape)
+        if down or right:
+            grey = cv2.copyMakeBorder(grey, 0, down, 0, right, cv2.BORDER_REPLICATE)
+        return grey
+
+
+def carry(picture: NDArray[Any], flow: Floats, *, sharp: bool = False) -> NDArray[Any]:
+    """A picture of the frame before, (H, W) or (H, W, C), moved to where its pixels are now.
+
+    Bilinear, or bicubic where `sharp`: repeated bilinear steps blur. Borders are repeated.
+    """
+    cv2 = load_opencv()
+    across, down = _grid(flow.shape[0], flow.shape[1])
+    kind = cv2.INTER_CUBIC if sharp else cv2.INTER_LINEAR
+    moved: NDArray[Any] = cv2.remap(
+        picture, across + flow[..., 0], down + flow[..., 1], kind, borderMode=cv2.BORDER_REPLICATE
+    )
+    return moved
+
+
+def load_opencv() -> Any:
+    """The module. Raises MissingExtraError."""
+    try:
+        import cv2
+    except ImportError as error:
+        raise MissingExtraError("OpenCV", "video", "Following motion") from error
+    return cv2
+
+
+def _inside(flow: Floats) -> NDArray[np.bool_]:
+    height, width = flow.shape[:2]
+    across, down = _grid(height, width)
+    x, y = across + flow[..., 0], down + flow[..., 1]
+    inside: NDArray[np.bool_] = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
+    return inside
+
+
+@lru_cache(maxsize=4)
+def _grid(height: int, width: int) -> tuple[Floats, Floats]:
+    """Each pixel's place across and down."""
+    down, across = np.mgrid[:height, :width].astype(np.float32)
+    return across, down
