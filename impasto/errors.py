@@ -3,6 +3,7 @@
 ImpastoError
 ├── UsageError          an option or argument that cannot mean anything (also a ValueError)
 ├── ImageError          a picture that cannot be read or written
+├── VideoError          a video that cannot be read or written
 ├── WeightsError        a weights file that is missing, damaged or of another network
 ├── MemoryLimitError    work that would not fit in memory
 ├── DivergenceError     an optimisation that could not be brought back to finite numbers
@@ -22,6 +23,10 @@ class UsageError(ImpastoError, ValueError):
 
 class ImageError(ImpastoError):
     """A picture that cannot be read or written."""
+
+
+class VideoError(ImpastoError):
+    """A video that cannot be read or written."""
 
 
 class WeightsError(ImpastoError):

@@ -13,7 +13,8 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from impasto.errors import MissingExtraError, UsageError
+from impasto.errors import UsageError
+from impasto.imaging import ffmpeg
 from impasto.imaging.files import check_target, replacing
 from impasto.imaging.io import to_pil
 
@@ -116,10 +117,7 @@ def _find_saver(path: Path) -> Callable[[Path, _Clip], None]:
     if suffix not in _SAVERS:
         raise UsageError(f"{path} is not the name of an animation; end it with one of {', '.join(_SAVERS)}")
     if suffix == ".mp4":
-        try:
-            import av  # noqa: F401
-        except ImportError as error:
-            raise MissingExtraError("PyAV", "video", f"Writing {path}") from error
+        ffmpeg.load(f"Writing {path}")
     return _SAVERS[suffix]
 
 
@@ -160,8 +158,7 @@ def _save_webp(path: Path, clip: _Clip) -> None:
 
 def _save_mp4(path: Path, clip: _Clip) -> None:
     """H.264 that plays everywhere: 4:2:0, even sizes, index in front."""
-    import av
-
+    av = ffmpeg.load(f"Writing {path}")
     width, height = (max(2, side - side % 2) for side in clip.frames[0].size)
     with av.open(path, "w", options={"movflags": "faststart"}) as container:
         stream = container.add_stream("libx264", rate=Fraction(clip.fps), options={"crf": _H264_QUALITY})

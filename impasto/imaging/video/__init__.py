@@ -1,0 +1,22 @@
+"""Moving pictures in and out: videos, animations and folders of frames, all as `Clip` and `Sink`."""
+
+from impasto.imaging.video.clip import Clip, ClipInfo, Colour, Frame
+from impasto.imaging.video.encoding import Encoding, choose_encoding
+from impasto.imaging.video.joining import join
+from impasto.imaging.video.opening import open_clip, open_sink
+from impasto.imaging.video.segments import SegmentWriter
+from impasto.imaging.video.sinks import Sink
+
+__all__ = [
+    "Clip",
+    "ClipInfo",
+    "Colour",
+    "Encoding",
+    "Frame",
+    "SegmentWriter",
+    "Sink",
+    "choose_encoding",
+    "join",
+    "open_clip",
+    "open_sink",
+]

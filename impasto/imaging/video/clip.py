@@ -1,0 +1,118 @@
+"""What a moving picture is to the rest of impasto: frames with their times, and what its file said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]
+Seconds = float | Fraction
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One picture of a clip.
+
+    Attributes:
+        index: its number among the clip's frames, from 0, wherever reading began.
+        time: seconds since the clip's first frame.
+        duration: seconds until the next frame, or the end.
+        pixels: (H, W, 3) RGB, upright, contiguous.
+        alpha: (H, W) straight opacity, 255 for opaque; None if the clip has none.
+    """
+
+    index: int
+    time: Fraction
+    duration: Fraction
+    pixels: Pixels
+    alpha: Pixels | None = None
+
+    def over_white(self) -> Pixels:
+        """The pixels, laid over white where they are not opaque."""
+        if self.alpha is None:
+            return self.pixels
+        alpha = self.alpha[..., None].astype(np.uint16)
+        laid = (self.pixels * alpha + 255 * (255 - alpha) + 127) // 255
+        return laid.astype(np.uint8)
+
+
+@dataclass(frozen=True)
+class Colour:
+    """How numbers mean colours, in the code points of ITU-T H.273, which FFmpeg uses, too.
+
+    Attributes:
+        primaries: 1 for BT.709, 9 for BT.2020...
+        transfer: 1 for BT.709, 13 for sRGB, 16 for PQ, 18 for HLG...
+        matrix: from RGB to luma and chroma; 1 for BT.709, 5 and 6 for BT.601, 9 for BT.2020...
+        range: 1 for limited (16 to 235), 2 for full (0 to 255).
+    """
+
+    primaries: int = 1
+    transfer: int = 1
+    matrix: int = 1
+    range: int = 1
+
+
+@dataclass(frozen=True)
+class ClipInfo:
+    """What is known of a clip before its frames are read.
+
+    Attributes:
+        name: the path; for messages.
+        size: (height, width) in pixels, upright.
+        rate: frames a second, on average.
+        time_base: seconds of which every frame's time is a multiple.
+        frames: how many there are; an estimate where the file does not say, None where it gives no clue.
+        duration: seconds; None if unknown.
+        has_audio: whether there are tracks that `join` can take over.
+        bit_depth: of the source; frames have 8 bits in any case.
+        colour: of a video's frames, as they come out of it and as they are written again: wide and HDR
+            colours are converted to BT.709. None for pictures, which are sRGB.
+        sample_aspect: width of a pixel by its height.
+        names: of the pictures in a folder, by the index of the frame.
+        notes: sentences that the user should hear.
+    """
+
+    name: str
+    size: tuple[int, int]
+    rate: Fraction
+    time_base: Fraction
+    frames: int | None = None
+    duration: float | None = None
+    has_audio: bool = False
+    bit_depth: int = 8
+    colour: Colour | None = None
+    sample_aspect: Fraction = Fraction(1)
+    names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class Clip(Protocol):
+    """A moving picture that can be read any number of times."""
+
+    @property
+    def info(self) -> ClipInfo: ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The notes of `info`, and those on damage that was passed over while reading."""
+        ...
+
+    def frames(self, start: Seconds = 0, end: Seconds | None = None, every: int = 1) -> Iterator[Frame]:
+        """The frames whose time is from `start` up to, but not including, `end`, read as they are asked for.
+
+        Args:
+            start: seconds since the first frame; a video is entered at the key frame before.
+            end: seconds since the first frame; None for all.
+            every: take one of so many frames, the first always; it is shown as long as all of them were.
+
+        Raises:
+            UsageError: a negative start, an end that is not after it, or `every` below 1.
+            VideoError: the clip is damaged; all frames before that come first.
+        """
+        ...

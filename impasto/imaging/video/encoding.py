@@ -1,0 +1,212 @@
+"""How a video is encoded, settled before any work: codec, container, quality, pixel format."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from impasto.errors import UsageError
+from impasto.imaging import ffmpeg
+from impasto.imaging.files import check_target
+from impasto.imaging.video.clip import ClipInfo, Colour
+
+_SPEED_WORDS = (
+    "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo",
+)  # fmt: skip
+
+# from matrices of H.273 to FFmpeg's scaler's names for them
+SCALER_MATRIX = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9}
+
+
+@dataclass(frozen=True)
+class _Codec:
+    """A codec, and how FFmpeg's encoder for it is used.
+
+    Attributes:
+        encoder: FFmpeg's name.
+        containers: suffixes of the files that hold it, for the players there are.
+        crf: the default; None where the encoder has no such thing.
+        crf_range: lowest and highest, smaller is better.
+        presets: from fast to slow or slow to fast, as the encoder counts; empty if it has none.
+        preset: the default.
+        preset_option: what the encoder calls it.
+        options: more of them, for the encoder.
+        odd_format: the pixel format for odd sides, where the usual one cannot have them.
+    """
+
+    encoder: str
+    containers: tuple[str, ...]
+    crf: int | None = None
+    crf_range: tuple[int, int] = (0, 51)
+    presets: tuple[str, ...] = ()
+    preset: str = ""
+    preset_option: str = "preset"
+    options: dict[str, str] = field(default_factory=dict)
+    pixel_format: str = "yuv420p"
+    odd_format: str | None = None
+    tag: str | None = None
+
+
+def _numbers(count: int) -> tuple[str, ...]:
+    return tuple(map(str, range(count)))
+
+
+CODECS = {
+    "h264": _Codec(
+        "libx264", (".mp4", ".mov", ".mkv"), 18, (0, 51), _SPEED_WORDS, "medium", odd_format="yuv444p"
+    ),
+    "hevc": _Codec(
+        "libx265",
+        (".mp4", ".mov", ".mkv"),
+        20,
+        (0, 51),
+        _SPEED_WORDS,
+        "medium",
+        options={"x265-params": "log-level=none:info=0"},
+        odd_format="yuv444p",
+        tag="hvc1",  # without it, Apple's players show nothing
+    ),
+    "vp9": _Codec(
+        "libvpx-vp9",
+        (".webm", ".mkv", ".mp4"),
+        24,
+        (0, 63),
+        _numbers(9),
+        "3",
+        "cpu-used",
+        options={"row-mt": "1"},
+    ),
+    "av1": _Codec("libsvtav1", (".webm", ".mkv", ".mp4"), 24, (1, 63), _numbers(14), "8"),
+    "prores": _Codec("prores_ks", (".mov", ".mkv"), options={"profile": "hq"}, pixel_format="yuv422p10le"),
+}
+CONTAINERS = {".mp4": "h264", ".mov": "h264", ".mkv": "h264", ".webm": "vp9"}  # with the codec to default to
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """What `choose_encoding` settled.
+
+    Attributes:
+        codec: h264, hevc, vp9, av1 or prores.
+        encoder: FFmpeg's name of what makes it.
+        options: of the encoder.
+        pixel_format: FFmpeg's name.
+        tag: four letters that name the codec in MP4 and MOV, where FFmpeg's own choice is not the best.
+        notes: sentences that the user should hear.
+    """
+
+    codec: str
+    encoder: str
+    options: dict[str, str]
+    pixel_format: str
+    tag: str | None
+    notes: tuple[str, ...]
+
+    @property
+    def container(self) -> str:
+        """FFmpeg's name of the format for segments: it keeps times exactly, and holds the codec."""
+        return "mov" if self.codec == "prores" else "mp4"
+
+
+def written_colour(info: ClipInfo) -> Colour:
+    """How a clip's frames are written: in its own colours, if YUV can be made with them, or in BT.709."""
+    if info.colour is None or info.colour.matrix not in SCALER_MATRIX:
+        return Colour()
+    return info.colour
+
+
+def choose_encoding(
+    target: str | os.PathLike[str],
+    info: ClipInfo,
+    codec: str | None = None,
+    crf: int | None = None,
+    preset: str | None = None,
+) -> Encoding:
+    """Settle how a video file will be encoded; ask before hours of work.
+
+    Args:
+        target: its suffix decides the container: .mp4, .mov, .mkv or .webm.
+        info: of the clip to write; `size` counts.
+        codec: h264, hevc, vp9, av1 or prores; None for VP9 in .webm and H.264 elsewhere.
+        crf: constant rate factor, smaller is better and larger in bytes. h264, hevc: 0 to 51, vp9: 0 to 63,
+            av1: 1 to 63. None for 18, 20, 24 and 24.
+        preset: h264, hevc: ultrafast to placebo; vp9: 0 (slow) to 8 (fast); av1: 0 (slow) to 13 (fast). None
+            for medium, 3 and 8.
+
+    Raises:
+        UsageError: an unknown suffix or codec, a codec that the container or this FFmpeg does not have, crf
+            or preset out of range, a target that is a folder.
+        ImageError: the target's folder is missing or not writable.
+        MissingExtraError: PyAV is not installed.
+    """
+    path = check_target(target)
+    suffix = path.suffix.lower()
+    if suffix not in CONTAINERS:
+        raise UsageError(f"{path} is not the name of a video; end it with one of {', '.join(CONTAINERS)}")
+    codec = CONTAINERS[suffix] if codec is None else codec
+    kind = _find_codec(codec, suffix, path)
+    options = kind.options | _crf_option(codec, kind, crf) | _preset_option(codec, kind, preset)
+    if kind.odd_format and any(side % 2 for side in info.size):
+        note = _odd_note(path, info, codec)
+        return Encoding(codec, kind.encoder, options, kind.odd_format, kind.tag, (note,))
+    return Encoding(codec, kind.encoder, options, kind.pixel_format, kind.tag, ())
+
+
+def _find_codec(codec: str, suffix: str, path: Path) -> _Codec:
+    if codec not in CODECS:
+        raise UsageError(f"{codec} is not a codec that impasto writes; choose one of {', '.join(CODECS)}")
+    kind = CODECS[codec]
+    if suffix not in kind.containers:
+        fitting = [name for name, other in CODECS.items() if suffix in other.containers]
+        raise UsageError(
+            f"{path} cannot hold {codec}: choose {' or '.join(fitting)}, or end the name with "
+            f"{' or '.join(kind.containers)}"
+        )
+    if not _has_encoder(kind.encoder, path):
+        there = [name for name, other in CODECS.items() if _has_encoder(other.encoder, path)]
+        raise UsageError(
+            f"this FFmpeg has no encoder for {codec} ({kind.encoder}); it has {', '.join(there) or 'none'}"
+        )
+    return kind
+
+
+def _has_encoder(name: str, path: Path) -> bool:
+    av = ffmpeg.load(f"Writing {path}")
+    try:
+        av.Codec(name, "w")
+    except av.FFmpegError:
+        return False
+    return True
+
+
+def _crf_option(codec: str, kind: _Codec, crf: int | None) -> dict[str, str]:
+    if kind.crf is None:
+        if crf is not None:
+            raise UsageError(f"{codec} has no crf; leave it out, or choose another codec")
+        return {}
+    low, high = kind.crf_range
+    crf = kind.crf if crf is None else crf
+    if not low <= crf <= high:
+        raise UsageError(f"the crf of {codec} is from {low} (best) to {high}, not {crf}")
+    return {"crf": str(crf)}
+
+
+def _preset_option(codec: str, kind: _Codec, preset: str | None) -> dict[str, str]:
+    if not kind.presets:
+        if preset is not None:
+            raise UsageError(f"{codec} has no presets; leave it out, or choose another codec")
+        return {}
+    preset = kind.preset if preset is None else preset
+    if preset not in kind.presets:
+        first, last = kind.presets[0], kind.presets[-1]
+        raise UsageError(f"the presets of {codec} go from {first} to {last}, and {preset} is none of them")
+    return {kind.preset_option: preset}
+
+
+def _odd_note(path: Path, info: ClipInfo, codec: str) -> str:
+    height, width = info.size
+    return (
+        f"{path} has an odd side ({width} x {height}), so its colours are written at full resolution "
+        f"(4:4:4), which some players of {codec} cannot show: choose even sides for those"
+    )

@@ -1,0 +1,180 @@
+"""Segments to one video: packets are copied, and the source's sound and titles come along."""
+
+from __future__ import annotations
+
+import heapq
+import os
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from impasto.errors import UsageError, VideoError
+from impasto.imaging import ffmpeg
+from impasto.imaging.files import check_target, replacing
+from impasto.imaging.video.clip import ClipInfo, Seconds
+from impasto.imaging.video.encoding import CONTAINERS, written_colour
+from impasto.imaging.video.moments import SLACK
+from impasto.imaging.video.probe import probe
+from impasto.imaging.video.sound import Cut, Packets, add_tracks
+
+_OF_THE_FILE = {"major_brand", "minor_version", "compatible_brands", "encoder"}  # not of what it shows
+# the index in front; and the unit of the times at which tracks begin, where the default is a millisecond
+_MOVIE_OPTIONS = {"movflags": "+faststart", "movie_timescale": "90000"}
+_RUN_UP = 1  # second before a cut to look for sound
+
+
+def join(
+    segments: Sequence[Path],
+    source: Path | None,
+    target: str | os.PathLike[str],
+    info: ClipInfo,
+    start: Seconds = 0,
+    end: Seconds | None = None,
+) -> tuple[str, ...]:
+    """Make one video of segments, which appears whole or not at all, without encoding frames again.
+
+    Its first frame is at 0. All tracks of sound are copied, or encoded as AAC (Opus in WebM) where the file
+    cannot hold them, and keep their place beside the frames. Titles, dates and languages are copied.
+
+    Args:
+        segments: of one `Encoding`, in the order of their times.
+        source: the video that the frames came from, for its sound and titles; None for pictures.
+        target: ends in .mp4, .mov, .mkv or .webm.
+        info: that the segments were written with.
+        start: where the frames were cut from the source, in seconds after its first frame.
+        end: likewise; None if nothing was cut off.
+
+    Returns:
+        Sentences that the user should hear.
+
+    Raises:
+        VideoError: a segment is missing, damaged or of another encoding than the first, or the disk is full.
+        UsageError: no segments, or a target that cannot hold them.
+        ImageError: the target's folder is missing or not writable.
+    """
+    path = check_target(target)
+    if path.suffix.lower() not in CONTAINERS:
+        raise UsageError(f"{path} is not the name of a video; end it with one of {', '.join(CONTAINERS)}")
+    if not segments:
+        raise UsageError(f"{path} has no frames: the part that was chosen holds none")
+    with (
+        replacing(path) as temporary,
+        ffmpeg.explaining(f"{path} could not be written"),
+        _Joining(segments, source, path) as joining,
+    ):
+        return joining.write(temporary, info, start, end)
+
+
+class _Joining(ExitStack):
+    """The files that are open while segments are joined."""
+
+    def __init__(self, segments: Sequence[Path], source: Path | None, target: Path) -> None:
+        super().__init__()
+        self._segments, self._source_path, self._target = segments, source, target
+        self._suffix = target.suffix.lower()
+        first = self.enter_context(ffmpeg.open_input(segments[0]))
+        self._template = first.streams.video[0]
+        self._zero = _first_stamp(first, segments[0])
+        self._notes: list[str] = []
+
+    def write(self, temporary: Path, info: ClipInfo, start: Seconds, end: Seconds | None) -> tuple[str, ...]:
+        av = ffmpeg.load("Writing a video")
+        options = _MOVIE_OPTIONS if self._suffix in (".mp4", ".mov") else {}
+        with av.open(f"file:{temporary}", "w", container_options=options) as output:
+            packets = [self._frames(self._add_video(output, info))]
+            if self._source_path is not None:
+                source = self.enter_context(ffmpeg.open_input(self._source_path))
+                _copy_titles(source, output)
+                packets.append(self._sound(output, source, self._find_cut(start, end)))
+            for packet in heapq.merge(*packets, key=_seconds):
+                output.mux(packet)
+        return tuple(f"{self._target}: {note}" for note in self._notes)
+
+    def _add_video(self, output: Any, info: ClipInfo) -> Any:
+        try:
+            stream = output.add_stream_from_template(self._template, opaque=True)
+        except ValueError as error:
+            name = self._template.codec_context.name
+            raise UsageError(f"{self._target} cannot hold {name}; end its name with .mkv") from error
+        context, colour = stream.codec_context, written_colour(info)
+        if self._suffix in (".mp4", ".mov"):
+            context.codec_tag = self._template.codec_context.codec_tag
+        context.color_primaries, context.color_trc = colour.primaries, colour.transfer
+        context.colorspace, context.color_range = colour.matrix, colour.range
+        return stream
+
+    def _frames(self, stream: Any) -> Packets:
+        """Of all segments, counted from the first one's first."""
+        last, likeness = -1, _likeness(self._template)
+        for path in self._segments:
+            with ffmpeg.open_input(path) as container:
+                if not container.streams.video or _likeness(container.streams.video[0]) != likeness:
+                    raise VideoError(
+                        f"{path} was encoded in another way than {self._segments[0]}: delete the older "
+                        "segments and make them again"
+                    )
+                piece = container.streams.video[0]
+                for packet in container.demux(piece):
+                    if not packet.size:
+                        continue
+                    # only that of the last packet counts; what FFmpeg finds for VP9 is a guess
+                    packet.duration = piece.start_time + piece.duration - packet.pts
+                    packet.pts -= self._zero
+                    if packet.pts <= last:
+                        raise VideoError(f"{path} begins before the segment before it ends: make both again")
+                    packet.dts, packet.stream, last = packet.pts, stream, packet.pts
+                    yield packet
+
+    def _find_cut(self, start: Seconds, end: Seconds | None) -> Cut:
+        assert self._source_path is not None
+        origin = _origin(self._source_path)
+        zero = origin + self._zero * self._template.time_base
+        return Cut(zero, None if end is None else origin + Fraction(end), start <= SLACK)
+
+    def _sound(self, output: Any, source: Any, cut: Cut) -> Packets:
+        """Adds the tracks now; the packets come later."""
+        tracks, notes = add_tracks(output, source, self._suffix, cut)
+        self._notes += notes
+        if not cut.is_whole:
+            source.seek(max(0, int((cut.zero - _RUN_UP) * 1_000_000)))
+        return self._take_sound(source, tracks)
+
+    def _take_sound(self, source: Any, tracks: dict[int, Callable[[Any], Packets]]) -> Packets:
+        error = ffmpeg.load("Writing a video").FFmpegError
+        if not tracks:
+            return  # demux would take an empty list for all
+        try:
+            for packet in source.demux([source.streams[index] for index in tracks]):
+                yield from tracks[packet.stream.index](packet)
+        except error as fault:
+            self._notes.append(f"the sound is damaged and ends early ({ffmpeg.reason(fault)})")
+
+
+def _seconds(packet: Any) -> float:
+    return float(packet.dts * packet.time_base)
+
+
+def _first_stamp(container: Any, path: Path) -> int:
+    for packet in container.demux(video=0):
+        if packet.pts is not None:
+            return int(packet.pts)
+    raise VideoError(f"{path} has no frames: delete it and make it again")
+
+
+def _likeness(stream: Any) -> tuple[Any, ...]:
+    """What must be the same for packets of two segments to follow each other."""
+    context = stream.codec_context
+    size = (context.width, context.height)
+    return context.name, size, context.pix_fmt, stream.time_base, context.extradata
+
+
+def _origin(path: Path) -> Fraction:
+    """The time of a video's first frame on its file's own clock, in seconds."""
+    found = probe(path)
+    return Fraction(0) if found.is_steady else found.origin * found.info.time_base
+
+
+def _copy_titles(source: Any, output: Any) -> None:
+    output.metadata.update({key: text for key, text in source.metadata.items() if key not in _OF_THE_FILE})

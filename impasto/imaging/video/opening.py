@@ -1,0 +1,81 @@
+"""One door for all kinds of clips, and one for what frames become, but for video files."""
+
+from __future__ import annotations
+
+import os
+from fractions import Fraction
+from pathlib import Path
+
+from impasto.errors import UsageError, VideoError
+from impasto.imaging.video.animations import GifSink, WebpSink
+from impasto.imaging.video.clip import Clip, ClipInfo
+from impasto.imaging.video.pictures import AnimatedClip, FolderClip
+from impasto.imaging.video.reader import VideoClip
+from impasto.imaging.video.sinks import FolderSink, Sink
+
+_PICTURE_RATE = Fraction(25)
+_ANIMATIONS = {".gif": GifSink, ".webp": WebpSink}
+
+
+def open_clip(path: str | os.PathLike[str], *, rate: Fraction | None = None) -> Clip:
+    """A video file, an animated GIF or WebP, or a folder of pictures; told apart by what is in them.
+
+    Args:
+        path: of the file or folder.
+        rate: frames a second of a folder's pictures, 25 if None. Other clips know theirs.
+
+    Raises:
+        VideoError: missing, empty, damaged from the start, or no moving picture.
+        ImageError: a picture in a folder that cannot be read.
+        UsageError: a rate for a clip that has one, or a rate of 0 or less.
+        MissingExtraError: a video file, without PyAV.
+    """
+    place = Path(path)
+    if place.is_dir():
+        if rate is not None and rate <= 0:
+            raise UsageError(f"a clip has more than 0 frames a second, not {float(rate):g}")
+        return FolderClip(place, _PICTURE_RATE if rate is None else Fraction(rate))
+    if rate is not None:
+        raise UsageError(f"{place} has a rate of its own; a rate is given for a folder of pictures only")
+    return AnimatedClip(place) if _is_animation(_read_head(place)) else VideoClip(place)
+
+
+def open_sink(target: str | os.PathLike[str], info: ClipInfo) -> Sink:
+    """A sink for an animation or a folder of pictures. Videos are written in segments and joined.
+
+    Args:
+        target: a name that ends in .gif or .webp; a folder; or names such as out/%05d.jpg.
+        info: of the clip; `size` of the frames to come.
+
+    Raises:
+        UsageError: a suffix that is neither, or what the sinks say.
+        ImageError: a place that cannot be written to.
+    """
+    path = Path(target)
+    suffix = path.suffix.lower()
+    if suffix in _ANIMATIONS and "%" not in path.name and not path.is_dir():
+        return _ANIMATIONS[suffix](path, info)
+    if suffix and "%" not in path.name and not path.is_dir():
+        raise UsageError(
+            f"{path} names neither an animation (.gif, .webp), nor a folder, nor pictures with a place for "
+            "the number, such as frame-%05d.png"
+        )
+    return FolderSink(path, info)
+
+
+def _read_head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            head = file.read(12)
+    except FileNotFoundError as error:
+        raise VideoError(f"{path} does not exist; check its name and folder") from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = getattr(error, "strerror", None) or error
+        raise VideoError(f"{str(path)!r} cannot be opened: {reason}") from error
+    if not head:
+        raise VideoError(f"{path} is empty; it may not have been downloaded or copied to its end")
+    return head
+
+
+def _is_animation(head: bytes) -> bool:
+    return head.startswith((b"GIF87a", b"GIF89a")) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")

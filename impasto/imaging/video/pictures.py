@@ -1,0 +1,152 @@
+"""Clips that are made of pictures: folders of them, and animated GIF and WebP files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import ExifTags, Image, ImageSequence
+
+from impasto.errors import ImageError, VideoError
+from impasto.imaging import io
+from impasto.imaging.decoding import check_size, explaining, open_image
+from impasto.imaging.encoding import quantise
+from impasto.imaging.video.clip import ClipInfo, Frame, Seconds
+from impasto.imaging.video.moments import Moment, Span, select
+
+_PICTURES = frozenset(
+    {
+        ".jpg", ".jpeg", ".jpe", ".png", ".webp", ".tif", ".tiff", ".bmp", ".avif", ".heic", ".heif", ".jp2",
+        ".ppm", ".pgm", ".pnm", ".qoi",
+    }
+)  # fmt: skip
+_SIDEWAYS = (5, 6, 7, 8)  # values of the EXIF orientation that swap height and width
+_HASTE = 10  # milliseconds: what claims to be as short is shown for a tenth of a second, as browsers do
+_PAUSE = 100
+
+
+class FolderClip:
+    """The pictures of a folder, in the order of their names, numbers in them counting as numbers.
+
+    Args:
+        folder: what is no picture, hidden or in folders below is passed over.
+        rate: frames a second.
+
+    Raises:
+        VideoError: no pictures, or one of another size than the first.
+        ImageError: a picture that cannot be read.
+    """
+
+    def __init__(self, folder: Path, rate: Fraction) -> None:
+        self._paths = sorted(filter(_is_picture, folder.iterdir()), key=_natural)
+        if not self._paths:
+            raise VideoError(f"{folder} has no pictures in it; name a folder of frames, or a video file")
+        size = _upright_size(self._paths[0])
+        for path in self._paths[1:]:
+            if (other := _upright_size(path)) != size:
+                raise VideoError(
+                    f"{path} has {other[1]} x {other[0]} pixels, but {self._paths[0].name} has {size[1]} x "
+                    f"{size[0]}: the frames of a clip must be of one size"
+                )
+        count = len(self._paths)
+        names = tuple(path.name for path in self._paths)
+        self.info = ClipInfo(str(folder), size, rate, 1 / rate, count, float(count / rate), names=names)
+        self.notes: tuple[str, ...] = ()
+
+    def frames(self, start: Seconds = 0, end: Seconds | None = None, every: int = 1) -> Iterator[Frame]:
+        return self._frames(Span(start, end, every))
+
+    def _frames(self, span: Span) -> Iterator[Frame]:
+        step = self.info.time_base
+        moments = (Moment(index, index * step, step, path) for index, path in enumerate(self._paths))
+        for moment in select(moments, span):
+            planes, info = io.read(moment.content)
+            alpha = None if info.alpha is None else quantise(info.alpha, 8)[..., 0]
+            pixels = np.ascontiguousarray(quantise(planes, 8))
+            yield Frame(moment.index, moment.time, moment.duration, pixels, alpha)
+
+
+class AnimatedClip:
+    """An animated GIF or WebP. Its frames are run through once when it is opened, to know their times.
+
+    Raises:
+        VideoError: damaged from the start, or a single picture.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        milliseconds = [moment.duration * 1000 for moment in self._moments(patient=True)]
+        if len(milliseconds) < 2:
+            raise VideoError(f"{path} is a single picture, not an animation; stylise it as a photo")
+        total = sum(milliseconds, Fraction(0)) / 1000
+        with path.open("rb") as file:
+            width, height = open_image(file, str(path)).size
+        self.info = ClipInfo(
+            str(path),
+            (height, width),
+            len(milliseconds) / total,
+            Fraction(1, 1000),
+            len(milliseconds),
+            float(total),
+        )
+        self.notes: tuple[str, ...] = ()
+
+    def frames(self, start: Seconds = 0, end: Seconds | None = None, every: int = 1) -> Iterator[Frame]:
+        return self._frames(Span(start, end, every))
+
+    def _frames(self, span: Span) -> Iterator[Frame]:
+        for moment in select(self._moments(), span):
+            pixels = np.asarray(moment.content)
+            alpha = np.ascontiguousarray(pixels[..., 3])
+            colours = np.ascontiguousarray(pixels[..., :3])
+            has_alpha = bool((alpha < 255).any())
+            yield Frame(moment.index, moment.time, moment.duration, colours, alpha if has_alpha else None)
+
+    def _moments(self, patient: bool = False) -> Iterator[Moment[Image.Image]]:
+        """Frames as RGBA. Damage ends them, and raises VideoError unless `patient`."""
+        time, index = Fraction(0), 0
+        with self._path.open("rb") as file:
+            try:
+                with explaining(str(self._path)):
+                    for picture in ImageSequence.Iterator(_checked(file, str(self._path))):
+                        rgba = picture.convert("RGBA")
+                        duration = Fraction(_milliseconds(picture), 1000)
+                        yield Moment(index, time, duration, rgba)
+                        time, index = time + duration, index + 1
+            except ImageError as error:
+                if not (patient and index > 1):
+                    raise VideoError(f"{self._path} is damaged at {float(time):.1f} s: {error}") from error
+
+
+def _checked(file: Any, name: str) -> Any:
+    image = open_image(file, name)
+    check_size(*image.size, name, io.MAX_PIXELS)
+    return image
+
+
+def _milliseconds(picture: Image.Image) -> int:
+    said = round(picture.info.get("duration", 0))
+    return said if said > _HASTE else _PAUSE
+
+
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() in _PICTURES and not path.name.startswith(".") and path.is_file()
+
+
+def _natural(path: Path) -> tuple[list[tuple[int, str]], str]:
+    """For sorting: 2 before 10, and names that only differ in case or zeros in a fixed order."""
+    parts = re.split(r"(\d+)", path.name.lower())
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts], path.name
+
+
+def _upright_size(path: Path) -> tuple[int, int]:
+    """(height, width) from a picture's header. Raises ImageError."""
+    with explaining(str(path)), path.open("rb") as file:
+        image = open_image(file, str(path))
+        width, height = image.size
+        sideways = image.getexif().get(ExifTags.Base.Orientation) in _SIDEWAYS
+    return (width, height) if sideways else (height, width)

@@ -1,0 +1,174 @@
+"""What a video file says of itself, and what its first frame shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from impasto.errors import VideoError
+from impasto.imaging import ffmpeg
+from impasto.imaging.video.clip import ClipInfo
+from impasto.imaging.video.rgb import Palette, Turn, find_palette, find_turn
+
+_FASTEST = 1000  # frames a second
+_PICTURE_BRANDS = ("avif", "heic", "heix", "mif1")
+_TEXT_FORMATS = ("tty",)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What reading a video needs to know.
+
+    Attributes:
+        info: for everyone.
+        stream: index of the video stream in its file.
+        origin: time stamp of the first frame, in units of `info.time_base`.
+        is_steady: the container has no time stamps, only a rate: what FFmpeg guesses for decoding counts.
+        stored: (height, width) before turning.
+        palette: how its numbers become RGB.
+        turn: makes (H, W, 3) upright.
+        declared_end: seconds after the first frame at which the file says that it ends, where a file that is
+            cut short still says so; else None.
+    """
+
+    info: ClipInfo
+    stream: int
+    origin: int
+    is_steady: bool
+    stored: tuple[int, int]
+    palette: Palette
+    turn: Turn
+    declared_end: float | None
+
+    def stamp(self, frame: Any) -> int | None:
+        """When an `av` frame is shown, in units of `info.time_base`, if it says."""
+        return _stamp(frame, self.is_steady)
+
+
+def probe(path: Path) -> Probe:
+    """Look at a video file. Raises VideoError for what cannot be read as one."""
+    name = str(path)
+    with ffmpeg.open_input(path) as container:
+        stream = find_video(container, name)
+        rate = _find_rate(stream, name)
+        frame = _first_frame(container, stream, name)
+        is_steady = container.format.name == "avi"
+        origin = _stamp(frame, is_steady) or 0
+        palette = find_palette(frame)
+        turn, swaps = find_turn(frame)
+        return Probe(
+            _make_info(name, container, stream, rate, frame, swaps),
+            stream.index,
+            origin,
+            is_steady,
+            (frame.height, frame.width),
+            palette,
+            turn,
+            _declared_end(container, stream, rate, origin),
+        )
+
+
+def _make_info(name: str, container: Any, stream: Any, rate: Fraction, frame: Any, swaps: bool) -> ClipInfo:
+    duration = _find_duration(container, stream)
+    aspect = stream.sample_aspect_ratio or Fraction(1)
+    palette = find_palette(frame)
+    depth = max(component.bits for component in frame.format.components)
+    return ClipInfo(
+        name,
+        (frame.width, frame.height) if swaps else (frame.height, frame.width),
+        rate,
+        stream.time_base,
+        frames=stream.frames or (None if duration is None else round(duration * rate)),
+        duration=duration,
+        has_audio=bool(container.streams.audio),
+        bit_depth=depth,
+        colour=palette.shown,
+        sample_aspect=1 / aspect if swaps else aspect,
+        notes=tuple(f"{name} {note}" for note in _notes(frame, palette, depth)),
+    )
+
+
+def find_video(container: Any, name: str) -> Any:
+    """The video stream to read, which threads will decode. Raises VideoError if there is none."""
+    kinds = container.format.name
+    brand = container.metadata.get("major_brand", "").strip()
+    if kinds.endswith("_pipe") or kinds == "image2" or brand in _PICTURE_BRANDS:
+        raise VideoError(f"{name} is a single picture, not a video; stylise it as a photo")
+    streams = container.streams.video
+    moving = [stream for stream in streams if not stream.disposition & stream.disposition.attached_pic]
+    if not moving or kinds in _TEXT_FORMATS:
+        sound = ", only sound" if container.streams.audio else ""
+        raise VideoError(f"{name} has no moving picture{sound}; choose another file")
+    if moving[0].codec_context is None:
+        raise VideoError(
+            f"{name} is coded in a way that this FFmpeg does not know; convert it to H.264 first"
+        )
+    moving[0].thread_type = "AUTO"
+    return moving[0]
+
+
+def _stamp(frame: Any, is_steady: bool) -> int | None:
+    stamp: int | None = frame.dts if is_steady else frame.pts
+    return stamp
+
+
+def _find_rate(stream: Any, name: str) -> Fraction:
+    rates = [rate for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate) if rate]
+    for rate in rates:
+        if 0 < rate <= _FASTEST:
+            return Fraction(rate)
+    said = f"{float(rates[0]):g}" if rates else "no"
+    raise VideoError(
+        f"{name} claims {said} frames a second, which cannot be; write it anew at a rate up to {_FASTEST}, "
+        "as with ffmpeg -r 25"
+    )
+
+
+def _first_frame(container: Any, stream: Any, name: str) -> Any:
+    with ffmpeg.explaining(f"{name} is damaged before its first frame"):
+        frame = next(_good_frames(container, stream), None)
+    if frame is None:
+        raise VideoError(f"{name} has no frame that can be decoded; it may be damaged or cut short")
+    return frame
+
+
+def _good_frames(container: Any, stream: Any) -> Iterator[Any]:
+    av = ffmpeg.load("Reading a video")
+    for packet in container.demux(stream):
+        try:
+            yield from packet.decode()
+        except av.FFmpegError:
+            continue
+
+
+def _find_duration(container: Any, stream: Any) -> float | None:
+    if stream.duration:
+        return float(stream.duration * stream.time_base)
+    if container.duration:
+        return float(container.duration / 1_000_000)
+    return None
+
+
+def _declared_end(container: Any, stream: Any, rate: Fraction, origin: int) -> float | None:
+    """Only of formats that write it in front: others estimate it from what is there."""
+    formats = container.format.name.split(",")
+    if "matroska" in formats and container.duration:
+        start = (container.start_time or 0) / 1_000_000
+        return float(start + container.duration / 1_000_000 - float(origin * stream.time_base))
+    if "avi" in formats and stream.frames:
+        return float(stream.frames / rate)
+    return None
+
+
+def _notes(frame: Any, palette: Palette, depth: int) -> Iterator[str]:
+    if palette.hdr:
+        yield f"is HDR ({palette.hdr}); it is shown in SDR, where what is brighter than white becomes white"
+    elif palette.converts:
+        yield "has wide colours, which are brought into BT.709"
+    if depth > 8:
+        yield f"has {depth} bits per channel; frames are read and painted with 8"
+    if frame.interlaced_frame:
+        yield "is interlaced, which shows as combs where things move: deinterlace it first (ffmpeg -vf bwdif)"

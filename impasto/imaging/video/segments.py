@@ -1,0 +1,116 @@
+"""Pieces of a video, encoded so that they can be joined without encoding anything again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any
+
+from impasto.errors import UsageError
+from impasto.imaging import ffmpeg
+from impasto.imaging.video.clip import ClipInfo, Frame
+from impasto.imaging.video.encoding import SCALER_MATRIX, Encoding, written_colour
+from impasto.imaging.video.sinks import FileSink
+
+_KEY_FRAME_SECONDS = 5  # to jump in a finished video without waiting
+_FINEST = 1_000_000  # parts of a second that all encoders take
+_LIMITED = 1
+
+
+class SegmentWriter(FileSink):
+    """Encodes frames into one segment; frames keep their `time`, so that gaps and starts are remembered.
+
+    There are no B-frames: packets are stored in the order in which they are shown, and the first frame of a
+    segment needs none before it. RGB becomes the YUV of the clip's own matrix, limited range, and says so.
+
+    Args:
+        path: any name; the file is MP4, or MOV for ProRes, and appears when closed.
+        info: of the clip: `size` of the frames to come, `rate`, `time_base`, `colour`, `sample_aspect`.
+        encoding: from `choose_encoding`.
+
+    Raises:
+        VideoError: the encoder does not take this, or the disk is full; from `write` and `close` too.
+        UsageError: from `write`, for a frame of another size.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], info: ClipInfo, encoding: Encoding) -> None:
+        super().__init__(path)
+        self._info, self._encoding = info, encoding
+        self._colour = written_colour(info)
+        self._base = info.time_base if info.time_base.denominator <= _FINEST else Fraction(1, _FINEST)
+        self._durations: dict[int, int] = {}
+        self._av = ffmpeg.load(f"Writing {path}")
+        self._scaler = self._av.video.reformatter.VideoReformatter()
+        try:
+            with self._explaining():
+                self._container = self._stack.enter_context(self._open())
+                self._stream = self._add_stream()
+                self._stream.codec_context.open()
+        except BaseException:
+            self.discard()
+            raise
+
+    def write(self, frame: Frame) -> None:
+        """Encode a frame; times must grow."""
+        height, width = self._info.size
+        if frame.pixels.shape != (height, width, 3):
+            raise UsageError(f"a frame is {(height, width, 3)}, not {frame.pixels.shape}")
+        with self._explaining():
+            picture = self._to_yuv(frame)
+            self._mux(self._stream.encode(picture))
+        self._is_empty = False
+
+    def _finish(self) -> None:
+        with self._explaining():
+            self._mux(self._stream.encode(None))
+            self._container.close()
+
+    def _explaining(self) -> Any:
+        return ffmpeg.explaining(f"{self._path} could not be written")
+
+    def _open(self) -> Any:
+        # the unit of edit lists, which hold the time of the first frame
+        options = {"movie_timescale": str(self._base.denominator)}
+        return self._av.open(
+            f"file:{self._temporary}", "w", format=self._encoding.container, container_options=options
+        )
+
+    def _add_stream(self) -> Any:
+        encoding, info = self._encoding, self._info
+        os.environ.setdefault("SVT_LOG", "1")  # or the AV1 encoder tells its life on stderr; 1 is for errors
+        stream = self._container.add_stream(
+            encoding.encoder, rate=info.rate.limit_denominator(_FINEST), options=encoding.options
+        )
+        stream.time_base = self._base
+        context = stream.codec_context
+        context.height, context.width = info.size
+        context.pix_fmt, context.time_base = encoding.pixel_format, self._base
+        context.sample_aspect_ratio = info.sample_aspect
+        context.max_b_frames, context.gop_size = 0, max(1, round(_KEY_FRAME_SECONDS * info.rate))
+        context.thread_type = "AUTO"
+        context.color_primaries, context.color_trc = self._colour.primaries, self._colour.transfer
+        context.colorspace, context.color_range = self._colour.matrix, self._colour.range
+        if encoding.tag:
+            context.codec_tag = encoding.tag
+        return stream
+
+    def _to_yuv(self, frame: Frame) -> Any:
+        flags = self._av.video.reformatter.Interpolation
+        picture = self._scaler.reformat(
+            self._av.VideoFrame.from_ndarray(frame.over_white(), format="rgb24"),
+            format=self._encoding.pixel_format,
+            dst_colorspace=SCALER_MATRIX[self._colour.matrix],
+            dst_color_range=_LIMITED,
+            interpolation=flags.BICUBIC | flags.ACCURATE_RND | flags.FULL_CHR_H_INP,
+        )
+        picture.pts, picture.time_base = round(frame.time / self._base), self._base
+        picture.color_primaries, picture.color_trc = self._colour.primaries, self._colour.transfer
+        picture.colorspace = self._colour.matrix
+        self._durations[picture.pts] = max(1, round(frame.duration / self._base))
+        return picture
+
+    def _mux(self, packets: Sequence[Any]) -> None:
+        for packet in packets:
+            packet.duration = self._durations.pop(packet.pts)
+            self._container.mux(packet)

@@ -1,0 +1,159 @@
+"""The sound of a video, brought under other frames: copied where the new file can hold it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from impasto.imaging import ffmpeg
+
+_COPIED = {
+    ".mp4": {"aac", "mp3", "mp3float", "ac3", "eac3", "alac", "flac", "opus"},
+    ".mov": {"aac", "mp3", "mp3float", "ac3", "eac3", "alac"},
+    ".webm": {"opus", "vorbis"},
+}
+_ENCODERS = {".webm": ("libopus", 64_000)}  # with bits a second for each channel
+_ENCODER = ("aac", 96_000)
+_AAC_RATES = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000)
+_OPUS_RATE = 48_000
+# the arrangements of loudspeakers that all encoders know, by their number
+_LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
+_PRIMING = Fraction(1, 10)  # seconds before the start that may belong to a codec's way to begin
+_KEPT_METADATA = ("language", "title", "handler_name", "creation_time")
+
+Packets = Iterator[Any]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """The part of a source's time line that is kept, in its own seconds.
+
+    Attributes:
+        zero: what becomes 0.
+        end: where it ends; None for all there is.
+        is_whole: nothing is cut off at the start, so that what lies before `zero` is kept, if it is sound.
+    """
+
+    zero: Fraction
+    end: Fraction | None
+    is_whole: bool
+
+    def holds(self, time: Fraction, earliest: Fraction | None) -> bool:
+        """Whether something at this time, in seconds after `zero`, is kept."""
+        if self.end is not None and time >= self.end - self.zero:
+            return False
+        return time >= 0 if not self.is_whole else earliest is None or time >= earliest
+
+
+def add_tracks(
+    output: Any, source: Any, suffix: str, cut: Cut
+) -> tuple[dict[int, Callable[[Any], Packets]], list[str]]:
+    """A stream in `output` for every audio stream of the `av` container `source`.
+
+    Args:
+        output: an `av` container whose header is not written yet.
+        source: of the sound.
+        suffix: of the output; says what it can hold.
+        cut: what to take.
+
+    Returns:
+        By the index of the source's stream, a function from its packets to those to write, and notes on
+        tracks that had to be encoded again or left out.
+    """
+    tracks: dict[int, Callable[[Any], Packets]] = {}
+    notes = []
+    for stream in source.streams.audio:
+        context = stream.codec_context
+        if context is None or not context.sample_rate:
+            notes.append("a track of sound is left out, since this FFmpeg does not know its codec")
+            continue
+        track: _Copied | _Encoded
+        if _can_copy(output, suffix, context.name):
+            track = _Copied(output, stream, cut, suffix)
+        else:
+            track = _Encoded(output, stream, cut, suffix)
+            notes.append(f"the sound was {context.name}, which {suffix} does not hold: it is encoded again")
+        track.stream.metadata.update(
+            {key: value for key, value in stream.metadata.items() if key in _KEPT_METADATA}
+        )
+        track.stream.disposition = stream.disposition
+        tracks[stream.index] = track.take
+    return tracks, notes
+
+
+def _can_copy(output: Any, suffix: str, codec: str) -> bool:
+    if suffix == ".mov" and codec.startswith("pcm_"):
+        return True
+    return codec in _COPIED.get(suffix, output.supported_codecs)
+
+
+class _Copied:
+    """A track whose packets are taken as they are, with their times shifted."""
+
+    def __init__(self, output: Any, source: Any, cut: Cut, suffix: str) -> None:
+        self.stream = output.add_stream_from_template(source)
+        self._cut = cut
+        self._shift = round(cut.zero / source.time_base)
+        self._base = source.time_base
+        # MP4 and MOV say from where on to play; others would play what comes before, and delay the frames
+        self._hides = suffix in (".mp4", ".mov")
+        self._last: int | None = None
+
+    def take(self, packet: Any) -> Packets:
+        stamp = packet.dts if packet.pts is None else packet.pts
+        if stamp is None or not packet.size or (packet.is_discard and not self._hides):
+            return
+        time = (stamp - self._shift) * self._base
+        if not self._cut.holds(time, None if self._hides else -_PRIMING):
+            return
+        packet.pts = stamp - self._shift
+        packet.dts = packet.pts if packet.dts is None else packet.dts - self._shift
+        if self._last is not None and packet.dts <= self._last:
+            return  # no file can hold two packets for one time
+        self._last = packet.dts
+        packet.stream = self.stream
+        yield packet
+
+
+class _Encoded:
+    """A track that is decoded and encoded as AAC, or Opus for WebM. What cannot be decoded is left out."""
+
+    def __init__(self, output: Any, source: Any, cut: Cut, suffix: str) -> None:
+        av = ffmpeg.load("Writing a video")
+        self._error = av.FFmpegError
+        self._source, self._cut = source, cut
+        encoder, bits = _ENCODERS.get(suffix, _ENCODER)
+        layout = _LAYOUTS.get(source.codec_context.layout.nb_channels, "stereo")
+        self._rate = _OPUS_RATE if encoder == "libopus" else _nearest_rate(source.codec_context.sample_rate)
+        self.stream = output.add_stream(encoder, rate=self._rate)
+        context = self.stream.codec_context
+        context.layout, context.bit_rate = layout, bits * source.codec_context.layout.nb_channels
+        context.open()
+        self._resampler = av.AudioResampler(context.format, layout, self._rate, context.frame_size)
+
+    def take(self, packet: Any) -> Packets:
+        """Packets from one of the source's; its last one, which is empty, brings out what is left."""
+        try:
+            decoded = self._source.decode(packet)
+        except self._error:
+            return
+        for frame in decoded:
+            yield from self._encode(frame)
+        if not packet.size:
+            yield from self._encode(None)
+            yield from self.stream.encode(None)
+
+    def _encode(self, frame: Any | None) -> Packets:
+        if frame is not None:
+            time = (frame.pts or 0) * frame.time_base - self._cut.zero
+            if not self._cut.holds(time, -_PRIMING):
+                return
+            frame.pts = round(time / frame.time_base)
+        for ready in self._resampler.resample(frame):
+            yield from self.stream.encode(ready)
+
+
+def _nearest_rate(rate: int) -> int:
+    return min(_AAC_RATES, key=lambda known: abs(known - rate))

@@ -1,0 +1,86 @@
+"""Colours of videos, against the formulas of their standards."""
+
+import av
+import numpy as np
+import pytest
+from films import SIZE, write_film
+
+from impasto.imaging.video import open_clip
+from impasto.imaging.video.rgb import Converter, find_palette
+
+
+def patches(index, size):
+    """Squares of plain colours, of which each stays itself with chroma at half the resolution."""
+    colours = np.random.default_rng(3).integers(0, 256, (4, 6, 3))
+    return np.kron(colours, np.ones((16, 16, 1))).astype(np.uint8)
+
+
+def centres(pixels):
+    return pixels.reshape(4, 16, 6, 16, 3)[:, 8, :, 8].astype(int)
+
+
+@pytest.mark.parametrize(
+    ("pixel_format", "matrix", "colour_range", "depth"),
+    [
+        ("yuv420p", 1, 1, 8),
+        ("yuv420p", 6, 1, 8),
+        ("yuv444p", 9, 1, 8),
+        ("yuvj420p", 1, 2, 8),
+        ("yuvj420p", 6, 2, 8),
+        ("yuv420p10le", 1, 1, 10),
+        ("yuv422p10le", 6, 1, 10),
+    ],
+)
+def test_colours_follow_matrix_and_range(tmp_path, pixel_format, matrix, colour_range, depth):
+    path = write_film(
+        tmp_path / "a.mp4", 2, pixel_format=pixel_format, matrix=matrix, colour_range=colour_range,
+        tags=(1, 1, matrix), draw=patches, options={"crf": "1", "preset": "veryfast"},
+    )  # fmt: skip
+    clip = open_clip(path)
+    assert clip.info.bit_depth == depth
+    assert (clip.info.colour.matrix, clip.info.colour.range) == (matrix, 1)
+    assert any(f"{depth} bits" in note for note in clip.notes) == (depth > 8)
+    shown = next(clip.frames()).pixels
+    assert np.abs(centres(shown) - centres(patches(0, SIZE))).max() <= 3
+
+
+@pytest.mark.parametrize(("width", "red", "blue"), [(96, 0.299, 0.114), (1280, 0.2126, 0.0722)])
+def test_untagged_colours_are_guessed_by_size(width, red, blue):
+    """Against the definition of luma and colour differences, in limited range."""
+    luma, blueness, redness = 120, 90, 170
+    frame = av.VideoFrame(width, 64, "yuv444p")
+    for plane, value in zip(frame.planes, (luma, blueness, redness), strict=True):
+        plane.update(bytes([value]) * plane.buffer_size)
+    y, b, r = (luma - 16) / 219, (blueness - 128) / 224, (redness - 128) / 224
+    colour = np.array([y + 2 * (1 - red) * r, 0, y + 2 * (1 - blue) * b])
+    colour[1] = (y - red * colour[0] - blue * colour[2]) / (1 - red - blue)
+    shown = Converter(find_palette(frame), (64, width))(frame)
+    assert np.abs(shown[32, 32] - 255 * colour.clip(0, 1)).max() <= 1.5
+
+
+def test_hdr_is_shown_in_sdr():
+    """Grey steps against the formula of SMPTE ST 2084, with white at 203 cd/m2 (BT.2408)."""
+    codes = np.arange(0, 180, 30)
+    frame = av.VideoFrame(6 * 16, 16, "yuv420p10le")
+    luma, none = np.repeat(64 + codes * 876 / 255, 16), np.array([512])
+    for plane, values in zip(frame.planes, (luma, none, none), strict=True):
+        lines = np.zeros((plane.height, plane.line_size // 2), "<u2")
+        lines[:, : plane.width] = values.round()
+        plane.update(lines.tobytes())
+    frame.colorspace, frame.color_range, frame.color_primaries, frame.color_trc = 9, 1, 9, 16
+    palette = find_palette(frame)
+    assert palette.hdr == "PQ"
+    assert (palette.shown.primaries, palette.shown.transfer, palette.shown.matrix) == (1, 1, 1)
+    m1, m2, c1, c2, c3 = 2610 / 16384, 2523 / 32, 107 / 128, 2413 / 128, 2392 / 128
+    power = (codes / 255) ** (1 / m2)
+    nits = 10_000 * (np.maximum(power - c1, 0) / (c2 - c3 * power)) ** (1 / m1)
+    expected = 255 * np.minimum(nits / 203, 1) ** (1 / 2.4)
+    shown = Converter(palette, (16, 6 * 16))(frame)[8, 8::16]
+    assert np.abs(shown - expected[:, None]).max() < 4
+
+
+def test_hdr_is_told(tmp_path):
+    path = write_film(tmp_path / "a.mp4", 1, pixel_format="yuv420p10le", matrix=9, tags=(9, 18, 9))
+    clip = open_clip(path)
+    assert "HDR (HLG)" in clip.notes[0]
+    assert clip.info.colour.transfer == 1
