@@ -73,9 +73,9 @@ def wasserstein_norm(target: Tensor) -> Tensor:
     return _trace(target[:, :-1, :-1])
 
 
-def content_error(features: Tensor, target: Tensor) -> Tensor:
-    """Mean squared difference of features (Gatys et al. 2016, eq. 1, without its constant), (N,)."""
-    return (_raised(features) - _raised(target)).square().mean((1, 2, 3))
+def content_error(difference: Tensor) -> Tensor:
+    """Mean square of a difference of features (Gatys et al. 2016, eq. 1, without its constant), (N,)."""
+    return _raised(difference).square().mean((1, 2, 3))
 
 
 def total_variation(image: Tensor) -> Tensor:
@@ -90,11 +90,19 @@ def out_of_range(image: Tensor) -> Tensor:
     return (image - image.detach().clamp(0, 1)).square().mean()  # detached: the gradient is the same
 
 
-def spatial_variance(features: Tensor, floor: float = 1e-6) -> Tensor:
-    """Variance over the pixels, averaged over channels, (N,); not below `floor` times the mean square."""
-    f = _raised(features)
-    least = floor * f.square().mean((1, 2, 3)) + 1e-12
-    return torch.maximum(f.var(dim=(2, 3), unbiased=False).mean(1), least)
+def spatial_variance(moments: Tensor, linear: Tensor | None = None, floor: float = 1e-6) -> Tensor:
+    """Variance over the pixels, averaged over channels, (N,), from `second_moments`.
+
+    `linear`, (D, C), leads to the channels that are meant. Not below `floor` times their mean square.
+    """
+
+    def average(matrix: Tensor) -> Tensor:
+        mapped = matrix if linear is None else linear @ matrix @ linear.T
+        return mapped.diagonal(dim1=1, dim2=2).mean(1)
+
+    mean = moments[:, :-1, -1:]
+    least = floor * average(moments[:, :-1, :-1]) + 1e-12
+    return torch.maximum(average(moments[:, :-1, :-1] - mean @ mean.transpose(1, 2)), least)
 
 
 class _Moments(torch.autograd.Function):

@@ -54,7 +54,7 @@ class ContentTerm(NamedTuple):
     """What one layer adds to a content error."""
 
     layer: str
-    target: Tensor  # features of the photos, (N, C, h, w)
+    target: Tensor  # features of the photos, (N, C, h, w), as the backbone gave them
     factor: Tensor  # (N,)
 
 
@@ -95,57 +95,81 @@ class Perception:
         return features
 
     def style_terms(self, image: Tensor, alpha: Tensor | None = None, share: float = 1.0) -> list[StyleTerm]:
-        """A style, (1, 3, H, W), encoded; `alpha`, (1, 1, H, W), leaves transparent pixels out.
+        """A style, (1, 3, H, W), encoded; `alpha`, (1, 1, H, W), leaves transparent pixels out."""
+        features = self.features(image, dict(self.style_layers))
+        masks = {} if alpha is None else {layer: shrink(alpha, f.shape[2:]) for layer, f in features.items()}
+        moments = {layer: losses.second_moments(f, masks.get(layer)) for layer, f in features.items()}
+        return self.style_terms_of(moments, share)
+
+    def style_terms_of(self, moments: Features, share: float = 1.0) -> list[StyleTerm]:
+        """A style encoded, from the second moments of its features at all style layers.
 
         Normalised: relative errors averaged over layers. Raw: mean squares of Gram matrices over C, summed.
         """
-        features = self.features(image, dict(self.style_layers))
         whole = sum(weight for _, weight in self.style_layers)
         terms = []
         for layer, weight in self.style_layers:
-            mask = None if alpha is None else _shrink(alpha, features[layer])
-            target = self._moments(layer, features[layer], mask)
+            target = self._taught(layer, moments[layer])
             relative = self._loss.balance / (whole * float(self._loss.norm(target).clamp_min(1e-12)))
-            raw = float(self._channels(layer, features[layer])) ** -self._loss.raw_power
+            raw = float(self._channels(layer, moments[layer])) ** -self._loss.raw_power
             factor = relative if self.normalise else raw
             terms.append(StyleTerm(layer, self._loss.towards(target), share * weight * factor))
         return terms
 
+    def style_error(self, features: Features, terms: Sequence[StyleTerm]) -> Tensor:
+        """(N,)"""
+        layers = {t.layer for t in terms}
+        return self.style_error_of({k: losses.second_moments(features[k]) for k in layers}, terms)
+
+    def style_error_of(self, moments: Features, terms: Sequence[StyleTerm]) -> Tensor:
+        """(N,), from the second moments of the features, in their precision."""
+        taught = {layer: self._taught(layer, moments[layer]) for layer in {t.layer for t in terms}}
+        return torch.stack([t.factor * t.error(taught[t.layer]) for t in terms]).sum(0)
+
     def content_terms(self, photo: Tensor) -> list[ContentTerm]:
         """Photos, (N, 3, H, W), encoded."""
         features = self.features(photo, dict(self.content_layers))
-        whole = sum(weight for _, weight in self.content_layers)
-        terms = []
-        for layer, weight in self.content_layers:
-            target = self._mapped(layer, features[layer])
-            relative = 1 / (whole * losses.spatial_variance(target, self.flat))
-            raw = target.shape[1] / self._channels(layer, features[layer])
-            factor = relative if self.normalise else torch.full_like(relative, raw)
-            terms.append(ContentTerm(layer, target, weight * factor))
-        return terms
+        factors = self.content_factors({layer: losses.second_moments(f) for layer, f in features.items()})
+        return [ContentTerm(layer, features[layer], factors[layer]) for layer, _ in self.content_layers]
 
-    def style_error(self, features: Features, terms: Sequence[StyleTerm]) -> Tensor:
-        """(N,)"""
-        moments = {layer: self._moments(layer, features[layer]) for layer in {t.layer for t in terms}}
-        return torch.stack([t.factor * t.error(moments[t.layer]) for t in terms]).sum(0)
+    def content_factors(self, moments: Features) -> Features:
+        """By layer, (N,): how much a content error counts, from the second moments of photos' features."""
+        whole = sum(weight for _, weight in self.content_layers)
+        factors = {}
+        for layer, weight in self.content_layers:
+            own, linear = moments[layer], self._linear(layer, moments[layer].dtype)
+            variance = losses.spatial_variance(own, linear, self.flat)
+            mapped = own.shape[1] - 1 if linear is None else len(linear)
+            raw = torch.full_like(variance, mapped / self._channels(layer, own))
+            factors[layer] = (weight * (1 / (whole * variance) if self.normalise else raw)).float()
+        return factors
 
     def content_error(self, features: Features, terms: Sequence[ContentTerm]) -> Tensor:
-        """(N,)"""
-        mapped = {t.layer: self._mapped(t.layer, features[t.layer]) for t in terms}
-        return torch.stack([t.factor * losses.content_error(mapped[t.layer], t.target) for t in terms]).sum(0)
+        """(N,), in the teacher's channels."""
+        differences = [self._mapped(t.layer, features[t.layer].float() - t.target.float()) for t in terms]
+        errors = [t.factor * losses.content_error(d) for t, d in zip(terms, differences, strict=True)]
+        return torch.stack(errors).sum(0)
 
-    def _moments(self, layer: str, features: Tensor, mask: Tensor | None = None) -> Tensor:
-        moments = losses.second_moments(features, mask)
+    def _taught(self, layer: str, moments: Tensor) -> Tensor:
+        """The second moments of the teacher's channels, but for a rotation of them."""
         root = self._roots.get(layer)
-        return moments if root is None else root @ moments @ root.T
+        if root is None:
+            return moments
+        root = root.to(moments.dtype)
+        return root @ moments @ root.T
 
-    def _mapped(self, layer: str, features: Tensor) -> Tensor:
-        """But for a constant, which cancels in differences."""
+    def _mapped(self, layer: str, difference: Tensor) -> Tensor:
+        """A difference of features, in which the maps' constant cancels."""
+        linear = self._linear(layer, difference.dtype)
+        return difference if linear is None else F.conv2d(difference, linear[:, :, None, None])
+
+    def _linear(self, layer: str, dtype: torch.dtype) -> Tensor | None:
         root = self._roots.get(layer)
-        return features.float() if root is None else F.conv2d(features.float(), root[:-1, :-1, None, None])
+        return None if root is None else root[:-1, :-1].to(dtype)
 
-    def _channels(self, layer: str, features: Tensor) -> int:
-        return len(self.backbone.maps[layer]) if layer in self.backbone.maps else features.shape[1]
+    def _channels(self, layer: str, moments: Tensor) -> int:
+        """The teacher's."""
+        return len(self.backbone.maps[layer]) if layer in self.backbone.maps else moments.shape[1] - 1
 
 
 class _StyleLoss(NamedTuple):
@@ -179,5 +203,6 @@ def _root(a: Tensor) -> Tensor:
     return torch.cat([r, torch.eye(r.shape[1])[-1:]])
 
 
-def _shrink(mask: Tensor, features: Tensor) -> Tensor:
-    return F.interpolate(mask, size=features.shape[2:], mode="area")
+def shrink(mask: Tensor, size: Sequence[int]) -> Tensor:
+    """(N, 1, H, W) to (N, 1, h, w): the average over the area of each position."""
+    return F.interpolate(mask, size=tuple(size), mode="area")

@@ -104,8 +104,8 @@ def test_sums_are_made_in_float32_at_least(given: torch.dtype, expected: torch.d
     for value in (
         second_moments(features),
         second_moments(features, weight),
-        content_error(features, features / 2),
-        spatial_variance(features),
+        content_error(features / 2),
+        spatial_variance(second_moments(features)),
     ):
         assert value.dtype == expected
         assert bool(value.isfinite().all())
@@ -183,7 +183,7 @@ def test_wasserstein_error_of_few_pixels_is_small_and_not_negative() -> None:
 def test_content_error() -> None:
     one, other = random_features(0), random_features(1)
     expected = np.mean((one.double().numpy() - other.double().numpy()) ** 2, axis=(1, 2, 3))
-    assert content_error(one, other).tolist() == pytest.approx(expected, rel=1e-6)
+    assert content_error(one - other).tolist() == pytest.approx(expected, rel=1e-6)
 
 
 def test_total_variation(picture: Picture) -> None:
@@ -210,12 +210,20 @@ def test_out_of_range() -> None:
 def test_spatial_variance() -> None:
     features = random_features(0)
     expected = np.var(features.double().numpy(), axis=(2, 3)).mean(1)
-    assert spatial_variance(features).tolist() == pytest.approx(expected, rel=1e-5)
+    assert spatial_variance(second_moments(features)).tolist() == pytest.approx(expected, rel=1e-5)
+
+
+def test_spatial_variance_of_mapped_channels() -> None:
+    features = random_features(0).double()
+    linear = torch.randn(9, 5, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+    mapped = torch.einsum("dc,nchw->ndhw", linear, features)
+    expected = spatial_variance(second_moments(mapped))
+    torch.testing.assert_close(spatial_variance(second_moments(features), linear), expected)
 
 
 def test_spatial_variance_of_a_flat_picture_can_be_divided_by() -> None:
-    assert spatial_variance(torch.full((1, 3, 4, 4), 2.0)).item() == pytest.approx(4e-6)
-    assert spatial_variance(torch.zeros(1, 3, 4, 4)).item() > 0
+    assert spatial_variance(second_moments(torch.full((1, 3, 4, 4), 2.0))).item() == pytest.approx(4e-6)
+    assert spatial_variance(second_moments(torch.zeros(1, 3, 4, 4))).item() > 0
 
 
 WEIGHT = torch.rand(2, 1, 6, 7, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
@@ -224,10 +232,10 @@ LOSSES: dict[str, Callable[[Tensor], Tensor]] = {
     "gram": lambda f: gram_error(second_moments(f), second_moments(TARGET)),
     "weighted": lambda f: gram_error(second_moments(f, WEIGHT), second_moments(TARGET)),
     "moments": lambda f: wasserstein_error(second_moments(f), second_moments(TARGET)),
-    "content": lambda f: content_error(f, TARGET),
+    "content": lambda f: content_error(f - TARGET),
     "smoothness": total_variation,
     "range": out_of_range,
-    "variance": spatial_variance,
+    "variance": lambda f: spatial_variance(second_moments(f)),
 }
 
 

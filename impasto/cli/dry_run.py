@@ -27,9 +27,14 @@ def describe(painter: Painter) -> None:
     for scale in painter.scales:
         height, width = scale.size
         console.print(f"{width:>6} x {height:<6} {scale.iterations:>5} iterations")
-    console.print(f"\nmemory  about {painter.memory() / _GB:.1f} GB")
+    console.print(f"\nmemory  about {painter.memory() / _GB:.1f} GB{_tiled(painter)}")
     painter.steps()  # checks the memory, and works only when iterated
     console.print(f"time    about {as_time(painter.seconds())}")
+
+
+def _tiled(painter: Painter) -> str:
+    side = painter.tile
+    return f", in tiles of {side} pixels" if side and side < max(painter.size) else ""
 
 
 def _resolved(painter: Painter) -> dict[str, str]:

@@ -64,6 +64,15 @@ def parse_scales(text: str) -> int | tuple[int, ...] | None:
     return sides if len(sides) > 1 else sides[0]
 
 
+def parse_tile(text: str) -> int | str:
+    """ "auto", "off" or pixels."""
+    if text in ("auto", "off"):
+        return text
+    if text.isdecimal():
+        return int(text)
+    raise UsageError(f"--tile is auto, off or a number of pixels, not {text}")
+
+
 def parse_style(text: str) -> tuple[Path, float]:
     """File and weight of `wave.jpg:0.7`, `wave.jpg` or a shipped style; a file of that very name wins."""
     if Path(text).exists():
@@ -101,6 +110,7 @@ FLAGS = {
     "optimizer": Flag("Solver", panel=EXPERT),
     "learning_rate": Flag("Length of a step", unset="1, or 0.02 for adam", panel=EXPERT),
     "scales": Flag("auto, how many, or their long sides", "N|N,N,...", "auto", parse_scales, EXPERT),
+    "tile": Flag("Gradients in tiles, for huge pictures", "auto|off|PIXELS", parse=parse_tile, panel=EXPERT),
     "device": Flag("Where to compute", panel=EXPERT),
     "precision": Flag("Of the backbone", panel=EXPERT),
 }

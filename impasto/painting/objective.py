@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -11,7 +12,8 @@ from torch import Tensor
 from impasto import losses
 from impasto.backbones import Backbone
 from impasto.painting.options import PaintOptions
-from impasto.perception import Perception, StyleTerm
+from impasto.painting.tiles import Tile, cut, reach, strides, sum_over
+from impasto.perception import ContentTerm, Features, Perception, StyleTerm, shrink
 
 _RANGE_WEIGHT = 10.0
 
@@ -34,52 +36,129 @@ class Objective:
     Args:
         backbone: frozen, on the images' device.
         photo: (1, 3, H, W) in [0, 1].
-        styles: pictures as they shall be seen at this scale; weights summing to 1.
+        styles: pictures as they shall be seen at this scale; weights summing to 1. Seen once, in turn.
         options: layers, weights, kind of style loss.
-        dtype: precision of the convolutions; statistics and sums are float32 always.
+        dtype: precision of the convolutions; statistics and sums are float32, or, in tiles, float64.
+        tile: pixels of the side of a tile, where pictures, of style too, are to be seen in tiles.
     """
 
     def __init__(
         self,
         backbone: Backbone,
         photo: Tensor,
-        styles: Sequence[Style],
+        styles: Iterable[Style],
         options: PaintOptions,
         dtype: torch.dtype = torch.float32,
+        tile: int | None = None,
     ) -> None:
-        self._perception = Perception(
-            backbone,
-            options.content_layers,
-            options.style_layers,
-            style_loss=options.style_loss,
-            normalise=options.normalise,
-            dtype=dtype,
-        )
+        self._perception = _perceive(backbone, options, dtype)
+        # small eigenvalues, whose roots count, drown in float32's rounding of large ones; float64 takes some
+        # milliseconds more, which count where pictures are small
+        self._sums = torch.float64 if tile and photo.device.type != "mps" else torch.float32
         content_weight, style_weight, tv_weight = options.weights
         self._weights = {"style": style_weight, "content": content_weight, "tv": tv_weight}
+        content = {name for name, _ in self._perception.content_layers} if content_weight > 0 else set()
+        style = {name for name, _ in self._perception.style_layers} if style_weight > 0 else set()
+        self._style_layers, self._layers = sorted(style), content | style
+        self._strides = strides(backbone, self._layers)
+        stride, halo = reach(backbone, self._layers)
+        self._cut = partial(cut, side=tile, stride=stride, halo=halo)
         with torch.no_grad():
-            self._content = self._perception.content_terms(photo) if content_weight > 0 else []
-            self._style = (
-                [term for style in styles for term in self._terms(style)] if style_weight > 0 else []
-            )
+            self._style = [term for one in styles for term in self._style_terms(one)] if style else []
+            self._content = self._content_terms(photo) if content else {}
 
     def __call__(self, image: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The value and its unweighted terms, `style`, `content` and `tv`, for (1, 3, H, W).
 
         Style or content of weight 0 is not computed, nor are the layers that it alone needs.
         """
-        layers = {t.layer for t in self._style} | {t.layer for t in self._content}
-        features = self._perception.features(image, layers)
-        terms = {"tv": losses.total_variation(image)}
-        if self._style:
-            terms["style"] = self._perception.style_error(features, self._style)[0]
+        outside, tv, *rest = sum_over(self._cut(image.shape[2:]), self._look, image)
+        terms = {"tv": tv}
         if self._content:
-            terms["content"] = self._perception.content_error(features, self._content)[0]
-        total = _RANGE_WEIGHT * losses.out_of_range(image)
+            terms["content"] = rest.pop(0)
+        if self._style:
+            moments = dict(zip(self._style_layers, rest, strict=True))
+            terms["style"] = self._perception.style_error_of(moments, self._style)[0].float()
+        total = _RANGE_WEIGHT * outside
         for name, value in terms.items():
             total = total + self._weights[name] * value
         return total, terms
 
-    def _terms(self, style: Style) -> list[StyleTerm]:
-        alpha = None if style.alpha is None else style.alpha[None]
-        return self._perception.style_terms(style.image[None], alpha, style.weight)
+    def _look(self, window: Tensor, tile: Tile) -> list[Tensor]:
+        """A tile's part of all that is summed over positions."""
+        features = self._features(window, tile, self._layers)
+        parts = [tile.share(1) * losses.out_of_range(tile.core(window, 1)), _variation(window, tile)]
+        if self._content:
+            parts.append(self._perception.content_error(features, self._content[tile])[0])
+        return parts + [self._moments(layer, features[layer], tile) for layer in self._style_layers]
+
+    def _features(self, window: Tensor, tile: Tile, layers: Collection[str]) -> Features:
+        """Of the core."""
+        features = self._perception.features(window, layers)
+        return {layer: tile.core(f, self._strides[layer]) for layer, f in features.items()}
+
+    def _moments(self, layer: str, features: Tensor, tile: Tile, mask: Tensor | None = None) -> Tensor:
+        """The core's part of a picture's second moments; `mask` is the whole picture's, at this layer."""
+        stride = self._strides[layer]
+        if mask is None:
+            return tile.share(stride) * losses.second_moments(features).to(self._sums)
+        seen = tile.place(mask, stride)
+        share = seen.sum() / mask.sum().clamp_min(1e-12)
+        return share * losses.second_moments(features, seen).to(self._sums)
+
+    def _style_terms(self, style: Style) -> list[StyleTerm]:
+        image, masks = style.image[None], self._masks(style)
+
+        def look(window: Tensor, tile: Tile) -> list[Tensor]:
+            features = self._features(window, tile, self._style_layers)
+            return [self._moments(k, features[k], tile, masks.get(k)) for k in self._style_layers]
+
+        sums = sum_over(self._cut(image.shape[2:]), look, image)
+        moments = dict(zip(self._style_layers, sums, strict=True))
+        return self._perception.style_terms_of(moments, style.weight)
+
+    def _masks(self, style: Style) -> Features:
+        """By layer, how opaque each position of a style with transparent pixels is."""
+        if style.alpha is None:
+            return {}
+        height, width = style.alpha.shape[1:]
+        strides = {layer: self._strides[layer] for layer in self._style_layers}
+        return {k: shrink(style.alpha[None], (height // n, width // n)) for k, n in strides.items()}
+
+    def _content_terms(self, photo: Tensor) -> dict[Tile, list[ContentTerm]]:
+        """By tile. Features are kept as the backbone gave them: to encode the photo anew takes longer."""
+        layers = [name for name, _ in self._perception.content_layers]
+        kept: dict[Tile, Features] = {}
+        moments: Features = {}
+        for tile in self._cut(photo.shape[2:]):
+            features = self._features(tile.window(photo), tile, layers)
+            kept[tile] = {layer: f.clone() for layer, f in features.items()}  # a view would keep the window
+            for layer, f in features.items():
+                part = self._moments(layer, f, tile)
+                moments[layer] = moments[layer] + part if layer in moments else part
+        factors = self._perception.content_factors(moments)
+        return {
+            tile: [ContentTerm(k, f, tile.share(self._strides[k]) * factors[k]) for k, f in features.items()]
+            for tile, features in kept.items()
+        }
+
+
+def _perceive(backbone: Backbone, options: PaintOptions, dtype: torch.dtype) -> Perception:
+    return Perception(
+        backbone,
+        options.content_layers,
+        options.style_layers,
+        style_loss=options.style_loss,
+        normalise=options.normalise,
+        dtype=dtype,
+    )
+
+
+def _variation(window: Tensor, tile: Tile) -> Tensor:
+    """The part of `losses.total_variation` in the differences of the core from its next row and column."""
+    rows, columns = tile.rows.inside(1), tile.columns.inside(1)
+    across = window[..., rows, columns.start : columns.stop + 1].diff(dim=3)
+    down = window[..., rows.start : rows.stop + 1, columns].diff(dim=2)
+    height, width = tile.rows.length, tile.columns.length
+    wide, tall = window.shape[1] * height * (width - 1), window.shape[1] * (height - 1) * width
+    return across.square().sum() / max(1, wide) + down.square().sum() / max(1, tall)

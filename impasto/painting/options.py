@@ -11,6 +11,7 @@ from impasto.errors import UsageError
 from impasto.options import Layers, StyleLoss, check_choice, check_range, check_whole, parse_layers
 
 Optimizer = Literal["lbfgs", "adam"]
+LEAST_TILE = 64  # pixels; what surrounds a tile is more than the tile then
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class PaintOptions:
         optimizer, learning_rate: None takes 1 for L-BFGS and 0.02 for Adam.
         backbone: "compact", "vgg19", "vgg16" or a weights file.
         pooling: "max" or "average".
+        tile: pixels of the side of tiles in which gradients are taken: exact, with little memory, slower.
+            "auto" takes them where the whole would not fit, "off" never does.
         device, precision: "auto" takes the fastest that is here.
     """
 
@@ -55,6 +58,7 @@ class PaintOptions:
     learning_rate: float | None = None
     backbone: str = "compact"
     pooling: Literal["max", "average"] = "max"
+    tile: Literal["auto", "off"] | int = "auto"
     device: DeviceName = "auto"
     precision: PrecisionName = "auto"
 
@@ -71,6 +75,10 @@ class PaintOptions:
         check_range("style_size", self.style_size, 0.05, 20)
         check_whole("iterations", self.iterations, 1, 1_000_000)
         check_whole("seed", self.seed, 0, 2**63 - 1)
+        if not isinstance(self.tile, str):
+            check_whole("tile", self.tile, LEAST_TILE, 100_000)
+        elif self.tile not in ("auto", "off"):
+            raise UsageError(f"tile must be auto, off or a number of pixels, not {self.tile}")
         if self.size is not None:
             check_whole("size", self.size, 16, 100_000)
         for name in ("content_weight", "style_weight", "tv_weight"):

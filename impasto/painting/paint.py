@@ -18,7 +18,8 @@ from impasto.device import available_memory, resolve_device, resolve_precision
 from impasto.errors import ImageError, UsageError
 from impasto.imaging import io
 from impasto.imaging.geometry import resize
-from impasto.painting.estimate import check_memory, estimate_memory, estimate_seconds
+from impasto.painting.estimate import estimate_seconds
+from impasto.painting.memory import LIBRARIES, Memory
 from impasto.painting.objective import Style
 from impasto.painting.options import PaintOptions
 from impasto.painting.scales import Scale, paint_steps, plan, with_shares
@@ -106,8 +107,7 @@ class Painter:
 
     def steps(self) -> Iterator[Step]:
         """Paint, one `Step` per gradient. Raises MemoryLimitError before any work that would not fit."""
-        available = available_memory(self.device)
-        check_memory(self.size, self.backbone, self.options, self.dtype, available)
+        self._needs().check(self.size, self.scales[-1].iterations)
         return paint_steps(self.photo, self.styles, self.backbone, self.options, self.start)
 
     def finish(self, step: Step) -> tuple[Tensor, Tensor | None]:
@@ -128,12 +128,25 @@ class Painter:
         )
 
     def memory(self) -> int:
-        """Estimated peak bytes of the process."""
-        return estimate_memory(self.size, self.backbone, self.options, self.dtype)
+        """Estimated peak bytes of the process. A picture takes as much again while it is read."""
+        pictures = [self.photo, *(style.image for style in self.styles)]
+        pictures += [] if self.start is None else [self.start]
+        read = sum(tensor.nbytes for tensor in (*pictures, *self.backbone.parameters()))
+        needs = self._needs()
+        painting = max(needs.needed(scale.size, scale.iterations) for scale in self.scales)
+        return LIBRARIES + read + max(painting, *(picture.nbytes for picture in pictures))
+
+    @property
+    def tile(self) -> int | None:
+        """Pixels of the side of the tiles in which the last scale is painted; None if it is none."""
+        return self._needs().tile(self.size, self.scales[-1].iterations)
 
     def seconds(self) -> float:
         """Estimated seconds, by a short trial on this machine."""
-        return estimate_seconds(self.photo, self.styles, self.backbone, self.options, self.scales)
+        return estimate_seconds(self.photo, self.styles, self._needs(), self.scales)
+
+    def _needs(self) -> Memory:
+        return Memory(self.backbone, self.options, self.dtype, available_memory(self.device))
 
     def _read_style(self, source: io.Source, weight: float, max_pixels: int) -> Style:
         image, info = io.read(source, max_pixels=max_pixels)

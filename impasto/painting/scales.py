@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from impasto.backbones import Backbone
-from impasto.device import resolve_device, resolve_precision
+from impasto.device import available_memory, resolve_device, resolve_precision
 from impasto.errors import UsageError
 from impasto.imaging.geometry import fit_long_side, resize, scale_ladder, split_iterations
+from impasto.painting.memory import Memory
 from impasto.painting.objective import Objective, Style
 from impasto.painting.options import PaintOptions
 from impasto.painting.solver import SOLVERS
@@ -60,6 +61,7 @@ def paint_steps(
     device = resolve_device(options.device)
     dtype = resolve_precision(options.precision, device)
     backbone = backbone.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    memory = Memory(backbone, options, dtype, available_memory(device))
     styles = with_shares(styles)
     scales = plan((photo.shape[1], photo.shape[2]), options)
     image = _begin(photo, styles, scales[0].size, options, start)
@@ -67,9 +69,14 @@ def paint_steps(
     whole = sum(cost * scale.iterations for cost, scale in zip(costs, scales, strict=True))
     spent = 0
     for number, scale in enumerate(scales):
-        target = _to(resize(photo[None], scale.size), device)
-        seen = [_at_scale(style, options.style_size * max(scale.size), device) for style in styles]
-        objective = Objective(backbone, target, seen, options, dtype)
+        objective = Objective(
+            backbone,
+            _to(resize(photo[None], scale.size), device),
+            (_at_scale(style, options.style_size * max(scale.size), device) for style in styles),
+            options,
+            dtype,
+            memory.tile(scale.size, scale.iterations),
+        )
         image = _to(resize(image.clamp(0, 1), scale.size), device)
         solve = SOLVERS[options.optimizer]
         for count, iterate in enumerate(solve(objective, image, scale.iterations, options.step_length), 1):

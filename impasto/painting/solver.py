@@ -20,6 +20,10 @@ Function = Callable[[Tensor], tuple[Tensor, dict[str, Tensor]]]
 
 _EXPLODED = 4.0  # times the last accepted value; a healthy L-BFGS step without a line search rises less
 _MOST_RETREATS = 12  # in a row
+_HISTORY = 12
+_PAIR_BYTES = 1 << 30  # for all pairs of L-BFGS; what is more is kept in bfloat16, and then fewer are
+_LEAST_HISTORY = 3
+_PIECE = 1 << 20  # numbers that are converted at a time
 
 
 @dataclass(frozen=True)
@@ -33,23 +37,25 @@ class Iterate:
 
 
 def lbfgs(
-    function: Function, image: Tensor, iterations: int, step_length: float = 1.0, history: int = 12
+    function: Function, image: Tensor, iterations: int, step_length: float = 1.0, history: int = _HISTORY
 ) -> Iterator[Iterate]:
     """Limited-memory BFGS (Nocedal 1980) from `image`, one gradient per iteration: no line search.
 
     `function` gives the value, a scalar, and terms to report. The first step is tiny, as the scale of the
-    problem is not known before it. Raises DivergenceError.
+    problem is not known before it. Very large images have a shorter history. Raises DivergenceError.
     """
-    walk, pairs = _Walk(function, image), _Pairs(history)
+    walk, pairs = _Walk(function, image), _Pairs(*kept_pairs(image.numel(), image.dtype, history))
+    del image  # large ones are not held for longer than needed, here and below
     for _ in range(iterations):
         before = walk.here
         if not walk.evaluate():
             pairs.clear()
         elif before:
-            pairs.add(walk.here.image - before.image, walk.here.gradient - before.gradient)
+            pairs.add(before, walk.here)
+        del before
         yield walk.here
         gradient = walk.here.gradient
-        cautious = 1.0 if pairs else min(1.0, 1.0 / float(gradient.abs().sum().clamp_min(1e-12)))
+        cautious = 1.0 if pairs else min(1.0, 1.0 / max(_sum_of_sizes(gradient), 1e-12))
         walk.step(pairs.multiply(gradient), step_length * cautious)
 
 
@@ -62,16 +68,19 @@ def adam(
 ) -> Iterator[Iterate]:
     """Adam (Kingma & Ba 2015) from `image`; as `lbfgs` otherwise. `step_length` is in units of the image."""
     walk = _Walk(function, image)
-    first, second, age = torch.zeros_like(image), torch.zeros_like(image), 0
+    first, second, age = torch.zeros_like(walk.next), torch.zeros_like(walk.next), 0
+    del image
     for _ in range(iterations):
         if not walk.evaluate():
-            first, second, age = torch.zeros_like(image), torch.zeros_like(image), 0
+            age = 0
+            first.zero_()
+            second.zero_()
         yield walk.here
         gradient, age = walk.here.gradient, age + 1
-        first = torch.lerp(gradient, first, betas[0])
-        second = torch.lerp(gradient.square(), second, betas[1])
-        scale = (second / (1 - betas[1] ** age)).sqrt().add_(1e-12)
-        walk.step(first / (1 - betas[0] ** age) / scale, step_length)
+        first.lerp_(gradient, 1 - betas[0])
+        second.mul_(betas[1]).addcmul_(gradient, gradient, value=1 - betas[1])
+        scale = (second / (1 - betas[1] ** age)).sqrt_().add_(1e-12)
+        walk.step((first / (1 - betas[0] ** age)).div_(scale), step_length)
 
 
 SOLVERS: dict[str, Callable[[Function, Tensor, int, float], Iterator[Iterate]]] = {
@@ -113,20 +122,28 @@ class _Walk:
         return False
 
     def step(self, direction: Tensor, length: float) -> None:
-        """Propose the next image, against `direction`."""
-        self.next = self.here.image.sub(direction, alpha=length * self.shrink)
+        """Propose the next image, against `direction`, whose memory it takes."""
+        self.next = direction.mul_(-length * self.shrink).add_(self.here.image)
 
     def _is_good(self, value: float, gradient: Tensor) -> bool:
-        if not math.isfinite(value) or not bool(gradient.isfinite().all()):
+        if not math.isfinite(value) or not math.isfinite(_sum_of_sizes(gradient)):
             return False
         return self.here is None or value < _EXPLODED * max(self.here.value, 1e-12)
 
 
-class _Pairs:
-    """Steps and changes of the gradient, and the inverse Hessian that they stand for."""
+def kept_pairs(numbers: int, dtype: torch.dtype, history: int = _HISTORY) -> tuple[int, torch.dtype]:
+    """How many pairs L-BFGS keeps for an image of so many numbers of this kind, and in which precision."""
+    if 2 * numbers * dtype.itemsize * history <= _PAIR_BYTES:
+        return history, dtype
+    return max(_LEAST_HISTORY, min(history, _PAIR_BYTES // (2 * 2 * numbers))), torch.bfloat16
 
-    def __init__(self, most: int) -> None:
+
+class _Pairs:
+    """Steps and changes of the gradient, as flat vectors, and the inverse Hessian that they stand for."""
+
+    def __init__(self, most: int, dtype: torch.dtype) -> None:
         self._kept: deque[tuple[Tensor, Tensor, float]] = deque(maxlen=most)
+        self._dtype = dtype
 
     def __bool__(self) -> bool:
         return bool(self._kept)
@@ -134,31 +151,57 @@ class _Pairs:
     def clear(self) -> None:
         self._kept.clear()
 
-    def add(self, step: Tensor, change: Tensor) -> None:
+    def add(self, before: Iterate, here: Iterate) -> None:
+        step = self._difference(here.image, before.image)
+        change = self._difference(here.gradient, before.gradient)
         curvature = _dot(step, change)
         if curvature > 1e-10 * _dot(change, change):  # also false for NaN
             self._kept.append((step, change, curvature))
 
     def multiply(self, gradient: Tensor) -> Tensor:
         """The inverse Hessian times the gradient, by the two-loop recursion."""
-        result = gradient.clone()
+        result = _flat(gradient).clone()
         alphas = []
         for step, change, curvature in reversed(self._kept):
             alpha = _dot(step, result) / curvature
-            result.sub_(change, alpha=alpha)
+            _add(result, change, -alpha)
             alphas.append(alpha)
         if self._kept:
             _, change, curvature = self._kept[-1]
             result.mul_(curvature / _dot(change, change))
         for (step, change, curvature), alpha in zip(self._kept, reversed(alphas), strict=True):
-            result.add_(step, alpha=alpha - _dot(change, result) / curvature)
+            _add(result, step, alpha - _dot(change, result) / curvature)
+        count, channels, height, width = gradient.shape
+        return result.view(count, height, width, channels).permute(0, 3, 1, 2)
+
+    def _difference(self, a: Tensor, b: Tensor) -> Tensor:
+        result = torch.empty(a.numel(), dtype=self._dtype, device=a.device)
+        for piece, one, other in _pieces(result, _flat(a), _flat(b)):
+            piece.copy_(one - other)
         return result
 
 
 def _dot(a: Tensor, b: Tensor) -> float:
-    """Inner product of two images laid out alike, without a copy."""
-    return torch.dot(_flat(a), _flat(b)).item()
+    """Inner product, in the wider precision of the two, float32 at least."""
+    dtype = torch.promote_types(torch.promote_types(a.dtype, b.dtype), torch.float32)
+    return sum(torch.dot(x.to(dtype), y.to(dtype)).item() for x, y in _pieces(a, b))
+
+
+def _add(vector: Tensor, other: Tensor, factor: float) -> None:
+    for piece, added in _pieces(vector, other):
+        piece.add_(added, alpha=factor)
+
+
+def _pieces(*vectors: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """The vectors bit by bit: a whole one in another precision would take as much memory as an image."""
+    return zip(*(torch.split(vector, _PIECE) for vector in vectors), strict=True)
+
+
+def _sum_of_sizes(image: Tensor) -> float:
+    size: float = torch.linalg.vector_norm(image, ord=1).item()
+    return size
 
 
 def _flat(image: Tensor) -> Tensor:
+    """Of images that are laid out alike, without a copy."""
     return image.permute(0, 2, 3, 1).reshape(-1)

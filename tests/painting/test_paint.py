@@ -261,6 +261,36 @@ def test_estimates_before_the_work(photo: Image.Image, style: Image.Image, quick
     assert 100 << 20 < painter.memory() < 2 << 30
     assert painter.seconds() > 0
     assert painter.size == (27, 40)
+    assert painter.tile is None
+
+
+def test_memory_counts_what_was_read(photo: Image.Image, style: Image.Image, quick: dict[str, Any]) -> None:
+    """Once as it is kept, and once more while it is read."""
+    small, large = (
+        Painter(photo.resize(size), style, make_options(**quick)).memory()
+        for size in ((600, 400), (6000, 4000))
+    )
+    assert large - small == pytest.approx(2 * 6000 * 4000 * 12, rel=0.1)
+
+
+def test_tiles_that_are_asked_for(photo: Image.Image, style: Image.Image, quick: dict[str, Any]) -> None:
+    painter = Painter(photo, style, make_options(**{**quick, "tile": 64}))
+    assert painter.tile == 64
+    assert json.loads(painter.record(next(painter.steps())))["options"]["tile"] == 64
+
+
+def test_scarce_memory_brings_tiles(
+    monkeypatch: pytest.MonkeyPatch, photo: Image.Image, style: Image.Image, quick: dict[str, Any]
+) -> None:
+    """At 2000 pixels, with half a gigabyte: the estimate is for what will be done."""
+    options = make_options(**{**quick, "size": 2000})
+    monkeypatch.setattr(paint_module, "available_memory", lambda device: 1 << 40)
+    ample = Painter(photo, style, options)
+    assert ample.tile is None
+    whole = ample.memory()
+    monkeypatch.setattr(paint_module, "available_memory", lambda device: 700 << 20)
+    assert ample.tile == 512
+    assert ample.memory() < whole
 
 
 def test_painting_starts_from_a_file(

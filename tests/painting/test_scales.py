@@ -1,6 +1,6 @@
 """The tensor door: from coarse to fine, an event per gradient, the same picture for the same seed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -197,7 +197,8 @@ def test_stroke_size_changes_what_is_seen_of_the_style(
 ) -> None:
     seen: list[tuple[int, ...]] = []
 
-    def spy(backbone: Backbone, photo: Tensor, styles: list[Style], *rest: object) -> Objective:
+    def spy(backbone: Backbone, photo: Tensor, styles: Iterable[Style], *rest: object) -> Objective:
+        styles = list(styles)
         seen.extend(tuple(s.image.shape) for s in styles)
         return Objective(backbone, photo, styles, *rest)  # type: ignore[arg-type]
 

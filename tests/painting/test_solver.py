@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from impasto.errors import DivergenceError
-from impasto.painting.solver import SOLVERS, Iterate, adam, lbfgs
+from impasto.painting import solver
+from impasto.painting.solver import SOLVERS, Iterate, adam, kept_pairs, lbfgs
 
 Terms = dict[str, Tensor]
 Value = Callable[[Tensor], Tensor]
@@ -231,3 +232,31 @@ def test_layout_in_memory_does_not_matter() -> None:
     *_, other = lbfgs(with_terms(quadratic), start().to(memory_format=torch.channels_last), 10)
     assert other.image.is_contiguous(memory_format=torch.channels_last)
     torch.testing.assert_close(one.image, other.image, rtol=1e-4, atol=1e-5)
+
+
+def test_pairs_of_huge_images_are_kept_shorter_and_then_fewer() -> None:
+    """Twelve of 512 pixels as they are; of 4096 pixels, five in half the precision, in a gigabyte."""
+    assert kept_pairs(3 * 512**2, torch.float32) == (12, torch.float32)
+    assert kept_pairs(3 * 2048**2, torch.float32) == (12, torch.bfloat16)
+    assert kept_pairs(3 * 4096**2, torch.float32) == (5, torch.bfloat16)
+    assert kept_pairs(3 * 4096**2, torch.float32, history=4) == (4, torch.bfloat16)
+    assert kept_pairs(3 * 20_000**2, torch.float32) == (3, torch.bfloat16)
+
+
+def test_short_pairs_lead_to_the_same_minimum(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where vectors are taken in many pieces."""
+    exact = list(lbfgs(with_terms(quadratic), start(), 60))
+    monkeypatch.setattr(solver, "_PAIR_BYTES", 12 * 60 * 2 * 2)
+    monkeypatch.setattr(solver, "_PIECE", 7)
+    assert kept_pairs(60, torch.float32) == (12, torch.bfloat16)
+    short = list(lbfgs(with_terms(quadratic), start(), 60))
+    assert not torch.equal(short[5].image, exact[5].image)
+    assert short[20].value < 1e-2 * short[0].value
+    torch.testing.assert_close(short[-1].image, solution(), rtol=0, atol=1e-3)
+
+
+def test_pieces_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    *_, whole = lbfgs(with_terms(wavy), start().double(), 12)
+    monkeypatch.setattr(solver, "_PIECE", 7)
+    *_, pieces = lbfgs(with_terms(wavy), start().double(), 12)
+    torch.testing.assert_close(pieces.image, whole.image, rtol=1e-9, atol=1e-12)
