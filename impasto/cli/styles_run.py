@@ -87,7 +87,7 @@ def _print_table(listed: Sequence[Listed], photos: Sequence[Path]) -> None:
 
 def _thumbnail(listed: Listed, photos: Sequence[Path]) -> Text:
     photo = sheet.open_photo(photos[0] if photos else styles.sample(), 8 * _THUMBNAIL)
-    picture = Stylizer(styles.load(listed.path))(photo)
+    picture = Stylizer(styles.load(listed.path), runtime="torch")(photo)
     return half_blocks(picture, _THUMBNAIL)
 
 
@@ -117,7 +117,7 @@ def _write_sheet(path: Path, listed: Sequence[Listed], photos: Sequence[Path]) -
     with progress(quiet=False) as show:
         for done, card in enumerate(listed):
             show(done / len(listed), "stylising", card.name)
-            stylizer = Stylizer(styles.load(card.path))
+            stylizer = Stylizer(styles.load(card.path), runtime="torch")
             rows.append(sheet.Row(card.name, card.summary, [stylizer(photo) for photo in originals]))
     names = [photo.stem for photo in photos] or ["the Summer Palace"]
     sheet.write(path, sheet.Sheet(names, originals, rows, "" if photos else sheet.SAMPLE_CREDIT))

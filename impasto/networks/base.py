@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any, ClassVar
 
 import torch.nn.functional as F
@@ -28,11 +28,20 @@ class StyleNetwork(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """(N, 3, H, W) of any size; the same size comes back."""
+        return self.pad_and_crop(image, self.paint)
+
+    def pad_and_crop(self, image: Tensor, paint: Callable[[Tensor], Tensor]) -> Tensor:
+        """The same, with something else in the place of `paint`."""
         height, width = image.shape[-2:]
-        down, right = (_missing(side, self.multiple, self.least_side) for side in (height, width))
+        down, right = self.padding(height, width)
         if down or right:
             image = F.pad(image, (0, right, 0, down), mode="replicate")
-        return self.paint(image)[..., :height, :width]
+        return paint(image)[..., :height, :width]
+
+    def padding(self, height: int, width: int) -> tuple[int, int]:
+        """Pixels that an image of that size lacks below and to the right."""
+        down, right = (_missing(side, self.multiple, self.least_side) for side in (height, width))
+        return down, right
 
 
 def _missing(side: int, multiple: int, least: int) -> int:

@@ -6,25 +6,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from impasto.device import (
-    DeviceName,
-    PrecisionName,
-    available_memory,
-    ran_out_of_memory,
-    resolve_device,
-    resolve_precision,
-)
+from impasto.device import DeviceName, PrecisionName, available_memory, ran_out_of_memory
 from impasto.errors import ImageError, MemoryLimitError, UsageError
 from impasto.imaging import io
+from impasto.networks import StyleNetwork
+from impasto.networks.card import Card
 from impasto.networks.primed import fingerprint
-from impasto.options import check_choice, check_range
+from impasto.options import check_range
 from impasto.stylizing.estimate import bytes_per_pixel, check_memory
 from impasto.stylizing.mixture import Styles, load_styles, mix
+from impasto.stylizing.runtime import Runner, RuntimeName, make_runner, resolve
+from impasto.stylizing.torch_runtime import paint_bytes
 
+_PHOTO_ALONE = 48.0  # bytes a pixel, where no network runs
 _TOLERANCE = 1e-3  # rounding, as resampling and half precision leave it
 
 
@@ -37,13 +37,17 @@ class Stylizer:
         strength: from 0, the photo, to 1, the whole style. Parameters are interpolated between the primed
             weights and the style's where it was trained from those that ship; else pictures are blended.
         device, precision: "auto" takes the fastest that is here.
+        runtime: what computes. "auto" takes the fastest that is installed and paints as PyTorch does: on a
+            CPU OpenVINO, which takes seconds to get ready, many times less than it saves with a video.
 
     Attributes:
         styles: the cards, each with its share; shares sum to 1.
+        runtimes: what computes, for each network that has to run.
         notes: sentences that the user should hear.
 
     Raises:
-        UsageError, WeightsError: no such style, or one that cannot be used.
+        UsageError, WeightsError: no such style or runtime, or one that cannot be used.
+        MissingExtraError: a runtime that is not installed.
 
     >>> Stylizer("starry-night")("photo.jpg").save("painting.jpg")
     """
@@ -55,21 +59,33 @@ class Stylizer:
         *,
         device: DeviceName = "auto",
         precision: PrecisionName = "auto",
+        runtime: RuntimeName = "auto",
     ) -> None:
         check_range("strength", strength, 0, 1)
-        check_choice("device", device, DeviceName)
-        check_choice("precision", precision, PrecisionName)
         self.strength = strength
+        self.device, self.dtype = resolve(runtime, device, precision)
         self.styles = load_styles(style)
-        self.device = resolve_device(device)
-        self.dtype = resolve_precision(precision, self.device)
         mixture = mix(self.styles, strength)
         self.notes = mixture.notes
         self._photo = mixture.photo
-        self._networks = [(card.build().to(self.dtype), share) for card, share in mixture.parts]
-        self._per_pixel = max((bytes_per_pixel(network) for network, _ in self._networks), default=48.0)
-        for network, _ in self._networks:
-            network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._networks: list[tuple[StyleNetwork, float]] = []
+        self._runners: list[tuple[Runner, float]] = []
+        self._per_pixel = _PHOTO_ALONE
+        for card, share in mixture.parts:
+            self._prepare(card, share, runtime)
+        self.runtimes = tuple(runner.name for runner, _ in self._runners)
+        self._frame_shape: tuple[int, ...] = ()
+
+    def _prepare(self, card: Card, share: float, runtime: RuntimeName) -> None:
+        network = card.build()
+        runner, notes = make_runner(network, runtime, self.device, self.dtype)
+        if runner.name == "torch":  # others hold some of their values in float32
+            network.to(self.dtype)
+        self._per_pixel = max(self._per_pixel, bytes_per_pixel(network))
+        network.to(self.dtype).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._networks.append((network, share))
+        self._runners.append((runner, share))
+        self.notes = tuple(dict.fromkeys((*self.notes, *notes)))
 
     @property
     def name(self) -> str:
@@ -110,11 +126,27 @@ class Stylizer:
         batch = _as_batch(image)
         if alpha is not None:
             batch = _without_hidden(batch, alpha)
-        with _explaining(batch):
+        with _explaining(*batch.shape[-2:]):
             count = self._at_once(batch)
             painted = [self._paint(batch[start : start + count]) for start in range(0, len(batch), count)]
         whole = painted[0] if len(painted) == 1 else torch.cat(painted)
         return whole.reshape(image.shape).to(image.device)
+
+    def frame(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The same for a frame of a video, without detours: (H, W, 3) RGB to the same shape.
+
+        Raises UsageError for another shape or type, and MemoryLimitError.
+        """
+        if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3 or not frame.size:
+            raise UsageError(f"a frame is (H, W, 3) of uint8, not {frame.shape} of {frame.dtype}")
+        height, width, _ = frame.shape
+        if frame.shape != self._frame_shape:  # all of a video have one
+            check_memory((height, width), self._per_pixel, available_memory(self.device))
+            self._frame_shape = frame.shape
+        with _explaining(height, width):
+            if len(self._runners) == 1 and not self._photo:
+                return self._runners[0][0].frame(frame)
+            return paint_bytes(self._paint, frame)
 
     def _at_once(self, batch: Tensor) -> int:
         """How many images of the batch fit in memory. Raises MemoryLimitError if not even one does."""
@@ -124,23 +156,26 @@ class Stylizer:
         return max(1, min(count, int(available / (self._per_pixel * height * width))))
 
     def _paint(self, photos: Tensor) -> Tensor:
-        photos = photos.to(self.device, memory_format=torch.channels_last)
-        painted = [self._photo * photos.float()] if self._photo else []
-        photos = photos.to(self.dtype)  # takes half the memory that autocast does, and is as fast
+        photos = photos.to(self.device, torch.float32)
+        painted = [self._photo * photos] if self._photo else []
         with torch.inference_mode():
-            for network, share in self._networks:
-                painted.append(network(photos).float().clamp_(0, 1).mul_(share))
+            painted += [runner(photos).clamp_(0, 1).mul_(share) for runner, share in self._runners]
         return sum(painted[1:], start=painted[0]).clamp(0, 1)  # out of inference mode: an ordinary tensor
 
 
 def load(
-    style: Styles, strength: float = 1.0, *, device: DeviceName = "auto", precision: PrecisionName = "auto"
+    style: Styles,
+    strength: float = 1.0,
+    *,
+    device: DeviceName = "auto",
+    precision: PrecisionName = "auto",
+    runtime: RuntimeName = "auto",
 ) -> Stylizer:
     """A style, ready to be applied: see `Stylizer`.
 
     >>> impasto.load("starry-night")("photo.jpg").save("painting.jpg")
     """
-    return Stylizer(style, strength, device=device, precision=precision)
+    return Stylizer(style, strength, device=device, precision=precision, runtime=runtime)
 
 
 def _as_batch(image: Tensor) -> Tensor:
@@ -168,13 +203,12 @@ def _without_hidden(batch: Tensor, alpha: Tensor) -> Tensor:
 
 
 @contextmanager
-def _explaining(batch: Tensor) -> Iterator[None]:
+def _explaining(height: int, width: int) -> Iterator[None]:
     """Tell the size where memory ran out in spite of the estimate."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:
         if not ran_out_of_memory(error):
             raise
-        height, width = batch.shape[-2:]
         side = max(1, round(0.7 * max(height, width)))
         raise MemoryLimitError(f"memory ran out at {width} x {height} pixels; try --size {side}") from error

@@ -18,6 +18,13 @@ Family = dict[str, Card]
 Draw = Callable[..., Path]
 
 
+@pytest.fixture(autouse=True)
+def plain_torch(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For "auto", too: other runtimes, which test_runtime is about, take half a second each to get ready."""
+    if request.node.path.stem != "test_runtime":
+        monkeypatch.setattr("impasto.stylizing.runtime._fastest_first", lambda device, dtype: ())
+
+
 @pytest.fixture(scope="session")
 def cards_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """primed, night, wave and stranger, each as a file; their pictures are neither flat nor wild."""

@@ -241,6 +241,43 @@ def test_hidden_colours_have_no_influence(family, photo):
     same(stylizer.picture(photo, torch.zeros_like(alpha)), stylizer.picture(photo))
 
 
+# --- frames -------------------------------------------------------------------------------------------------
+
+
+def as_frame(image):
+    return image.mul(255).round().byte().permute(1, 2, 0).contiguous().numpy()
+
+
+@pytest.mark.parametrize("strength", [1.0, 0.5])
+@pytest.mark.parametrize("styles", [["night"], ["night:1", "stranger:2"]])
+def test_a_frame_is_its_picture(family, cards_folder, photo, styles, strength):
+    names = [style.replace("stranger", str(cards_folder / "stranger.safetensors")) for style in styles]
+    stylizer = exact(names, strength)
+    frame = as_frame(photo)
+    frame.flags.writeable = False
+    painted = stylizer.frame(frame)
+    assert (painted.dtype, painted.shape, painted.flags.c_contiguous) == (np.uint8, frame.shape, True)
+    picture = stylizer.picture(torch.tensor(frame).permute(2, 0, 1) / 255)
+    assert np.abs(painted.astype(int) - as_frame(picture)).max() == 0
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 4), np.uint8), np.zeros((4, 0, 3), np.uint8),
+     np.zeros((4, 4, 3), np.float32), np.zeros((3, 4, 4), np.uint8)],
+)  # fmt: skip
+def test_no_frame(family, frame):
+    with pytest.raises(UsageError, match=r"a frame is \(H, W, 3\) of uint8, not \(\d"):
+        exact("night").frame(frame)
+
+
+def test_a_frame_too_large_is_told(family, monkeypatch):
+    stylizer = exact("night")
+    monkeypatch.setattr("impasto.stylizing.stylizer.available_memory", lambda device: 1000)
+    with pytest.raises(MemoryLimitError, match="a picture of 40 x 30 pixels"):
+        stylizer.frame(np.zeros((30, 40, 3), np.uint8))
+
+
 # --- memory -------------------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,42 @@
+"""Style networks as other runtimes read them."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+from torch import Tensor, nn
+
+from impasto.networks.base import StyleNetwork
+from impasto.networks.blocks import InstanceNorm
+
+
+class Traceable(nn.Module):
+    """A copy of a network, in float32 on the CPU, whose `forward` is `paint`: sides must be multiples.
+
+    Norms say plainly that they are instance norms. From a group norm with one channel a group, which torch
+    computes faster, others make reshapes: OpenVINO leaves the layout of its convolutions for each, and
+    version 2026.4 crashes when it compiles some of them in float32.
+    """
+
+    def __init__(self, network: StyleNetwork) -> None:
+        super().__init__()
+        self.network = deepcopy(network).float().cpu().requires_grad_(False)
+        _replace_norms(self.network)
+        self.eval()
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.network.paint(image)
+
+
+def _replace_norms(module: nn.Module) -> None:
+    for name, child in module.named_children():
+        if isinstance(child, InstanceNorm):
+            setattr(module, name, _plain(child))
+        else:
+            _replace_norms(child)
+
+
+def _plain(norm: InstanceNorm) -> nn.InstanceNorm2d:
+    plain = nn.InstanceNorm2d(len(norm.weight), affine=True)
+    plain.weight, plain.bias = norm.weight, norm.bias
+    return plain

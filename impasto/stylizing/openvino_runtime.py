@@ -1,0 +1,132 @@
+"""Style networks in OpenVINO, the fastest runtime on a CPU."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from impasto.errors import MissingExtraError
+from impasto.networks import StyleNetwork
+from impasto.networks.traceable import Traceable
+from impasto.stylizing.runtime import RuntimeName
+
+_TELEMETRY = "openvino_telemetry"
+_SIDE = 64  # pixels of the image that a network is traced with
+
+
+class OpenVinoRunner:
+    """A `runtime.Runner`.
+
+    Photos, which come in many sizes, share one compiled model of dynamic shape. Frames, of which many have
+    one size, get a model of that shape, which takes bytes and gives bytes; it is compiled, in under a second,
+    with the first frame of each size, and the last one is kept.
+
+    Raises MissingExtraError where OpenVINO is not installed.
+    """
+
+    name: RuntimeName = "openvino"
+
+    def __init__(self, network: StyleNetwork, dtype: torch.dtype) -> None:
+        self._core = _load_openvino().Core()
+        self._network = network
+        self._settings = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_PRECISION_HINT": "bf16" if dtype == torch.bfloat16 else "f32",
+            "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+            "ENABLE_CPU_PINNING": False,  # other processes would be pinned to the same cores
+        }
+        self._model = _convert(network)
+        self._model.reshape([1, 3, -1, -1])
+        self._photos = self._compile(self._model)
+        self._busy = Lock()
+        self._frames: tuple[tuple[int, ...], Any] = ((), None)
+
+    def __call__(self, batch: Tensor) -> Tensor:
+        return torch.cat([self._network.pad_and_crop(image[None], self._paint) for image in batch])
+
+    def frame(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        height, width, _ = frame.shape
+        down, right = self._network.padding(height, width)
+        if down or right:
+            frame = np.pad(frame, ((0, down), (0, right), (0, 0)), mode="edge")
+        shape, compiled = self._frames
+        if shape != frame.shape:
+            compiled = self._compile(self._of_bytes(frame.shape))
+            self._frames = (frame.shape, compiled)
+        painted = _infer(compiled, np.ascontiguousarray(frame)[None])
+        return np.ascontiguousarray(painted[0, :height, :width])
+
+    def _paint(self, image: Tensor) -> Tensor:
+        with self._busy:
+            painted = torch.from_numpy(_infer(self._photos, image.contiguous().numpy()))
+            self._photos.release_memory()  # what it keeps would be missing when the next photo's is counted
+            return painted
+
+    def _compile(self, model: Any) -> Any:
+        return self._core.compile_model(model, "CPU", self._settings)
+
+    def _of_bytes(self, shape: tuple[int, ...]) -> Any:
+        """The model for frames: conversions are part of it, and cost next to nothing there."""
+        from openvino import Layout, Type
+        from openvino.preprocess import PrePostProcessor
+
+        outer = PrePostProcessor(self._model.clone())
+        outer.input().tensor().set_element_type(Type.u8).set_layout(Layout("NHWC"))
+        outer.input().preprocess().convert_element_type(Type.f32).scale(255.0)
+        outer.input().model().set_layout(Layout("NCHW"))
+        outer.output().model().set_layout(Layout("NCHW"))
+        outer.output().postprocess().custom(_as_levels)
+        outer.output().tensor().set_element_type(Type.u8).set_layout(Layout("NHWC"))
+        model = outer.build()
+        model.reshape([1, *shape])
+        return model
+
+
+def _infer(compiled: Any, image: NDArray[Any]) -> NDArray[Any]:
+    """With a request of its own, which costs nothing: threads cannot share one."""
+    request = compiled.create_infer_request()
+    result: NDArray[Any] = request.infer([image], share_inputs=True)[0]
+    return result
+
+
+def _as_levels(picture: Any) -> Any:
+    from openvino import opset13 as ops
+
+    scaled = ops.multiply(ops.clamp(picture, 0.0, 1.0), np.float32(255))
+    return ops.round(scaled, "half_to_even").output(0)
+
+
+def _convert(network: StyleNetwork) -> Any:
+    """`openvino.convert_model` does the same, and reports to its makers that it was called."""
+    from openvino.frontend import FrontEndManager
+    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
+
+    with warnings.catch_warnings(), torch.inference_mode():
+        warnings.simplefilter("ignore")  # of deprecated tracing, and of sides that are not constants
+        example = torch.zeros(1, 3, _SIDE, _SIDE)
+        traced = torch.jit.trace(Traceable(network), example, check_trace=False)  # type: ignore[no-untyped-call]
+    decoder = TorchScriptPythonDecoder(traced, shared_memory=False)
+    frontend = FrontEndManager().load_by_framework("pytorch")
+    return frontend.convert(frontend.load(decoder))
+
+
+def _load_openvino() -> Any:
+    """The library, kept from what it reports to its makers with: it would tell that it was imported."""
+    loaded = _TELEMETRY in sys.modules or "openvino" in sys.modules
+    if not loaded:
+        sys.modules[_TELEMETRY] = None  # type: ignore[assignment]  # an import of it fails, as it may
+    try:
+        import openvino
+    except ImportError as error:
+        raise MissingExtraError("OpenVINO", "fast", "The runtime openvino") from error
+    finally:
+        if not loaded:
+            del sys.modules[_TELEMETRY]
+    return openvino
