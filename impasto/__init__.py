@@ -9,8 +9,19 @@ if TYPE_CHECKING:
     from impasto.painting.paint import Painter, paint
     from impasto.progress import Step
     from impasto.stylizing.stylizer import Stylizer, load
+    from impasto.stylizing.video import stylize_video
 
-__all__ = ["ImpastoError", "PaintOptions", "Painter", "Step", "Stylizer", "__version__", "load", "paint"]
+__all__ = [
+    "ImpastoError",
+    "PaintOptions",
+    "Painter",
+    "Step",
+    "Stylizer",
+    "__version__",
+    "load",
+    "paint",
+    "stylize_video",
+]
 
 _HOMES = {
     "ImpastoError": "impasto.errors",
@@ -20,6 +31,7 @@ _HOMES = {
     "Stylizer": "impasto.stylizing.stylizer",
     "load": "impasto.stylizing.stylizer",
     "paint": "impasto.painting.paint",
+    "stylize_video": "impasto.stylizing.video",
 }
 
 

@@ -1,4 +1,4 @@
-"""Trained styles applied: `stylizer` to one picture, `images` to a file, `bulk` to many.
+"""Trained styles applied: `stylizer` to one picture, `images` to a file, `bulk` to many, `video` to a clip.
 
 Names are imported when first used: the options, which flags are made of, must not wait for torch.
 """
@@ -10,9 +10,10 @@ if TYPE_CHECKING:
     from impasto.stylizing.bulk import Summary, stylize_all
     from impasto.stylizing.images import stylize_file
     from impasto.stylizing.inputs import Item, collect
-    from impasto.stylizing.options import BulkOptions, ImageOptions
+    from impasto.stylizing.options import BulkOptions, ImageOptions, VideoOptions
     from impasto.stylizing.pipeline import Event
     from impasto.stylizing.stylizer import Stylizer, load
+    from impasto.stylizing.video import VideoJob, stylize_video
 
 __all__ = [
     "BulkOptions",
@@ -21,10 +22,13 @@ __all__ = [
     "Item",
     "Stylizer",
     "Summary",
+    "VideoJob",
+    "VideoOptions",
     "collect",
     "load",
     "stylize_all",
     "stylize_file",
+    "stylize_video",
 ]
 
 _HOMES = {
@@ -34,10 +38,13 @@ _HOMES = {
     "Item": "inputs",
     "Stylizer": "stylizer",
     "Summary": "bulk",
+    "VideoJob": "video",
+    "VideoOptions": "options",
     "collect": "inputs",
     "load": "stylizer",
     "stylize_all": "bulk",
     "stylize_file": "images",
+    "stylize_video": "video",
 }
 
 

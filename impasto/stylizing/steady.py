@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from impasto.errors import UsageError
@@ -9,7 +11,7 @@ from impasto.imaging.flow import Floats, FlowEstimator, Frame, carry, load_openc
 
 _SHARE = 0.75  # of the frame before, where it can be trusted
 _MOTION_SIDE = 320  # pixels: flow is found at this long side, which is as good for this and far quicker
-_TOLERANCE = 0.1  # of the brightness of what moved: beyond, it is another thing
+_TOLERANCE = 0.12  # of the brightness of what moved: beyond, it is another thing
 _WINDOW = 15  # pixels, in which contrast is compared
 _MOST_GAIN = 1.4  # more brings out specks, which the next frame then inherits
 
@@ -46,7 +48,7 @@ class Steadier:
             return {}
         return {"photo": self._photo, "picture": self._picture}
 
-    def restore(self, state: dict[str, Frame]) -> None:
+    def restore(self, state: Mapping[str, Frame]) -> None:
         """Go on from a `state`."""
         self._photo, self._picture = state.get("photo"), state.get("picture")
 

@@ -1,0 +1,134 @@
+"""A video in the making: finished parts on disk, and what the next one needs to go on exactly."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from impasto.errors import UsageError, VideoError
+from impasto.imaging.files import replacing
+from impasto.imaging.video.sinks import Sink
+
+State = Mapping[str, NDArray[np.uint8]]
+
+_SUFFIX = ".mp4"
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Where a part ended.
+
+    Attributes:
+        frames: written so far, in all parts.
+        next: the time in the clip from which to go on, in seconds; None after the last frame.
+        state: arrays that the next frame depends on.
+    """
+
+    frames: int = 0
+    next: Fraction | None = Fraction(0)
+    state: State = field(default_factory=dict)
+
+
+class Parts:
+    """The folder `TARGET.parts` beside a video. A part counts from when its mark is in place.
+
+    Args:
+        target: the video to be.
+        job: all that decides how it comes out, as JSON has it.
+        start: seconds in the clip where the video begins.
+        overwrite: throw the parts of another job away.
+
+    Attributes:
+        mark: where to go on.
+        found: whether there were parts of this job.
+
+    Raises:
+        VideoError: the folder cannot be made or read.
+        UsageError: it holds parts of another job.
+    """
+
+    def __init__(
+        self, target: Path, job: Mapping[str, Any], start: Fraction, *, overwrite: bool = False
+    ) -> None:
+        self.folder = target.with_name(f"{target.name}.parts")
+        self._marks = 0
+        self.mark = Mark(next=start)
+        try:
+            self._claim(job, overwrite)
+        except OSError as error:
+            raise VideoError(f"{self.folder} cannot be used: {error.strerror or error}") from error
+        while (mark := _read_mark(self._path(self._marks, ".mark"))) is not None:
+            self.mark, self._marks = mark, self._marks + 1
+        self.found = self._marks > 0
+
+    @property
+    def segments(self) -> Sequence[Path]:
+        """The finished parts in their order."""
+        paths = [self._path(number, _SUFFIX) for number in range(self._marks)]
+        return [path for path in paths if path.exists()]  # the last one may have had no frames
+
+    @contextmanager
+    def writer(self, make: Callable[[Path], Sink]) -> Iterator[Sink]:
+        """What takes the frames of the next part; without any frame there is none."""
+        path = self._path(self._marks, _SUFFIX)
+        path.unlink(missing_ok=True)
+        with make(path) as sink:
+            yield sink
+
+    def add(self, mark: Mark) -> None:
+        """Count the part that was just written. Raises ImageError: the disk is full."""
+        numbers = {"frames": str(mark.frames), "next": "" if mark.next is None else str(mark.next)}
+        with replacing(self._path(self._marks, ".mark")) as temporary:
+            save_file({name: np.ascontiguousarray(a) for name, a in mark.state.items()}, temporary, numbers)
+        self.mark, self._marks = mark, self._marks + 1
+
+    def remove(self) -> None:
+        """The folder with all that is in it."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _claim(self, job: Mapping[str, Any], overwrite: bool) -> None:
+        """The folder is there afterwards, and this job's."""
+        found = self._read_job()
+        if found == job:
+            return
+        if found is not None and not overwrite:
+            raise UsageError(
+                f"{self.folder} holds an unfinished video that was made otherwise: finish it with the same "
+                "options, or throw it away with --overwrite"
+            )
+        self.remove()
+        self.folder.mkdir()
+        with replacing(self.folder / "job.json") as temporary:
+            temporary.write_text(json.dumps(job, indent=1), encoding="utf-8")
+
+    def _path(self, number: int, suffix: str) -> Path:
+        return self.folder / f"{number:05}{suffix}"
+
+    def _read_job(self) -> Any:
+        try:
+            return json.loads((self.folder / "job.json").read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return None
+
+
+def _read_mark(path: Path) -> Mark | None:
+    """None where there is none, or none that can be read."""
+    try:
+        with safe_open(path, "np") as file:
+            numbers = file.metadata() or {}
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        following = numbers["next"]
+        return Mark(int(numbers["frames"]), Fraction(following) if following else None, state)
+    except (OSError, SafetensorError, KeyError, ValueError):
+        return None

@@ -1,0 +1,295 @@
+"""A video to a styled video: read, styled and written at the same time, part by part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing, suppress
+from dataclasses import asdict, dataclass, replace
+from fractions import Fraction
+from os import PathLike
+from pathlib import Path
+from threading import Event
+from time import monotonic
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from impasto.errors import UsageError, VideoError
+from impasto.imaging.geometry import fit_long_side
+from impasto.imaging.video.clip import Clip, Frame, Pixels
+from impasto.imaging.video.encoding import CONTAINERS, Encoding, choose_encoding
+from impasto.imaging.video.joining import join
+from impasto.imaging.video.opening import open_clip, open_sink
+from impasto.imaging.video.segments import SegmentWriter
+from impasto.imaging.video.sinks import Sink
+from impasto.stylizing.frames import FrameStyler, NetworkStyler, State
+from impasto.stylizing.mixture import Styles
+from impasto.stylizing.options import VideoOptions
+from impasto.stylizing.parts import Mark, Parts
+from impasto.stylizing.stages import ahead
+from impasto.stylizing.steady import Steadier
+from impasto.stylizing.stylizer import Stylizer
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a video is: the share of it that is done, 0 if its length is unknown; frames written in all,
+    with those of an earlier run; and frames a second in this run.
+    """
+
+    done: float
+    frames: int
+    per_second: float
+
+
+@dataclass(frozen=True)
+class _Styled:
+    """A photo, its picture, and the styler's state after it."""
+
+    photo: Frame
+    picture: Pixels
+    state: State
+
+
+class VideoJob:
+    """One video to be made.
+
+    Args:
+        clip: from `imaging.video.open_clip`.
+        styler: makes the pictures.
+        record: what the styler is, as JSON has it: parts that another one made are not used.
+        options: what is asked for.
+
+    Attributes:
+        notes: sentences that the user should hear, more of them after `run`.
+    """
+
+    def __init__(
+        self, clip: Clip, styler: FrameStyler, record: Mapping[str, Any], options: VideoOptions
+    ) -> None:
+        self._clip, self._styler, self._options = clip, styler, options
+        height, width = clip.info.size if options.size is None else _fit(clip.info.size, options.size)
+        self._size = height, width
+        self._info = replace(clip.info, size=(height, 2 * width if options.side_by_side else width))
+        asked = {name: value for name, value in asdict(options).items() if name != "overwrite"}
+        self._job = {"clip": _identity(clip), "style": dict(record), "options": asked}
+        self._steadier = Steadier() if options.steady else None
+        self._fault: VideoError | None = None
+        self._written: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return self._clip.notes + self._written
+
+    def run(
+        self, target: Path, tell: Callable[[Progress], None] | None = None, stop: Event | None = None
+    ) -> bool:
+        """Make it; False if `stop` ended it before the last frame. A video's parts are kept then.
+
+        Args:
+            target: a video, a .gif or .webp, a folder for pictures or names for them such as out/%05d.jpg.
+            tell: called after every frame.
+
+        Raises:
+            VideoError: the clip is damaged; what comes before that is written and can be played.
+            ImpastoError: any of the family; what cannot be written there is refused before any work.
+        """
+        self._check(target)
+        watch = _Watch(self._clip, self._options, tell or (lambda progress: None), stop or Event())
+        complete = self._in_parts(target, watch) if is_video(target) else self._at_once(target, watch)
+        if self._fault:
+            raise VideoError(f"{self._fault}; {target} ends there") from self._fault
+        return complete
+
+    def preview(self, number: int) -> Pixels:
+        """The picture of one frame, counted from 0 at the clip's rate, steadied by nothing before it.
+
+        Raises UsageError: there are not so many.
+        """
+        photos = self._photos(Fraction(number) / self._clip.info.rate)
+        for photo in photos:
+            return self._beside(photo.pixels, self._styler(photo.pixels))
+        raise self._fault or UsageError(f"{self._clip.info.name} has no frame {number}")
+
+    def _check(self, target: Path) -> None:
+        if target.exists() and target.resolve() == Path(self._clip.info.name).resolve():
+            raise UsageError(f"{target} is what is read: name another file for the result")
+        if target.is_file() and not self._options.overwrite:
+            raise UsageError(f"{target} exists: name another file, or replace it with --overwrite")
+
+    def _in_parts(self, target: Path, watch: _Watch) -> bool:
+        options = self._options
+        encoding = choose_encoding(target, self._info, options.codec, options.crf)
+        parts = Parts(target, self._job, Fraction(options.start), overwrite=options.overwrite)
+        watch.go_on(parts.mark)
+        self._restore(parts.mark.state)
+        if parts.mark.next is not None and not self._write_parts(parts, encoding, watch):
+            return False
+        if not parts.segments:
+            parts.remove()
+            raise self._fault or VideoError(f"{self._clip.info.name} has no frames where it was asked for")
+        source = None if self._info.colour is None else Path(self._info.name)  # pictures have no sound
+        told = join(parts.segments, source, target, self._info, options.start, options.end)
+        self._written = (*encoding.notes, *told)
+        parts.remove()
+        return True
+
+    def _write_parts(self, parts: Parts, encoding: Encoding, watch: _Watch) -> bool:
+        """Whether the end was reached."""
+
+        def make(path: Path) -> Sink:
+            return SegmentWriter(path, self._info, encoding)
+
+        finished = False
+        with closing(self._styled(parts.mark.next or Fraction(0))) as styled:
+            while not finished and not watch.stopped:
+                finished = self._write_part(parts, make, styled, watch)
+        return finished
+
+    def _write_part(
+        self, parts: Parts, make: Callable[[Path], Sink], styled: Iterator[_Styled], watch: _Watch
+    ) -> bool:
+        """One of them; whether it was the last."""
+        mark, most = parts.mark, parts.mark.frames + self._styler.part_frames
+        with parts.writer(make) as writer:
+            for item in styled:
+                writer.write(self._finish(item))
+                mark = Mark(mark.frames + 1, item.photo.time + item.photo.duration, self._state(item))
+                watch.count(item.photo)
+                if mark.frames == most or watch.stopped:
+                    break
+            else:
+                mark = replace(mark, next=None)
+        parts.add(mark)
+        return mark.next is None
+
+    def _at_once(self, target: Path, watch: _Watch) -> bool:
+        """Animations and folders, which have no parts to keep."""
+        start = Fraction(self._options.start)
+        with suppress(_Stopped), open_sink(target, self._info) as sink:
+            with closing(self._styled(start)) as styled:
+                for item in styled:
+                    sink.write(self._finish(item))
+                    watch.count(item.photo)
+                    if watch.stopped:
+                        raise _Stopped  # which makes the sink discard what it has
+            return True
+        return False
+
+    def _photos(self, start: Fraction) -> Iterator[Frame]:
+        """At the size of the result. A fault of the clip ends it, and is told when all is written."""
+        try:
+            for frame in self._clip.frames(start, self._options.end, self._options.every):
+                yield _resized(frame, self._size)
+        except VideoError as error:
+            self._fault = error
+
+    def _styled(self, start: Fraction) -> Generator[_Styled, None, None]:
+        """Photos with their pictures; reading and styling run ahead, each in a thread."""
+        return ahead(
+            _Styled(photo, self._styler(photo.pixels), self._styler.state)
+            for photo in ahead(self._photos(start))
+        )
+
+    def _finish(self, item: _Styled) -> Frame:
+        """The frame as it is written."""
+        photo, picture = item.photo.pixels, item.picture
+        if self._steadier:
+            picture = self._steadier(photo, picture)
+        return replace(item.photo, pixels=self._beside(photo, picture))
+
+    def _beside(self, photo: Pixels, picture: Pixels) -> Pixels:
+        return np.hstack([photo, picture]) if self._options.side_by_side else picture
+
+    def _state(self, item: _Styled) -> State:
+        return {**item.state, **(self._steadier.state if self._steadier else {})}
+
+    def _restore(self, state: State) -> None:
+        self._styler.restore(state)
+        if self._steadier:
+            self._steadier.restore(state)
+
+
+def stylize_video(
+    source: str | PathLike[str],
+    target: str | PathLike[str],
+    style: Styles,
+    strength: float = 1.0,
+    *,
+    callback: Callable[[Progress], None] | None = None,
+    **options: Any,
+) -> None:
+    """Apply a trained style to a video, a folder of frames, or an animation.
+
+    Args:
+        source: a video, a folder of pictures, a .gif or .webp.
+        target: a video, a .gif, a .webp, a folder, or names with a number such as out/%05d.png.
+        style, strength: as for `Stylizer`.
+        callback: called with a `Progress` after every frame.
+        options: the fields of `VideoOptions`, such as `steady=False`, `end=10.0`.
+
+    Raises:
+        ImpastoError: any of the family. What is done of a video stays, and the same call goes on from there.
+
+    >>> impasto.stylize_video("holiday.mp4", "painted.mp4", "starry-night")
+    """
+    stylizer = Stylizer(style, strength)
+    clip, chosen = open_clip(source), VideoOptions(**options)
+    VideoJob(clip, NetworkStyler(stylizer), stylizer.record(), chosen).run(Path(target), callback)
+
+
+class _Stopped(Exception):
+    """Somebody asked to stop."""
+
+
+class _Watch:
+    """Counts frames, tells how far it is, and knows whether to stop."""
+
+    def __init__(
+        self, clip: Clip, options: VideoOptions, tell: Callable[[Progress], None], stop: Event
+    ) -> None:
+        self._tell, self._stop = tell, stop
+        self._start = options.start
+        ends = [end for end in (clip.info.duration, options.end) if end is not None]
+        self._length = max(1e-6, min(ends) - options.start) if ends else float("inf")
+        self._frames, self._earlier, self._began = 0, 0, monotonic()
+
+    def go_on(self, mark: Mark) -> None:
+        self._frames = self._earlier = mark.frames
+
+    def count(self, photo: Frame) -> None:
+        self._frames += 1
+        done = (float(photo.time + photo.duration) - self._start) / self._length
+        rate = (self._frames - self._earlier) / max(1e-6, monotonic() - self._began)
+        self._tell(Progress(min(1.0, done), self._frames, rate))
+
+    @property
+    def stopped(self) -> bool:
+        return self._stop.is_set()
+
+
+def is_video(target: Path) -> bool:
+    """Whether a video file is to be written there, and no animation or pictures."""
+    return target.suffix.lower() in CONTAINERS and not target.is_dir()
+
+
+def _identity(clip: Clip) -> dict[str, Any]:
+    """A clip, as far as can be told without reading it all."""
+    path, info = Path(clip.info.name), clip.info
+    length = path.stat().st_size if path.is_file() else info.frames
+    return {"name": path.name, "length": length, "size": list(info.size), "rate": str(info.rate)}
+
+
+def _fit(size: tuple[int, int], long_side: int) -> tuple[int, int]:
+    """Even sides, as most codecs want them."""
+    height, width = fit_long_side(size, long_side)
+    return max(2, height + height % 2), max(2, width + width % 2)
+
+
+def _resized(frame: Frame, size: tuple[int, int]) -> Frame:
+    pixels = frame.over_white()
+    if pixels.shape[:2] != size:
+        resized = Image.fromarray(pixels).resize(size[::-1], Image.Resampling.LANCZOS, reducing_gap=2)
+        pixels = np.asarray(resized)
+    return replace(frame, pixels=pixels, alpha=None)

@@ -1,0 +1,222 @@
+"""Videos from one file to another, with a styler whose result is known."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from impasto.errors import UsageError, VideoError
+from impasto.imaging.video.clip import Pixels
+from impasto.imaging.video.opening import open_clip
+from impasto.stylizing.options import VideoOptions
+from impasto.stylizing.video import Progress, VideoJob
+from tests.clips import pan, read_clip, write_clip
+
+
+class Negative:
+    """Each picture is the negative, and darker by how many frames came before: a state to go on from."""
+
+    part_frames = 5
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, photo: Pixels) -> Pixels:
+        self.count += 1
+        return np.clip(255 - photo.astype(int) - self.count, 0, 255).astype(np.uint8)
+
+    @property
+    def state(self) -> Mapping[str, Pixels]:
+        return {"count": np.array([self.count], np.uint8)}
+
+    def restore(self, state: Mapping[str, Pixels]) -> None:
+        self.count = int(state["count"][0]) if state else 0
+
+
+def make_job(source: Path, record: Mapping[str, Any] | None = None, **options: Any) -> VideoJob:
+    chosen = VideoOptions(**{"steady": False, "crf": 4} | options)
+    return VideoJob(open_clip(source), Negative(), record or {"style": "negative"}, chosen)
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    return write_clip(tmp_path / "clip.mp4", pan(18), sound=True)
+
+
+def expected(count: int = 18, first: int = 0) -> list[Pixels]:
+    return [
+        np.clip(255 - photo.astype(int) - number - 1, 0, 255).astype(np.uint8)
+        for number, photo in enumerate(pan(first + count)[first:])
+    ]
+
+
+def assert_close(found: list[Pixels], wanted: list[Pixels], within: float = 5) -> None:
+    assert len(found) == len(wanted)
+    for number, (one, other) in enumerate(zip(found, wanted, strict=True)):
+        assert one.shape == other.shape
+        assert np.abs(one.astype(int) - other).mean() < within, number
+
+
+def test_frames_sound_and_times(clip: Path, tmp_path: Path) -> None:
+    target, seen = tmp_path / "out.mp4", list[Progress]()
+    assert make_job(clip).run(target, seen.append)
+    assert_close(read_clip(target), expected())
+    with av.open(str(clip)) as before, av.open(str(target)) as after:
+        assert after.streams.video[0].average_rate == before.streams.video[0].average_rate
+        for kind in ("audio", "video"):
+            packets = [
+                [p for p in box.demux(getattr(box.streams, kind)[0]) if p.size] for box in (before, after)
+            ]
+            times = [[float(p.pts * p.time_base) for p in some] for some in packets]
+            assert times[0] == pytest.approx(times[1], abs=1e-3)
+            if kind == "audio":
+                assert [bytes(p) for p in packets[0]] == [bytes(p) for p in packets[1]]
+    assert [p.frames for p in seen] == list(range(1, 19))
+    assert seen[-1].done == pytest.approx(1)
+    assert not (tmp_path / "out.mp4.parts").exists()
+
+
+def test_part_of_a_clip(clip: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.mkv"
+    make_job(clip, start=0.4, end=1.0).run(target)
+    assert_close(read_clip(target), expected(6, first=4))
+
+
+def test_every_third_frame_lasts_three_times_as_long(clip: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.mp4"
+    make_job(clip, every=3).run(target)
+    with av.open(str(target)) as container:
+        times = [frame.time for frame in container.decode(video=0)]
+    assert times == pytest.approx([0.3 * n for n in range(6)], abs=1e-3)
+
+
+def test_side_by_side_and_size(clip: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.mp4"
+    make_job(clip, side_by_side=True, size=32, end=0.3).run(target)
+    frames = read_clip(target)
+    assert frames[0].shape == (24, 64, 3)
+    photo, picture = frames[0][:, :32].astype(int), frames[0][:, 32:]
+    assert np.abs(255 - photo - picture).mean() < 8
+
+
+@pytest.mark.parametrize("name", ["out.gif", "out.webp", "frames", "frames-%03d.png"])
+def test_other_targets(clip: Path, tmp_path: Path, name: str) -> None:
+    target = tmp_path / name
+    make_job(clip, end=0.5).run(target)
+    if target.suffix == ".png":
+        assert len(list(tmp_path.glob("frames-*.png"))) == 5
+    else:
+        assert open_clip(target).info.frames == 5
+
+
+def test_stopping_keeps_what_is_done(clip: Path, tmp_path: Path) -> None:
+    target, stop = tmp_path / "out.mp4", Event()
+    job = make_job(clip)
+    assert not job.run(target, lambda p: stop.set() if p.frames == 7 else None, stop)
+    assert not target.exists()
+    seen = list[Progress]()
+    assert make_job(clip).run(target, seen.append)
+    assert seen[0].frames == 8  # the first seven were not made again
+    assert_close(read_clip(target), expected())  # and the styler went on from its state
+
+
+def test_parts_of_another_job_are_not_used(clip: Path, tmp_path: Path) -> None:
+    target, stop = tmp_path / "out.mp4", Event()
+    make_job(clip).run(target, lambda p: stop.set(), stop)
+    with pytest.raises(UsageError, match="made otherwise"):
+        make_job(clip, {"style": "another"}).run(target)
+    seen = list[Progress]()
+    make_job(clip, {"style": "another"}, overwrite=True).run(target, seen.append)
+    assert seen[0].frames == 1
+
+
+def test_what_is_there_stays(clip: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.mp4"
+    target.write_bytes(b"mine")
+    with pytest.raises(UsageError, match="--overwrite"):
+        make_job(clip).run(target)
+    assert target.read_bytes() == b"mine"
+    with pytest.raises(UsageError, match="is what is read"):
+        make_job(clip, overwrite=True).run(clip)
+    make_job(clip, overwrite=True, end=0.2).run(target)
+    assert len(read_clip(target)) == 2
+
+
+KILLED = """
+import sys, time
+from pathlib import Path
+from tests.stylizing.test_video import Negative, make_job
+make_job(Path(sys.argv[1])).run(Path(sys.argv[2]), lambda p: (print(p.frames, flush=True), time.sleep(0.1)))
+"""
+
+
+def test_kill_and_go_on(clip: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.mp4"
+    command = [sys.executable, "-c", KILLED, str(clip), str(target)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]) as run:
+        assert run.stdout is not None
+        while run.stdout.readline().strip() != "13":
+            pass
+        os.kill(run.pid, signal.SIGKILL)
+    assert not target.exists()
+    seen = list[Progress]()
+    assert make_job(clip).run(target, seen.append)
+    assert seen[0].frames == 11  # after two parts of five
+    assert_close(read_clip(target), expected())
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == []
+
+
+def test_a_clip_cut_short_is_made_up_to_there(tmp_path: Path) -> None:
+    whole = write_clip(tmp_path / "whole.mkv", pan(40))
+    broken = tmp_path / "broken.mkv"
+    broken.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    target = tmp_path / "out.mp4"
+    with pytest.raises(VideoError, match="ends there"):
+        make_job(broken).run(target)
+    found = read_clip(target)
+    assert 5 < len(found) < 40
+    assert_close(found, expected(len(found)))
+
+
+def test_preview(clip: Path, tmp_path: Path) -> None:
+    picture = make_job(clip).preview(7)
+    assert np.abs(picture - (254.0 - pan(8)[7])).mean() < 4
+    with pytest.raises(UsageError, match="no frame 99"):
+        make_job(clip).preview(99)
+
+
+def test_steady_frames_join_over_parts(clip: Path, tmp_path: Path) -> None:
+    """A stop between two frames changes nothing, as the steadier goes on from its state, too."""
+    made = []
+    for name, stops in (("whole.mp4", ()), ("stopped.mp4", (3, 9))):
+        target = tmp_path / name
+        for at in (*stops, None):
+            stop = Event()
+            make_job(clip, steady=True).run(
+                target, lambda p, at=at, stop=stop: stop.set() if p.frames == at else None, stop
+            )
+        made.append(read_clip(target))
+    assert_close(*made, within=1.5)  # the encoder begins anew, at other frames
+
+
+def test_nothing_in_the_span(clip: Path, tmp_path: Path) -> None:
+    with pytest.raises(VideoError, match="no frames"):
+        make_job(clip, start=100.0).run(tmp_path / "out.mp4")
+    assert list(tmp_path.glob("out*")) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"start": -1.0}, "start"), ({"start": 2.0, "end": 1.0}, "after start"), ({"every": 0}, "every")],
+)
+def test_options_that_cannot_mean_anything(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        VideoOptions(**options)
