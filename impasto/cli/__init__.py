@@ -11,6 +11,8 @@ from impasto.cli.prime import prime
 from impasto.cli.styles import styles
 from impasto.cli.stylize import stylize
 from impasto.cli.train import train
+from impasto.cli.video import video
+from impasto.cli.webcam import KEYS_IN_WORDS, webcam
 
 app = typer.Typer(
     name="impasto",
@@ -22,6 +24,8 @@ app = typer.Typer(
 )
 app.command()(paint)
 app.command()(stylize)
+app.command()(video)
+app.command(epilog=f"Keys in the window: {KEYS_IN_WORDS}.")(webcam)
 app.command()(styles)
 app.command()(train)
 app.command()(prime)

@@ -41,7 +41,7 @@ class Camera:
         patience: seconds without a frame after which it counts as gone; None for no limit.
     """
 
-    def __init__(self, name: str, source: Source, patience: float | None = _PATIENCE) -> None:
+    def __init__(self, name: str, source: Source, patience: float | None = None) -> None:
         self._name, self._patience = name, patience
         self._news, self._stop = Condition(), Event()
         self._newest: Shot | None = None
@@ -58,8 +58,8 @@ class Camera:
         with self._news:
             if not self._news.wait_for(lambda: self._newest or self._ended, self._patience):
                 raise VideoError(
-                    f"{self._name} gives no picture any more; see whether it is still plugged in, and whether "
-                    "another program took it"
+                    f"{self._name} gives no picture any more; see whether it is still plugged in, and "
+                    "whether another program took it"
                 )
             shot, self._newest = self._newest, None
         if shot is None and self._fault:
@@ -114,8 +114,8 @@ def open_camera(name: str, long_side: int = 640) -> Camera:
         MissingExtraError: a camera without OpenCV, a video without PyAV.
     """
     if name.isdecimal():
-        return Camera(f"camera {name}", _device(int(name), long_side))
-    return Camera(name, played(open_clip(name)), patience=None)
+        return Camera(f"camera {name}", _device(int(name), long_side), _PATIENCE)
+    return Camera(name, played(open_clip(name)))
 
 
 def played(clip: Clip) -> Source:
@@ -137,8 +137,8 @@ def _device(number: int, long_side: int) -> Source:
     device = cv2.VideoCapture(number)
     if not device.isOpened():
         raise VideoError(
-            f"camera {number} cannot be opened; see whether it is plugged in, free, and yours to use, or give "
-            "the number of another one, or a video in its place"
+            f"camera {number} cannot be opened; see whether it is plugged in, free, and yours to use, or "
+            "give the number of another one, or a video in its place"
         )
     device.set(cv2.CAP_PROP_FRAME_WIDTH, long_side)
     device.set(cv2.CAP_PROP_FRAME_HEIGHT, long_side * 3 // 4)

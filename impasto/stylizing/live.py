@@ -1,0 +1,91 @@
+"""Frames styled as they come, while style and strength change."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+from impasto.imaging.video.clip import Pixels
+from impasto.stylizing.steady import Steadier
+
+_KEPT = 6  # networks: so many to go back to without waiting
+
+Painter = Callable[[Pixels], Pixels]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A style, by its name or file, at a strength from 0 to 1."""
+
+    style: str
+    strength: float = 1.0
+
+
+class LiveStyler:
+    """Frames in, pictures out, one after the other; what is chosen may change between two of them.
+
+    What another choice needs is made in a thread, and tried there on the frame of that moment, as the first
+    one takes longest; until then pictures go on as before. Of several choices meanwhile, the last one counts.
+
+    Args:
+        make: gives what paints a choice, frames (H, W, 3) RGB to pictures of the same shape.
+        choice: made at once; what `make` raises comes from here then.
+        steady: hold strokes still along the motion.
+
+    Attributes:
+        choice: what is wanted; may be set from any thread.
+        steady: likewise.
+        shown: what the last picture was painted with.
+    """
+
+    def __init__(self, make: Callable[[Choice], Painter], choice: Choice, *, steady: bool = True) -> None:
+        self.choice = self.shown = choice
+        self.steady = steady
+        self._make, self._painter = make, make(choice)
+        self._made = OrderedDict({choice: self._painter})  # those used last come last
+        self._making: Future[tuple[Choice, Painter]] | None = None
+        self._thread = ThreadPoolExecutor(1, "impasto-styles")
+        self._steadier: Steadier | None = None
+
+    def __call__(self, photo: Pixels) -> Pixels:
+        """The picture of a frame, both (H, W, 3) RGB. Raises what `make` raised for another choice."""
+        self._take_made()
+        self._follow(self.choice, photo)
+        picture = self._painter(photo)
+        if not self.steady:
+            self._steadier = None
+            return picture
+        if self._steadier is None:
+            self._steadier = Steadier()
+        return self._steadier(photo, picture)
+
+    def close(self) -> None:
+        """Wait for what is being made, and end the thread."""
+        self._thread.shutdown(cancel_futures=True)
+
+    def _follow(self, choice: Choice, photo: Pixels) -> None:
+        """Go over to what is wanted, or have it made."""
+        if choice == self.shown:
+            return
+        if choice in self._made:
+            self._made.move_to_end(choice)
+            self.shown, self._painter = choice, self._made[choice]
+            self._steadier = None  # or the old style would shine through
+        elif self._making is None:
+            self._making = self._thread.submit(self._prepare, choice, photo)
+
+    def _take_made(self) -> None:
+        if self._making is None or not self._making.done():
+            return
+        choice, painter = self._making.result()
+        self._making = None
+        self._made[choice] = painter
+        if len(self._made) > _KEPT:
+            self._made.popitem(last=False)
+
+    def _prepare(self, choice: Choice, photo: Pixels) -> tuple[Choice, Painter]:
+        painter = self._make(choice)
+        painter(photo)
+        return choice, painter
