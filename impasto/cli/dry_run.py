@@ -1,8 +1,10 @@
-"""What `impasto paint --dry-run` tells: all that follows from the options, before any work."""
+"""What --dry-run tells: all that follows from the options, before any work."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from math import prod
 from typing import Any
 
 from rich.console import Console
@@ -12,17 +14,18 @@ from rich.text import Text
 from impasto.cli.display import as_time
 from impasto.painting.paint import Painter
 from impasto.perception import resolve_layers
+from impasto.stylizing.inputs import Item
+from impasto.stylizing.options import ImageOptions
+from impasto.stylizing.plan import plan
+from impasto.stylizing.stylizer import Stylizer
 
 _GB = 2**30
 
 
 def describe(painter: Painter) -> None:
     """Print the resolved options, the ladder and the cost. Raises MemoryLimitError if it would not fit."""
-    table = Table.grid(padding=(0, 2))
-    for name, value in _resolved(painter).items():
-        table.add_row(Text(name.replace("_", "-"), style="bold"), Text(value))
     console = Console(highlight=False)
-    console.print(table)
+    console.print(_table(_resolved(painter)))
     console.print()
     for scale in painter.scales:
         height, width = scale.size
@@ -30,6 +33,32 @@ def describe(painter: Painter) -> None:
     console.print(f"\nmemory  about {painter.memory() / _GB:.1f} GB{_tiled(painter)}")
     painter.steps()  # checks the memory, and works only when iterated
     console.print(f"time    about {as_time(painter.seconds())}")
+
+
+def describe_stylizing(items: Sequence[Item], stylizer: Stylizer, options: ImageOptions) -> None:
+    """Print what is to be made, and what the largest picture takes. Raises ImageError for a broken photo."""
+    plans = [plan(item, stylizer, options) for item in items]
+    most = max(plans, key=lambda one: (one.memory, prod(one.size)))
+    height, width = most.size
+    rows = {
+        "pictures": str(len(items)),
+        "style": stylizer.name,
+        "strength": f"{stylizer.strength:g}",
+        "device": str(stylizer.device),
+        "precision": str(stylizer.dtype).removeprefix("torch."),
+        "size": f"{width} x {height}" if len(items) == 1 else f"up to {width} x {height}",
+        "tile": "off" if most.tile is None else f"{most.tile} x {most.tile}",
+    }
+    console = Console(highlight=False)
+    console.print(_table(rows))
+    console.print(f"\nmemory  about {most.memory / _GB:.2f} GB")
+
+
+def _table(rows: Mapping[str, str]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    for name, value in rows.items():
+        table.add_row(Text(name.replace("_", "-"), style="bold"), Text(value))
+    return table
 
 
 def _tiled(painter: Painter) -> str:

@@ -11,10 +11,11 @@ import typer
 from impasto import styles
 from impasto.cli.failures import explained
 from impasto.cli.flags import EXPERT, OUTPUT, HelpAll, panel
-from impasto.cli.paint import parse_megapixels, parse_size
+from impasto.cli.paint import parse_megapixels, parse_size, parse_tile
 from impasto.device import DeviceName, PrecisionName
 from impasto.errors import UsageError
 from impasto.stylizing.options import BulkOptions
+from impasto.stylizing.runtime import MANY, RuntimeName
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class StylizeJob:
     strength: float = 1.0
     device: DeviceName = "auto"
     precision: PrecisionName = "auto"
+    runtime: RuntimeName = "auto"
+    dry_run: bool = False
     quiet: bool = False
 
 
@@ -76,6 +79,9 @@ def stylize(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", metavar=" ", help="Make again what is there already.")
     ] = BulkOptions.overwrite,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", metavar=" ", help="Tell what would be made, and its memory.")
+    ] = StylizeJob.dry_run,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", metavar=" ", help="Print nothing but errors.")
     ] = StylizeJob.quiet,
@@ -114,6 +120,23 @@ def stylize(
     precision: Annotated[
         str, typer.Option(metavar="auto|float32|bfloat16", help="Of the network.", **panel(EXPERT))
     ] = StylizeJob.precision,
+    tile: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|off|PIXELS",
+            help="Paint in tiles, with little memory; auto does so where a picture would take over 1 GB.",
+            **panel(EXPERT),
+        ),
+    ] = "auto",
+    runtime: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|torch|openvino|onnxruntime",
+            help=f"What computes: auto is torch for fewer than {MANY} photos, and for more the fastest that "
+            "pip install 'impasto\\[fast]' brought, which takes seconds to get ready.",
+            **panel(EXPERT),
+        ),
+    ] = StylizeJob.runtime,
 ) -> None:
     """Apply a trained style to photos. What is done already is skipped when run again."""
     photos, names = split_inputs(inputs, style)
@@ -127,12 +150,15 @@ def stylize(
             quality=quality,
             strip_metadata=strip_metadata,
             max_pixels=None if max_pixels is None else parse_megapixels(max_pixels),
+            tile=parse_tile(tile),  # type: ignore[arg-type]  # checked there
             suffix=suffix,
             overwrite=overwrite,
         ),
         strength=strength,
         device=device,  # type: ignore[arg-type]  # checked by the stylizer
         precision=precision,  # type: ignore[arg-type]
+        runtime=runtime,  # type: ignore[arg-type]
+        dry_run=dry_run,
         quiet=quiet,
     )
     from impasto.cli.stylize_run import run  # brings torch, which --help need not wait for

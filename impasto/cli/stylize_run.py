@@ -14,6 +14,7 @@ from impasto.errors import ImpastoError
 from impasto.stylizing.bulk import Summary, stylize_all
 from impasto.stylizing.inputs import Item, collect
 from impasto.stylizing.pipeline import Event
+from impasto.stylizing.runtime import runtime_for
 from impasto.stylizing.stylizer import Stylizer
 
 _MOST_LINES = 20
@@ -22,13 +23,24 @@ _MOST_LINES = 20
 def run(job: StylizeJob) -> None:
     """Stylise all; raises what `explained` explains."""
     items = collect(job.inputs, job.out, job.options)
-    stylizer = Stylizer(list(job.styles), job.strength, device=job.device, precision=job.precision)
+    stylizer = Stylizer(
+        list(job.styles),
+        job.strength,
+        device=job.device,
+        precision=job.precision,
+        runtime=runtime_for(job.runtime, len(items)),
+    )
     if not job.quiet:
         _tell(stylizer.notes)
+    if job.dry_run:
+        from impasto.cli.dry_run import describe_stylizing  # brings all that paints, too
+
+        describe_stylizing(items, stylizer, job.options)
+        return
     with progress(job.quiet or len(items) == 1) as show:
         watch = _Watch(show, len(items))
-        show(0.0, "stylising", f"0/{len(items)}")
         try:
+            show(0.0, "stylising", f"0/{len(items)}")
             stylize_all(items, stylizer, job.options, watch)
             stopped: BaseException | None = None
         except (KeyboardInterrupt, ImpastoError) as error:

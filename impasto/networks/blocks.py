@@ -16,7 +16,12 @@ class InstanceNorm(nn.Module):
 
     Computed as a group norm with one channel a group, which keeps the channels_last layout: on a CPU it is
     several times as fast as `nn.InstanceNorm2d`, whose parameters have the same names.
+
+    Attributes:
+        known: mean and variance of each channel, (C,) float32, to take in place of the image's own.
     """
+
+    known: tuple[Tensor, Tensor] | None = None
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -24,11 +29,13 @@ class InstanceNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.known is not None:
+            return F.batch_norm(x, *self.known, self.weight.float(), self.bias.float(), eps=EPSILON)
         if x.device.type == "cpu" and torch.is_grad_enabled() and (x.requires_grad or self._learns()):
             normed: Tensor = _InstanceNorm.apply(x, self.weight, self.bias)  # type: ignore[no-untyped-call]
             return normed
         scale, shift = self.weight.to(x.dtype), self.bias.to(x.dtype)
-        return F.group_norm(x, x.shape[1], scale, shift, _EPSILON)
+        return F.group_norm(x, x.shape[1], scale, shift, EPSILON)
 
     def _learns(self) -> bool:
         return self.weight.requires_grad or self.bias.requires_grad
@@ -86,9 +93,14 @@ class Grain(nn.Module):
     A network that sees a flat sky has nothing to begin its strokes from but a regular pattern; texture
     networks therefore take noise beside the photo (Ulyanov et al. 2016). This one is the same at every call,
     of normal distribution, and repeats after `period` features across and down.
+
+    Attributes:
+        corner: where the pattern begins, (down, across) in sides of the input: not (0, 0) for a part of a
+            picture.
     """
 
     noise: Tensor
+    corner: tuple[float, float] = (0.0, 0.0)
 
     def __init__(self, channels: int, period: int) -> None:
         super().__init__()
@@ -97,7 +109,12 @@ class Grain(nn.Module):
         self.register_buffer("noise", torch.from_numpy(drawn.astype(np.float32)), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        down, across = (torch.arange(side, device=x.device) % self.noise.shape[2] for side in x.shape[2:])
+        places = [torch.arange(side, device=x.device) for side in x.shape[2:]]
+        if any(self.corner):
+            places = [
+                place + round(start * len(place)) for place, start in zip(places, self.corner, strict=True)
+            ]
+        down, across = (place % self.noise.shape[2] for place in places)
         noise = self.noise.index_select(2, down).index_select(3, across)
         return x + (self.scale.view(1, -1, 1, 1) * noise).to(x.dtype)
 
@@ -107,7 +124,7 @@ def enlarge(x: Tensor, factor: int = 2) -> Tensor:
     return F.interpolate(x, scale_factor=float(factor), mode="nearest")
 
 
-_EPSILON = 1e-5
+EPSILON = 1e-5
 
 
 class _InstanceNorm(torch.autograd.Function):
@@ -123,7 +140,7 @@ class _InstanceNorm(torch.autograd.Function):
         x = x.contiguous(memory_format=torch.channels_last)
         exact = torch.promote_types(x.dtype, torch.float32)  # keeps the statistics of bfloat16 in float32
         y, mean, deviation = torch.native_group_norm(
-            x, weight.to(exact), bias.to(exact), n, c, h * w, c, _EPSILON
+            x, weight.to(exact), bias.to(exact), n, c, h * w, c, EPSILON
         )
         ctx.save_for_backward(x, weight, mean, deviation)  # deviation is 1 / sqrt(variance + epsilon)
         return y

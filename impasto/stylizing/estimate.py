@@ -17,6 +17,9 @@ _TRIAL_SIDE = 64  # pixels: a fraction of a second, and borders add little
 _IMAGES = 4 * 12  # bytes a pixel: photo, picture, and two of them on the way
 _MARGIN = 1.1  # convolutions have buffers of their own, and allocators round up
 _LEAST_SIDE = 64  # pixels; no advice to go below
+_LIBRARIES = 290_000_000  # bytes that Python and torch take
+_GONE = 4 * 6  # bytes a pixel, of those above: no two of the images are there when the network needs most
+_DECODED, _ENCODED = 4, 9  # bytes a pixel of a large photo, and of a picture while it is compressed
 
 
 def bytes_per_pixel(network: StyleNetwork) -> float:
@@ -40,6 +43,31 @@ def check_memory(size: tuple[int, int], per_pixel: float, available: int) -> Non
         f"a picture of {width} x {height} pixels needs about {needed / 2**30:.1f} GB of memory and "
         f"{available / 2**30:.1f} GB are free: {advice}"
     )
+
+
+def peak_whole(pixels: int, per_pixel: float) -> int:
+    """Peak bytes of a process that paints a picture of so many pixels at once, with `bytes_per_pixel`."""
+    return int(_LIBRARIES + pixels * (per_pixel - _GONE))
+
+
+def peak_in_tiles(
+    pixels: int, per_pixel: float, *, sampled: int, seen: int, held: bool, collected: bool
+) -> int:
+    """Peak bytes of a process that paints it in tiles.
+
+    Three moments count: when the statistics are taken, in the last tile, and when the picture is compressed
+    and the photo is gone.
+
+    Args:
+        sampled: pixels that the statistics are taken from.
+        seen: pixels of a tile with its halo.
+        held: whether the photo is decoded whole, not streamed.
+        collected: whether the picture is compressed whole, not as it is made.
+    """
+    photo = _DECODED * pixels * held
+    picture = pixels * collected
+    sampling, painting = (int(count * (per_pixel - _GONE)) for count in (sampled, seen))
+    return _LIBRARIES + max(photo + sampling, photo + 3 * picture + painting, _ENCODED * picture)
 
 
 class _Live(TorchFunctionMode):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from importlib.metadata import version
+from math import prod
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -13,9 +15,27 @@ from torch import Tensor
 
 from impasto.errors import ImageError
 from impasto.imaging import io
+from impasto.imaging.bands import Samples, is_tiff, write_bands
 from impasto.imaging.geometry import fit_long_side, resize
+from impasto.imaging.huge import Planes, Source, find_size, open_large, shrunk
 from impasto.stylizing.options import ImageOptions
 from impasto.stylizing.stylizer import Stylizer
+from impasto.stylizing.tiles import Tiler, make_tiler
+
+_MOST_FLOATS = 30_000_000  # pixels; reading takes 32 bytes of each
+
+
+@dataclass(frozen=True)
+class Large:
+    """A photo that is to be painted in tiles."""
+
+    source: Source
+    tiler: Tiler
+
+    def bands(self, bit_depth: int) -> Iterator[Samples]:
+        """The picture as `Tiler.bands` gives it; then the photo gives way to the picture's compression."""
+        yield from self.tiler.bands(self.source, bit_depth)
+        self.source.close()
 
 
 def stylize_file(
@@ -30,13 +50,51 @@ def stylize_file(
     """
     options = options or ImageOptions()
     io.check_output(target, bit_depth=options.bit_depth)
-    photo, info = read_photo(source, options)
+    photo, info = read_photo(source, target, stylizer, options)
     record = make_record(Path(source), stylizer.record(), options)
-    write_picture(target, stylizer.picture(photo, info.alpha), info, record, options)
+    picture = photo if isinstance(photo, Large) else stylizer.picture(photo, info.alpha)
+    write_picture(target, picture, info, record, options)
     return info
 
 
-def read_photo(path: str | PathLike[str], options: ImageOptions) -> tuple[Tensor, io.ImageInfo]:
+def read_photo(
+    path: str | PathLike[str], target: str | PathLike[str], stylizer: Stylizer, options: ImageOptions
+) -> tuple[Tensor | Large, io.ImageInfo]:
+    """(3, H, W) in [0, 1], or a large photo: at the size of the result, and
+    what came with it. The alpha of a large one is in its source. Raises as `imaging.io.read`.
+    """
+    stored = find_size(path)
+    size = stored if options.size is None else fit_long_side(stored, options.size)
+    tiler = make_tiler(stylizer, size, options.tile)
+    if tiler is None and (options.size is None or prod(stored) <= _MOST_FLOATS):
+        return _read_whole(path, options)
+    source, info = _open_source(path, target, prod(stored), options)
+    if options.size is not None:
+        info = replace(info, size=fit_long_side(info.size, options.size))
+        source = Planes(shrunk(source, info.size))
+    if tiler is not None:
+        return Large(source, tiler), info
+    planes = source.region(0, 0, *info.size)
+    return planes[:3], replace(info, alpha=planes[3:] if len(planes) > 3 else None)
+
+
+def _open_source(
+    path: str | PathLike[str], target: str | PathLike[str], pixels: int, options: ImageOptions
+) -> tuple[Source, io.ImageInfo]:
+    """Decoded whole if its size allows, else streamed if its picture can be."""
+    if options.max_pixels is not None or pixels <= io.MAX_PIXELS:
+        return open_large(path, max_pixels=options.max_pixels or io.MAX_PIXELS)
+    if options.size is None and is_tiff(target):
+        from impasto.imaging.streamed import open_streamed
+
+        return open_streamed(path)
+    raise ImageError(
+        f"{path} has {pixels:,} pixels, more than the limit of {io.MAX_PIXELS:,} for what is read whole: "
+        "write a .tif of the same size, which is made by parts, make it smaller or raise max_pixels"
+    )
+
+
+def _read_whole(path: str | PathLike[str], options: ImageOptions) -> tuple[Tensor, io.ImageInfo]:
     """(3, H, W) in [0, 1] at the size of the result, and what came with it. Raises as `imaging.io.read`."""
     photo, info = io.read(path, max_pixels=options.max_pixels or io.MAX_PIXELS)
     if options.size is None:
@@ -48,22 +106,23 @@ def read_photo(path: str | PathLike[str], options: ImageOptions) -> tuple[Tensor
 
 def write_picture(
     path: str | PathLike[str],
-    picture: Tensor,
+    picture: Tensor | Large,
     info: io.ImageInfo,
     record: dict[str, Any],
     options: ImageOptions,
 ) -> None:
-    """Write (3, H, W) in [0, 1] with the photo's transparency and EXIF. Raises as `imaging.io.write`."""
-    bare = options.strip_metadata
-    io.write(
-        path,
-        picture,
-        alpha=info.alpha,
-        exif=None if bare else info.exif,
-        bit_depth=options.bit_depth,
-        quality=options.quality,
-        record=None if bare else json.dumps({"impasto": version("impasto"), **record}),
-    )
+    """Write (3, H, W) in [0, 1] with the photo's transparency and EXIF. Raises as `imaging.io.write`.
+
+    A large photo is painted at the same time.
+    """
+    common: dict[str, Any] = {"bit_depth": options.bit_depth, "quality": options.quality}
+    if not options.strip_metadata:
+        common |= {"exif": info.exif, "record": json.dumps({"impasto": version("impasto"), **record})}
+    if isinstance(picture, Large):
+        bands = picture.bands(options.bit_depth)
+        write_bands(path, bands, info.size, channels=picture.source.channels, **common)
+    else:
+        io.write(path, picture, alpha=info.alpha, **common)
 
 
 def make_record(source: Path, style: dict[str, Any], options: ImageOptions) -> dict[str, Any]:
@@ -78,6 +137,7 @@ def make_record(source: Path, style: dict[str, Any], options: ImageOptions) -> d
         "bit_depth": options.bit_depth,
         "quality": options.quality,
         "photo_bytes": length,
+        **({} if options.tile == "auto" else {"tile": options.tile}),
     }
 
 

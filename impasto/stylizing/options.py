@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Literal
 
 from impasto.errors import UsageError
-from impasto.options import check_whole
+from impasto.options import check_range, check_whole
+
+Tile = Literal["auto", "off"] | int
+LEAST_TILE = 64  # pixels; what surrounds a tile is many times the tile then
 
 
 @dataclass(frozen=True)
@@ -17,7 +22,10 @@ class ImageOptions:
         bit_depth: 8, or 16 for PNG and TIFF.
         quality: 1 to 100, of JPEG and WebP.
         strip_metadata: write neither the photo's EXIF nor the record that tells how the picture was made.
-        max_pixels: the largest photo to accept; None is `imaging.io.MAX_PIXELS`.
+        max_pixels: the largest photo to accept; None is `imaging.io.MAX_PIXELS`, but no limit where a photo
+            is read and written by parts.
+        tile: pixels of the side of tiles, in which pictures of any size are made with little memory; "auto"
+            takes tiles for pictures that would take more than a gigabyte, "off" never does.
     """
 
     size: int | None = None
@@ -25,12 +33,17 @@ class ImageOptions:
     quality: int = 95
     strip_metadata: bool = False
     max_pixels: int | None = None
+    tile: Tile = "auto"
 
     def __post_init__(self) -> None:
         if self.size is not None:
             check_whole("size", self.size, 1, 100_000)
         if self.max_pixels is not None:
             check_whole("max_pixels", self.max_pixels, 1, 2**40)
+        if not isinstance(self.tile, str):
+            check_whole("tile", self.tile, LEAST_TILE, 100_000)
+        elif self.tile not in ("auto", "off"):
+            raise UsageError(f"tile must be auto, off or a number of pixels, not {self.tile}")
         check_whole("quality", self.quality, 1, 100)
         if self.bit_depth not in (8, 16):
             raise UsageError(f"bit_depth is 8 or 16, not {self.bit_depth}")
@@ -53,3 +66,37 @@ class BulkOptions(ImageOptions):
         super().__post_init__()
         if self.suffix is not None:
             object.__setattr__(self, "suffix", f".{self.suffix.removeprefix('.')}")
+
+
+@dataclass(frozen=True)
+class VideoOptions:
+    """What of a video is made, and how it is written.
+
+    Attributes:
+        start, end: seconds since its first frame; None for all.
+        every: take one of so many frames, each shown as long as all of them were.
+        size: long side of the result in pixels; None keeps the clip's.
+        steady: keep strokes where the thing is that they are on, from frame to frame.
+        side_by_side: show the photo to the left of the picture.
+        codec: h264, hevc, vp9, av1 or prores; None is H.264, or VP9 in .webm.
+        crf: constant rate factor: smaller is better, and larger in bytes; None is the codec's default.
+        overwrite: replace what is there already, finished or not.
+    """
+
+    start: float = 0.0
+    end: float | None = None
+    every: int = 1
+    size: int | None = None
+    steady: bool = True
+    side_by_side: bool = False
+    codec: str | None = None
+    crf: int | None = None
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        check_range("start", self.start, 0, math.inf)
+        if self.end is not None and not self.start < self.end:
+            raise UsageError(f"end must be after start, {self.start:g} s, not {self.end:g}")
+        check_whole("every", self.every, 1, 1_000_000)
+        if self.size is not None:
+            check_whole("size", self.size, 16, 100_000)

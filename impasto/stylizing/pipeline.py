@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
+from math import prod
 from typing import Any, Literal
 
 from torch import Tensor
 
 from impasto.errors import ImpastoError
 from impasto.imaging import io
-from impasto.stylizing.images import is_made, make_record, read_photo, write_picture
+from impasto.stylizing.images import Large, is_made, make_record, read_photo, write_picture
 from impasto.stylizing.inputs import Item
 from impasto.stylizing.options import BulkOptions
 from impasto.stylizing.stylizer import Stylizer
@@ -45,7 +46,7 @@ class Event:
 @dataclass(frozen=True)
 class _Photo:
     item: Item
-    image: Tensor
+    image: Tensor | Large
     info: io.ImageInfo
     record: dict[str, Any]
 
@@ -78,6 +79,10 @@ class Pipeline:
         if isinstance(photo, Event):
             self._tell(photo)
             return
+        if isinstance(photo.image, Large):  # which is written while it is painted
+            self._settle(0)
+            self._tell(self._write(photo, photo.image))
+            return
         try:
             picture = self._stylizer.picture(photo.image, photo.info.alpha)
         except Exception as error:  # nothing that one photo can do may stop the others
@@ -94,7 +99,7 @@ class Pipeline:
             if not reading:
                 return
             photo = reading.popleft().result()
-            pixels = photo.image[0].numel() if isinstance(photo, _Photo) else 0
+            pixels = prod(photo.info.size) if isinstance(photo, _Photo) else 0
             self._ahead = min(_AHEAD, max(1, _PIXELS_AHEAD // (pixels + 1)))
             yield photo
 
@@ -103,7 +108,8 @@ class Pipeline:
             record = make_record(item.source, self._style, self._options)
             if item.target.is_file() and not self._options.overwrite:
                 return self._compare(item, record)
-            return _Photo(item, *read_photo(item.source, self._options), record)
+            image, info = read_photo(item.source, item.target, self._stylizer, self._options)
+            return _Photo(item, image, info, record)
         except Exception as error:
             return _failure(item, error)
 
@@ -112,7 +118,7 @@ class Pipeline:
         made = is_made(item.target, record)
         return Event(item, "skipped" if made or (made is None and self._options.strip_metadata) else "kept")
 
-    def _write(self, photo: _Photo, picture: Tensor) -> Event:
+    def _write(self, photo: _Photo, picture: Tensor | Large) -> Event:
         try:
             write_picture(photo.item.target, picture, photo.info, photo.record, self._options)
             return Event(photo.item, "done", size=photo.info.size, notes=photo.info.notes)

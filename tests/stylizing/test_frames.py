@@ -29,9 +29,7 @@ def test_a_network_paints_each_frame_by_itself(family: Family) -> None:
         np.testing.assert_array_equal(styler(frame), stylizer.frame(frame))
 
 
-def test_painting_goes_on_from_the_frame_before(
-    compact_file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_painting_goes_on_from_the_frame_before(compact_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     starts: list[Pixels] = []
     styler, begin = painter(compact_file), PaintStyler._start
 
