@@ -51,7 +51,7 @@ def run(settings: StyleSettings) -> dict[str, Any]:
 
 
 def _in_turns(dtype: torch.dtype, rounds: int = 5) -> tuple[float, float]:
-    """The medians of the default network and the published one, in turns: the machine's mood falls on both."""
+    """The medians of the default network and the published one, in turns: the machine's mood is for both."""
     turns = [
         (
             _milliseconds(networks.build("light"), 512, dtype, 10),

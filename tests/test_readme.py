@@ -11,6 +11,7 @@ from skimage import data
 from typer.testing import CliRunner
 
 from impasto.cli import app
+from tests.clips import pan, read_clip, write_clip
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -33,6 +34,7 @@ def pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for copy in ("other.jpg", "holiday/photo.jpg", "holiday/2025/other.jpg"):
         (tmp_path / copy).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / copy).write_bytes((tmp_path / "photo.jpg").read_bytes())
+    write_clip(tmp_path / "holiday.mp4", pan(3))
     return tmp_path
 
 
@@ -44,6 +46,7 @@ def test_python(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert facts("painting.jpg")[0] == (64, 53)
     assert facts("starry.jpg")[0] == (96, 80)
     assert "100% (53, 64)" in capsys.readouterr().out
+    assert len(read_clip(Path("painted.mp4"))) == 3
 
 
 def commands(name: str) -> list[list[str]]:
@@ -77,6 +80,12 @@ def test_stylize(pictures: Path) -> None:
         assert facts(str(out / "photo.jpg" if out.is_dir() else out))[0] == (96, 80)
     for words in commands("styles"):
         call(*words)
+
+
+def test_video(pictures: Path) -> None:
+    (words,) = commands("video")
+    call(*words)
+    assert len(read_clip(Path("painted.mp4"))) == 3
 
 
 def test_train(pictures: Path) -> None:

@@ -9,11 +9,11 @@ import numpy as np
 from impasto.errors import UsageError
 from impasto.imaging.flow import Floats, FlowEstimator, Frame, carry, load_opencv
 
-_SHARE = 0.75  # of the frame before, where it can be trusted
+_SHARE = 0.85  # of the frame before, where it can be trusted
 _MOTION_SIDE = 320  # pixels: flow is found at this long side, which is as good for this and far quicker
 _TOLERANCE = 0.12  # of the brightness of what moved: beyond, it is another thing
 _WINDOW = 15  # pixels, in which contrast is compared
-_MOST_GAIN = 1.4  # more brings out specks, which the next frame then inherits
+_MOST_GAIN = 1.3  # more brings out specks, which the next frame then inherits
 
 
 class Steadier:

@@ -31,7 +31,7 @@ def test_odd_sides(tmp_path):
 
 
 def test_options_reach_the_encoder(tmp_path):
-    assert choose_encoding(tmp_path / "a.mp4", EVEN).options == {"crf": "18", "preset": "medium"}
+    assert choose_encoding(tmp_path / "a.mp4", EVEN).options == {"crf": "18", "preset": "veryfast"}
     options = choose_encoding(tmp_path / "a.mp4", EVEN, crf=0, preset="slow").options
     assert options == {"crf": "0", "preset": "slow"}
     assert choose_encoding(tmp_path / "a.webm", EVEN, preset="0").options["cpu-used"] == "0"

@@ -64,7 +64,7 @@ def test_closing_ends_a_chain() -> None:
 
 def test_an_error_of_the_consumer_ends_it_too() -> None:
     stream = ahead(ahead(range(1000)))
-    with pytest.raises(KeyboardInterrupt):  # noqa: PT012
+    with pytest.raises(KeyboardInterrupt):
         for _ in stream:
             raise KeyboardInterrupt
     stream.close()

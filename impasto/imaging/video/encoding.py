@@ -54,7 +54,7 @@ def _numbers(count: int) -> tuple[str, ...]:
 
 CODECS = {
     "h264": _Codec(
-        "libx264", (".mp4", ".mov", ".mkv"), 18, (0, 51), _SPEED_WORDS, "medium", odd_format="yuv444p"
+        "libx264", (".mp4", ".mov", ".mkv"), 18, (0, 51), _SPEED_WORDS, "veryfast", odd_format="yuv444p"
     ),
     "hevc": _Codec(
         "libx265",
@@ -132,7 +132,7 @@ def choose_encoding(
         crf: constant rate factor, smaller is better and larger in bytes. h264, hevc: 0 to 51, vp9: 0 to 63,
             av1: 1 to 63. None for 18, 20, 24 and 24.
         preset: h264, hevc: ultrafast to placebo; vp9: 0 (slow) to 8 (fast); av1: 0 (slow) to 13 (fast). None
-            for medium, 3 and 8.
+            for veryfast, medium, 3 and 8.
 
     Raises:
         UsageError: an unknown suffix or codec, a codec that the container or this FFmpeg does not have, crf
