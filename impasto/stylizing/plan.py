@@ -35,7 +35,7 @@ def plan(item: Item, stylizer: Stylizer, options: ImageOptions) -> Plan:
     """The plan for one photo. Raises ImageError for one that cannot be read."""
     stored = find_size(item.source)
     size = stored if options.size is None else fit_long_side(stored, options.size)
-    tiler, pixels, per_pixel = make_tiler(stylizer, size, options.tile), prod(size), stylizer._per_pixel
+    tiler, pixels, per_pixel = make_tiler(stylizer, size, options.tile), prod(size), stylizer.per_pixel
     if tiler is None:
         return Plan(size, None, peak_whole(pixels, per_pixel))
     memory = peak_in_tiles(

@@ -43,6 +43,9 @@ class Stylizer:
     Attributes:
         styles: the cards, each with its share; shares sum to 1.
         runtimes: what computes, for each network that has to run.
+        networks: these, each with its share of the picture, on the device and in the precision chosen.
+        photo_share: of the photo itself.
+        per_pixel: bytes that painting a pixel takes.
         notes: sentences that the user should hear.
 
     Raises:
@@ -67,10 +70,10 @@ class Stylizer:
         self.styles = load_styles(style)
         mixture = mix(self.styles, strength)
         self.notes = mixture.notes
-        self._photo = mixture.photo
-        self._networks: list[tuple[StyleNetwork, float]] = []
+        self.photo_share = mixture.photo
+        self.networks: list[tuple[StyleNetwork, float]] = []
         self._runners: list[tuple[Runner, float]] = []
-        self._per_pixel = _PHOTO_ALONE
+        self.per_pixel = _PHOTO_ALONE
         for card, share in mixture.parts:
             self._prepare(card, share, runtime)
         self.runtimes = tuple(runner.name for runner, _ in self._runners)
@@ -81,9 +84,9 @@ class Stylizer:
         runner, notes = make_runner(network, runtime, self.device, self.dtype)
         if runner.name == "torch":  # others hold some of their values in float32
             network.to(self.dtype)
-        self._per_pixel = max(self._per_pixel, bytes_per_pixel(network))
+        self.per_pixel = max(self.per_pixel, bytes_per_pixel(network))
         network.to(self.dtype).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._networks.append((network, share))
+        self.networks.append((network, share))
         self._runners.append((runner, share))
         self.notes = tuple(dict.fromkeys((*self.notes, *notes)))
 
@@ -141,10 +144,10 @@ class Stylizer:
             raise UsageError(f"a frame is (H, W, 3) of uint8, not {frame.shape} of {frame.dtype}")
         height, width, _ = frame.shape
         if frame.shape != self._frame_shape:  # all of a video have one
-            check_memory((height, width), self._per_pixel, available_memory(self.device))
+            check_memory((height, width), self.per_pixel, available_memory(self.device))
             self._frame_shape = frame.shape
         with _explaining(height, width):
-            if len(self._runners) == 1 and not self._photo:
+            if len(self._runners) == 1 and not self.photo_share:
                 return self._runners[0][0].frame(frame)
             return paint_bytes(self._paint, frame)
 
@@ -152,12 +155,12 @@ class Stylizer:
         """How many images of the batch fit in memory. Raises MemoryLimitError if not even one does."""
         count, _, height, width = batch.shape
         available = available_memory(self.device)
-        check_memory((height, width), self._per_pixel, available)
-        return max(1, min(count, int(available / (self._per_pixel * height * width))))
+        check_memory((height, width), self.per_pixel, available)
+        return max(1, min(count, int(available / (self.per_pixel * height * width))))
 
     def _paint(self, photos: Tensor) -> Tensor:
         photos = photos.to(self.device, torch.float32)
-        painted = [self._photo * photos] if self._photo else []
+        painted = [self.photo_share * photos] if self.photo_share else []
         with torch.inference_mode():
             painted += [runner(photos).clamp_(0, 1).mul_(share) for runner, share in self._runners]
         return sum(painted[1:], start=painted[0]).clamp(0, 1)  # out of inference mode: an ordinary tensor

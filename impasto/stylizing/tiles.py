@@ -64,8 +64,8 @@ class Tiler:
 
     def __init__(self, stylizer: Stylizer, side: int | None = None) -> None:
         self._device, self._dtype = stylizer.device, stylizer.dtype
-        self._networks, self._photo_share = stylizer._networks, stylizer._photo
-        self._per_pixel = stylizer._per_pixel
+        self._networks, self._photo_share = stylizer.networks, stylizer.photo_share
+        self._per_pixel = stylizer.per_pixel
         step = lcm(*(network.multiple for network, _ in self._networks))
         self.halo = max((-(-_reach(network) // step) * step for network, _ in self._networks), default=0)
         if side is None:
@@ -170,7 +170,7 @@ def make_tiler(stylizer: Stylizer, size: tuple[int, int], tile: Tile) -> Tiler |
         return None
     if tile != "auto":
         return Tiler(stylizer, tile)
-    whole = stylizer._per_pixel * prod(size)
+    whole = stylizer.per_pixel * prod(size)
     fits = whole <= min(WHOLE_BYTES, available_memory(stylizer.device))
     return None if fits else Tiler(stylizer)
 

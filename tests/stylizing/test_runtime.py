@@ -135,7 +135,7 @@ def test_auto_takes_openvino_on_a_processor(family, photo):
     assert stylizer.record() == plain.record()
     image = resize(photo, (33, 50))[0]
     torch.testing.assert_close(stylizer.picture(image), plain.picture(image), atol=1e-4, rtol=0)
-    assert stylizer._per_pixel == bytes_per_pixel(family["night"].build())
+    assert stylizer.per_pixel == bytes_per_pixel(family["night"].build())
 
 
 def test_a_mixture_of_networks(family, photo):

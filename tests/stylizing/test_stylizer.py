@@ -299,7 +299,7 @@ def test_the_advice_fits():
 def test_a_batch_that_does_not_fit_is_split(family, monkeypatch):
     stylizer, batch = exact("night"), torch.rand(5, 3, 16, 16)
     expected = stylizer.picture(batch)
-    room = int(2.5 * stylizer._per_pixel * 16 * 16)
+    room = int(2.5 * stylizer.per_pixel * 16 * 16)
     monkeypatch.setattr("impasto.stylizing.stylizer.available_memory", lambda device: room)
     counts = []
     paint = stylizer._paint

@@ -130,7 +130,7 @@ def test_crops_are_spread_evenly(stylizer, scarce, monkeypatch):
 
 
 def test_when_there_are_tiles(stylizer, monkeypatch):
-    per_pixel = stylizer._per_pixel
+    per_pixel = stylizer.per_pixel
     side = int((module.WHOLE_BYTES / per_pixel) ** 0.5)
     assert make_tiler(stylizer, (side, side), "auto") is None
     assert make_tiler(stylizer, (side + 2, side + 2), "auto") is not None
@@ -147,7 +147,7 @@ def test_the_side_fits_the_memory(stylizer, monkeypatch):
         tiler = Tiler(stylizer)
         assert least <= tiler.side <= 1280
         assert tiler.side % 8 == 0
-        assert tiler.side == LEAST_TILE or tiler.seen((9999, 9999)) * stylizer._per_pixel <= size
+        assert tiler.side == LEAST_TILE or tiler.seen((9999, 9999)) * stylizer.per_pixel <= size
 
 
 @pytest.mark.parametrize("length", [1, 8, 9, 63, 64, 65, 1000])
@@ -239,7 +239,7 @@ def test_beyond_the_limit_a_tiff_is_streamed(stylizer, draw, tmp_path, scarce, m
 
 def test_a_large_photo_among_small_ones(family, draw, tmp_path, scarce, monkeypatch):
     """In its turn, and never as floats."""
-    monkeypatch.setattr(module, "WHOLE_BYTES", 100 * 100 * exact("night")._per_pixel)
+    monkeypatch.setattr(module, "WHOLE_BYTES", 100 * 100 * exact("night").per_pixel)
     for name, size in (("a.png", (40, 30)), ("b.png", (200, 150)), ("c.png", (40, 30)), ("d.jpg", (180, 90))):
         draw(name, size)
     whole, events = io.read, []
@@ -272,7 +272,7 @@ def test_a_huge_photo_made_small(stylizer, draw, tmp_path, monkeypatch):
 
 def test_the_plan_tells_size_tile_and_memory(stylizer, draw, tmp_path):
     item = Item(draw("p.png", (200, 150)), tmp_path / "out.png")
-    per_pixel = stylizer._per_pixel
+    per_pixel = stylizer.per_pixel
     small = plan(item, stylizer, ImageOptions())
     assert (small.size, small.tile, small.memory) == ((150, 200), None, peak_whole(200 * 150, per_pixel))
     tiled = plan(item, stylizer, ImageOptions(tile=100, size=400))
