@@ -98,20 +98,20 @@ def test_keys(webcam: Impasto, workshop: Path, monkeypatch: pytest.MonkeyPatch) 
     """On a minute of video, of which the last key leaves most unseen."""
     camera = write_clip(workshop / "long.mp4", pan(600, step=0))
     steps = [
-        ("n", "night · strength 1.0 · ", ""),
-        ("down", "wave · strength 1.0 · ", ""),
-        ("up", "wave · strength 0.9 · ", ""),
-        ("right", "wave · strength 1.0 · ", ""),
-        ("left", "night · strength 1.0 · ", ""),
-        ("r", "wave · strength 1.0 · ", ""),
-        ("s", "wave · strength 1.0 · ", "0 s"),
-        ("c", "wave · strength 1.0 · ", "0 s"),
-        ("r", "saved", "0 s"),
-        ("q", "frames, ", ""),
+        ("n", "night · strength 1.0 · ", False),
+        ("down", "wave · strength 1.0 · ", False),
+        ("up", "wave · strength 0.9 · ", False),
+        ("right", "wave · strength 1.0 · ", False),
+        ("left", "night · strength 1.0 · ", False),
+        ("r", "wave · strength 1.0 · ", False),
+        ("s", "wave · strength 1.0 · ", True),
+        ("c", "wave · strength 1.0 · ", True),
+        ("r", "saved", True),
+        ("q", "frames, ", False),
     ]
 
-    def expects(status: str, recording: str) -> Callable[[str, str], bool]:
-        return lambda s, r: status in s and "preparing" not in s and r == recording
+    def expects(status: str, recording: bool) -> Callable[[str, str], bool]:
+        return lambda s, r: status in s and "preparing" not in s and bool(r) == recording
 
     PressingWindow.keys = iter([(key, expects(*shown)) for key, *shown in steps])
     monkeypatch.setattr(webcam_run, "Window", PressingWindow)
