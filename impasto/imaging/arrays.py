@@ -50,6 +50,12 @@ def from_tensor(tensor: Tensor) -> Tensor:
     return _in_range(planes.detach().to("cpu", torch.float32, copy=True))
 
 
+def over_white(colours: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(H, W, 3), laid over white by its straight opacity, (H, W), where it is not opaque."""
+    opacity = alpha[..., None].astype(np.uint16)
+    return ((colours * opacity + 255 * (255 - opacity) + 127) // 255).astype(np.uint8)
+
+
 def _in_range(planes: Tensor) -> Tensor:
     if not planes.numel():
         return planes

@@ -14,6 +14,7 @@ from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from impasto.errors import ImageError, UsageError
+from impasto.imaging.arrays import over_white
 from impasto.imaging.colour import SRGB_PROFILE
 from impasto.imaging.depth16 import _DEFLATE, _HORIZONTAL_DIFFERENCE, _STRAIGHT_ALPHA, _tiff_metadata
 from impasto.imaging.encoding import _JPEG_EXIF_LIMIT, Picture, find_format
@@ -160,12 +161,8 @@ def _collect(bands: Iterable[Samples], size: tuple[int, int], channels: int, bit
     samples: Samples = np.empty((*size, channels), np.uint8 if bit_depth == 8 else np.uint16)
     top = 0
     for band in bands:
-        samples[top : top + len(band)] = band if band.shape[2] == channels else _over_white(band)
+        samples[top : top + len(band)] = (
+            band if band.shape[2] == channels else over_white(band[..., :3], band[..., 3])
+        )
         top += len(band)
     return samples
-
-
-def _over_white(band: Samples) -> Samples:
-    """(rows, W, 4) uint8 to three channels."""
-    colours, alpha = band[..., :3].astype(np.uint16), band[..., 3:].astype(np.uint16)
-    return ((colours * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)

@@ -11,13 +11,11 @@ from queue import SimpleQueue
 from typing import Literal, get_args
 
 import numpy as np
-from PIL import Image
 
 from impasto.errors import ImpastoError
 from impasto.imaging import io
-from impasto.imaging.geometry import fit_long_side
 from impasto.imaging.video.camera import Camera, Shot
-from impasto.imaging.video.clip import Pixels
+from impasto.imaging.video.clip import Pixels, fit_even, resized
 from impasto.imaging.video.recording import Recorder
 from impasto.stylizing.live import Choice, LiveStyler
 
@@ -97,7 +95,8 @@ class Session:
             self._end_recording()
 
     def _handle(self, shot: Shot) -> None:
-        photo = _fit(shot.pixels, self._size)
+        height, width = shot.pixels.shape[:2]
+        photo = resized(shot.pixels, fit_even((height, width), self._size))
         if self.mirror:
             photo = np.ascontiguousarray(photo[:, ::-1])
         picture = self._live(photo)
@@ -147,12 +146,3 @@ class Session:
         if len(self._times) < 2:
             return 0.0
         return (len(self._times) - 1) / max(1e-6, self._times[-1] - self._times[0])
-
-
-def _fit(pixels: Pixels, long_side: int) -> Pixels:
-    """With this long side, and even ones, as most codecs want them."""
-    height, width = (max(2, side + side % 2) for side in fit_long_side(pixels.shape[:2], long_side))
-    if pixels.shape[:2] == (height, width):
-        return pixels
-    resized = Image.fromarray(pixels).resize((width, height), Image.Resampling.LANCZOS, reducing_gap=2)
-    return np.asarray(resized)

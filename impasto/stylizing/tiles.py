@@ -96,7 +96,7 @@ class Tiler:
         return prod(size) if self._fits(size) else min(prod(size), self._crops() * _CROP**2)
 
     def _fits(self, size: tuple[int, int]) -> bool:
-        return self._per_pixel * prod(size) <= min(WHOLE_BYTES, available_memory(self._device))
+        return _is_small(size, self._per_pixel, self._device)
 
     def _crops(self) -> int:
         return max(1, min(_MOST_CROPS, int(_CROPS_BYTES / self._per_pixel) // _CROP**2))
@@ -170,9 +170,11 @@ def make_tiler(stylizer: Stylizer, size: tuple[int, int], tile: Tile) -> Tiler |
         return None
     if tile != "auto":
         return Tiler(stylizer, tile)
-    whole = stylizer.per_pixel * prod(size)
-    fits = whole <= min(WHOLE_BYTES, available_memory(stylizer.device))
-    return None if fits else Tiler(stylizer)
+    return None if _is_small(size, stylizer.per_pixel, stylizer.device) else Tiler(stylizer)
+
+
+def _is_small(size: tuple[int, int], per_pixel: float, device: torch.device) -> bool:
+    return per_pixel * prod(size) <= min(WHOLE_BYTES, available_memory(device))
 
 
 def _reach(network: StyleNetwork) -> int:

@@ -13,11 +13,9 @@ from time import monotonic
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from impasto.errors import UsageError, VideoError
-from impasto.imaging.geometry import fit_long_side
-from impasto.imaging.video.clip import Clip, Frame, Pixels
+from impasto.imaging.video.clip import Clip, Frame, Pixels, fit_even, resized
 from impasto.imaging.video.encoding import CONTAINERS, Encoding, choose_encoding
 from impasto.imaging.video.joining import join
 from impasto.imaging.video.opening import open_clip, open_sink
@@ -69,7 +67,7 @@ class VideoJob:
         self, clip: Clip, styler: FrameStyler, record: Mapping[str, Any], options: VideoOptions
     ) -> None:
         self._clip, self._styler, self._options = clip, styler, options
-        height, width = clip.info.size if options.size is None else _fit(clip.info.size, options.size)
+        height, width = clip.info.size if options.size is None else fit_even(clip.info.size, options.size)
         self._size = height, width
         self._info = replace(clip.info, size=(height, 2 * width if options.side_by_side else width))
         asked = {name: value for name, value in asdict(options).items() if name != "overwrite"}
@@ -181,7 +179,8 @@ class VideoJob:
         """At the size of the result. A fault of the clip ends it, and is told when all is written."""
         try:
             for frame in self._clip.frames(start, self._options.end, self._options.every):
-                yield _resized(frame, self._size)
+                pixels = resized(frame.over_white(), self._size)
+                yield replace(frame, pixels=pixels, alpha=None)
         except VideoError as error:
             self._fault = error
 
@@ -279,17 +278,3 @@ def _identity(clip: Clip) -> dict[str, Any]:
     path, info = Path(clip.info.name), clip.info
     length = path.stat().st_size if path.is_file() else info.frames
     return {"name": path.name, "length": length, "size": list(info.size), "rate": str(info.rate)}
-
-
-def _fit(size: tuple[int, int], long_side: int) -> tuple[int, int]:
-    """Even sides, as most codecs want them."""
-    height, width = fit_long_side(size, long_side)
-    return max(2, height + height % 2), max(2, width + width % 2)
-
-
-def _resized(frame: Frame, size: tuple[int, int]) -> Frame:
-    pixels = frame.over_white()
-    if pixels.shape[:2] != size:
-        resized = Image.fromarray(pixels).resize(size[::-1], Image.Resampling.LANCZOS, reducing_gap=2)
-        pixels = np.asarray(resized)
-    return replace(frame, pixels=pixels, alpha=None)

@@ -9,6 +9,10 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
+
+from impasto.imaging.arrays import over_white
+from impasto.imaging.geometry import fit_long_side
 
 Pixels = NDArray[np.uint8]
 Seconds = float | Fraction
@@ -34,11 +38,7 @@ class Frame:
 
     def over_white(self) -> Pixels:
         """The pixels, laid over white where they are not opaque."""
-        if self.alpha is None:
-            return self.pixels
-        alpha = self.alpha[..., None].astype(np.uint16)
-        laid = (self.pixels * alpha + 255 * (255 - alpha) + 127) // 255
-        return laid.astype(np.uint8)
+        return self.pixels if self.alpha is None else over_white(self.pixels, self.alpha)
 
 
 @dataclass(frozen=True)
@@ -116,3 +116,17 @@ class Clip(Protocol):
             VideoError: the clip is damaged; all frames before that come first.
         """
         ...
+
+
+def fit_even(size: tuple[int, int], long_side: int) -> tuple[int, int]:
+    """(height, width) of about this long side, both even, as most codecs want them."""
+    height, width = fit_long_side(size, long_side)
+    return max(2, height + height % 2), max(2, width + width % 2)
+
+
+def resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
+    """(H, W, 3) to (height, width, 3); the same array where that is its size."""
+    if pixels.shape[:2] == size:
+        return pixels
+    picture = Image.fromarray(pixels).resize(size[::-1], Image.Resampling.LANCZOS, reducing_gap=2)
+    return np.asarray(picture)
