@@ -6,8 +6,12 @@ from typing import Annotated
 
 import typer
 
+from impasto.cli.adapt import adapt
+from impasto.cli.encode import encode
+from impasto.cli.lists import ListCommand
 from impasto.cli.paint import paint
 from impasto.cli.prime import prime
+from impasto.cli.sheet import sheet
 from impasto.cli.styles import styles
 from impasto.cli.stylize import stylize
 from impasto.cli.train import train
@@ -27,8 +31,11 @@ app.command()(stylize)
 app.command()(video)
 app.command(epilog=f"Keys in the window: {KEYS_IN_WORDS}.")(webcam)
 app.command()(styles)
+app.command(cls=ListCommand)(sheet)
 app.command()(train)
 app.command()(prime)
+app.command()(encode)
+app.command()(adapt)
 
 # distill has its own --help, and what stands there comes with torch: it is imported when it is called
 _PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}

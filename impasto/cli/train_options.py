@@ -26,7 +26,7 @@ _SHARED = [
 
 def resolve(given: Mapping[str, Any], recipe: Recipe | None = None) -> TrainOptions:
     """Defaults, then those of a recipe, then what was given."""
-    _check_length(given)
+    check_length(given)
     values = dict(recipe.options) if recipe else {}
     if "minutes" in given:
         values.pop("steps", None)
@@ -35,7 +35,7 @@ def resolve(given: Mapping[str, Any], recipe: Recipe | None = None) -> TrainOpti
 
 def resolve_priming(given: Mapping[str, Any]) -> PrimeOptions:
     """Defaults, then what was given."""
-    _check_length(given)
+    check_length(given)
     return PrimeOptions(**given)
 
 
@@ -53,6 +53,7 @@ def recipe_priming(recipe: Recipe, options: TrainOptions) -> PrimeOptions:
     return PrimeOptions(**values)
 
 
-def _check_length(given: Mapping[str, Any]) -> None:
+def check_length(given: Mapping[str, Any]) -> None:
+    """Raises UsageError for two lengths."""
     if {"minutes", "steps"} <= given.keys():
         raise UsageError("--minutes and --steps both say how long to train: give one of them")

@@ -39,13 +39,13 @@ def run_train(job: TrainJob) -> None:
     """Train, or only search a learning rate; raises what `explained` explains."""
     recipe = None if job.recipe is None else recipes.find(job.recipe, "train")
     options = resolve(job.given, recipe)
-    _check_out(job, exists_already=job.find_lr)
+    check_out(job, exists_already=job.find_lr)
     style = _find_style(job)
-    photos = _find_photos(job, options)
+    photos = find_training_photos(job, options)
     about = {**job.about, "recipe": job.recipe or ""}
-    with _working(job, options) as watch:
+    with working(job, options) as watch:
         start = _find_start(job, recipe, options, photos, watch)
-        plan = replace(_plan(job, photos, watch), start=start, about=about, resume=_resumes(job, recipe))
+        plan = replace(make_plan(job, photos, watch), start=start, about=about, resume=_resumes(job, recipe))
         watch.begin("searching" if job.find_lr else "learning")
         if job.find_lr:
             _search(style, options, plan, job)
@@ -60,19 +60,20 @@ def run_train(job: TrainJob) -> None:
 def run_prime(job: Job) -> None:
     """Prime; raises what `explained` explains."""
     options = resolve_priming(job.given)
-    _check_out(job)
-    photos = _find_photos(job, options)
-    with _working(job, options) as watch:
+    check_out(job)
+    photos = find_training_photos(job, options)
+    with working(job, options) as watch:
         watch.begin("priming")
         started = time.monotonic()
-        card = prime(options, _plan(job, photos, watch))
+        card = prime(options, make_plan(job, photos, watch))
     _report(job, card, time.monotonic() - started)
     if not job.quiet:
         start = shlex.quote(str(job.out))
         say(f"use it: impasto train style.jpg --from {start} --network {options.network} -o card.safetensors")
 
 
-def _check_out(job: Job, *, exists_already: bool = False) -> None:
+def check_out(job: Job, *, exists_already: bool = False) -> None:
+    """Raises UsageError and ImageError where nothing can be written."""
     if check_target(job.out).suffix != ".safetensors":
         raise UsageError(f"{job.out} must end in .safetensors")
     if job.out.exists() and not (exists_already or job.resume or job.overwrite):
@@ -90,7 +91,8 @@ def _find_style(job: TrainJob) -> Path:
     return path
 
 
-def _find_photos(job: Job, options: LoopOptions) -> Photos:
+def find_training_photos(job: Job, options: LoopOptions) -> Photos:
+    """Those named, or made-up ones; tells what is to be known of them."""
     if not job.photos:
         _note(job, "without --photos it learns from made-up pictures; photos would make a better card")
         return Synthetic(size=options.size * 5 // 4, seed=options.seed)  # crops show 0.6 of a side at least
@@ -105,7 +107,7 @@ def _find_photos(job: Job, options: LoopOptions) -> Photos:
 
 
 @contextmanager
-def _working(job: Job, options: LoopOptions) -> Iterator[Watch]:
+def working(job: Job, options: LoopOptions) -> Iterator[Watch]:
     """A team, a bar and an ear for Ctrl-C; afterwards, what was skipped, and how to go on."""
     with (
         teamwork(resolve_device(options.device)),
@@ -124,7 +126,8 @@ def _working(job: Job, options: LoopOptions) -> Iterator[Watch]:
             watch.report_skipped()
 
 
-def _plan(job: Job, photos: Photos, watch: Watch) -> Plan:
+def make_plan(job: Job, photos: Photos, watch: Watch) -> Plan:
+    """As the command line says."""
     return Plan(
         photos,
         job.out,
@@ -150,7 +153,7 @@ def _find_start(
     if job.find_lr:
         return None
     watch.begin("priming")
-    card = prime(recipe_priming(recipe, options), replace(_plan(job, photos, watch), out=out))
+    card = prime(recipe_priming(recipe, options), replace(make_plan(job, photos, watch), out=out))
     # as a file would hold it, so that it is the same start whenever the training is resumed
     return replace(card, tensors={name: t.cpu().half().float() for name, t in card.tensors.items()})
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
+
+from torch import Tensor
 
 from impasto.networks.card import Card, load_card
 
@@ -22,13 +25,18 @@ def load_primed(name: str = "light") -> Card | None:
 
 
 def fingerprint(card: Card) -> str:
-    """16 hexadecimal digits that tell weights apart, the same before a card is saved and after.
+    """16 hexadecimal digits that tell weights apart, the same before a card is saved and after."""
+    return digest(card.tensors)
+
+
+def digest(tensors: Mapping[str, Tensor]) -> str:
+    """The same of any weights.
 
     The start of the SHA-256 of all names, in order, each with its tensor's bytes as little-endian float16.
     """
     digest = hashlib.sha256()
-    for name in sorted(card.tensors):
+    for name in sorted(tensors):
         digest.update(name.encode())
-        halves = card.tensors[name].detach().cpu().half().contiguous()
+        halves = tensors[name].detach().cpu().half().contiguous()
         digest.update(halves.numpy().astype("<f2").tobytes())
     return digest.hexdigest()[:16]

@@ -16,7 +16,6 @@ _PICTURES = Path(__file__).with_name("pictures")
 _CARDS = Path(__file__).with_name("cards")
 _SAMPLE = Path(__file__).with_name("sample.jpg")
 _CARD, _PUBLISHED = ".safetensors", (".pth", ".pt", ".model")
-_PICTURE = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".gif", ".bmp", ".avif", ".heic", ".heif")
 
 
 def pictures() -> dict[str, Path]:
@@ -39,31 +38,37 @@ def sample() -> Path:
     return _SAMPLE
 
 
-def load(style: str | Path) -> Card:
-    """The trained style of a shipped name, a card's file, or a published checkpoint of Johnson's network.
+def load(style: str | Path, *, stroke_size: float = 1.0) -> Card:
+    """The style of a shipped name, a card's file, any picture, or a published checkpoint of Johnson's network.
+
+    A picture's card is written by the embedded adaptive network: see `encoding.encode`. `stroke_size` is for
+    pictures alone; the strokes of a trained card are what they are.
 
     Raises:
-        UsageError: no such name, or a picture, which is a style to paint with and not a trained one.
+        UsageError: no such name.
+        ImageError: a file that is no picture either, or one that shows no style.
         WeightsError: a file that is missing, damaged, newer than this version, or no card.
     """
-    path = Path(shipped) if (shipped := cards().get(str(style))) else Path(style)
+    name = str(style)
+    path = Path(cards().get(name) or style)
+    if not path.is_file():
+        path = find(name) or path
     suffix = path.suffix.lower()
-    if suffix in _PICTURE or (not path.is_file() and find(str(style))):
-        raise UsageError(
-            f"{style} is a picture, not a trained style: paint with it (impasto paint), or train a card for "
-            "it (impasto train)"
-        )
-    if path.is_file() and suffix in _PUBLISHED:
+    if not path.exists() and suffix in (_CARD, *_PUBLISHED):
+        raise WeightsError(f"there is no style card {style}{_advice(path.stem)}")
+    if not path.exists():
+        raise UsageError(f"there is no style {style}{_advice(name)}")
+    if suffix == _CARD:
+        from impasto.networks.card import load_card
+
+        return load_card(path)
+    if suffix in _PUBLISHED:
         from impasto.networks.published import load_published
 
         return load_published(path)
-    if not path.exists() and suffix not in (_CARD, *_PUBLISHED):
-        raise UsageError(f"there is no style {style}{_advice(str(style))}")
-    if not path.exists():
-        raise WeightsError(f"there is no style card {style}{_advice(path.stem)}")
-    from impasto.networks.card import load_card
+    from impasto.styles.encoding import encode
 
-    return load_card(path)
+    return encode(path, stroke_size=stroke_size)
 
 
 def parse(text: str) -> tuple[str, float]:
@@ -101,4 +106,4 @@ def _advice(name: str) -> str:
         return ": no trained styles come with this version; train a card (impasto train)"
     near = difflib.get_close_matches(name.lower(), names, n=2, cutoff=0.5)
     meant = f": did you mean {' or '.join(near)}?" if near else ":"
-    return f"{meant} the shipped ones are {', '.join(names)}; a file ends in {_CARD}"
+    return f"{meant} the shipped ones are {', '.join(names)}; any picture file is a style, too"

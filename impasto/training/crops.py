@@ -102,7 +102,7 @@ class Crops:
     def _cut(self, photo: int, chance: random.Random) -> Tensor:
         cut = _random_cut(chance, self.augment)
         square = cut_square(self.photos.open(photo), cut, self.size, self.photos.name(photo))
-        return _to_tensor(_vary(square, chance) if self.augment else square)
+        return to_tensor(_vary(square, chance) if self.augment else square)
 
 
 def held_out_crops(photos: Photos, size: int, count: int = 16) -> Tensor:
@@ -118,7 +118,7 @@ def held_out_crops(photos: Photos, size: int, count: int = 16) -> Tensor:
         if len(squares) == count:
             break
         try:
-            squares.append(_to_tensor(cut_square(photos.open(photo), Cut(), size, photos.name(photo))))
+            squares.append(to_tensor(cut_square(photos.open(photo), Cut(), size, photos.name(photo))))
         except (ImpastoError, OSError) as error:
             first = first or str(error)
     if not squares:
@@ -214,7 +214,7 @@ def _middle(image: Image.Image, size: int) -> Image.Image:
     return image.crop((edge, edge, edge + size, edge + size))
 
 
-def _to_tensor(image: Image.Image) -> Tensor:
+def to_tensor(image: Image.Image) -> Tensor:
     """(3, H, W) in [0, 1], with the channels of a pixel side by side in memory."""
     return torch.from_numpy(np.array(image)).permute(2, 0, 1).float().div_(255)
 

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass, field
 
 import torch
+from torch import Tensor
 
 from impasto import backbones
 from impasto.device import resolve_precision
@@ -23,7 +24,7 @@ from impasto.weights import ProgressCallback
 class Goal:
     """An objective, and what it was made of, which a checkpoint must agree in to be resumed."""
 
-    objective: Objective
+    objective: Objective[Tensor]
     made_of: dict[str, str] = field(default_factory=dict)
 
 

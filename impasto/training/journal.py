@@ -57,11 +57,11 @@ class Journal:
             for name, value in losses.items():
                 self._board.add_scalar(f"held out/{name}", value, step)
 
-    def sample(self, step: int, photos: Tensor, painted: Tensor) -> Path:
-        """Photos over what has become of them, both (N, 3, H, W), as samples/STEP.jpg."""
+    def sample(self, step: int, rows: Sequence[Tensor]) -> Path:
+        """Photos over what has become of them, rows of (N, 3, H, W), as samples/STEP.jpg."""
         path = self.folder / "samples" / f"{step:06d}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
-        sheet = _sheet([photos, painted])
+        sheet = _sheet(rows)
         io.write(path, sheet)
         if self._board:
             self._board.add_image("samples", sheet, step)

@@ -5,20 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 from torch import Tensor
 
 from impasto.errors import ImageError
-from impasto.networks.card import Card, save_card
-from impasto.networks.primed import fingerprint
+from impasto.networks.card import Card
 from impasto.training.checkpoint import save_checkpoint
 from impasto.training.data import Photos
 from impasto.training.journal import Journal
 from impasto.training.loop import Outcome, Training, Weights
 from impasto.weights import ProgressCallback
+
+B = TypeVar("B")
+B_contra = TypeVar("B_contra", contravariant=True)
 
 _VALIDATIONS = 25  # in a training
 _SAMPLES = 4  # of the held-out photos
@@ -88,18 +90,39 @@ def workspace(out: Path) -> Path:
     return out.with_name(f"{out.stem}.training")
 
 
-class Keeper:
+class Product(Protocol[B_contra]):
+    """What a training is to make."""
+
+    def shown(self, batch: B_contra) -> list[Tensor]:
+        """Pictures to show above what became of a batch, rows of (N, 3, H, W)."""
+        ...
+
+    def save(self, weights: Weights, loss: float, steps: int, path: Path) -> None:
+        """Write weights with a held-out loss after so many steps; renamed into place."""
+        ...
+
+
+class Keeper(Generic[B]):
     """Called after every step. Only the leading process writes and reports.
 
     Args:
         training: what is kept.
         plan: where, and for whom.
         settings: what a checkpoint must agree in to be resumed.
-        held_out: photos that are never trained on, (N, 3, H, W), on the training's device.
+        held_out: what is never trained on, on the training's device.
+        product: what comes of it.
     """
 
-    def __init__(self, training: Training, plan: Plan, settings: Mapping[str, Any], held_out: Tensor) -> None:
-        self._training, self._plan, self._settings, self._held_out = training, plan, settings, held_out
+    def __init__(
+        self,
+        training: Training[B],
+        plan: Plan,
+        settings: Mapping[str, Any],
+        held_out: B,
+        product: Product[B],
+    ) -> None:
+        self._training, self._plan, self._settings = training, plan, settings
+        self._held_out, self._product = held_out, product
         self._leads = training.team.leads
         self._folder = workspace(plan.out)
         self._validated = self._due()
@@ -140,16 +163,15 @@ class Keeper:
                 self._save()
                 raise
 
-    def finish(self) -> Card:
-        """The best card, which is written to its place; the last weights lie in the folder."""
-        last = self._training.weights()
+    def finish(self) -> None:
+        """Write the best weights to their place, and the last ones into the folder."""
+        if not self._leads:
+            return
+        last, steps = self._training.weights(), self._training.pace.step
         loss, best = self._training.best or (float("nan"), last)
-        card = self._card(best, loss)
-        if self._leads:
-            save_card(card, self._plan.out)
-            save_card(self._card(last, loss), self._folder / "last.safetensors")
-            (self._folder / "checkpoint.pt").unlink(missing_ok=True)
-        return card
+        self._product.save(best, loss, steps, self._plan.out)
+        self._product.save(last, loss, steps, self._folder / "last.safetensors")
+        (self._folder / "checkpoint.pt").unlink(missing_ok=True)
 
     def close(self) -> None:
         if self._journal:
@@ -165,9 +187,9 @@ class Keeper:
         if not self._journal:
             return losses, None
         self._journal.validated(step, losses)
-        shown = self._held_out[:_SAMPLES]
+        rows = [*self._product.shown(self._held_out), self._training.paint(self._held_out)]
         with suppress(OSError, ImageError):  # a disk that is full for sample pictures ends no training
-            return losses, self._journal.sample(step, shown, self._training.paint(shown))
+            return losses, self._journal.sample(step, [row[:_SAMPLES] for row in rows])
         return losses, None
 
     def _save(self) -> None:
@@ -178,16 +200,3 @@ class Keeper:
         self._folder.mkdir(parents=True, exist_ok=True)
         save_checkpoint(self._folder / "checkpoint.pt", self._settings, self._training.state())
         self._saved = time.monotonic()
-
-    def _card(self, weights: Weights, loss: float) -> Card:
-        network, plan, options = self._training.network, self._plan, asdict(self._training.options)
-        return Card(
-            network=network.name,
-            config=network.config,
-            tensors=weights,
-            training_data=plan.photos.summary,
-            base=(plan.start.base or fingerprint(plan.start)) if plan.start else "",
-            options={**options, "steps": self._training.pace.step},
-            scores={"held_out_loss": round(loss, 5)},
-            **plan.about,
-        )

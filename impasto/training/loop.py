@@ -6,13 +6,12 @@ import copy
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from impasto.errors import DivergenceError
-from impasto.networks import StyleNetwork
 from impasto.training.objective import Objective
 from impasto.training.options import LoopOptions
 from impasto.training.parallel import Team
@@ -20,6 +19,7 @@ from impasto.training.schedule import Pace, rate_and_momentum
 from impasto.training.watchdog import Watchdog, share_of_blobs
 
 Weights = dict[str, Tensor]
+B = TypeVar("B")  # what a network is called with: photos, or photos and more
 
 _BETA_2 = 0.99
 _SNAPSHOT_STEPS = 50
@@ -41,11 +41,11 @@ class Outcome:
     went_back: int = 0
 
 
-class Training:
+class Training(Generic[B]):
     """A network that learns. Every random choice is made elsewhere, by the number of the step.
 
     Args:
-        network: on its device, with the weights to start from.
+        network: on its device, with the weights to start from. It makes pictures, (N, 3, H, W), of a batch.
         objective: what to minimise.
         options: rate, schedule, clipping.
         dtype: precision of the network's convolutions; losses are float32.
@@ -54,19 +54,14 @@ class Training:
 
     def __init__(
         self,
-        network: StyleNetwork,
-        objective: Objective,
+        network: nn.Module,
+        objective: Objective[B],
         options: LoopOptions,
         dtype: torch.dtype,
         team: Team,
     ) -> None:
-        self.network, self.objective, self.options, self.dtype, self.team = (
-            network.to(memory_format=torch.channels_last),  # type: ignore[call-overload]
-            objective,
-            options,
-            dtype,
-            team,
-        )
+        self.network: nn.Module = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.objective, self.options, self.dtype, self.team = objective, options, dtype, team
         self._shared: nn.Module = team.share(self.network)
         self.optimiser = torch.optim.AdamW(
             self.network.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay
@@ -78,19 +73,19 @@ class Training:
         self._rollbacks = 0
         self._good, self._good_step = self._snapshot(), 0
 
-    def paint(self, photos: Tensor) -> Tensor:
-        """What the network makes of photos now, (N, 3, H, W), without a graph."""
+    def paint(self, batch: B) -> Tensor:
+        """What the network makes of it now, (N, 3, H, W), without a graph."""
         with torch.no_grad():
-            return self._paint(self.network, photos)
+            return self._paint(self.network, batch)
 
-    def advance(self, photos: Tensor) -> Outcome:
-        """One gradient step on photos (N, 3, H, W); or one back, if something broke.
+    def advance(self, batch: B) -> Outcome:
+        """One gradient step; or one back, if something broke.
 
         Raises DivergenceError where going back did not help.
         """
         self._set_rate()
-        painted = self._paint(self._shared, photos)
-        total, terms = self.objective(photos, painted)
+        painted = self._paint(self._shared, batch)
+        total, terms = self.objective(batch, painted)
         self.optimiser.zero_grad()
         total.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.options.clip)
@@ -111,20 +106,20 @@ class Training:
             self._good, self._good_step = self._snapshot(), self.pace.step
         return Outcome(seen)
 
-    def try_rate(self, photos: Tensor, rate: float) -> float:
-        """The loss on photos, before a step of this learning rate is made: for `finder`."""
+    def try_rate(self, batch: B, rate: float) -> float:
+        """The loss, before a step of this learning rate is made: for `finder`."""
         self.optimiser.param_groups[0] |= {"lr": rate, "betas": (0.9, _BETA_2)}
-        total, _ = self.objective(photos, self._paint(self._shared, photos))
+        total, _ = self.objective(batch, self._paint(self._shared, batch))
         self.optimiser.zero_grad()
         total.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.network.parameters(), self.options.clip)
         self.optimiser.step()
         return self.team.means({"total": total})["total"]
 
-    def validate(self, photos: Tensor) -> dict[str, float]:
-        """Losses on held-out photos; the best weights so far are remembered."""
+    def validate(self, batch: B) -> dict[str, float]:
+        """Losses on what is held out; the best weights so far are remembered."""
         with torch.no_grad():
-            total, terms = self.objective(photos, self._paint(self.network, photos))
+            total, terms = self.objective(batch, self._paint(self.network, batch))
         seen = self.team.means({"total": total, **terms})
         if math.isfinite(seen["total"]) and (self.best is None or seen["total"] < self.best[0]):
             self.best = (seen["total"], self.weights())
@@ -163,10 +158,10 @@ class Training:
         rate *= self.options.learning_rate * self.brake
         self.optimiser.param_groups[0] |= {"lr": rate, "betas": (momentum, _BETA_2)}
 
-    def _paint(self, network: nn.Module, photos: Tensor) -> Tensor:
-        device = photos.device.type
+    def _paint(self, network: nn.Module, batch: B) -> Tensor:
+        device = self.team.device.type
         with torch.autocast(device, torch.bfloat16, enabled=self.dtype == torch.bfloat16):
-            painted: Tensor = network(photos)
+            painted: Tensor = network(batch)
         return painted.float()
 
     def _snapshot(self) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -12,15 +12,18 @@ from impasto import losses
 from impasto.perception import Perception, StyleTerm
 from impasto.training.options import TrainOptions
 
-_RANGE_WEIGHT = 10.0
+RANGE_WEIGHT = 10.0
 FLAT = 0.1  # of the mean square: what the variance of a crop of plain sky is taken to be
 _PIXEL_WEIGHT = 0.1
 
 
-class Objective(Protocol):
-    """Photos and what the network made of them, both (N, 3, H, W), to the value and its unweighted terms."""
+Batch = TypeVar("Batch", contravariant=True)
 
-    def __call__(self, photos: Tensor, painted: Tensor) -> tuple[Tensor, dict[str, Tensor]]: ...
+
+class Objective(Protocol[Batch]):
+    """A batch and what the network made of it, (N, 3, H, W), to the value and its unweighted terms."""
+
+    def __call__(self, batch: Batch, painted: Tensor, /) -> tuple[Tensor, dict[str, Tensor]]: ...
 
 
 class StyleObjective:
@@ -50,7 +53,7 @@ class StyleObjective:
             "content": self._perception.content_error(features, content).mean(),
             "tv": losses.total_variation(painted),
         }
-        total = _RANGE_WEIGHT * losses.out_of_range(painted)
+        total = RANGE_WEIGHT * losses.out_of_range(painted)
         for name, value in terms.items():
             total = total + self._weights[name] * value
         return total, terms

@@ -106,6 +106,32 @@ class TrainOptions(LoopOptions):
 
 
 @dataclass(frozen=True)
+class AdaptOptions(LoopOptions):
+    """How a network learns to give any picture's style.
+
+    Attributes:
+        window: side in pixels of the part of a style picture that is seen at a time.
+        content_weight, style_weight, tv_weight: as in `TrainOptions`.
+    """
+
+    minutes: float = 120.0
+    size: int = 192
+    batch: int = 4
+    learning_rate: float = 1.2e-3
+    weight_decay: float = 0.01
+    window: int = 320
+    content_weight: float = TrainOptions.content_weight
+    style_weight: float = TrainOptions.style_weight
+    tv_weight: float = TrainOptions.tv_weight
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_whole("window", self.window, 64, 4096)
+        for name in ("content_weight", "style_weight", "tv_weight"):
+            check_range(name, getattr(self, name), 0, math.inf)
+
+
+@dataclass(frozen=True)
 class PrimeOptions(LoopOptions):
     """How a network learns to give back what it sees, before it learns a style.
 

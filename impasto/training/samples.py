@@ -36,7 +36,7 @@ def samples(photos: Photos, options: LoopOptions, team: Team, start_step: int) -
         batch=options.batch,
         rank=team.rank,
         world=team.world,
-        workers=_workers(options, team.device),
+        workers=workers_for(options, team.device),
         pin=team.device.type == "cuda",
     )
     with closing(source):
@@ -66,7 +66,8 @@ def held_out_samples(photos: Photos, options: LoopOptions) -> Sampled:
     return torch.cat(squares), tuple(unreadable)
 
 
-def _workers(options: LoopOptions, device: torch.device) -> int:
+def workers_for(options: LoopOptions, device: torch.device) -> int:
+    """Processes that read photos."""
     if options.workers is not None:
         return options.workers
     return 1 if device.type == "cpu" else min(8, os.cpu_count() or 1)

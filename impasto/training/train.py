@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from impasto import networks
 from impasto.device import resolve_device, resolve_precision
 from impasto.errors import UsageError
 from impasto.imaging import io
 from impasto.networks import StyleNetwork
-from impasto.networks.card import Card
+from impasto.networks.card import Card, save_card
 from impasto.networks.primed import fingerprint
-from impasto.training.checkpoint import load_checkpoint
 from impasto.training.finder import RangeTest, rates
 from impasto.training.goal import Goal, priming_goal, style_goal
-from impasto.training.keeper import Keeper, Plan, TrainStep, workspace
-from impasto.training.loop import Training
+from impasto.training.keeper import Plan, TrainStep
+from impasto.training.loop import Training, Weights
 from impasto.training.options import LoopOptions, PrimeOptions, TrainOptions
 from impasto.training.parallel import Team, teamwork
 from impasto.training.samples import held_out_samples, samples
+from impasto.training.work import Task, work
 
 
 def train(style: io.Source, options: TrainOptions, plan: Plan) -> Card:
@@ -51,7 +51,7 @@ def find_rate(style: io.Source, options: TrainOptions, plan: Plan, steps: int = 
     """
     with teamwork(resolve_device(options.device)) as team:
         goal = style_goal(style, options, team.device, plan.on_download)
-        training = _begin(goal, options, plan, team)
+        training, _ = _begin(goal, options, plan, team)
         test = RangeTest()
         with samples(plan.photos, options, team, 0) as source:
             for step, (rate, (images, _)) in enumerate(zip(rates(steps), source, strict=False), 1):
@@ -64,20 +64,49 @@ def find_rate(style: io.Source, options: TrainOptions, plan: Plan, steps: int = 
         return test
 
 
+@dataclass(frozen=True)
+class _CardMaker:
+    """Makes cards of a network's weights."""
+
+    network: StyleNetwork
+    options: LoopOptions
+    plan: Plan
+
+    def shown(self, batch: Tensor) -> list[Tensor]:
+        return [batch]
+
+    def card(self, weights: Weights, loss: float, steps: int) -> Card:
+        start = self.plan.start
+        return Card(
+            network=self.network.name,
+            config=self.network.config,
+            tensors=weights,
+            training_data=self.plan.photos.summary,
+            base=(start.base or fingerprint(start)) if start else "",
+            options={**asdict(self.options), "steps": steps},
+            scores={"held_out_loss": round(loss, 5)},
+            **self.plan.about,
+        )
+
+    def save(self, weights: Weights, loss: float, steps: int, path: Path) -> None:
+        save_card(self.card(weights, loss, steps), path)
+
+
 def _run(goal: Goal, options: LoopOptions, plan: Plan, team: Team) -> Card:
-    training = _begin(goal, options, plan, team)
-    settings = _settings(goal, options, plan)
-    _take_up(training, settings, plan)
+    training, network = _begin(goal, options, plan, team)
     shown, unreadable = held_out_samples(plan.photos, options)
-    with (
-        closing(Keeper(training, plan, settings, shown.to(team.device))) as keeper,
-        samples(plan.photos, options, team, training.pace.step) as source,
-    ):
-        while not training.pace.is_over:
-            images, skipped = next(source)
-            keeper.after(training.advance(images), unreadable + skipped)
-            unreadable = ()
-        return keeper.finish()
+    maker = _CardMaker(network, options, plan)
+    task = Task(
+        training,
+        _settings(goal, options, plan),
+        shown.to(team.device),
+        unreadable,
+        lambda step: samples(plan.photos, options, team, step),
+        maker,
+    )
+    work(task, plan)
+    loss, weights = training.best or (float("nan"), training.weights())
+    return maker.card(weights, loss, training.pace.step)
 
 
 def _settings(goal: Goal, options: LoopOptions, plan: Plan) -> dict[str, Any]:
@@ -86,21 +115,11 @@ def _settings(goal: Goal, options: LoopOptions, plan: Plan) -> dict[str, Any]:
     return {**asdict(options), **goal.made_of, "photos": plan.photos.description, "start": start}
 
 
-def _take_up(training: Training, settings: Mapping[str, Any], plan: Plan) -> None:
-    checkpoint = workspace(plan.out) / "checkpoint.pt"
-    if plan.resume:
-        training.restore(load_checkpoint(checkpoint, settings))
-    elif checkpoint.exists() and not plan.overwrite:
-        raise UsageError(
-            f"{checkpoint.parent} holds an unfinished training: go on with --resume, or begin anew with "
-            "--overwrite"
-        )
-
-
-def _begin(goal: Goal, options: LoopOptions, plan: Plan, team: Team) -> Training:
+def _begin(goal: Goal, options: LoopOptions, plan: Plan, team: Team) -> tuple[Training[Tensor], StyleNetwork]:
     torch.manual_seed(options.seed)
     network = _network(options, plan.start).to(team.device)
-    return Training(network, goal.objective, options, resolve_precision(options.precision, team.device), team)
+    precision = resolve_precision(options.precision, team.device)
+    return Training(network, goal.objective, options, precision, team), network
 
 
 def _network(options: LoopOptions, start: Card | None) -> StyleNetwork:

@@ -9,7 +9,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from impasto import networks, styles
-from impasto.errors import UsageError, WeightsError
+from impasto.errors import ImageError, UsageError, WeightsError
 from impasto.networks.card import Card, save_card
 from impasto.weights import load_metadata
 
@@ -60,11 +60,10 @@ def test_published_checkpoints(shelf):
         ("xyz", UsageError, "no style xyz: the shipped ones are great-wave"),
         ("grate-wave.safetensors", WeightsError, "no style card grate-wave.safetensors.*mean great-wave"),
         ("none.pth", WeightsError, "no style card none.pth"),
-        ("wave.jpg", UsageError, "wave.jpg is a picture, not a trained style"),
-        ("none.png", UsageError, "none.png is a picture"),
-        ("woodblock-sea", UsageError, "woodblock-sea is a picture"),
-        ("notes.txt", WeightsError, "notes.txt is no style card"),
-        ("folder", WeightsError, "folder is a folder"),
+        ("wave.jpg", ImageError, "wave.jpg has 4 x 4 pixels; a style needs at least 32"),
+        ("none.png", UsageError, "there is no style none.png"),
+        ("notes.txt", ImageError, "notes.txt"),
+        ("folder", ImageError, "folder is a folder"),
         ("weights.safetensors", WeightsError, "weights.safetensors is no style card"),
         ("cut.safetensors", WeightsError, "cut.safetensors"),
         ("new.safetensors", WeightsError, "format 2, newer than this impasto"),

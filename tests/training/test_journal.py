@@ -83,7 +83,7 @@ def test_a_table_that_cannot_be_read_begins_anew(tmp_path: Path, content: str) -
 
 def test_a_sheet_of_photos_over_pictures(tmp_path: Path) -> None:
     photos, painted = torch.zeros(3, 3, 16, 24), torch.full((3, 3, 16, 24), 1.4)
-    path = Journal(tmp_path).sample(70, photos, painted)
+    path = Journal(tmp_path).sample(70, [photos, painted])
     assert path == tmp_path / "samples" / "000070.jpg"
     with Image.open(path) as sheet:
         pixels = np.asarray(sheet.convert("L"), dtype=float)
@@ -108,7 +108,7 @@ def test_tensorboard(tmp_path: Path) -> None:
     for step in range(1, 21):
         made.note(step, {"total": float(step)})
     made.validated(20, {"total": 3.0})
-    made.sample(20, torch.zeros(1, 3, 8, 8), torch.ones(1, 3, 8, 8))
+    made.sample(20, [torch.zeros(1, 3, 8, 8), torch.ones(1, 3, 8, 8)])
     made.close()
     events = EventAccumulator(str(tmp_path / "tensorboard"))
     events.Reload()

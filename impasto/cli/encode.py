@@ -1,0 +1,46 @@
+"""`impasto encode`: a style card of any picture."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from impasto.cli.display import say
+from impasto.cli.failures import explained
+from impasto.errors import UsageError
+from impasto.imaging.files import check_target
+
+
+@explained()
+def encode(
+    picture: Annotated[Path, typer.Argument(metavar="PICTURE", help="Whose style it is to be.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The card: .safetensors.")],
+    stroke_size: Annotated[
+        float, typer.Option(metavar="NUMBER", help="2 makes strokes twice as large.")
+    ] = 1.0,
+    network: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Of impasto adapt [dim](the one that ships)[/dim]"),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", metavar=" ", help="Replace a file that is there.")
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", metavar=" ", help="Print nothing but errors.")
+    ] = False,
+) -> None:
+    """Save the style of any picture as a card, which paints without the picture."""
+    if check_target(out).suffix != ".safetensors":
+        raise UsageError(f"{out} must end in .safetensors")
+    if out.exists() and not overwrite:
+        raise UsageError(f"{out} exists: name another file, or replace it with --overwrite")
+    from impasto.networks.card import save_card  # these bring torch, which --help need not wait for
+    from impasto.styles.encoding import encode as to_card
+
+    card = to_card(picture, stroke_size=stroke_size, network=network)
+    save_card(card, out)
+    if not quiet:
+        say(f"use it: impasto stylize photo.jpg -o out.jpg --style {shlex.quote(str(out))}")

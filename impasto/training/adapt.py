@@ -1,0 +1,112 @@
+"""The door: `adapt` teaches the network that gives any picture's style."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from impasto import backbones
+from impasto.device import resolve_device, resolve_precision
+from impasto.imaging.geometry import resize
+from impasto.networks.adaptive import Adaptive
+from impasto.networks.adaptive_file import save_adaptive
+from impasto.networks.primed import digest
+from impasto.perception import Perception
+from impasto.training.keeper import Plan
+from impasto.training.lessons import Lesson, LessonObjective, Pupil, Styles, lessons
+from impasto.training.loop import Training, Weights
+from impasto.training.objective import FLAT
+from impasto.training.options import AdaptOptions
+from impasto.training.parallel import Team, teamwork
+from impasto.training.photos import Photos, split
+from impasto.training.samples import held_out_samples
+from impasto.training.work import Task, work
+
+_USUAL = 200  # styles that tell what is usual
+
+
+def adapt(styles: Photos, network: Adaptive, options: AdaptOptions, plan: Plan) -> None:
+    """Teach a network to write style networks; the best on held-out photos and styles goes to `plan.out`.
+
+    Args:
+        styles: paintings, some hundred at least.
+        network: with the weights to start from; changed.
+        options: how.
+        plan: with the photos. Its card to start from and what it says about one do not count here.
+
+    Interrupted and resumed as `train` is. Raises ImpastoError: any of the family.
+    """
+    with teamwork(resolve_device(options.device)) as team:
+        settings = {
+            **asdict(options),
+            "photos": plan.photos.description,
+            "styles": styles.description,
+            "start": digest(network.state_dict()),
+        }
+        perception = _perceive(options, team)
+        known, kept = (Styles(part, perception, options, team.device) for part in split(styles, options.seed))
+        if not bool(network.centre.any()):
+            network.normalise_by([moments.cpu() for moments in known.moments(range(_USUAL)).values()])
+        photos, unreadable = held_out_samples(plan.photos, options)
+        held_out = Lesson(photos.to(team.device), kept.moments(range(len(photos))))
+        shown = torch.cat([kept.window(number) for number in range(len(photos))])
+        task = Task(
+            _training(network, perception, options, team),
+            settings,
+            held_out,
+            unreadable,
+            lambda step: lessons(plan.photos, known, options, team, step),
+            _Maker(
+                network,
+                options,
+                _learned_from(plan.photos, styles),
+                resize(shown, (options.size, options.size)),
+            ),
+        )
+        work(task, plan)
+
+
+@dataclass(frozen=True)
+class _Maker:
+    """Writes adaptive networks."""
+
+    network: Adaptive
+    options: AdaptOptions
+    learned_from: str
+    styles: Tensor  # pictures of those in the held-out lesson, (N, 3, size, size)
+
+    def shown(self, batch: Lesson) -> list[Tensor]:
+        return [self.styles, batch.photos]
+
+    def save(self, weights: Weights, loss: float, steps: int, path: Path) -> None:
+        network = Adaptive(**self.network.config)
+        network.base = self.network.base
+        network.load_state_dict({name.removeprefix("network."): tensor for name, tensor in weights.items()})
+        about: Mapping[str, Any] = {
+            "training_data": self.learned_from,
+            "options": {**asdict(self.options), "steps": steps},
+            "scores": {"held_out_loss": round(loss, 5)},
+        }
+        save_adaptive(network, path, about)
+
+
+def _perceive(options: AdaptOptions, team: Team) -> Perception:
+    backbone = backbones.load("compact").to(team.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return Perception(backbone, dtype=resolve_precision(options.precision, team.device), flat=FLAT)
+
+
+def _training(
+    network: Adaptive, perception: Perception, options: AdaptOptions, team: Team
+) -> Training[Lesson]:
+    pupil = Pupil(network).requires_grad_(True).train().to(team.device)
+    dtype = resolve_precision(options.precision, team.device)
+    return Training(pupil, LessonObjective(perception, options), options, dtype, team)
+
+
+def _learned_from(photos: Photos, styles: Photos) -> str:
+    return f"{photos.summary}; {len(styles)} style pictures"

@@ -1,0 +1,110 @@
+"""Any picture as a style."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from impasto import styles
+from impasto.errors import ImageError, UsageError, WeightsError
+from impasto.imaging import io
+from impasto.networks.card import load_card, save_card
+from impasto.networks.mixing import interpolate, lineage
+from impasto.networks.primed import load_primed
+from impasto.styles.encoding import encode
+
+
+@pytest.fixture
+def night() -> Path:
+    path = styles.find("swirling-night")
+    assert path
+    return path
+
+
+def colours(image: torch.Tensor) -> torch.Tensor:
+    return image.flatten(-2).mean(-1).squeeze()
+
+
+def test_a_picture_lends_its_colours(night, picture):
+    photo = picture("coffee", 128)[None]
+    painted = encode(night).build()(photo)
+    assert painted.shape == photo.shape
+    target = colours(io.read(night)[0])
+    assert (colours(painted) - target).abs().max() < 0.5 * (colours(photo) - target).abs().max()
+
+
+def test_styles_differ(night, picture):
+    photo = picture("coffee", 96)[None]
+    blue, red = encode(night).build()(photo), encode(styles.pictures()["woodblock-sea"]).build()(photo)
+    assert (blue - red).abs().mean() > 0.05
+
+
+def test_the_card(night, tmp_path):
+    card = encode(night)
+    assert (card.network, card.style) == ("light", "swirling-night")
+    save_card(card, tmp_path / "night.safetensors")
+    loaded = load_card(tmp_path / "night.safetensors")
+    assert loaded.base == card.base
+    for name, tensor in loaded.tensors.items():
+        assert torch.allclose(tensor, card.tensors[name], atol=1e-3)
+
+
+def test_the_same_for_every_kind_of_source(night):
+    image = Image.open(night).convert("RGB")
+    for source in (str(night), image, np.asarray(image)):
+        card = encode(source)
+        for name, tensor in encode(night).tensors.items():
+            assert torch.allclose(card.tensors[name], tensor, atol=2e-3), name
+
+
+def test_cards_of_pictures_interpolate(night):
+    one, other = encode(night), encode(styles.pictures()["woodblock-sea"])
+    middle = interpolate([(one, 1.0), (other, 1.0)])
+    name = "body.0.first.convolution.conv2d.weight"
+    assert torch.allclose(middle.tensors[name], (one.tensors[name] + other.tensors[name]) / 2)
+
+
+def test_it_interpolates_with_trained_cards_and_with_the_primed_weights(night):
+    card = encode(night)
+    assert lineage(card) == lineage(styles.load("starry-night")) == lineage(load_primed())
+
+
+def test_what_is_hidden_does_not_count(night):
+    image = Image.open(night).convert("RGB").resize((256, 256))
+    framed = Image.new("RGBA", (256, 512), (255, 0, 0, 0))
+    framed.paste(image, (0, 128))
+    plain, hidden, red = (
+        encode(picture).tensors["last.conv2d.bias"] for picture in (image, framed, framed.convert("RGB"))
+    )
+    assert (hidden - plain).norm() < 0.5 * (red - plain).norm()
+
+
+def test_stroke_size_is_the_scale_of_the_style(night):
+    usual, large = encode(night), encode(night, stroke_size=2.0)
+    assert large.options["stroke_size"] == 2.0
+    assert (usual.tensors["last.conv2d.bias"] - large.tensors["last.conv2d.bias"]).abs().max() > 1e-3
+
+
+def test_other_networks(night, tmp_path):
+    with pytest.raises(WeightsError, match="no weights file"):
+        encode(night, network=tmp_path / "none.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("image", "words"),
+    [
+        (Image.new("RGB", (200, 20), "red"), "has 200 x 20 pixels; a style needs at least 32"),
+        (Image.new("RGB", (200, 200), "red"), "one colour"),
+        (Image.new("RGBA", (200, 200), (255, 0, 0, 0)), "wholly transparent"),
+    ],
+)
+def test_what_shows_no_style(image, words):
+    with pytest.raises(ImageError, match=words):
+        encode(image)
+
+
+def test_strokes_out_of_range(night):
+    with pytest.raises(UsageError, match="stroke_size must be from"):
+        encode(night, stroke_size=9)

@@ -1,0 +1,129 @@
+"""The training of an adaptive network, from end to end in seconds."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from impasto import backbones
+from impasto.errors import UsageError
+from impasto.networks.adaptive import Adaptive
+from impasto.networks.adaptive_file import load_adaptive
+from impasto.networks.card import Card
+from impasto.perception import Perception
+from impasto.training.adapt import adapt
+from impasto.training.data import find_photos
+from impasto.training.keeper import Plan, TrainStep, workspace
+from impasto.training.lessons import Lesson, LessonObjective, Pupil, Styles
+from impasto.training.options import AdaptOptions
+from impasto.training.parallel import Team
+from impasto.weights import load_metadata
+
+Start = Callable[[], Adaptive]
+ALONE = Team(torch.device("cpu"))
+
+
+def options(**given: Any) -> AdaptOptions:
+    small = {"steps": 4, "size": 48, "window": 64, "batch": 2, "workers": 0, "precision": "float32"}
+    return AdaptOptions(**{**small, **given})
+
+
+@pytest.fixture
+def start(narrow: Card) -> Start:
+    """A small network that begins with one style network."""
+
+    def make() -> Adaptive:
+        with torch.random.fork_rng():
+            torch.manual_seed(9)
+            network = Adaptive(hidden=(16, 16), directions=1, combinations=4, light=narrow.config)
+        network.start_from([narrow.tensors, {n: t + 0.1 for n, t in narrow.tensors.items()}])
+        return network
+
+    return make
+
+
+@pytest.fixture
+def plan(tmp_path: Path, folder: Path) -> Plan:
+    return Plan(find_photos([folder]), tmp_path / "any.safetensors")
+
+
+@pytest.fixture
+def perception() -> Perception:
+    return Perception(backbones.load("compact"))
+
+
+def test_it_learns_styles(plan: Plan, start: Start) -> None:
+    steps: list[TrainStep] = []
+    adapt(plan.photos, start(), options(steps=40, learning_rate=0.01), replace(plan, on_step=steps.append))
+    assert [step.step for step in steps] == list(range(1, 41))
+    assert steps[0].losses.keys() == {"total", "style", "content", "tv"}
+    validations = [step.validation["total"] for step in steps if step.validation]
+    assert min(validations[-5:]) < 0.9 * validations[0]
+
+    found = load_adaptive(plan.out)
+    assert found.centre.any()
+    assert found.light.config == start().light.config
+    metadata = load_metadata(plan.out)
+    assert metadata["training_data"] == '"4 photos; 4 style pictures"'
+    assert str(plan.out.parent) not in str(metadata)
+    left = {path.name for path in workspace(plan.out).iterdir()}
+    assert {"last.safetensors", "losses.csv", "samples"} <= left
+    assert "checkpoint.pt" not in left
+
+
+def test_a_resumed_training_is_the_uninterrupted_one(plan: Plan, start: Start, tmp_path: Path) -> None:
+    whole = replace(plan, out=tmp_path / "whole.safetensors")
+    adapt(plan.photos, start(), options(steps=6), whole)
+
+    def stop(step: TrainStep) -> None:
+        if step.step == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        adapt(plan.photos, start(), options(steps=6), replace(plan, on_step=stop))
+    with pytest.raises(UsageError, match="unfinished training: go on with --resume"):
+        adapt(plan.photos, start(), options(steps=6), plan)
+    adapt(plan.photos, start(), options(steps=6), replace(plan, resume=True))
+    one, other = (load_adaptive(path).state_dict() for path in (plan.out, whole.out))
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_styles_are_the_same_whenever_asked_for(plan: Plan, perception: Perception) -> None:
+    one, other = (Styles(plan.photos, perception, options(), ALONE.device) for _ in range(2))
+    for step in range(3):
+        one.of_step(step, 4, ALONE)
+    first, again = one.of_step(3, 4, ALONE), other.of_step(3, 4, ALONE)
+    assert all(torch.equal(first[layer], again[layer]) for layer in first)
+    assert {m.shape[0] for m in first.values()} == {4}
+
+
+def test_a_part_of_the_styles_is_new(plan: Plan, perception: Perception) -> None:
+    styles = Styles(plan.photos, perception, options(), ALONE.device)
+    asked: list[int] = []
+    look = styles.window
+    styles.window = lambda number: asked.append(number) or look(number)  # type: ignore[method-assign, func-returns-value]
+    for step in range(3):
+        styles.of_step(step, 4, ALONE)
+    assert set(asked) == {0, 1, 2}
+    assert len(asked) == 3
+
+
+def test_every_picture_is_compared_with_its_own_style(
+    plan: Plan, perception: Perception, start: Start
+) -> None:
+    styles = Styles(plan.photos, perception, options(), ALONE.device)
+    photos = torch.rand(2, 3, 48, 48)
+    objective = LessonObjective(perception, options())
+    both = Lesson(photos, styles.moments([0, 1]))
+    painted = Pupil(start())(both)
+    _, terms = objective(both, painted)
+    alone = [
+        objective(Lesson(photos[k : k + 1], styles.moments([k])), painted[k : k + 1])[1] for k in range(2)
+    ]
+    for name in ("style", "content"):
+        assert float(terms[name].detach()) == pytest.approx(
+            sum(float(one[name].detach()) for one in alone) / 2, rel=1e-4
+        )
