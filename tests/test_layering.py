@@ -17,6 +17,7 @@ LAYERS = (
     ("cli", "app"),
     ("stylizing", "export", "evaluation"),
     ("painting", "training", "recipes", "styles"),
+    ("encoding",),
     ("perception",),
     ("backbones", "networks", "losses"),
     ("imaging", "weights"),

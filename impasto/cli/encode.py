@@ -18,9 +18,6 @@ from impasto.imaging.files import check_target
 def encode(
     picture: Annotated[Path, typer.Argument(metavar="PICTURE", help="Whose style it is to be.")],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The card: .safetensors.")],
-    stroke_size: Annotated[
-        float, typer.Option(metavar="NUMBER", help="2 makes strokes twice as large.")
-    ] = 1.0,
     network: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Of impasto adapt [dim](the one that ships)[/dim]"),
@@ -37,10 +34,10 @@ def encode(
         raise UsageError(f"{out} must end in .safetensors")
     if out.exists() and not overwrite:
         raise UsageError(f"{out} exists: name another file, or replace it with --overwrite")
+    from impasto.encoding import encode as to_card
     from impasto.networks.card import save_card  # these bring torch, which --help need not wait for
-    from impasto.styles.encoding import encode as to_card
 
-    card = to_card(picture, stroke_size=stroke_size, network=network)
+    card = to_card(picture, network=network)
     save_card(card, out)
     if not quiet:
         say(f"use it: impasto stylize photo.jpg -o out.jpg --style {shlex.quote(str(out))}")

@@ -35,7 +35,7 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainJob(Job):
-    """One call of `train`. `start` is a weights file, "random", or None for the usual start."""
+    """One call of `train`. `start` is a style, "primed", "random", or None for the usual start."""
 
     style: Path
     recipe: str | None = None
@@ -122,7 +122,7 @@ def train(
     ] = None,
     start: Annotated[
         str | None,
-        typer.Option("--from", metavar="FILE", help="A card, or random [dim](primed weights)[/dim]"),
+        typer.Option("--from", metavar="FILE", help="A card, primed or random [dim](its instant card)[/dim]"),
     ] = None,
     find_lr: Annotated[
         bool, typer.Option("--find-lr", metavar=" ", help="Only suggest a learning rate.")

@@ -19,10 +19,11 @@ from impasto.cli.train import Job, TrainJob
 from impasto.cli.train_options import recipe_priming, resolve, resolve_priming
 from impasto.cli.watch import Watch
 from impasto.device import resolve_device
+from impasto.encoding import encode
 from impasto.errors import ImageError, UsageError
 from impasto.imaging import io
 from impasto.imaging.files import check_target
-from impasto.networks.card import Card, load_card
+from impasto.networks.card import Card, load_card, save_card
 from impasto.networks.primed import load_primed
 from impasto.recipes import Recipe
 from impasto.training.data import Photos, find_photos
@@ -44,7 +45,7 @@ def run_train(job: TrainJob) -> None:
     photos = find_training_photos(job, options)
     about = {**job.about, "recipe": job.recipe or ""}
     with working(job, options) as watch:
-        start = _find_start(job, recipe, options, photos, watch)
+        start = _find_start(job, style, recipe, options, photos, watch)
         plan = replace(make_plan(job, photos, watch), start=start, about=about, resume=_resumes(job, recipe))
         watch.begin("searching" if job.find_lr else "learning")
         if job.find_lr:
@@ -140,13 +141,20 @@ def make_plan(job: Job, photos: Photos, watch: Watch) -> Plan:
 
 
 def _find_start(
-    job: TrainJob, recipe: Recipe | None, options: TrainOptions, photos: Photos, watch: Watch
+    job: TrainJob,
+    style: Path,
+    recipe: Recipe | None,
+    options: TrainOptions,
+    photos: Photos,
+    watch: Watch,
 ) -> Card | None:
-    """The card named, or what the recipe primes, or the embedded primed weights, if there are any."""
+    """The card named, or what the recipe primes, or what the adaptive network gives for the style."""
+    if job.start in ("random", "primed"):
+        return load_primed(options.network) if job.start == "primed" else None
     if job.start:
-        return None if job.start == "random" else styles.load(job.start)
+        return styles.load(job.start)
     if recipe is None or not recipe.priming:
-        return load_primed(options.network)
+        return _encoded(job, style) if options.network == "light" else load_primed(options.network)
     out = _primed_by_recipe(job)
     if out.exists():
         return load_card(out)
@@ -156,6 +164,18 @@ def _find_start(
     card = prime(recipe_priming(recipe, options), replace(make_plan(job, photos, watch), out=out))
     # as a file would hold it, so that it is the same start whenever the training is resumed
     return replace(card, tensors={name: t.cpu().half().float() for name, t in card.tensors.items()})
+
+
+def _encoded(job: TrainJob, style: Path) -> Card:
+    """The style at once, to be learned better. It is kept: where it is computed again, it may differ."""
+    kept = workspace(job.out) / "start.safetensors"
+    if job.resume and kept.exists():
+        return load_card(kept)
+    card = encode(style)
+    if job.find_lr:
+        return card
+    save_card(card, kept)
+    return load_card(kept)
 
 
 def _primed_by_recipe(job: Job) -> Path:

@@ -38,11 +38,10 @@ def sample() -> Path:
     return _SAMPLE
 
 
-def load(style: str | Path, *, stroke_size: float = 1.0) -> Card:
-    """The style of a shipped name, a card's file, any picture, or a published checkpoint of Johnson's network.
+def load(style: str | Path) -> Card:
+    """The style of a shipped name, a card's file, any picture, or a published checkpoint of Johnson et al.
 
-    A picture's card is written by the embedded adaptive network: see `encoding.encode`. `stroke_size` is for
-    pictures alone; the strokes of a trained card are what they are.
+    A picture's card is written by the embedded adaptive network: see `encoding.encode`.
 
     Raises:
         UsageError: no such name.
@@ -66,9 +65,9 @@ def load(style: str | Path, *, stroke_size: float = 1.0) -> Card:
         from impasto.networks.published import load_published
 
         return load_published(path)
-    from impasto.styles.encoding import encode
+    from impasto.encoding import encode_file
 
-    return encode(path, stroke_size=stroke_size)
+    return encode_file(path)
 
 
 def parse(text: str) -> tuple[str, float]:

@@ -8,12 +8,12 @@ import torch
 from PIL import Image
 
 from impasto import styles
-from impasto.errors import ImageError, UsageError, WeightsError
+from impasto.encoding import encode, encode_file
+from impasto.errors import ImageError, WeightsError
 from impasto.imaging import io
 from impasto.networks.card import load_card, save_card
 from impasto.networks.mixing import interpolate, lineage
 from impasto.networks.primed import load_primed
-from impasto.styles.encoding import encode
 
 
 @pytest.fixture
@@ -81,10 +81,15 @@ def test_what_is_hidden_does_not_count(night):
     assert (hidden - plain).norm() < 0.5 * (red - plain).norm()
 
 
-def test_stroke_size_is_the_scale_of_the_style(night):
-    usual, large = encode(night), encode(night, stroke_size=2.0)
-    assert large.options["stroke_size"] == 2.0
-    assert (usual.tensors["last.conv2d.bias"] - large.tensors["last.conv2d.bias"]).abs().max() > 1e-3
+def test_a_file_is_encoded_once_until_it_changes(night, tmp_path):
+    path = tmp_path / "style.jpg"
+    path.write_bytes(night.read_bytes())
+    first = encode_file(path)
+    assert encode_file(path) is first
+    path.write_bytes(styles.pictures()["woodblock-sea"].read_bytes())
+    assert encode_file(path) is not first
+    with pytest.raises(ImageError, match=r"none\.jpg"):
+        encode_file(tmp_path / "none.jpg")
 
 
 def test_other_networks(night, tmp_path):
@@ -103,8 +108,3 @@ def test_other_networks(night, tmp_path):
 def test_what_shows_no_style(image, words):
     with pytest.raises(ImageError, match=words):
         encode(image)
-
-
-def test_strokes_out_of_range(night):
-    with pytest.raises(UsageError, match="stroke_size must be from"):
-        encode(night, stroke_size=9)

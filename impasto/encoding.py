@@ -16,7 +16,6 @@ from impasto.networks.adaptive import Adaptive
 from impasto.networks.adaptive_file import EMBEDDED, load_adaptive
 from impasto.networks.card import Card
 from impasto.networks.primed import digest
-from impasto.options import check_range
 from impasto.perception import shrink
 
 LONG_SIDE = 512  # pixels that a style is seen at, as in training
@@ -24,24 +23,21 @@ LEAST_SIDE = 32  # pixels of a style
 _LEAST_CONTRAST = 1 / 255  # standard deviation of the colours
 
 
-def encode(picture: io.Source, *, stroke_size: float = 1.0, network: Path | None = None) -> Card:
+def encode(picture: io.Source, *, network: Path | None = None) -> Card:
     """The style card of any picture.
 
     Args:
         picture: a file, a Pillow image, an array or a tensor, as `imaging.io.read` takes; what is transparent
             does not count.
-        stroke_size: 2 looks at the picture twice as large, and strokes grow.
         network: a file that `impasto adapt` wrote; the embedded one without.
 
     Raises:
         ImageError: no picture, or one that shows no style: too small, of one colour, or wholly transparent.
-        UsageError: a stroke size that is not from 0.25 to 4.
         WeightsError: a network that cannot be read.
     """
-    check_range("stroke_size", stroke_size, 0.25, 4)
     image, info = io.read(picture)
     _check(image, info)
-    size = fit_long_side(info.size, round(stroke_size * LONG_SIDE))
+    size = fit_long_side(info.size, LONG_SIDE)
     seen = resize(image[None], size)
     backbone = _backbone()
     features = backbone(seen, backbone.layers)
@@ -59,8 +55,21 @@ def encode(picture: io.Source, *, stroke_size: float = 1.0, network: Path | None
         tensors=weights,
         style=Path(info.name).stem,
         base=adaptive.base or digest(adaptive.state_dict()),
-        options={"stroke_size": stroke_size},
     )
+
+
+def encode_file(path: Path) -> Card:
+    """The same for a file, which is encoded once as long as it does not change."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return encode(path)  # which says what is wrong
+    return _encode_known(path.absolute(), stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=64)
+def _encode_known(path: Path, modified: int, size: int) -> Card:
+    return encode(path)
 
 
 def _check(image: torch.Tensor, info: io.ImageInfo) -> None:
