@@ -89,7 +89,7 @@ def _repeated(size: tuple[int, int]) -> Iterator[NDArray[np.uint8]]:
 def _measured(photo: Path, target: str, stylizer: Stylizer) -> dict[str, Any]:
     out = photo.with_name(target)
     foretold = plan(Item(photo, out), stylizer, ImageOptions())
-    style = stylizer.styles[0][0].style
+    style = stylizer.name
     words = ["stylize", str(photo), "-o", str(out), "--style", style, "--runtime", "torch", "--overwrite"]
     measured = run_command(words)
     height, width = foretold.size

@@ -9,7 +9,9 @@ from typing import Any, Literal, get_args
 
 from impasto.errors import UsageError
 
-StyleLoss = Literal["gram", "moments"]
+KeepColour = Literal["none", "luminance", "histogram", "lab-transfer"]
+StyleLoss = Literal["moments", "gram", "sliced", "nearest"]
+SUMMED: tuple[StyleLoss, ...] = ("moments", "gram")  # of sums over positions, which tiles can add up
 Layers = tuple[tuple[str, float], ...]  # names with weights
 
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from impasto.cli.display import as_time
-from impasto.painting.paint import Painter
+from impasto.painting.easel import Easel
 from impasto.perception import resolve_layers
 from impasto.stylizing.inputs import Item
 from impasto.stylizing.options import ImageOptions
@@ -22,7 +22,7 @@ from impasto.stylizing.stylizer import Stylizer
 _GB = 2**30
 
 
-def describe(painter: Painter) -> None:
+def describe(painter: Easel) -> None:
     """Print the resolved options, the ladder and the cost. Raises MemoryLimitError if it would not fit."""
     console = Console(highlight=False)
     console.print(_table(_resolved(painter)))
@@ -48,6 +48,7 @@ def describe_stylizing(items: Sequence[Item], stylizer: Stylizer, options: Image
         "precision": str(stylizer.dtype).removeprefix("torch."),
         "size": f"{width} x {height}" if len(items) == 1 else f"up to {width} x {height}",
         "tile": "off" if most.tile is None else f"{most.tile} x {most.tile}",
+        **{name: str(value) for name, value in stylizer.finish.handles.record().items()},
     }
     console = Console(highlight=False)
     console.print(_table(rows))
@@ -61,12 +62,12 @@ def _table(rows: Mapping[str, str]) -> Table:
     return table
 
 
-def _tiled(painter: Painter) -> str:
+def _tiled(painter: Easel) -> str:
     side = painter.tile
     return f", in tiles of {side} pixels" if side and side < max(painter.size) else ""
 
 
-def _resolved(painter: Painter) -> dict[str, str]:
+def _resolved(painter: Easel) -> dict[str, str]:
     """Every option as text; where it was left open, what it comes to."""
     options = painter.options
     content, style = resolve_layers(painter.backbone, options.content_layers, options.style_layers)

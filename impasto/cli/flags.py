@@ -19,6 +19,7 @@ from rich.markup import escape
 from impasto.errors import UsageError
 
 EXPERT = "Expert options"
+HANDLES = "Handles"
 OUTPUT = "Output options"
 
 Command = Callable[..., None]
@@ -43,8 +44,8 @@ class Flag:
     panel: str | None = None
 
 
-def with_flags(options: type, flags: Mapping[str, Flag]) -> Callable[[Command], Command]:
-    """Decorate a command so that its parameter `given` becomes one flag per entry of `flags`.
+def with_flags(options: type, flags: Mapping[str, Flag], into: str = "given") -> Callable[[Command], Command]:
+    """Decorate a command so that its parameter `given`, or `into`, becomes one flag per entry of `flags`.
 
     Each is named after a field of the dataclass `options`. The command receives a dictionary of those that
     were given. Raises UsageError, when called, for a text that cannot be read.
@@ -61,11 +62,11 @@ def with_flags(options: type, flags: Mapping[str, Flag]) -> Callable[[Command], 
                 for name, text in texts.items()
                 if text is not None
             }
-            command(**arguments, given=given)
+            command(**arguments, **{into: given})
 
         added = [_parameter(name, flag, hints[name], defaults[name]) for name, flag in flags.items()]
         signature = inspect.signature(command, eval_str=True)
-        all_ = [p for own in signature.parameters.values() for p in (added if own.name == "given" else [own])]
+        all_ = [p for own in signature.parameters.values() for p in (added if own.name == into else [own])]
         parsed.__signature__ = signature.replace(parameters=all_)  # type: ignore[attr-defined]
         return parsed
 

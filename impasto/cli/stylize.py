@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from impasto import styles
 from impasto.cli.failures import explained
-from impasto.cli.flags import EXPERT, OUTPUT, HelpAll, panel
-from impasto.cli.paint import parse_megapixels, parse_size, parse_tile
+from impasto.cli.flags import EXPERT, OUTPUT, HelpAll, panel, with_flags
+from impasto.cli.handles import FLAGS, Mask, Regions, parse_regions, require_style
+from impasto.cli.output import parse_megapixels
+from impasto.cli.paint import parse_size, parse_tile
 from impasto.device import DeviceName, PrecisionName
 from impasto.errors import UsageError
+from impasto.stylizing.handles import Handles
 from impasto.stylizing.options import BulkOptions
 from impasto.stylizing.runtime import MANY, RuntimeName
 
@@ -27,6 +31,9 @@ class StylizeJob:
     styles: tuple[str, ...]
     options: BulkOptions
     strength: float = 1.0
+    mask: Path | None = None
+    regions: Mapping[str, list[str]] = field(default_factory=dict)
+    handles: Handles = field(default_factory=Handles)
     device: DeviceName = "auto"
     precision: PrecisionName = "auto"
     runtime: RuntimeName = "auto"
@@ -51,7 +58,9 @@ def _shipped() -> str:
 
 
 @explained()
+@with_flags(Handles, FLAGS, "handles")
 def stylize(
+    *,
     inputs: Annotated[
         list[str],
         typer.Argument(
@@ -63,16 +72,18 @@ def stylize(
         typer.Option("--out", "-o", metavar="OUT", help="A folder; for one photo a picture file, too."),
     ],
     style: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
             metavar="STYLE...",
             help="A name or a card's file, perhaps several with weights: starry-night:0.6 great-wave:0.4."
             + _shipped(),
         ),
-    ],
+    ] = None,
     strength: Annotated[
         float, typer.Option(metavar="NUMBER", help="0 keeps the photo, 1 is all style.")
     ] = StylizeJob.strength,
+    handles: Mapping[str, Any],
+    mask: Mask = StylizeJob.mask,
     size: Annotated[
         str, typer.Option(metavar="PIXELS", help="Long side of the pictures, or 'original'.")
     ] = "original",
@@ -86,6 +97,7 @@ def stylize(
         bool, typer.Option("--quiet", "-q", metavar=" ", help="Print nothing but errors.")
     ] = StylizeJob.quiet,
     help_all: HelpAll = False,
+    region: Regions = None,
     suffix: Annotated[
         str | None,
         typer.Option(
@@ -139,7 +151,9 @@ def stylize(
     ] = StylizeJob.runtime,
 ) -> None:
     """Apply a trained style to photos. What is done already is skipped when run again."""
-    photos, names = split_inputs(inputs, style)
+    photos, names = split_inputs(inputs, style or [])
+    regions = parse_regions(region)
+    require_style(names, regions)
     job = StylizeJob(
         inputs=photos,
         out=out,
@@ -155,6 +169,9 @@ def stylize(
             overwrite=overwrite,
         ),
         strength=strength,
+        mask=mask,
+        regions=regions,
+        handles=Handles(**handles),
         device=device,  # type: ignore[arg-type]  # checked by the stylizer
         precision=precision,  # type: ignore[arg-type]
         runtime=runtime,  # type: ignore[arg-type]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
 
 import typer
 
 from impasto.cli.display import Show, complain, progress, say, warn
 from impasto.cli.failures import INTERRUPTED
 from impasto.cli.stylize import StylizeJob
-from impasto.errors import ImpastoError
+from impasto.errors import ImpastoError, UsageError
 from impasto.stylizing.bulk import Summary, stylize_all
 from impasto.stylizing.inputs import Item, collect
 from impasto.stylizing.pipeline import Event
@@ -23,15 +25,20 @@ _MOST_LINES = 20
 def run(job: StylizeJob) -> None:
     """Stylise all; raises what `explained` explains."""
     items = collect(job.inputs, job.out, job.options)
+    _check_masks_stay(job, items)
     stylizer = Stylizer(
-        list(job.styles),
+        list(job.styles) or None,
         job.strength,
+        mask=job.mask,
+        region=job.regions,
         device=job.device,
         precision=job.precision,
         runtime=runtime_for(job.runtime, len(items)),
+        **asdict(job.handles),
     )
+    told = stylizer.notes
     if not job.quiet:
-        _tell(stylizer.notes)
+        _tell(told)
     if job.dry_run:
         from impasto.cli.dry_run import describe_stylizing  # brings all that paints, too
 
@@ -45,7 +52,16 @@ def run(job: StylizeJob) -> None:
             stopped: BaseException | None = None
         except (KeyboardInterrupt, ImpastoError) as error:
             stopped = error
+    watch.notes += [note for note in stylizer.notes if note not in told]  # on masks
     _report(job, items, watch, stopped)
+
+
+def _check_masks_stay(job: StylizeJob, items: Sequence[Item]) -> None:
+    named = [*job.regions, *([] if job.mask is None else [str(job.mask)])]
+    masks = [Path(mask).resolve() for mask in named]
+    for item in items:
+        if item.target.resolve() in masks:
+            raise UsageError(f"{item.target} is a mask and would be overwritten: choose another name")
 
 
 class _Watch:

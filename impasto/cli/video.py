@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,9 +12,12 @@ import typer
 
 from impasto.cli.failures import explained
 from impasto.cli.flags import EXPERT, OUTPUT, Flag, HelpAll, panel, with_flags
+from impasto.cli.handles import FLAGS as HANDLE_FLAGS
+from impasto.cli.handles import Mask, Regions, parse_regions, require_style
 from impasto.cli.paint import parse_size
 from impasto.device import DeviceName, PrecisionName
 from impasto.errors import UsageError
+from impasto.stylizing.handles import Handles
 from impasto.stylizing.options import VideoOptions
 
 ENGINES = ("network", "paint")
@@ -29,6 +32,9 @@ class VideoTask:
     styles: tuple[str, ...]
     options: VideoOptions
     strength: float | None = None
+    mask: Path | None = None
+    regions: Mapping[str, list[str]] = field(default_factory=dict)
+    handles: Handles = field(default_factory=Handles)
     engine: str = "network"
     preview: int | None = None
     runtime: str = "auto"
@@ -62,6 +68,7 @@ FLAGS = {
 
 @explained()
 @with_flags(VideoOptions, FLAGS)
+@with_flags(Handles, HANDLE_FLAGS, "handles")
 def video(
     source: Annotated[
         Path, typer.Argument(metavar="IN", help="A video, a folder of pictures, an animated GIF or WebP.")
@@ -71,14 +78,16 @@ def video(
     ],
     *,
     style: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(metavar="STYLE", help="A name or a card's file; for --engine paint a picture."),
-    ],
+    ] = None,
     given: Mapping[str, Any],
     strength: Annotated[
         float | None,
         typer.Option(metavar="NUMBER", help="0 keeps the photo, 1 is all style."),
     ] = VideoTask.strength,
+    handles: Mapping[str, Any],
+    mask: Mask = VideoTask.mask,
     preview: Annotated[
         int | None, typer.Option(metavar="FRAME", min=0, help="Write this one frame, as a picture.")
     ] = VideoTask.preview,
@@ -86,6 +95,7 @@ def video(
         bool, typer.Option("--quiet", "-q", metavar=" ", help="Print nothing but errors.")
     ] = VideoTask.quiet,
     help_all: HelpAll = False,
+    region: Regions = None,
     engine: Annotated[
         str,
         typer.Option(
@@ -107,12 +117,17 @@ def video(
     """Apply a style to a video, with its sound. What a stop or a kill leaves, the same command completes."""
     if engine not in ENGINES:
         raise UsageError(f"there is no engine {engine}: choose {' or '.join(ENGINES)}")
+    regions = parse_regions(region)
+    require_style(style, regions)
     task = VideoTask(
         source=source,
         out=out,
-        styles=tuple(style),
+        styles=tuple(style or ()),
         options=VideoOptions(**given),
         strength=strength,
+        mask=mask,
+        regions=regions,
+        handles=Handles(**handles),
         engine=engine,
         preview=preview,
         runtime=runtime,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import typer
@@ -13,33 +13,37 @@ from PIL import Image
 from impasto import backbones
 from impasto.cli.display import as_time, progress, say, warn
 from impasto.cli.failures import INTERRUPTED
+from impasto.cli.paint import parse_style
 from impasto.cli.stopping import stopping
 from impasto.cli.video import VideoTask
 from impasto.errors import UsageError
 from impasto.imaging import io
 from impasto.imaging.encoding import FORMATS
 from impasto.imaging.video.opening import open_clip
-from impasto.painting.objective import Style
 from impasto.painting.options import PaintOptions
+from impasto.painting.reading import read_styles
+from impasto.stylizing.finishing import Finish, FrameFinish
 from impasto.stylizing.frames import FrameStyler, NetworkStyler, PaintStyler
+from impasto.stylizing.pace import Progress
+from impasto.stylizing.places import Shares
 from impasto.stylizing.stylizer import Stylizer
-from impasto.stylizing.video import Progress, VideoJob, is_video
+from impasto.stylizing.video import VideoJob, is_video
 
 
 def run(task: VideoTask) -> None:
     """Make the video, or one picture of it; raises what `explained` explains."""
     clip = open_clip(task.source)
-    styler, record, notes = _styler(task)
-    job = VideoJob(clip, styler, record, task.options)
+    engine = _paint_engine(task) if task.engine == "paint" else _network_engine(task)
+    job = VideoJob(clip, engine.styler, engine.record, task.options, engine.finish)
     if task.preview is not None:
         _write_preview(job, task)
         return
-    told = _tell(task, [*notes, *job.notes], [])
+    told = _tell(task, [*engine.notes(), *job.notes], [])
     started = time.monotonic()
     with stopping() as stop, progress(task.quiet) as show:
         watch = _Watch(show)
         complete = job.run(task.out, watch, stop)
-    _tell(task, job.notes, told)
+    _tell(task, [*engine.notes(), *job.notes], told)
     if not complete:
         kept = "; the same command goes on from there" if is_video(task.out) else ""
         say(f"stopped after {watch.frames} frames{kept}")
@@ -61,29 +65,54 @@ class _Watch:
         self._show(progress.done, "styling", f"{self.frames} frames, {self.rate:.1f} a second")
 
 
-def _styler(task: VideoTask) -> tuple[FrameStyler, Mapping[str, Any], Sequence[str]]:
-    """With what it is, and what the user should hear."""
-    if task.engine == "paint":
-        return _painter(task)
-    strength = 1.0 if task.strength is None else task.strength
+@dataclass(frozen=True)
+class _Engine:
+    """What makes pictures and what finishes them, both as the record says, and what the user should hear."""
+
+    styler: FrameStyler
+    finish: FrameFinish
+    record: Mapping[str, Any]
+    notes: Callable[[], Sequence[str]]
+
+
+def _network_engine(task: VideoTask) -> _Engine:
     stylizer = Stylizer(
-        list(task.styles),
-        strength,
+        list(task.styles) or None,
+        1.0 if task.strength is None else task.strength,
+        mask=task.mask,
+        region=task.regions,
         device=task.device,
         precision=task.precision,
         runtime=task.runtime,  # type: ignore[arg-type]  # checked there
+        **asdict(task.handles),
     )
-    return NetworkStyler(stylizer), stylizer.record(), stylizer.notes
+    finish = FrameFinish(stylizer.finish)
+    return _Engine(NetworkStyler(stylizer), finish, stylizer.record(), lambda: stylizer.notes)
 
 
-def _painter(task: VideoTask) -> tuple[FrameStyler, Mapping[str, Any], Sequence[str]]:
+def _paint_engine(task: VideoTask) -> _Engine:
     strength = PaintOptions.strength if task.strength is None else task.strength
-    options = PaintOptions(size=None, strength=strength, device=task.device, precision=task.precision)
-    pictures = [io.read(name) for name in task.styles]
-    styles = [Style(image, alpha=info.alpha) for image, info in pictures]
-    record = {"engine": "paint", "styles": list(task.styles), "options": asdict(options)}
-    notes = [note for _, info in pictures for note in info.notes]
-    return PaintStyler(styles, backbones.load(options.backbone), options), record, notes
+    options = PaintOptions(
+        size=None,
+        strength=strength,
+        stroke_size=task.handles.stroke_size,
+        device=task.device,
+        precision=task.precision,
+    )
+    groups = [*task.regions.values(), *([task.styles] if task.styles else [])]
+    styles, notes = read_styles([[parse_style(text) for text in group] for group in groups])
+    finish = Finish(task.handles, task.mask)
+    shares = Shares(list(task.regions), base=bool(task.styles))
+    named = {
+        "styles": list(task.styles),
+        "regions": [[mask, *one] for mask, one in zip(shares.digests, task.regions.values(), strict=True)],
+    }
+    return _Engine(
+        PaintStyler(styles, backbones.load(options.backbone), options, shares=shares),
+        FrameFinish(finish),
+        {"engine": "paint", **named, "options": asdict(options), **finish.record()},
+        lambda: [*notes, *shares.notes, *finish.notes],
+    )
 
 
 def _write_preview(job: VideoJob, task: VideoTask) -> None:

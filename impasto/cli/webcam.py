@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from impasto.cli.failures import explained
-from impasto.cli.flags import EXPERT, HelpAll, panel
+from impasto.cli.flags import EXPERT, HelpAll, panel, with_flags
+from impasto.cli.handles import FLAGS, Mask
 from impasto.device import DeviceName, PrecisionName
+from impasto.stylizing.handles import Handles
 
 # what each key does; the names are those of the keys in Tk, in lower case
 KEYS = {
@@ -38,6 +41,8 @@ class WebcamTask:
     size: int = 640
     steady: bool = True
     record: Path | None = None
+    mask: Path | None = None
+    handles: Handles = field(default_factory=Handles)
     window: bool = True
     runtime: str = "auto"
     device: DeviceName = "auto"
@@ -46,7 +51,9 @@ class WebcamTask:
 
 
 @explained()
+@with_flags(Handles, FLAGS, "handles")
 def webcam(
+    *,
     style: Annotated[str, typer.Option(metavar="STYLE", help="The first one: a name, or a card's file.")],
     camera: Annotated[
         str, typer.Option(metavar="CAMERA", help="Its number, or a clip that plays as if it were one.")
@@ -54,6 +61,8 @@ def webcam(
     strength: Annotated[
         float, typer.Option(metavar="NUMBER", help="0 keeps the photo, 1 is all style.")
     ] = WebcamTask.strength,
+    handles: Mapping[str, Any],
+    mask: Mask = WebcamTask.mask,
     size: Annotated[
         int, typer.Option(metavar="PIXELS", min=16, max=4096, help="Long side of the pictures.")
     ] = WebcamTask.size,
@@ -88,6 +97,8 @@ def webcam(
         size=size,
         steady=steady,
         record=record,
+        mask=mask,
+        handles=Handles(**handles),
         window=window,
         runtime=runtime,
         device=device,  # type: ignore[arg-type]  # checked by the stylizer

@@ -24,6 +24,7 @@ from impasto.errors import UsageError
 from impasto.imaging.files import check_target
 from impasto.imaging.video.camera import open_camera
 from impasto.imaging.video.recording import check_recording
+from impasto.stylizing.finishing import Finish, FrameFinish
 from impasto.stylizing.live import Choice, LiveStyler, Painter
 from impasto.stylizing.session import VIEWS, Session
 from impasto.stylizing.stylizer import Stylizer
@@ -43,7 +44,8 @@ def run(task: WebcamTask) -> None:
         window = stack.enter_context(closing(Window("impasto", KEYS_IN_WORDS))) if task.window else None
         news = News(task.quiet)
         choice = Choice(task.style, task.strength)
-        live = LiveStyler(partial(_painter, task, news), choice, steady=task.steady)
+        finish = FrameFinish(Finish(task.handles, task.mask))
+        live = LiveStyler(partial(_painter, task, news), choice, steady=task.steady, finish=finish)
         stack.enter_context(closing(live))
         camera = stack.enter_context(open_camera(task.camera, task.size))
         session = Session(camera, live, task.size, news, task.record)
@@ -55,6 +57,8 @@ def run(task: WebcamTask) -> None:
             Controls(live, session, news).use(window, work, stop)
         else:
             _wait(task, work, stop)
+    for note in finish.notes:
+        news(note)
     work.result()
     if stop.is_set():
         raise typer.Exit(INTERRUPTED)
@@ -151,10 +155,11 @@ def _painter(task: WebcamTask, news: News, choice: Choice) -> Painter:
         device=task.device,
         precision=task.precision,
         runtime=task.runtime,  # type: ignore[arg-type]  # checked there
+        stroke_size=task.handles.stroke_size,
     )
     for note in stylizer.notes:
         news(note)
-    return stylizer.frame
+    return stylizer.paint_frame
 
 
 def _in_order(first: str) -> list[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from impasto.stylizing.bulk import Summary, stylize_all
+    from impasto.stylizing.handles import Handles
     from impasto.stylizing.images import stylize_file
     from impasto.stylizing.inputs import Item, collect
     from impasto.stylizing.options import BulkOptions, ImageOptions, VideoOptions
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BulkOptions",
     "Event",
+    "Handles",
     "ImageOptions",
     "Item",
     "Stylizer",
@@ -34,6 +36,7 @@ __all__ = [
 _HOMES = {
     "BulkOptions": "options",
     "Event": "pipeline",
+    "Handles": "handles",
     "ImageOptions": "options",
     "Item": "inputs",
     "Stylizer": "stylizer",

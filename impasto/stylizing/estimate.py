@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -11,10 +11,9 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from impasto.errors import MemoryLimitError
-from impasto.networks import StyleNetwork
 
 _TRIAL_SIDE = 64  # pixels: a fraction of a second, and borders add little
-_IMAGES = 4 * 12  # bytes a pixel: photo, picture, and two of them on the way
+IMAGES = 4.0 * 12  # bytes a pixel: photo, picture, and two of them on the way
 _MARGIN = 1.1  # convolutions have buffers of their own, and allocators round up
 _LEAST_SIDE = 64  # pixels; no advice to go below
 _LIBRARIES = 290_000_000  # bytes that Python and torch take
@@ -22,13 +21,13 @@ _GONE = 4 * 6  # bytes a pixel, of those above: no two of the images are there w
 _DECODED, _ENCODED = 4, 9  # bytes a pixel of a large photo, and of a picture while it is compressed
 
 
-def bytes_per_pixel(network: StyleNetwork) -> float:
-    """Peak bytes per pixel of the image, in the precision of the network: measured on a small one."""
-    image = torch.zeros(1, 3, _TRIAL_SIDE, _TRIAL_SIDE, dtype=next(network.parameters()).dtype)
+def bytes_per_pixel(paint: Callable[[Tensor], Tensor], dtype: torch.dtype = torch.float32) -> float:
+    """Peak bytes per pixel of the image that a function of (1, 3, H, W) takes: measured on a small one."""
+    image = torch.zeros(1, 3, _TRIAL_SIDE, _TRIAL_SIDE, dtype=dtype)
     live = _Live()
     with torch.inference_mode(), live:
-        network(image.contiguous(memory_format=torch.channels_last))
-    return _MARGIN * live.peak / _TRIAL_SIDE**2 + _IMAGES
+        paint(image.contiguous(memory_format=torch.channels_last))
+    return _MARGIN * live.peak / _TRIAL_SIDE**2 + IMAGES
 
 
 def check_memory(size: tuple[int, int], per_pixel: float, available: int) -> None:

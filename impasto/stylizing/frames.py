@@ -8,8 +8,6 @@ from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from impasto.backbones import Backbone
 from impasto.imaging.flow import FlowEstimator, carry
@@ -17,6 +15,8 @@ from impasto.imaging.video.clip import Pixels
 from impasto.painting.objective import Style
 from impasto.painting.options import PaintOptions
 from impasto.painting.scales import paint_steps
+from impasto.stylizing.pixels import as_image, as_pixels
+from impasto.stylizing.places import Shares
 from impasto.stylizing.stylizer import Stylizer
 
 State = Mapping[str, Pixels]
@@ -43,7 +43,7 @@ class FrameStyler(Protocol):
 
 
 class NetworkStyler:
-    """A style card, applied to each frame by itself."""
+    """Networks, applied to each frame by itself; what the handles do to a picture is not in it."""
 
     part_frames = 250
 
@@ -51,7 +51,7 @@ class NetworkStyler:
         self._stylizer = stylizer
 
     def __call__(self, photo: Pixels) -> Pixels:
-        return self._stylizer.frame(photo)
+        return self._stylizer.paint_frame(photo)
 
     @property
     def state(self) -> State:
@@ -70,28 +70,35 @@ class PaintStyler:
     Args:
         styles, backbone, options: as `painting.scales.paint_steps` takes them; `options.size` is the frame's.
         iterations: gradients for every frame but the first.
+        shares: where each region's styles hold; None for everywhere.
     """
 
     part_frames = 10
 
     def __init__(
-        self, styles: list[Style], backbone: Backbone, options: PaintOptions, iterations: int = 25
+        self,
+        styles: list[Style],
+        backbone: Backbone,
+        options: PaintOptions,
+        iterations: int = 25,
+        shares: Shares | None = None,
     ) -> None:
         self._styles, self._backbone = styles, backbone
         self._options = replace(options, size=None)
         self._next = replace(self._options, init="the frame before", scales=1, iterations=iterations)
+        self._shares = shares or Shares([], base=True)
         self._flow = FlowEstimator("medium")
         self._before: tuple[Pixels, Pixels] | None = None  # photo, picture
 
     def __call__(self, photo: Pixels) -> Pixels:
-        if self._before is None or self._before[0].shape != photo.shape:
-            steps = paint_steps(_tensor(photo), self._styles, self._backbone, self._options)
-        else:
-            start = _tensor(self._start(photo, *self._before))
-            steps = paint_steps(_tensor(photo), self._styles, self._backbone, self._next, start)
+        image, start, options = as_image(photo), None, self._options
+        if self._before and self._before[0].shape == photo.shape:
+            start, options = as_image(self._start(photo, *self._before)), self._next
+        regions = self._shares.parts((photo.shape[0], photo.shape[1])) if self._shares.digests else ()
+        steps = paint_steps(image, self._styles, self._backbone, options, start, regions)
         for step in steps:
             last = step
-        picture = _pixels(last.image)
+        picture = as_pixels(last.image)
         self._before = photo, picture
         return picture
 
@@ -108,12 +115,3 @@ class PaintStyler:
     def _start(self, photo: Pixels, before: Pixels, painted: Pixels) -> Pixels:
         motion = self._flow(photo, before)
         return np.where(motion.seen[..., None] > 0, carry(painted, motion.flow, sharp=True), photo)
-
-
-def _tensor(pixels: Pixels) -> Tensor:
-    return torch.from_numpy(pixels).permute(2, 0, 1).float() / 255
-
-
-def _pixels(image: Tensor) -> Pixels:
-    pixels: Pixels = image.permute(1, 2, 0).mul(255).round().byte().contiguous().numpy()
-    return pixels

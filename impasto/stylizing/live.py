@@ -33,6 +33,7 @@ class LiveStyler:
         make: gives what paints a choice, frames (H, W, 3) RGB to pictures of the same shape.
         choice: made at once; what `make` raises comes from here then.
         steady: hold strokes still along the motion.
+        finish: what is done to each picture, given photo and picture.
 
     Attributes:
         choice: what is wanted; may be set from any thread.
@@ -40,10 +41,17 @@ class LiveStyler:
         shown: what the last picture was painted with.
     """
 
-    def __init__(self, make: Callable[[Choice], Painter], choice: Choice, *, steady: bool = True) -> None:
+    def __init__(
+        self,
+        make: Callable[[Choice], Painter],
+        choice: Choice,
+        *,
+        steady: bool = True,
+        finish: Callable[[Pixels, Pixels], Pixels] = lambda photo, picture: picture,
+    ) -> None:
         self.choice = self.shown = choice
         self.steady = steady
-        self._make, self._painter = make, make(choice)
+        self._make, self._painter, self._finish = make, make(choice), finish
         self._made = OrderedDict({choice: self._painter})  # those used last come last
         self._making: Future[tuple[Choice, Painter]] | None = None
         self._thread = ThreadPoolExecutor(1, "impasto-styles")
@@ -53,17 +61,19 @@ class LiveStyler:
         """The picture of a frame, both (H, W, 3) RGB. Raises what `make` raised for another choice."""
         self._take_made()
         self._follow(self.choice, photo)
-        picture = self._painter(photo)
+        return self._finish(photo, self._steadied(photo, self._painter(photo)))
+
+    def close(self) -> None:
+        """Wait for what is being made, and end the thread."""
+        self._thread.shutdown(cancel_futures=True)
+
+    def _steadied(self, photo: Pixels, picture: Pixels) -> Pixels:
         if not self.steady:
             self._steadier = None
             return picture
         if self._steadier is None:
             self._steadier = Steadier()
         return self._steadier(photo, picture)
-
-    def close(self) -> None:
-        """Wait for what is being made, and end the thread."""
-        self._thread.shutdown(cancel_futures=True)
 
     def _follow(self, choice: Choice, photo: Pixels) -> None:
         """Go over to what is wanted, or have it made."""

@@ -1,31 +1,39 @@
-"""A trained style, ready to be applied: pictures in and out, tensors in and out."""
+"""Trained styles, ready to be applied: pictures in and out, tensors in and out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
 from impasto.device import DeviceName, PrecisionName, available_memory, ran_out_of_memory
-from impasto.errors import ImageError, MemoryLimitError, UsageError
+from impasto.errors import MemoryLimitError, UsageError
 from impasto.imaging import io
-from impasto.networks import StyleNetwork
-from impasto.networks.card import Card
-from impasto.networks.primed import fingerprint
+from impasto.imaging.geometry import resize
+from impasto.imaging.video.clip import Pixels
 from impasto.options import check_range
-from impasto.stylizing.estimate import bytes_per_pixel, check_memory
-from impasto.stylizing.mixture import Styles, load_styles, mix
-from impasto.stylizing.runtime import Runner, RuntimeName, make_runner, resolve
+from impasto.stylizing.batches import as_batch, without_hidden
+from impasto.stylizing.ensemble import Ensemble
+from impasto.stylizing.estimate import IMAGES, bytes_per_pixel, check_memory
+from impasto.stylizing.finishing import Finish, FrameFinish
+from impasto.stylizing.handles import Handles
+from impasto.stylizing.mixture import Styles
+from impasto.stylizing.pixels import as_image, as_pixels
+from impasto.stylizing.places import Shares
+from impasto.stylizing.resampling import Size
+from impasto.stylizing.runtime import RuntimeName, resolve
 from impasto.stylizing.torch_runtime import paint_bytes
 
-_PHOTO_ALONE = 48.0  # bytes a pixel, where no network runs
-_TOLERANCE = 1e-3  # rounding, as resampling and half precision leave it
+Regions = Mapping[Any, Styles] | Sequence[tuple[io.Source, Styles]]  # masks, each with its styles
+
+_LEAST_SIDE = 16  # pixels of a photo that large strokes make small
+_SHARES = 16.0  # bytes a pixel of a region's share, and of a picture that is added
+_UNSEEN = 1.5  # times what the last touches are seen to take, by what their products of matrices do
 
 
 class Stylizer:
@@ -33,23 +41,27 @@ class Stylizer:
 
     Args:
         style: a shipped name, a card's file, a `Card`, a pair (style, weight), or a list of these. A name
-            may carry its weight: "starry-night:0.6".
+            may carry its weight: "starry-night:0.6". None where there are regions only.
         strength: from 0, the photo, to 1, the whole style. Parameters are interpolated between the primed
             weights and the style's where it was trained from those that ship; else pictures are blended.
+        mask: a picture that is white where the style goes and black where the photo stays; grey mixes. It is
+            resized to each photo.
+        region: styles by region, {mask: style} or pairs: each goes where its mask is white. What the masks
+            leave is `style`'s, or the nearest region's if that is None.
         device, precision: "auto" takes the fastest that is here.
         runtime: what computes. "auto" takes the fastest that is installed and paints as PyTorch does: on a
             CPU OpenVINO, which takes seconds to get ready, many times less than it saves with a video.
+        handles: the fields of `Handles`, such as keep_colour="luminance".
 
     Attributes:
-        styles: the cards, each with its share; shares sum to 1.
-        runtimes: what computes, for each network that has to run.
-        networks: these, each with its share of the picture, on the device and in the precision chosen.
-        photo_share: of the photo itself.
+        ensembles: what paints, one for each region.
+        shares: where each of them does.
+        finish: what is done to a painted picture.
         per_pixel: bytes that painting a pixel takes.
-        notes: sentences that the user should hear.
 
     Raises:
         UsageError, WeightsError: no such style or runtime, or one that cannot be used.
+        ImageError: a mask that cannot be read, or is black all over.
         MissingExtraError: a runtime that is not installed.
 
     >>> Stylizer("starry-night")("photo.jpg").save("painting.jpg")
@@ -57,52 +69,67 @@ class Stylizer:
 
     def __init__(
         self,
-        style: Styles,
+        style: Styles | None,
         strength: float = 1.0,
         *,
+        mask: io.Source | None = None,
+        region: Regions = (),
         device: DeviceName = "auto",
         precision: PrecisionName = "auto",
         runtime: RuntimeName = "auto",
+        **handles: Any,
     ) -> None:
         check_range("strength", strength, 0, 1)
+        regions = list(region.items() if isinstance(region, Mapping) else region)
+        if style is None and not regions:
+            raise UsageError("a stylizer needs a style, or regions with styles")
         self.strength = strength
         self.device, self.dtype = resolve(runtime, device, precision)
-        self.styles = load_styles(style)
-        mixture = mix(self.styles, strength)
-        self.notes = mixture.notes
-        self.photo_share = mixture.photo
-        self.networks: list[tuple[StyleNetwork, float]] = []
-        self._runners: list[tuple[Runner, float]] = []
-        self.per_pixel = _PHOTO_ALONE
-        for card, share in mixture.parts:
-            self._prepare(card, share, runtime)
-        self.runtimes = tuple(runner.name for runner, _ in self._runners)
+        self.finish = Finish(Handles(**handles), mask)
+        self.shares = Shares([mask for mask, _ in regions], base=style is not None)
+        wanted = [*(styles for _, styles in regions), *([] if style is None else [style])]
+        self.ensembles = [Ensemble(one, strength, self.device, self.dtype, runtime) for one in wanted]
+        self.per_pixel = self._estimate()
         self._frame_shape: tuple[int, ...] = ()
 
-    def _prepare(self, card: Card, share: float, runtime: RuntimeName) -> None:
-        network = card.build()
-        runner, notes = make_runner(network, runtime, self.device, self.dtype)
-        if runner.name == "torch":  # others hold some of their values in float32
-            network.to(self.dtype)
-        self.per_pixel = max(self.per_pixel, bytes_per_pixel(network))
-        network.to(self.dtype).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.networks.append((network, share))
-        self._runners.append((runner, share))
-        self.notes = tuple(dict.fromkeys((*self.notes, *notes)))
+    def _estimate(self) -> float:
+        handles = self.finish.handles
+        networks = max(ensemble.per_pixel for ensemble in self.ensembles) - IMAGES
+        painting = IMAGES + networks / handles.stroke_size**2
+        finishing = bytes_per_pixel(lambda photo: Finish(handles)(photo, photo)) * _UNSEEN
+        more = _SHARES * (len(self.ensembles) - 1)
+        return max(painting, 0 if self.finish.is_nothing else finishing) + more
 
     @property
     def name(self) -> str:
-        """ "starry-night", or "starry-night:0.6 great-wave:0.4"."""
-        names = [(card.style or card.network, share) for card, share in self.styles]
-        return names[0][0] if len(names) == 1 else " ".join(f"{name}:{share:.4g}" for name, share in names)
+        """ "starry-night", or "starry-night:0.6 great-wave:0.4"; of regions, one after the other."""
+        return " | ".join(ensemble.name for ensemble in self.ensembles)
+
+    @property
+    def runtimes(self) -> tuple[RuntimeName, ...]:
+        """What computes, for each network that has to run."""
+        return tuple(name for ensemble in self.ensembles for name in ensemble.runtimes)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences that the user should hear; more of them, on masks, after the first picture."""
+        own = [note for ensemble in self.ensembles for note in ensemble.notes]
+        return tuple(dict.fromkeys((*own, *self.shares.notes, *self.finish.notes)))
 
     def record(self) -> dict[str, Any]:
         """What decides how a picture comes out, as JSON has it."""
-        cards = [
-            {"style": card.style, "card": fingerprint(card), "weight": round(share, 4)}
-            for card, share in self.styles
+        records = [ensemble.record() for ensemble in self.ensembles]
+        regions = [
+            {"mask": mask, "styles": styles}
+            for mask, styles in zip(self.shares.digests, records, strict=False)
         ]
-        return {"styles": cards, "strength": self.strength}
+        base = records[len(regions) :]
+        return {
+            "styles": base[0] if base else [],
+            "strength": self.strength,
+            **({"regions": regions} if regions else {}),
+            **self.finish.record(),
+        }
 
     def __call__(self, photo: io.Source) -> Image.Image:
         """The picture of a photo: a file, a Pillow image, an array or a tensor, as `imaging.io.read` takes.
@@ -126,20 +153,25 @@ class Stylizer:
             UsageError, ImageError: another shape, type or range.
             MemoryLimitError: before any work, if it would not fit.
         """
-        batch = _as_batch(image)
+        batch = as_batch(image)
         if alpha is not None:
-            batch = _without_hidden(batch, alpha)
+            batch = without_hidden(batch, alpha)
         with _explaining(*batch.shape[-2:]):
             count = self._at_once(batch)
-            painted = [self._paint(batch[start : start + count]) for start in range(0, len(batch), count)]
+            parts = [batch[start : start + count] for start in range(0, len(batch), count)]
+            painted = [self._whole(photos, alpha) for photos in parts]
         whole = painted[0] if len(painted) == 1 else torch.cat(painted)
         return whole.reshape(image.shape).to(image.device)
 
-    def frame(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def frame(self, frame: Pixels) -> Pixels:
         """The same for a frame of a video, without detours: (H, W, 3) RGB to the same shape.
 
         Raises UsageError for another shape or type, and MemoryLimitError.
         """
+        return FrameFinish(self.finish)(frame, self.paint_frame(frame))
+
+    def paint_frame(self, frame: Pixels) -> Pixels:
+        """What networks make of a frame: `frame` before the last touches. Raises as `frame`."""
         if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3 or not frame.size:
             raise UsageError(f"a frame is (H, W, 3) of uint8, not {frame.shape} of {frame.dtype}")
         height, width, _ = frame.shape
@@ -147,9 +179,15 @@ class Stylizer:
             check_memory((height, width), self.per_pixel, available_memory(self.device))
             self._frame_shape = frame.shape
         with _explaining(height, width):
-            if len(self._runners) == 1 and not self.photo_share:
-                return self._runners[0][0].frame(frame)
-            return paint_bytes(self._paint, frame)
+            if not self.shares.digests and self.seen_size((height, width)) == (height, width):
+                return self.ensembles[0].frame(frame)
+            return paint_bytes(lambda photo: self._paint(photo, _paint_as_frame), frame)
+
+    def seen_size(self, size: Size) -> Size:
+        """What a photo of (height, width) is resized to for the networks, so that strokes have their size."""
+        strokes = min(self.finish.handles.stroke_size, max(1.0, min(size) / _LEAST_SIDE))
+        height, width = (max(1, round(side / strokes)) for side in size)
+        return height, width
 
     def _at_once(self, batch: Tensor) -> int:
         """How many images of the batch fit in memory. Raises MemoryLimitError if not even one does."""
@@ -158,51 +196,34 @@ class Stylizer:
         check_memory((height, width), self.per_pixel, available)
         return max(1, min(count, int(available / (self.per_pixel * height * width))))
 
-    def _paint(self, photos: Tensor) -> Tensor:
+    def _whole(self, photos: Tensor, alpha: Tensor | None) -> Tensor:
         photos = photos.to(self.device, torch.float32)
-        painted = [self.photo_share * photos] if self.photo_share else []
-        with torch.inference_mode():
-            painted += [runner(photos).clamp_(0, 1).mul_(share) for runner, share in self._runners]
-        return sum(painted[1:], start=painted[0]).clamp(0, 1)  # out of inference mode: an ordinary tensor
+        return self.finish(self._paint(photos, Ensemble.picture), photos, alpha=alpha)
+
+    def _paint(self, photos: Tensor, paint: Callable[[Ensemble, Tensor], Tensor]) -> Tensor:
+        """Each region's picture where it belongs, (N, 3, H, W)."""
+        size = (photos.shape[-2], photos.shape[-1])
+        seen = resize(photos, self.seen_size(size))
+        if not self.shares.digests:
+            return resize(paint(self.ensembles[0], seen), size)
+        painted = torch.zeros_like(photos)
+        for ensemble, share in zip(self.ensembles, self.shares.parts(size), strict=True):
+            if share.any():
+                painted += resize(paint(ensemble, seen), size) * share.to(self.device)
+        return painted.clamp_(0, 1)
 
 
-def load(
-    style: Styles,
-    strength: float = 1.0,
-    *,
-    device: DeviceName = "auto",
-    precision: PrecisionName = "auto",
-    runtime: RuntimeName = "auto",
-) -> Stylizer:
-    """A style, ready to be applied: see `Stylizer`.
+def load(style: Styles | None, strength: float = 1.0, **options: Any) -> Stylizer:
+    """A style, ready to be applied: see `Stylizer`, whose arguments these are.
 
     >>> impasto.load("starry-night")("photo.jpg").save("painting.jpg")
     """
-    return Stylizer(style, strength, device=device, precision=precision, runtime=runtime)
+    return Stylizer(style, strength, **options)
 
 
-def _as_batch(image: Tensor) -> Tensor:
-    if image.ndim not in (3, 4) or image.shape[-3] != 3 or not image.numel():
-        raise UsageError(f"an image is (3, H, W) or (N, 3, H, W), not {tuple(image.shape)}")
-    if not image.is_floating_point():
-        raise UsageError(f"an image holds floats in 0..1, not {image.dtype}; divide bytes by 255")
-    low, high = (float(value) for value in image.detach().aminmax())
-    if not (low >= -_TOLERANCE and high <= 1 + _TOLERANCE):
-        raise ImageError(f"the image has values from {low:g} to {high:g}; scale them to the range 0 to 1")
-    batch = image.detach() if low >= 0 and high <= 1 else image.detach().clamp(0, 1)
-    return batch if batch.ndim == 4 else batch[None]
-
-
-def _without_hidden(batch: Tensor, alpha: Tensor) -> Tensor:
-    """Colours that cannot be seen, often black, would shift the statistics that the network normalises by:
-    the mean of those that can takes their place.
-    """
-    weight = alpha.to(batch)
-    whole = weight.sum()
-    if whole <= 0:
-        return batch
-    mean = (batch * weight).sum((-2, -1), keepdim=True) / whole
-    return torch.where(weight > 0, batch, mean)
+def _paint_as_frame(ensemble: Ensemble, photos: Tensor) -> Tensor:
+    """(1, 3, H, W) by the runtime's way for frames, which is the fast one."""
+    return as_image(ensemble.frame(as_pixels(photos[0])))[None]
 
 
 @contextmanager

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
-from itertools import product
-from math import lcm, prod
+from math import ceil, lcm, prod
 
 import numpy as np
 import torch
@@ -21,38 +19,26 @@ from impasto.imaging.encoding import quantise
 from impasto.imaging.huge import Source
 from impasto.networks import StyleNetwork, build
 from impasto.networks.statistics import Statistics, collect, paint_part, reach
+from impasto.stylizing import sampling
+from impasto.stylizing.ensemble import Ensemble
 from impasto.stylizing.options import LEAST_TILE, Tile
+from impasto.stylizing.resampling import Box, Size, crop, grown, hull, needed, resampled
+from impasto.stylizing.sampling import Known, View, crops_of, is_small
 from impasto.stylizing.stylizer import Stylizer
 
-WHOLE_BYTES = 1 << 30  # what takes no more is painted whole, and so are its statistics
 _TILE_BYTES = 512 << 20
 _MOST_SIDE = 1280  # pixels: larger tiles repeat less at their borders, but leave the processor's caches
-_CROP = 256  # pixels: smaller ones are ruled by their borders
-_MOST_CROPS = 64
-_CROPS_BYTES = 768 << 20
-
-
-@dataclass(frozen=True)
-class Known:
-    """What all tiles of a picture have in common.
-
-    Attributes:
-        statistics: for each network.
-        backdrop: (3, 1, 1), the colour to take for colours that alpha hides wholly; None if nothing hides.
-    """
-
-    statistics: tuple[Statistics, ...]
-    backdrop: Tensor | None
+_KERNEL = 4  # pixels on each side that enlarging and shrinking look at
 
 
 class Tiler:
     """A stylizer for pictures that would not fit in memory as floats.
 
-    The networks' statistics are taken from the whole picture where it takes up to WHOLE_BYTES, and otherwise
+    The networks' statistics are taken from the whole picture where it takes up to a gigabyte, and otherwise
     from crops that are spread evenly over it, as if these were the picture. In trials with photos of five
     megapixels these led nearer to what the whole picture gives than a thumbnail of as many pixels in two
     styles of three, by a third (Chen et al. 2022, thumbnail instance normalisation): a thumbnail's texture is
-    weaker.
+    weaker. Colours, where the photo's are kept, are measured in the same crops.
 
     Args:
         side: of the tiles in pixels, rounded up to what the networks can halve; None chooses.
@@ -63,15 +49,19 @@ class Tiler:
     """
 
     def __init__(self, stylizer: Stylizer, side: int | None = None) -> None:
-        self._device, self._dtype = stylizer.device, stylizer.dtype
-        self._networks, self._photo_share = stylizer.networks, stylizer.photo_share
-        self._per_pixel = stylizer.per_pixel
-        step = lcm(*(network.multiple for network, _ in self._networks))
-        self.halo = max((-(-_reach(network) // step) * step for network, _ in self._networks), default=0)
+        self._stylizer, self._finish = stylizer, stylizer.finish
+        networks = [network for ensemble in stylizer.ensembles for network, _ in ensemble.networks]
+        self._step = lcm(*(network.multiple for network in networks))
+        self._reach = max((-(-_reach(network) // self._step) * self._step for network in networks), default=0)
+        self._strokes = stylizer.finish.handles.stroke_size
+        self.halo = self._reach + self._finish.halo
+        if self._strokes != 1:
+            self.halo = ceil((self._reach + _KERNEL) * max(1.0, self._strokes)) + self._finish.halo
         if side is None:
-            seen = int((_TILE_BYTES / self._per_pixel) ** 0.5)
-            side = min(_MOST_SIDE, max(LEAST_TILE, seen - 2 * self.halo) // step * step)
-        self._step, self.side = step, -(-side // step) * step
+            seen = int((_TILE_BYTES / stylizer.per_pixel) ** 0.5)
+            most = int(_MOST_SIDE * max(1.0, self._strokes))
+            side = min(most, max(LEAST_TILE, seen - 2 * self.halo) // self._step * self._step)
+        self.side = -(-side // self._step) * self._step
 
     def bands(self, source: Source, bit_depth: int = 8) -> Iterator[Samples]:
         """The picture of a photo from top to bottom: (rows, W, 3 or 4) uint8 or uint16, a tile high.
@@ -87,61 +77,92 @@ class Tiler:
                 boxes = ((top, left, bottom, right) for left, right in columns)
                 yield np.concatenate([self._tile(source, box, known, bit_depth) for box in boxes], axis=1)
 
-    def seen(self, size: tuple[int, int]) -> int:
+    def seen(self, size: Size) -> int:
         """Pixels of the largest tile of a picture of (height, width), with its halo."""
         return prod(min(side, self.side + 2 * self.halo) for side in size)
 
-    def sampled(self, size: tuple[int, int]) -> int:
+    def sampled(self, size: Size) -> int:
         """Pixels that the statistics of such a picture are taken from."""
-        return prod(size) if self._fits(size) else min(prod(size), self._crops() * _CROP**2)
+        crops = self._crops(size)
+        top, left, bottom, right = crops[0]
+        return min(prod(size), int(len(crops) * (bottom - top) * (right - left) * self._strokes**2))
 
-    def _fits(self, size: tuple[int, int]) -> bool:
-        return _is_small(size, self._per_pixel, self._device)
-
-    def _crops(self) -> int:
-        return max(1, min(_MOST_CROPS, int(_CROPS_BYTES / self._per_pixel) // _CROP**2))
+    def _crops(self, size: Size) -> list[Box]:
+        """Of the photo as networks see it."""
+        per_pixel = self._stylizer.per_pixel * self._strokes**2
+        return crops_of(self._stylizer.seen_size(size), per_pixel, self._stylizer.device)
 
     def _measure(self, source: Source) -> Known:
-        photos = self._sample(source)
-        backdrop = _visible_mean(photos)
-        photos = self._on_device(_colours(photos, backdrop))
-        return Known(tuple(collect(network, photos) for network, _ in self._networks), backdrop)
+        size = self._stylizer.seen_size(source.size)
+        boxes = self._crops(source.size)
+        backdrop = sampling.find_backdrop(source, boxes, size)
+        view = View(source, size, backdrop)
+        planes = torch.stack([view.region(box) for box in boxes])
+        photos = self._on_device(planes[:, :3])
+        known = Known(
+            tuple(
+                tuple(collect(network, photos) for network, _ in ensemble.networks)
+                for ensemble in self._stylizer.ensembles
+            ),
+            backdrop,
+        )
+        return (
+            self._with_colours(known, planes, boxes, size) if self._finish.handles.is_statistical else known
+        )
 
-    def _sample(self, source: Source) -> Tensor:
-        """(N, 3 or 4, h, w): the picture itself, or crops of it, from top to bottom."""
-        height, width = source.size
-        if self._fits(source.size):
-            return source.region(0, 0, height, width)[None]
-        down = max(1, min(round((self._crops() * height / width) ** 0.5), self._crops(), -(-height // _CROP)))
-        tops, high = _spread(height, down)
-        lefts, wide = _spread(width, min(self._crops() // down, -(-width // _CROP)))
-        places = product(tops, lefts)
-        return torch.stack([source.region(top, left, top + high, left + wide) for top, left in places])
+    def _with_colours(self, known: Known, planes: Tensor, boxes: list[Box], size: Size) -> Known:
+        """Also those of the picture, for which the sample is painted."""
+        pictures = [
+            self._paint(part[:3], box, size, box, size, known)
+            for part, box in zip(planes, boxes, strict=True)
+        ]
+        picture, photo = (sampling.some_colours(part) for part in (torch.stack(pictures), planes))
+        return Known(known.statistics, known.backdrop, (picture, photo[:3].to(picture)), photo[3:])
 
-    def _tile(self, source: Source, box: tuple[int, int, int, int], known: Known, bit_depth: int) -> Samples:
-        """Samples of a box: top, left, bottom, right."""
-        (height, width), (top, left, bottom, right) = source.size, box
-        corner = max(0, top - self.halo), max(0, left - self.halo)
-        planes = source.region(*corner, min(height, bottom + self.halo), min(width, right + self.halo))
-        painted = self._paint(_colours(planes, known.backdrop), known.statistics, corner)
-        whole = torch.cat([painted.cpu(), planes[3:]])
-        down, across = corner
-        return quantise(whole[:, top - down : bottom - down, left - across : right - across], bit_depth)
+    def _tile(self, source: Source, box: Box, known: Known, bit_depth: int) -> Samples:
+        size = source.size
+        small = self._stylizer.seen_size(size)
+        window = grown(box, self._finish.halo, size)
+        seen = grown(needed(window, size, small), self._reach, small, self._step)
+        place = hull(window, needed(seen, small, size))  # one region: a stream is read from top to bottom
+        planes = sampling.filled(source.region(*place), known.backdrop)
+        photo = resampled(planes[:3], place, size, seen, small)
+        picture = self._paint(photo, seen, small, window, size, known)
+        beside = crop(planes[:3], place, window).to(picture)
+        finished = self._finish(picture, beside, seen=known.colours, alpha=known.alpha, size=size, box=window)
+        whole = torch.cat([crop(finished.cpu(), window, box), crop(planes[3:], place, box)])
+        return quantise(whole, bit_depth)
 
-    def _paint(self, colours: Tensor, statistics: tuple[Statistics, ...], corner: tuple[int, int]) -> Tensor:
-        """The sum of all that a picture is made of, (3, h, w) in [0, 1]."""
-        photo = self._on_device(colours[None])
-        painted = colours.to(self._device) * self._photo_share
-        for (network, share), known in zip(self._networks, statistics, strict=True):
-            painted += paint_part(network, photo, known, corner)[0].float().clamp(0, 1) * share
+    def _paint(self, photo: Tensor, seen: Box, small: Size, window: Box, size: Size, known: Known) -> Tensor:
+        """Each region's picture where it belongs: (3, h, w), the window of a picture of `size`.
+
+        `photo`, (3, h, w), is the box `seen` of what is resized to `small` for the networks.
+        """
+        shares = self._stylizer.shares.parts(size, window)
+        painted = torch.zeros((3, window[2] - window[0], window[3] - window[1]), device=self._stylizer.device)
+        for ensemble, own, share in zip(self._stylizer.ensembles, known.statistics, shares, strict=True):
+            if share.any():
+                part = self._paint_alone(ensemble, photo, own, seen)
+                painted += resampled(part, seen, small, window, size) * share.to(painted)
+        return painted.clamp_(0, 1)
+
+    def _paint_alone(
+        self, ensemble: Ensemble, photo: Tensor, statistics: tuple[Statistics, ...], seen: Box
+    ) -> Tensor:
+        """What one ensemble makes of it, in [0, 1]."""
+        painted = photo.to(self._stylizer.device) * ensemble.photo_share
+        for (network, share), known in zip(ensemble.networks, statistics, strict=True):
+            part = paint_part(network, self._on_device(photo[None]), known, seen[:2])
+            painted += part[0].float().clamp(0, 1) * share
         return painted.clamp(0, 1)
 
     def _on_device(self, photos: Tensor) -> Tensor:
-        return photos.to(self._device, self._dtype, memory_format=torch.channels_last)
+        stylizer = self._stylizer
+        return photos.to(stylizer.device, stylizer.dtype, memory_format=torch.channels_last)
 
-    def _check_memory(self, size: tuple[int, int]) -> None:
-        needed = self._per_pixel * max(self.seen(size), self.sampled(size))
-        available = available_memory(self._device)
+    def _check_memory(self, size: Size) -> None:
+        needed = self._stylizer.per_pixel * max(self.seen(size), self.sampled(size))
+        available = available_memory(self._stylizer.device)
         if needed > available:
             raise MemoryLimitError(
                 f"tiles of {self.side} pixels need about {needed / 2**30:.1f} GB of memory and "
@@ -170,11 +191,7 @@ def make_tiler(stylizer: Stylizer, size: tuple[int, int], tile: Tile) -> Tiler |
         return None
     if tile != "auto":
         return Tiler(stylizer, tile)
-    return None if _is_small(size, stylizer.per_pixel, stylizer.device) else Tiler(stylizer)
-
-
-def _is_small(size: tuple[int, int], per_pixel: float, device: torch.device) -> bool:
-    return per_pixel * prod(size) <= min(WHOLE_BYTES, available_memory(device))
+    return None if is_small(size, stylizer.per_pixel, stylizer.device) else Tiler(stylizer)
 
 
 def _reach(network: StyleNetwork) -> int:
@@ -191,24 +208,3 @@ def _cuts(length: int, side: int, step: int) -> list[tuple[int, int]]:
     """(start, end) of parts that are equally long but for the last; starts are multiples of `step`."""
     even = -(-length // (-(-length // side)) // step) * step
     return [(start, min(start + even, length)) for start in range(0, length, even)]
-
-
-def _spread(length: int, count: int) -> tuple[list[int], int]:
-    """Where crops begin, each in the middle of its share of a length, and how long they are."""
-    crop, share = min(_CROP, length), length / count
-    starts = (round((index + 0.5) * share - crop / 2) for index in range(count))
-    return [min(max(start, 0), length - crop) for start in starts], crop
-
-
-def _visible_mean(photos: Tensor) -> Tensor | None:
-    """(3, 1, 1), the mean of the colours that (N, 4, h, w) lets be seen."""
-    alpha = photos[:, 3:]
-    if not alpha.numel() or not alpha.any():
-        return None
-    return ((photos[:, :3] * alpha).sum((0, 2, 3)) / alpha.sum()).view(3, 1, 1)
-
-
-def _colours(planes: Tensor, backdrop: Tensor | None) -> Tensor:
-    """(..., 3, h, w), with the backdrop where nothing can be seen."""
-    colours = planes[..., :3, :, :]
-    return colours if backdrop is None else torch.where(planes[..., 3:, :, :] > 0, colours, backdrop)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from impasto.imaging.video.clip import Pixels
 from impasto.networks import StyleNetwork
+from impasto.stylizing.pixels import as_image, as_pixels
 from impasto.stylizing.runtime import RuntimeName
 
 
@@ -29,12 +29,10 @@ class TorchRunner:
             painted: Tensor = self._network(batch)
             return painted.float()
 
-    def frame(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def frame(self, frame: Pixels) -> Pixels:
         return paint_bytes(self, frame)
 
 
-def paint_bytes(paint: Callable[[Tensor], Tensor], frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def paint_bytes(paint: Callable[[Tensor], Tensor], frame: Pixels) -> Pixels:
     """(H, W, 3) through a function of (1, 3, H, W) in [0, 1], whose result need not be clamped."""
-    image = torch.from_numpy(np.divide(frame, 255, dtype=np.float32)).permute(2, 0, 1)[None]
-    levels = paint(image)[0].clamp(0, 1).mul(255).round().byte()
-    return levels.permute(1, 2, 0).contiguous().cpu().numpy()
+    return as_pixels(paint(as_image(frame)[None])[0])

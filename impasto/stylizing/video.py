@@ -4,41 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from fractions import Fraction
 from os import PathLike
 from pathlib import Path
 from threading import Event
-from time import monotonic
 from typing import Any
 
 import numpy as np
 
 from impasto.errors import UsageError, VideoError
+from impasto.imaging import io
 from impasto.imaging.video.clip import Clip, Frame, Pixels, fit_even, resized
 from impasto.imaging.video.encoding import CONTAINERS, Encoding, choose_encoding
 from impasto.imaging.video.joining import join
 from impasto.imaging.video.opening import open_clip, open_sink
 from impasto.imaging.video.segments import SegmentWriter
 from impasto.imaging.video.sinks import Sink
+from impasto.stylizing.finishing import Finish, FrameFinish
 from impasto.stylizing.frames import FrameStyler, NetworkStyler, State
+from impasto.stylizing.handles import Handles
 from impasto.stylizing.mixture import Styles
 from impasto.stylizing.options import VideoOptions
+from impasto.stylizing.pace import Progress, Watch
 from impasto.stylizing.parts import Mark, Parts
 from impasto.stylizing.stages import ahead
 from impasto.stylizing.steady import Steadier
-from impasto.stylizing.stylizer import Stylizer
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a video is: the share of it that is done, 0 if its length is unknown; frames written in all,
-    with those of an earlier run; and frames a second in this run.
-    """
-
-    done: float
-    frames: int
-    per_second: float
+from impasto.stylizing.stylizer import Regions, Stylizer
 
 
 @dataclass(frozen=True)
@@ -56,17 +48,25 @@ class VideoJob:
     Args:
         clip: from `imaging.video.open_clip`.
         styler: makes the pictures.
-        record: what the styler is, as JSON has it: parts that another one made are not used.
+        record: what styler and finish are, as JSON has it: parts that others made are not used.
         options: what is asked for.
+        finish: what is done to each picture, once it is steady; the colours of a photo, say, need not be
+            held where they are.
 
     Attributes:
         notes: sentences that the user should hear, more of them after `run`.
     """
 
     def __init__(
-        self, clip: Clip, styler: FrameStyler, record: Mapping[str, Any], options: VideoOptions
+        self,
+        clip: Clip,
+        styler: FrameStyler,
+        record: Mapping[str, Any],
+        options: VideoOptions,
+        finish: FrameFinish | None = None,
     ) -> None:
         self._clip, self._styler, self._options = clip, styler, options
+        self._finish = finish or FrameFinish(Finish(Handles()))
         height, width = clip.info.size if options.size is None else fit_even(clip.info.size, options.size)
         self._size = height, width
         self._info = replace(clip.info, size=(height, 2 * width if options.side_by_side else width))
@@ -94,7 +94,7 @@ class VideoJob:
             ImpastoError: any of the family; what cannot be written there is refused before any work.
         """
         self._check(target)
-        watch = _Watch(self._clip, self._options, tell or (lambda progress: None), stop or Event())
+        watch = Watch(self._clip, self._options, tell or (lambda progress: None), stop or Event())
         complete = self._in_parts(target, watch) if is_video(target) else self._at_once(target, watch)
         if self._fault:
             raise VideoError(f"{self._fault}; {target} ends there") from self._fault
@@ -107,7 +107,7 @@ class VideoJob:
         """
         photos = self._photos(Fraction(number) / self._clip.info.rate)
         for photo in photos:
-            return self._beside(photo.pixels, self._styler(photo.pixels))
+            return self._beside(photo.pixels, self._finish(photo.pixels, self._styler(photo.pixels)))
         raise self._fault or UsageError(f"{self._clip.info.name} has no frame {number}")
 
     def _check(self, target: Path) -> None:
@@ -116,7 +116,7 @@ class VideoJob:
         if target.is_file() and not self._options.overwrite:
             raise UsageError(f"{target} exists: name another file, or replace it with --overwrite")
 
-    def _in_parts(self, target: Path, watch: _Watch) -> bool:
+    def _in_parts(self, target: Path, watch: Watch) -> bool:
         options = self._options
         encoding = choose_encoding(target, self._info, options.codec, options.crf)
         parts = Parts(target, self._job, Fraction(options.start), overwrite=options.overwrite)
@@ -133,7 +133,7 @@ class VideoJob:
         parts.remove()
         return True
 
-    def _write_parts(self, parts: Parts, encoding: Encoding, watch: _Watch) -> bool:
+    def _write_parts(self, parts: Parts, encoding: Encoding, watch: Watch) -> bool:
         """Whether the end was reached."""
 
         def make(path: Path) -> Sink:
@@ -146,13 +146,13 @@ class VideoJob:
         return finished
 
     def _write_part(
-        self, parts: Parts, make: Callable[[Path], Sink], styled: Iterator[_Styled], watch: _Watch
+        self, parts: Parts, make: Callable[[Path], Sink], styled: Iterator[_Styled], watch: Watch
     ) -> bool:
         """One of them; whether it was the last."""
         mark, most = parts.mark, parts.mark.frames + self._styler.part_frames
         with parts.writer(make) as writer:
             for item in styled:
-                writer.write(self._finish(item))
+                writer.write(self._as_written(item))
                 mark = Mark(mark.frames + 1, item.photo.time + item.photo.duration, self._state(item))
                 watch.count(item.photo)
                 if mark.frames == most or watch.stopped:
@@ -162,13 +162,13 @@ class VideoJob:
         parts.add(mark)
         return mark.next is None
 
-    def _at_once(self, target: Path, watch: _Watch) -> bool:
+    def _at_once(self, target: Path, watch: Watch) -> bool:
         """Animations and folders, which have no parts to keep."""
         start = Fraction(self._options.start)
         with suppress(_Stopped), open_sink(target, self._info) as sink:
             with closing(self._styled(start)) as styled:
                 for item in styled:
-                    sink.write(self._finish(item))
+                    sink.write(self._as_written(item))
                     watch.count(item.photo)
                     if watch.stopped:
                         raise _Stopped  # which makes the sink discard what it has
@@ -191,21 +191,22 @@ class VideoJob:
             for photo in ahead(self._photos(start))
         )
 
-    def _finish(self, item: _Styled) -> Frame:
+    def _as_written(self, item: _Styled) -> Frame:
         """The frame as it is written."""
         photo, picture = item.photo.pixels, item.picture
         if self._steadier:
             picture = self._steadier(photo, picture)
-        return replace(item.photo, pixels=self._beside(photo, picture))
+        return replace(item.photo, pixels=self._beside(photo, self._finish(photo, picture)))
 
     def _beside(self, photo: Pixels, picture: Pixels) -> Pixels:
         return np.hstack([photo, picture]) if self._options.side_by_side else picture
 
     def _state(self, item: _Styled) -> State:
-        return {**item.state, **(self._steadier.state if self._steadier else {})}
+        return {**item.state, **(self._steadier.state if self._steadier else {}), **self._finish.state}
 
     def _restore(self, state: State) -> None:
         self._styler.restore(state)
+        self._finish.restore(state)
         if self._steadier:
             self._steadier.restore(state)
 
@@ -213,9 +214,11 @@ class VideoJob:
 def stylize_video(
     source: str | PathLike[str],
     target: str | PathLike[str],
-    style: Styles,
+    style: Styles | None,
     strength: float = 1.0,
     *,
+    mask: io.Source | None = None,
+    region: Regions = (),
     callback: Callable[[Progress], None] | None = None,
     **options: Any,
 ) -> None:
@@ -224,48 +227,23 @@ def stylize_video(
     Args:
         source: a video, a folder of pictures, a .gif or .webp.
         target: a video, a .gif, a .webp, a folder, or names with a number such as out/%05d.png.
-        style, strength: as for `Stylizer`.
+        style, strength, mask, region: as for `Stylizer`; a mask holds for all frames.
         callback: called with a `Progress` after every frame.
-        options: the fields of `VideoOptions`, such as `steady=False`, `end=10.0`.
+        options: the fields of `VideoOptions` and `Handles`, such as `end=10.0`, `keep_colour="luminance"`.
 
     Raises:
         ImpastoError: any of the family. What is done of a video stays, and the same call goes on from there.
 
     >>> impasto.stylize_video("holiday.mp4", "painted.mp4", "starry-night")
     """
-    stylizer = Stylizer(style, strength)
-    clip, chosen = open_clip(source), VideoOptions(**options)
-    VideoJob(clip, NetworkStyler(stylizer), stylizer.record(), chosen).run(Path(target), callback)
+    handles = {field.name: options.pop(field.name) for field in fields(Handles) if field.name in options}
+    stylizer = Stylizer(style, strength, mask=mask, region=region, **handles)
+    clip, chosen, finish = open_clip(source), VideoOptions(**options), FrameFinish(stylizer.finish)
+    VideoJob(clip, NetworkStyler(stylizer), stylizer.record(), chosen, finish).run(Path(target), callback)
 
 
 class _Stopped(Exception):
     """Somebody asked to stop."""
-
-
-class _Watch:
-    """Counts frames, tells how far it is, and knows whether to stop."""
-
-    def __init__(
-        self, clip: Clip, options: VideoOptions, tell: Callable[[Progress], None], stop: Event
-    ) -> None:
-        self._tell, self._stop = tell, stop
-        self._start = options.start
-        ends = [end for end in (clip.info.duration, options.end) if end is not None]
-        self._length = max(1e-6, min(ends) - options.start) if ends else float("inf")
-        self._frames, self._earlier, self._began = 0, 0, monotonic()
-
-    def go_on(self, mark: Mark) -> None:
-        self._frames = self._earlier = mark.frames
-
-    def count(self, photo: Frame) -> None:
-        self._frames += 1
-        done = (float(photo.time + photo.duration) - self._start) / self._length
-        rate = (self._frames - self._earlier) / max(1e-6, monotonic() - self._began)
-        self._tell(Progress(min(1.0, done), self._frames, rate))
-
-    @property
-    def stopped(self) -> bool:
-        return self._stop.is_set()
 
 
 def is_video(target: Path) -> bool:

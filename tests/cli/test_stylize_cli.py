@@ -164,8 +164,6 @@ def test_a_terminal_sees_a_bar(stylize):
     ("arguments", "style", "code", "fragments"),
     [
         (["photo.jpg"], ["nigth"], 2, ["no style nigth", "did you mean night?", "night, wave"]),
-        (["photo.jpg"], ["wave.jpg"], 2, ["wave.jpg is a picture", "impasto paint", "impasto train"]),
-        (["photo.jpg"], ["night:0.6", "wave.jpg:0.4"], 2, ["wave.jpg is a picture"]),
         (["photo.jpg"], ["night:0.6", "wvae:0.4"], 2, ["no style wvae", "wave"]),
         (["photo.jpg"], ["night:0"], 2, ["sum above 0"]),
         (["photo.jpg"], ["none.safetensors"], 1, ["no style card none.safetensors"]),
@@ -228,7 +226,7 @@ def test_ctrl_c_keeps_what_is_done(interrupt, stylize, album, shelf):
 
 def test_help_fits_a_screen(impasto, shelf):
     result = impasto("stylize", "--help", columns=80)
-    assert len(result.stdout.rstrip().splitlines()) <= 32
+    assert len(result.stdout.rstrip().splitlines()) <= 40
     assert "--strength" in result.stdout
     assert "--bit-depth" not in result.stdout
     everything = impasto("stylize", "--help-all").stdout

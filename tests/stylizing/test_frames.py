@@ -1,4 +1,6 @@
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +11,9 @@ from impasto import backbones
 from impasto.imaging.video.clip import Pixels
 from impasto.painting.objective import Style
 from impasto.painting.options import PaintOptions
+from impasto.painting.scales import paint_steps
 from impasto.stylizing.frames import NetworkStyler, PaintStyler
+from impasto.stylizing.places import Shares
 from impasto.stylizing.stylizer import Stylizer
 from tests.clips import pan
 from tests.stylizing.conftest import Family
@@ -63,3 +67,26 @@ def test_another_size_begins_anew(compact_file: Path) -> None:
     styler = painter(compact_file)
     styler(pan(1, (64, 80))[0])
     assert styler(pan(1, (80, 64))[0]).shape == (80, 64, 3)
+
+
+def test_painting_has_regions_of_the_frame(compact_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[list[torch.Tensor]] = []
+
+    def spy(*arguments: Any) -> Any:
+        given.append(list(arguments[5]))
+        return paint_steps(*arguments)
+
+    monkeypatch.setattr("impasto.stylizing.frames.paint_steps", spy)
+    mask = np.zeros((20, 30), np.uint8)
+    mask[:, :15] = 255
+    plain, styler = painter(compact_file), painter(compact_file)
+    styler._shares = Shares([mask], base=True)
+    styler._styles = [replace(styler._styles[0], region=region) for region in (0, 1)]
+    frame = pan(1, (64, 80))[0]
+    plain(frame)
+    styler(frame)
+    assert given[0] == []
+    ours, rest = given[1]
+    assert ours.shape == rest.shape == (1, 64, 80)
+    torch.testing.assert_close(ours + rest, torch.ones(1, 64, 80))
+    assert float(ours[..., :32].min()) > 0.99 > 0.01 > float(ours[..., 48:].max())

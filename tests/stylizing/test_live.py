@@ -138,3 +138,13 @@ def test_steady_pictures_continue_and_begin_anew_with_another_style() -> None:
     noise[0], live.steady = first, False
     np.testing.assert_array_equal(live(photo), photo + first)
     live.close()
+
+
+@pytest.mark.parametrize("steady", [False, True])
+def test_pictures_are_finished_once_they_are_steady(photo: Pixels, steady: bool) -> None:
+    """So that what is done last is not in the picture that the next one goes on from."""
+    workshop = Workshop()
+    plain = LiveStyler(workshop, FIRST, steady=steady)
+    live = LiveStyler(workshop, FIRST, steady=steady, finish=lambda photo, picture: photo - picture)
+    for _ in range(3):
+        np.testing.assert_array_equal(live(photo), photo - plain(photo))

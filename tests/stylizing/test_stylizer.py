@@ -302,14 +302,16 @@ def test_a_batch_that_does_not_fit_is_split(family, monkeypatch):
     monkeypatch.setattr("impasto.stylizing.stylizer.available_memory", lambda device: room)
     counts = []
     paint = stylizer._paint
-    monkeypatch.setattr(stylizer, "_paint", lambda photos: counts.append(len(photos)) or paint(photos))
+    monkeypatch.setattr(
+        stylizer, "_paint", lambda photos, how: counts.append(len(photos)) or paint(photos, how)
+    )
     same(stylizer.picture(batch), expected)
     assert counts == [2, 2, 1]
 
 
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")])
 def test_memory_that_runs_out_is_told(family, photo, monkeypatch, error):
-    def fail(photos):
+    def fail(photos, how):
         raise error
 
     stylizer = Stylizer("night")

@@ -16,8 +16,11 @@ import pytest
 from impasto.errors import UsageError, VideoError
 from impasto.imaging.video.clip import Pixels
 from impasto.imaging.video.opening import open_clip
+from impasto.stylizing.finishing import Finish, FrameFinish
+from impasto.stylizing.handles import Handles
 from impasto.stylizing.options import VideoOptions
-from impasto.stylizing.video import Progress, VideoJob
+from impasto.stylizing.pace import Progress
+from impasto.stylizing.video import VideoJob
 from tests.clips import pan, read_clip, write_clip
 
 
@@ -41,9 +44,14 @@ class Negative:
         self.count = int(state["count"][0]) if state else 0
 
 
-def make_job(source: Path, record: Mapping[str, Any] | None = None, **options: Any) -> VideoJob:
+def make_job(
+    source: Path,
+    record: Mapping[str, Any] | None = None,
+    finish: FrameFinish | None = None,
+    **options: Any,
+) -> VideoJob:
     chosen = VideoOptions(**{"steady": False, "crf": 4} | options)
-    return VideoJob(open_clip(source), Negative(), record or {"style": "negative"}, chosen)
+    return VideoJob(open_clip(source), Negative(), record or {"style": "negative"}, chosen, finish)
 
 
 @pytest.fixture
@@ -205,6 +213,26 @@ def test_steady_frames_join_over_parts(clip: Path, tmp_path: Path) -> None:
             )
         made.append(read_clip(target))
     assert_close(*made, within=1.5)  # the encoder begins anew, at other frames
+
+
+def test_pictures_are_finished_once_they_are_steady(clip: Path, tmp_path: Path) -> None:
+    """And a stop between two frames changes nothing: colours go on from those of the frames before."""
+    made = []
+    for name, stops in (("whole.mkv", ()), ("stopped.mkv", (3, 9))):
+        target = tmp_path / name
+        for at in (*stops, None):
+            finish, stop = FrameFinish(Finish(Handles(keep_colour="lab-transfer"))), Event()
+            job = make_job(clip, steady=True, finish=finish)
+            job.run(target, lambda p, at=at, stop=stop: stop.set() if p.frames == at else None, stop)
+        made.append(read_clip(target))
+    assert_close(*made, within=1.5)
+    make_job(clip, steady=True).run(tmp_path / "plain.mkv")
+    plain = read_clip(tmp_path / "plain.mkv")
+    assert all(np.abs(one.astype(int) - other).mean() > 5 for one, other in zip(made[0], plain, strict=True))
+    mask = np.zeros((48, 64), np.uint8)
+    mask[:, :32] = 255
+    masked = make_job(clip, finish=FrameFinish(Finish(Handles(), mask))).preview(7)
+    assert np.abs(masked[:, 36:].astype(int) - pan(8)[7][:, 36:]).mean() < 4
 
 
 def test_nothing_in_the_span(clip: Path, tmp_path: Path) -> None:

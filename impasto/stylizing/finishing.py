@@ -1,0 +1,137 @@
+"""Last touches: the photo's colours, its fine structure, and the photo itself where a mask is black."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from impasto.imaging import io
+from impasto.imaging.detail import HALO, return_detail
+from impasto.imaging.masks import blend
+from impasto.imaging.palette import keep_colour
+from impasto.imaging.video.clip import Pixels
+from impasto.stylizing.handles import Handles
+from impasto.stylizing.pixels import as_image, as_pixels
+from impasto.stylizing.places import Masks
+from impasto.stylizing.resampling import Box, Size
+
+_RECENT = 12  # frames whose colours count together, half a second: those of one would flicker
+_GRID = 64  # pixels of a frame's long side that they are taken from
+_CUT = 0.1  # of the mean colour, from one frame to the next: another scene
+
+
+class Finish:
+    """The last touches.
+
+    Args:
+        handles: what is asked for.
+        mask: white where the picture is to be seen, black where the photo stays; None for white.
+
+    Attributes:
+        halo: pixels around a part of a picture that its result depends on.
+
+    Raises ImageError: not a mask.
+    """
+
+    def __init__(self, handles: Handles, mask: io.Source | None = None) -> None:
+        self.handles = handles
+        self._masks = Masks([] if mask is None else [mask])
+        self.halo = HALO if handles.detail else 0
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences that the user should hear, on the mask and the first picture."""
+        return self._masks.notes
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether pictures stay as they are."""
+        handles = self.handles
+        keeps_colour = handles.keep_colour != "none" and handles.keep_colour_amount > 0
+        return not (keeps_colour or handles.detail or self._masks.digests)
+
+    def record(self) -> dict[str, Any]:
+        """What decides how a picture comes out, as JSON has it; nothing by default."""
+        return {**self.handles.record(), **({"mask": mask} if (mask := self._digest()) else {})}
+
+    def __call__(
+        self,
+        picture: Tensor,
+        photo: Tensor,
+        *,
+        alpha: Tensor | None = None,
+        seen: tuple[Tensor, Tensor] | None = None,
+        size: Size | None = None,
+        box: Box | None = None,
+    ) -> Tensor:
+        """The finished picture.
+
+        Args:
+            picture, photo: (3, H, W) or (N, 3, H, W) in [0, 1].
+            alpha, seen: as for `imaging.palette.keep_colour`.
+            size, box: of which picture they are a part, and which; without, they are whole.
+        """
+        handles = self.handles
+        picture = keep_colour(
+            picture, photo, handles.keep_colour, handles.keep_colour_amount, seen=seen, alpha=alpha
+        )
+        picture = return_detail(picture, photo, handles.detail)
+        for mask in self._masks.parts(size or (photo.shape[-2], photo.shape[-1]), box):
+            picture = blend(picture, photo, mask)
+        return picture
+
+    def _digest(self) -> str:
+        return "".join(self._masks.digests)
+
+
+class FrameFinish:
+    """The same for the frames of a video in their order; colours are those of half a second."""
+
+    def __init__(self, finish: Finish) -> None:
+        self._finish = finish
+        self._recent: list[tuple[Pixels, Pixels]] = []  # grids of pixels of picture and photo
+
+    def __call__(self, photo: Pixels, picture: Pixels) -> Pixels:
+        """The finished picture of a photo, all (H, W, 3)."""
+        if self._finish.is_nothing:
+            return picture
+        seen = self._look(picture, photo) if self._finish.handles.is_statistical else None
+        planes = (as_image(pixels).contiguous() for pixels in (picture, photo))  # thrice as fast
+        return as_pixels(self._finish(*planes, seen=seen))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """As of `Finish`."""
+        return self._finish.notes
+
+    @property
+    def state(self) -> dict[str, Pixels]:
+        """What the next frame depends on, for `restore`."""
+        if not self._recent:
+            return {}
+        pictures, photos = (np.stack(grids) for grids in zip(*self._recent, strict=True))
+        return {"seen_pictures": pictures, "seen_photos": photos}
+
+    def restore(self, state: Mapping[str, Pixels]) -> None:
+        """Go on from a `state`."""
+        if "seen_photos" in state:
+            self._recent = list(zip(state["seen_pictures"], state["seen_photos"], strict=True))
+
+    def _look(self, picture: Pixels, photo: Pixels) -> tuple[Tensor, Tensor]:
+        """Of this frame and those before it, (3, n, w) each."""
+        step = -(-max(photo.shape) // _GRID)
+        grids = picture[::step, ::step], photo[::step, ::step]
+        if self._recent and _is_cut(self._recent[-1][1], grids[1]):
+            self._recent = []
+        self._recent = [*self._recent[1 - _RECENT :], grids]
+        pictures, photos = (np.concatenate(grids) for grids in zip(*self._recent, strict=True))
+        return as_image(pictures), as_image(photos)
+
+
+def _is_cut(before: Pixels, now: Pixels) -> bool:
+    if before.shape != now.shape:
+        return True
+    return bool(np.abs(before.mean((0, 1)) - now.mean((0, 1))).max() > 255 * _CUT)

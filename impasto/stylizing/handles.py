@@ -1,0 +1,45 @@
+"""What a user can ask of any network beside style and strength. Imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from impasto.options import KeepColour, check_choice, check_range
+
+LEAST_STROKE, MOST_STROKE = 0.25, 4.0
+
+
+@dataclass(frozen=True)
+class Handles:
+    """How a painted picture leans back on its photo. A value that cannot mean anything raises UsageError.
+
+    Attributes:
+        keep_colour: keep the photo's colours: "luminance" takes only light and dark from the picture,
+            "histogram" and "lab-transfer" move the picture's colours as a whole.
+        keep_colour_amount: from 0, the style's colours, to 1.
+        detail: how much of the photo's fine structure returns, from 0 to 1.
+        stroke_size: strokes are so many times as large, from 0.25 to 4. The network sees the photo smaller or
+            larger by as much, so that large strokes blur what is finer than they are: `detail` returns it.
+    """
+
+    keep_colour: KeepColour = "none"
+    keep_colour_amount: float = 1.0
+    detail: float = 0.0
+    stroke_size: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_choice("keep_colour", self.keep_colour, KeepColour)
+        check_range("keep_colour_amount", self.keep_colour_amount, 0, 1)
+        check_range("detail", self.detail, 0, 1)
+        check_range("stroke_size", self.stroke_size, LEAST_STROKE, MOST_STROKE)
+
+    @property
+    def is_statistical(self) -> bool:
+        """Whether the colour of a pixel depends on all others."""
+        return self.keep_colour in ("histogram", "lab-transfer") and self.keep_colour_amount > 0
+
+    def record(self) -> dict[str, Any]:
+        """What is not as by default, as JSON has it."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in values.items() if value != getattr(Handles, name)}

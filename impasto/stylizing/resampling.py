@@ -1,0 +1,86 @@
+"""Parts of resized pictures: the same pixels as if the whole picture had been resized."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+Size = tuple[int, int]  # height, width
+Box = tuple[int, int, int, int]  # top, left, bottom, right
+
+_REACH = 2.0  # pixels, of the cubic kernel
+_A = -0.5  # its parameter, as where aliasing is suppressed
+
+
+def whole(size: Size) -> Box:
+    """The box of all of a picture."""
+    return 0, 0, *size
+
+
+def grown(box: Box, by: int, size: Size, step: int = 1) -> Box:
+    """A box wider by some pixels, as far as the picture goes; its corner at multiples of `step`."""
+    top, left, bottom, right = box
+    start = (max(0, top - by) // step * step, max(0, left - by) // step * step)
+    return *start, min(size[0], bottom + by), min(size[1], right + by)
+
+
+def hull(one: Box, other: Box) -> Box:
+    """The least box that holds both."""
+    starts = (min(pair) for pair in zip(one[:2], other[:2], strict=True))
+    ends = (max(pair) for pair in zip(one[2:], other[2:], strict=True))
+    top, left, bottom, right = *starts, *ends
+    return top, left, bottom, right
+
+
+def crop(part: Tensor, place: Box, box: Box) -> Tensor:
+    """(..., h, w), the box, of a part of a picture that lies at `place`."""
+    down, across = place[:2]
+    return part[..., box[0] - down : box[2] - down, box[1] - across : box[3] - across]
+
+
+def needed(box: Box, size: Size, before: Size) -> Box:
+    """The box of a picture of size `before` that a box of it depends on, when it is resized to `size`."""
+    if size == before:
+        return box
+    (top, bottom), (left, right) = (
+        _span(box[axis], box[axis + 2], size[axis], before[axis]) for axis in (0, 1)
+    )
+    return top, left, bottom, right
+
+
+def resampled(part: Tensor, place: Box, before: Size, box: Box, size: Size) -> Tensor:
+    """A box of a resized picture, bicubic without aliasing, as `imaging.geometry.resize` does it.
+
+    Args:
+        part: (..., h, w) in [0, 1], that lies at `place` in a picture of size `before`, and holds what
+            `needed` tells.
+        box: what is wanted of the picture at `size`.
+    """
+    if size == before:
+        return crop(part, place, box)
+    rows, columns = (
+        _weights(box[axis], box[axis + 2], size[axis], before[axis], place[axis], part.shape[axis - 2])
+        for axis in (0, 1)
+    )
+    return (rows.to(part) @ part @ columns.to(part).mT).clamp(0, 1)
+
+
+def _span(start: int, end: int, length: int, before: int) -> tuple[int, int]:
+    """Of a length, where the kernels of pixels `start` to `end` begin and end."""
+    scale = before / length
+    reach = _REACH * max(scale, 1)
+    first = int(scale * (start + 0.5) - reach + 0.5)
+    return max(0, first), min(before, int(scale * (end - 0.5) + reach + 0.5))
+
+
+def _weights(start: int, end: int, length: int, before: int, offset: int, count: int) -> Tensor:
+    """(end - start, count): how much each pixel counts of those that begin at `offset`."""
+    scale = before / length
+    stretch = max(scale, 1)
+    centres = scale * (torch.arange(start, end, dtype=torch.float64) + 0.5)
+    pixels = torch.arange(offset, offset + count, dtype=torch.float64) + 0.5
+    distance = (pixels - centres[:, None]).abs() / stretch
+    near = ((_A + 2) * distance - (_A + 3)) * distance**2 + 1
+    far = _A * (((distance - 5) * distance + 8) * distance - 4)
+    weights = torch.where(distance < 1, near, torch.where(distance < _REACH, far, 0))
+    return weights / weights.sum(1, keepdim=True)

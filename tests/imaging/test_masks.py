@@ -1,0 +1,154 @@
+"""Masks as people make them: soft, small, empty, full, overlapping, with gaps."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from skimage import data
+from torch import Tensor
+
+from impasto.errors import ImageError, UsageError
+from impasto.imaging.masks import blend, read_mask, share_out
+
+
+def save(path: Path, rows: Sequence[Sequence[int]] | np.ndarray) -> Path:
+    Image.fromarray(np.asarray(rows, np.uint8)).save(path)
+    return path
+
+
+def half(left: float, right: float, size: tuple[int, int] = (8, 12)) -> Tensor:
+    """(1, H, W): one value in the left half, another in the right."""
+    mask = torch.full((1, *size), float(left))
+    mask[..., size[1] // 2 :] = right
+    return mask
+
+
+def test_grey_is_read_as_it_is(tmp_path: Path) -> None:
+    rows = [[0, 64, 128], [255, 192, 1]]
+    mask, notes = read_mask(save(tmp_path / "mask.png", rows), (2, 3))
+    np.testing.assert_allclose(mask[0], np.array(rows) / 255, atol=1e-6)
+    assert mask.dtype == torch.float32 and mask.shape == (1, 2, 3)
+    assert notes == ()
+
+
+def test_colours_are_read_by_their_luma_and_alpha_before_colours(tmp_path: Path) -> None:
+    pixels = np.array([[[255, 0, 0, 255], [0, 255, 0, 255]]], np.uint8)
+    mask, _ = read_mask(save(tmp_path / "colours.png", pixels[..., :3]), (1, 2))
+    np.testing.assert_allclose(mask[0], [[0.2126, 0.7152]], atol=1e-6)
+    pixels[..., 3] = [[51, 204]]
+    mask, _ = read_mask(save(tmp_path / "alpha.png", pixels), (1, 2))
+    np.testing.assert_allclose(mask[0], [[0.2, 0.8]], atol=1e-6)
+
+
+def test_another_size_is_resized_and_said(tmp_path: Path) -> None:
+    path = save(tmp_path / "mask.png", np.pad(np.full((10, 20), 255), ((0, 0), (20, 0))))
+    mask, notes = read_mask(path, (30, 80))
+    assert notes == (f"the mask {path} has 40 x 10 pixels and was resized to 80 x 30",)
+    assert mask.shape == (1, 30, 80)
+    assert mask[..., :35].max() == 0 and mask[..., 45:].min() > 0.99
+    middle = mask[0, 0, 36:44]
+    assert (middle.diff() >= 0).all() and ((middle > 0.05) & (middle < 0.95)).any(), "the edge is soft"
+
+
+@pytest.mark.parametrize("level", [0, 1])
+def test_a_black_mask_leaves_nothing_to_do(tmp_path: Path, level: int) -> None:
+    path = save(tmp_path / "black.png", np.full((4, 4), level))
+    with pytest.raises(ImageError, match=r"black\.png is black all over, which leaves nothing to style"):
+        read_mask(path, (4, 4))
+
+
+def test_a_speck_that_resizing_loses_is_black_too(tmp_path: Path) -> None:
+    rows = np.zeros((900, 900), np.uint8)
+    rows[450, 450] = 255
+    path = save(tmp_path / "speck.png", rows)
+    assert read_mask(path, (900, 900))[0].max() == 1
+    with pytest.raises(ImageError, match=r"speck\.png is black all over"):
+        read_mask(path, (9, 9))
+
+
+def test_a_white_mask_is_said(tmp_path: Path) -> None:
+    mask, notes = read_mask(save(tmp_path / "white.png", np.full((4, 4), 255)), (4, 4))
+    assert mask.min() == 1
+    (note,) = notes
+    assert "white.png is white all over" in note
+
+
+def test_what_is_no_picture(tmp_path: Path) -> None:
+    (tmp_path / "words.png").write_text("white on the left")
+    with pytest.raises(ImageError, match=r"words\.png is not a picture"):
+        read_mask(tmp_path / "words.png", (4, 4))
+    with pytest.raises(ImageError, match=r"absent\.png does not exist"):
+        read_mask(tmp_path / "absent.png", (4, 4))
+
+
+def test_regions_that_fit_stay_as_they_are() -> None:
+    left, right = half(1, 0), half(0, 1)
+    soft = torch.linspace(0, 1, 12).expand(1, 8, 12)
+    for regions in ([left, right], [soft, 1 - soft]):
+        shares, notes = share_out(regions)
+        assert notes == ()
+        assert all(torch.allclose(share, region) for share, region in zip(shares, regions, strict=True))
+
+
+def test_overlaps_are_divided_and_said() -> None:
+    shares, notes = share_out([half(1, 1), half(0, 0.5)])
+    np.testing.assert_allclose(shares[0][0, 0, [0, -1]], [1, 2 / 3], atol=1e-6)
+    np.testing.assert_allclose(shares[1][0, 0, [0, -1]], [0, 1 / 3], atol=1e-6)
+    assert notes == ("the regions overlap in 50.0% of the picture, where they are mixed",)
+
+
+def test_gaps_go_to_the_base() -> None:
+    shares, notes = share_out([half(0.25, 1)], base=True)
+    assert notes == ()
+    np.testing.assert_allclose(torch.cat(shares)[:, 0, [0, -1]], [[0.25, 1], [0.75, 0]], atol=1e-6)
+    shares, notes = share_out([torch.zeros(1, 4, 4)], base=True)
+    assert shares[1].min() == 1 and notes == ()
+
+
+def test_without_a_base_gaps_go_to_the_nearest_region() -> None:
+    """Two corners, and a diagonal between them."""
+    size = 60
+    first, second = torch.zeros(1, size, size), torch.zeros(1, size, size)
+    first[:, :10, :10], second[:, -10:, -10:] = 1, 1
+    shares, (note,) = share_out([first, second])
+    assert note == "the regions leave 94.4% of the picture free, which the nearest one takes"
+    down, across = np.mgrid[:size, :size]
+    to_first = np.hypot((down - 9).clip(0), (across - 9).clip(0))
+    to_second = np.hypot((size - 10 - down).clip(0), (size - 10 - across).clip(0))
+    clear = np.abs(to_first - to_second) > 8
+    nearest = (to_first < to_second)[clear]
+    np.testing.assert_array_equal(shares[0][0].numpy()[clear] > 0.5, nearest)
+    np.testing.assert_allclose(sum(shares), torch.ones(1, size, size), atol=1e-6)
+
+
+def test_large_gaps_around_a_speck() -> None:
+    """A region of few pixels is not lost while gaps are filled at a smaller size."""
+    speck, block = torch.zeros(1, 700, 900), torch.zeros(1, 700, 900)
+    speck[:, 30:32, 40:42], block[:, :, 800:] = 1, 1
+    shares, _ = share_out([speck, block])
+    assert shares[0][0, 350, 100] > 0.99 and shares[1][0, 350, 790] > 0.99
+    assert torch.equal(shares[0] + shares[1], torch.ones(1, 700, 900))
+
+
+def test_a_few_pixels_are_not_worth_a_note() -> None:
+    mask = torch.ones(1, 60, 60)
+    mask[..., 0, 0] = 0
+    assert share_out([mask])[1] == ()
+    mask[..., 1, :4] = 0
+    assert len(share_out([mask])[1]) == 1
+
+
+def test_black_regions_without_a_base() -> None:
+    with pytest.raises(UsageError, match="all regions are black"):
+        share_out([torch.zeros(1, 4, 4), torch.zeros(1, 4, 4)])
+
+
+def test_blending() -> None:
+    photo = torch.from_numpy(np.array(data.coffee()[:8, :12])).permute(2, 0, 1) / 255
+    found = blend(1 - photo, photo, half(0.25, 1))
+    assert torch.allclose(found[..., 6:], 1 - photo[..., 6:])
+    assert torch.allclose(found[..., :6], 0.75 * photo[..., :6] + 0.25 * (1 - photo[..., :6]))
+    assert torch.equal(blend((1 - photo)[None], photo[None], half(0.25, 1))[0], found)

@@ -1,0 +1,142 @@
+"""The last touches, to pictures and to frames."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from impasto.imaging.detail import return_detail
+from impasto.imaging.palette import keep_colour, luma
+from impasto.stylizing import finishing
+from impasto.stylizing.finishing import Finish, FrameFinish
+from impasto.stylizing.handles import Handles
+from impasto.stylizing.pixels import as_image, as_pixels
+from tests.clips import pan
+
+
+@pytest.fixture
+def photo(picture):
+    return picture("coffee", 64)
+
+
+@pytest.fixture
+def painted(photo):
+    """Upside down, and in other colours."""
+    return photo.flip(1)[[2, 0, 1]] ** 2
+
+
+@pytest.fixture
+def half(tmp_path):
+    Image.fromarray(np.repeat(np.array([[255, 0]], np.uint8), 2, axis=0)).resize((64, 42), 0).save(
+        tmp_path / "half.png"
+    )
+    return tmp_path / "half.png"
+
+
+def test_nothing_is_nothing(photo, painted):
+    for finish in (Finish(Handles()), Finish(Handles(keep_colour="luminance", keep_colour_amount=0))):
+        assert finish.is_nothing
+        assert finish.halo == 0
+        assert torch.equal(finish(painted, photo), painted)
+    frames = as_pixels(photo), as_pixels(painted)
+    assert FrameFinish(Finish(Handles()))(*frames) is frames[1]
+    assert Finish(Handles(stroke_size=2)).is_nothing  # which is of painting
+
+
+def test_colour_first_then_detail_then_the_mask(photo, painted, half):
+    handles = Handles(keep_colour="lab-transfer", keep_colour_amount=0.7, detail=0.6)
+    coloured = return_detail(keep_colour(painted, photo, "lab-transfer", 0.7), photo, 0.6)
+    finished = Finish(handles, half)(painted, photo)
+    torch.testing.assert_close(finished[..., :30], coloured[..., :30])
+    torch.testing.assert_close(finished[..., 34:], photo[..., 34:])
+
+
+def test_a_batch_is_its_images(photo, painted, half):
+    finish = Finish(Handles(keep_colour="histogram", detail=0.5), half)
+    pictures, photos = torch.stack([painted, photo]), torch.stack([photo, painted])
+    expected = torch.stack([finish(painted, photo), finish(photo, painted)])
+    torch.testing.assert_close(finish(pictures, photos), expected)
+
+
+def test_a_part_is_as_in_the_whole(photo, painted, half):
+    finish = Finish(Handles(keep_colour="luminance", detail=1), half)
+    expected = finish(painted, photo)
+    inner = slice(finish.halo, 40 - finish.halo)
+    parts = (image[:, :40, 10:60] for image in (painted, photo))
+    found = finish(*parts, size=(photo.shape[1], photo.shape[2]), box=(0, 10, 40, 60))
+    torch.testing.assert_close(found[:, : inner.stop, 21:29], expected[:, : inner.stop, 31:39])
+
+
+def test_the_record(half):
+    assert Finish(Handles()).record() == {}
+    record = Finish(Handles(detail=0.5), half).record()
+    assert record == {"detail": 0.5, "mask": record["mask"]}
+    assert len(record["mask"]) == 16
+
+
+@pytest.mark.parametrize("how", ["luminance", "histogram", "lab-transfer"])
+def test_a_frame_is_its_picture(picture, how):
+    photo = picture("coffee", 64)
+    painted = photo.flip(1)[[2, 0, 1]] ** 2
+    finish = Finish(Handles(keep_colour=how))
+    found = FrameFinish(finish)(as_pixels(photo), as_pixels(painted))
+    expected = as_pixels(finish(as_image(as_pixels(painted)), as_image(as_pixels(photo))))
+    assert np.abs(found.astype(int) - expected).max() <= 1
+    assert found.shape == expected.shape
+
+
+def flashing(count):
+    """A photo that stands still, and pictures of it with a lamp that goes on and off."""
+    photo = pan(1, (48, 64))[0]
+    pictures = []
+    for number in range(count):
+        picture = (photo[::-1] * 0.7).astype(np.uint8)
+        picture[:16, :24] = 255 * (number % 2)
+        pictures.append(picture)
+    return [photo] * count, pictures
+
+
+def test_colours_do_not_flicker():
+    """What stands still keeps its colour, though each frame by itself would give it another."""
+    photos, pictures = flashing(24)
+
+    def finished(make):
+        frames = [make()(*pair) for pair in zip(photos, pictures, strict=True)]
+        return np.array([frame[20:].mean() for frame in frames[12:]])
+
+    finish = Finish(Handles(keep_colour="histogram"))
+    together = FrameFinish(finish)
+    assert np.ptp(finished(lambda: FrameFinish(finish))) > 10
+    assert np.ptp(finished(lambda: together)) < 0.5
+
+
+def test_a_cut_begins_anew():
+    photos, pictures = flashing(14)
+    dark = [photo // 4 for photo in photos]
+    finish = FrameFinish(Finish(Handles(keep_colour="histogram")))
+    for photo, picture in zip(photos, pictures, strict=True):
+        finish(photo, picture)
+    fresh = FrameFinish(Finish(Handles(keep_colour="histogram")))
+    np.testing.assert_array_equal(finish(dark[0], pictures[0]), fresh(dark[0], pictures[0]))
+    smaller = photos[0][:24], pictures[0][:24]
+    np.testing.assert_array_equal(finish(*smaller), FrameFinish(fresh._finish)(*smaller))
+
+
+def test_frames_go_on_from_a_state(monkeypatch):
+    monkeypatch.setattr(finishing, "_RECENT", 4)
+    photos, pictures = flashing(8)
+    whole, first, second = (FrameFinish(Finish(Handles(keep_colour="lab-transfer"))) for _ in range(3))
+    assert first.state == {}
+    second.restore(first.state)
+    expected = [whole(*pair) for pair in zip(photos, pictures, strict=True)]
+    for pair in zip(photos[:6], pictures[:6], strict=True):
+        first(*pair)
+    assert first.state["seen_photos"].shape == (4, 48, 64, 3)
+    second.restore(first.state)
+    found = [second(*pair) for pair in zip(photos[6:], pictures[6:], strict=True)]
+    np.testing.assert_array_equal(found, expected[6:])
+
+
+def test_luminance_is_of_the_picture(photo, painted):
+    finished = Finish(Handles(keep_colour="luminance"))(painted, photo)
+    torch.testing.assert_close(luma(finished), luma(painted), atol=1e-5, rtol=0)

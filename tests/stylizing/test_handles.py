@@ -1,0 +1,39 @@
+"""What can be asked of a network beside style and strength."""
+
+import math
+
+import pytest
+
+from impasto.errors import UsageError
+from impasto.stylizing.handles import Handles
+
+
+def test_by_default_there_is_nothing_to_record():
+    assert Handles().record() == {}
+    assert not Handles().is_statistical
+
+
+def test_the_record_has_what_was_asked_for():
+    handles = Handles(keep_colour="histogram", detail=0.5)
+    assert handles.record() == {"keep_colour": "histogram", "detail": 0.5}
+    assert handles.is_statistical
+    assert not Handles(keep_colour="histogram", keep_colour_amount=0).is_statistical
+    assert not Handles(keep_colour="luminance").is_statistical
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("keep_colour", "sepia", "keep_colour must be one of none, luminance, histogram, lab-transfer"),
+        ("keep_colour_amount", 1.01, "keep_colour_amount must be from 0 to 1, not 1.01"),
+        ("keep_colour_amount", -0.01, "from 0 to 1"),
+        ("detail", 2, "detail must be from 0 to 1, not 2"),
+        ("detail", math.nan, "detail must be from 0 to 1"),
+        ("stroke_size", 0.24, "stroke_size must be from 0.25 to 4, not 0.24"),
+        ("stroke_size", 4.1, "from 0.25 to 4"),
+        ("stroke_size", "large", "from 0.25 to 4"),
+    ],
+)
+def test_values_that_cannot_mean_anything(name, value, words):
+    with pytest.raises(UsageError, match=words):
+        Handles(**{name: value})
