@@ -1,4 +1,4 @@
-"""What coarse to fine is worth: the objective at full size against gradients, and against seconds."""
+"""What coarse to fine and the instant start are worth: the objective by gradients, and by seconds."""
 
 from __future__ import annotations
 
@@ -19,19 +19,23 @@ from impasto.imaging.geometry import resize
 
 MOST_PAIRS = 3
 POINTS = 40
-WAYS = {"ladder": None, "single": 1}
+WAYS: dict[str, dict[str, Any]] = {
+    "instant": {},
+    "ladder": {"init": "photo"},
+    "single": {"init": "photo", "scales": 1},
+}
 
 Points = list[dict[str, float]]
 
 
 def run(settings: Settings) -> dict[str, Any]:
-    """Both ways from the photo, with the same number of gradients; means over the pairs."""
+    """The default, and two ways from the photo with twice its gradients; means over the pairs."""
     pairs = settings.chosen()[:MOST_PAIRS]
     curves: dict[str, dict[str, Points]] = {way: {} for way in WAYS}
     for pair in pairs:
-        for way, scales in WAYS.items():
+        for way, changes in WAYS.items():
             console.print(f"curve: {pair.name}, {way}", style="dim")
-            curves[way][pair.name] = list(_points(pair, replace(settings.options, scales=scales)))
+            curves[way][pair.name] = list(_points(pair, replace(settings.options, **changes)))
     means = {way: _mean_points(list(by_pair.values())) for way, by_pair in curves.items()}
     finals = [_final(pair.name, *(curves[way][pair.name] for way in WAYS)) for pair in pairs]
     finals.append(_final("mean", *means.values()))
@@ -39,7 +43,7 @@ def run(settings: Settings) -> dict[str, Any]:
     plots.curves(settings, means)
     return {
         "size": settings.size,
-        "iterations": settings.options.iterations,
+        "gradients": {w: replace(settings.options, **c).gradients for w, c in WAYS.items()},
         "pairs": [pair.name for pair in pairs],
         "final": finals,
         "curves": means,
@@ -53,12 +57,12 @@ def _points(pair: Pair, options: PaintOptions) -> Iterator[dict[str, float]]:
     """
     painter = Painter(pair.photo, pair.style, options)
     objective, photo = full_size(painter, torch.float32)
-    every = max(1, options.iterations // POINTS)
+    every = max(1, options.gradients // POINTS)
     yield {"gradients": 0, "seconds": 0.0, "objective": _value(objective, photo)}
     seconds, started = 0.0, time.perf_counter()
     for number, step in enumerate(painter.steps(), 1):
         seconds += time.perf_counter() - started
-        if number % every == 0 or number == options.iterations:
+        if number % every == 0 or number == options.gradients:
             value = _value(objective, resize(step.image[None], painter.size))
             yield {"gradients": number, "seconds": seconds, "objective": value}
         started = time.perf_counter()
@@ -76,18 +80,19 @@ def _mean_points(curves: list[Points]) -> Points:
     ]
 
 
-def _final(name: str, ladder: Points, single: Points) -> dict[str, Any]:
-    """Both ends, and where single-scale stands after the gradients and the seconds of the ladder."""
+def _final(name: str, instant: Points, ladder: Points, single: Points) -> dict[str, Any]:
+    """All ends, and where single-scale stands after the gradients and the seconds of the ladder."""
     in_time = [point for point in single if point["seconds"] <= ladder[-1]["seconds"]]
     return {
         "pair": name,
         "photo": ladder[0]["objective"],
+        "instant": instant[-1]["objective"],
         "ladder": ladder[-1]["objective"],
         "single": single[-1]["objective"],
         "single_in_same_seconds": in_time[-1]["objective"],
+        "instant_seconds": instant[-1]["seconds"],
         "ladder_seconds": ladder[-1]["seconds"],
         "single_seconds": single[-1]["seconds"],
-        "lower": ladder[-1]["objective"] < single[-1]["objective"],
     }
 
 
@@ -95,16 +100,17 @@ def _print(settings: Settings, finals: list[dict[str, Any]]) -> None:
     columns = {
         "pair": "pair",
         "the photo": "photo",
+        "instant start": "instant",
         "coarse to fine": "ladder",
         "single scale": "single",
         "single, equal seconds": "single_in_same_seconds",
-        "s": "ladder_seconds",
+        "instant, s": "instant_seconds",
+        "coarse to fine, s": "ladder_seconds",
         "single, s": "single_seconds",
-        "lower": "lower",
     }
-    gradients = settings.options.iterations
+    counts = ", ".join(str(replace(settings.options, **changes).gradients) for changes in WAYS.values())
     print_table(
-        f"The objective at {settings.size} pixels after {gradients} gradients from the photo",
+        f"The objective at {settings.size} pixels after {counts} gradients",
         list(columns),
         [[row[name] for name in columns.values()] for row in finals],
         "single, equal seconds: what it has reached when coarse to fine is done.",

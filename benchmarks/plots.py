@@ -16,7 +16,12 @@ from matplotlib import pyplot as plt
 
 COLOURS = {"compact": "#c8553d", "16x": "#2f6690", "exact": "#3a7d44"}
 NAMES = {"compact": "compact", "16x": "16x compressed VGG-19", "exact": "exact features, single scale"}
-WAYS = {"ladder": ("coarse to fine", "#c8553d"), "single": ("single scale", "#2f6690")}
+METHODS = {"ours": "#c8553d", "wct": "#2f6690", "adain": "#3a7d44", "photo": "#888888", "style": "#222222"}
+WAYS = {
+    "instant": ("coarse to fine from the instant card", "#588b3f"),
+    "ladder": ("coarse to fine from the photo", "#c8553d"),
+    "single": ("single scale from the photo", "#2f6690"),
+}
 
 
 def trade(settings: Settings, rows: list[dict[str, Any]]) -> Path:
@@ -67,6 +72,30 @@ def curves(settings: Settings, means: dict[str, list[dict[str, float]]]) -> Path
     panels[0].set(ylabel=f"objective at {settings.size} pixels")
     panels[0].legend(frameon=False)
     return _save(figure, settings.results / "coarse-to-fine.png")
+
+
+def any_style(
+    results: Path, table: dict[str, dict[str, tuple[float, float]]], targets: dict[str, float]
+) -> Path:
+    """Style against content: a point a painting, a cross for each method's mean; the corner is the target."""
+    figure, axes = plt.subplots(figsize=(8, 5.4), layout="constrained")
+    means: dict[str, list[tuple[float, float]]] = {}
+    for name, paintings in table.items():
+        kind, _, amount = name.partition(" ")
+        styles, contents = zip(*paintings.values(), strict=True)
+        means.setdefault(kind, []).append((mean(contents), mean(styles)))
+        axes.scatter(contents, styles, color=METHODS[kind], s=14, alpha=0.35, linewidths=0)
+        axes.annotate(amount, means[kind][-1], textcoords="offset points", xytext=(6, 5), color=METHODS[kind])
+    for kind, line in means.items():
+        axes.plot(*zip(*line, strict=True), color=METHODS[kind], marker="P", markersize=10, label=kind)
+    target = targets["mean_content"], targets["mean_style"]
+    axes.plot(
+        [0, target[0], target[0]], [target[1], target[1], 0], color="black", linestyle=":", label="target"
+    )
+    axes.set(xlabel="content (0: the photo's own)", ylabel="style (0: the style's own)", yscale="log")
+    axes.grid(alpha=0.25, which="both")
+    axes.legend(frameon=False)
+    return _save(figure, results / "any-style.png")
 
 
 def _xy(rows: list[dict[str, Any]]) -> tuple[list[float], list[float]]:

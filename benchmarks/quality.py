@@ -36,8 +36,8 @@ def run(settings: Settings) -> dict[str, Any]:
     sheet.save(settings, gallery, [p for p in paintings if p.options.strength == DEFAULT], rows)
     return {
         "size": settings.size,
-        "iterations": settings.options.iterations,
-        "exact_iterations": _exact(settings, DEFAULT).iterations,
+        "iterations": settings.options.gradients,
+        "exact_iterations": _exact(settings, DEFAULT).gradients,
         "targets": TARGETS,
         "summary": summary,
         "trade": trade,
@@ -71,6 +71,7 @@ def _exact(settings: Settings, strength: float) -> PaintOptions:
         strength=strength,
         iterations=iterations,
         scales=1,
+        init="photo",
         backbone="exact",
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,19 +29,21 @@ def save(settings: Settings, gallery: Gallery, paintings: list[Painting], rows: 
         label = f"{painting.painter}  {row['style']:.3f} @ {row['content']:.2f}"
         cells[key] = gallery.file(painting), label
     path = settings.pictures / f"sheet-{settings.size}.jpg"
-    _draw([pair.name for pair in settings.chosen()], cells).save(path, quality=90)
+    draw([pair.name for pair in settings.chosen()], COLUMNS, cells).save(path, quality=90)
     console.print(f"contact sheet: {path}")
     return path
 
 
-def _draw(pairs: list[str], cells: dict[tuple[str, str], tuple[Path, str]]) -> Image.Image:
-    sheet = Image.new("RGB", (len(COLUMNS) * WIDTH, len(pairs) * (HEIGHT + LABEL)), "white")
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(15)
-    for row, pair in enumerate(pairs):
-        for column, name in enumerate(COLUMNS):
-            if found := cells.get((pair, name)):
-                x, y = column * WIDTH, row * (HEIGHT + LABEL)
-                draw.text((x + 4, y + 2), found[1], fill="black", font=font)
+def draw(
+    rows: Sequence[str], columns: Sequence[str], cells: Mapping[tuple[str, str], tuple[Path, str]]
+) -> Image.Image:
+    """Pictures with labels, by row and column."""
+    sheet = Image.new("RGB", (len(columns) * WIDTH, len(rows) * (HEIGHT + LABEL)), "white")
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(15)
+    for y, row in zip(range(0, sheet.height, HEIGHT + LABEL), rows, strict=True):
+        for x, column in zip(range(0, sheet.width, WIDTH), columns, strict=True):
+            if found := cells.get((row, column)):
+                pen.text((x + 4, y + 2), found[1], fill="black", font=font)
                 sheet.paste(_thumbnail(found[0]), (x + 2, y + LABEL))
     return sheet
 

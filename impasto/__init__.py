@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from impasto.errors import ImpastoError
     from impasto.painting.options import PaintOptions
     from impasto.painting.paint import Painter, paint
+    from impasto.painting.texture import texture
     from impasto.progress import Step
     from impasto.stylizing.stylizer import Stylizer, load
     from impasto.stylizing.video import stylize_video
@@ -21,6 +22,7 @@ __all__ = [
     "load",
     "paint",
     "stylize_video",
+    "texture",
 ]
 
 _HOMES = {
@@ -32,6 +34,7 @@ _HOMES = {
     "load": "impasto.stylizing.stylizer",
     "paint": "impasto.painting.paint",
     "stylize_video": "impasto.stylizing.video",
+    "texture": "impasto.painting.texture",
 }
 
 

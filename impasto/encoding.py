@@ -6,12 +6,14 @@ from functools import lru_cache
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from impasto import backbones, losses
 from impasto.backbones import Backbone
-from impasto.errors import ImageError
 from impasto.imaging import io
+from impasto.imaging.arrays import without_hidden
 from impasto.imaging.geometry import fit_long_side, resize
+from impasto.imaging.style import read_style
 from impasto.networks.adaptive import Adaptive
 from impasto.networks.adaptive_file import EMBEDDED, load_adaptive
 from impasto.networks.card import Card
@@ -19,8 +21,6 @@ from impasto.networks.primed import digest
 from impasto.perception import shrink
 
 LONG_SIDE = 512  # pixels that a style is seen at, as in training
-LEAST_SIDE = 32  # pixels of a style
-_LEAST_CONTRAST = 1 / 255  # standard deviation of the colours
 
 
 def encode(picture: io.Source, *, network: Path | None = None) -> Card:
@@ -35,25 +35,30 @@ def encode(picture: io.Source, *, network: Path | None = None) -> Card:
         ImageError: no picture, or one that shows no style: too small, of one colour, or wholly transparent.
         WeightsError: a network that cannot be read.
     """
-    image, info = io.read(picture)
-    _check(image, info)
-    size = fit_long_side(info.size, LONG_SIDE)
-    seen = resize(image[None], size)
-    backbone = _backbone()
-    features = backbone(seen, backbone.layers)
+    image, info = read_style(picture)
+    return card_of(image, info.alpha, name=Path(info.name).stem, network=network)
+
+
+def card_of(
+    image: Tensor, alpha: Tensor | None = None, *, name: str = "style", network: Path | None = None
+) -> Card:
+    """The same for a style picture that was read: (3, H, W) in [0, 1], and its opacity, (1, H, W)."""
+    size = fit_long_side((image.shape[1], image.shape[2]), LONG_SIDE)
+    backbone, adaptive = _backbone(), _network(network or EMBEDDED)
+    seen = image if alpha is None else without_hidden(image, alpha)
+    features = backbone(resize(seen[None], size), backbone.layers)
     masks = {}
-    if info.alpha is not None:
-        alpha = resize(info.alpha[None], size)
-        masks = {layer: shrink(alpha, f.shape[2:]) for layer, f in features.items()}
+    if alpha is not None:
+        opacity = resize(alpha[None], size)
+        masks = {layer: shrink(opacity, f.shape[2:]) for layer, f in features.items()}
     moments = [losses.second_moments(f, masks.get(layer)) for layer, f in features.items()]
-    adaptive = _network(network or EMBEDDED)
     with torch.no_grad():
         weights = adaptive(moments)[0]
     return Card(
         network="light",
         config=adaptive.config["light"],
         tensors=weights,
-        style=Path(info.name).stem,
+        style=name,
         base=adaptive.base or digest(adaptive.state_dict()),
     )
 
@@ -70,19 +75,6 @@ def encode_file(path: Path) -> Card:
 @lru_cache(maxsize=64)
 def _encode_known(path: Path, modified: int, size: int) -> Card:
     return encode(path)
-
-
-def _check(image: torch.Tensor, info: io.ImageInfo) -> None:
-    height, width = info.size
-    if min(height, width) < LEAST_SIDE:
-        raise ImageError(
-            f"{info.name} has {width} x {height} pixels; a style needs at least {LEAST_SIDE} each way"
-        )
-    visible = image if info.alpha is None else image[:, info.alpha[0] > 0]
-    if not visible.numel():
-        raise ImageError(f"{info.name} is wholly transparent: there is no style to see in it")
-    if float(visible.flatten(1).std(1).max()) < _LEAST_CONTRAST:
-        raise ImageError(f"{info.name} is of one colour: there is no style to see in it")
 
 
 @lru_cache(maxsize=1)

@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+SIMILARITIES = 1 << 20  # that `nearest_error` computes at a time: what caches hold
+
 
 def second_moments(features: Tensor, weight: Tensor | None = None) -> Tensor:
     """f~ f~^T averaged over the pixels, (N, C + 1, C + 1), float32 at least; last row: mean, then 1.
@@ -68,9 +70,41 @@ def covariance_root(moments: Tensor) -> Tensor:
     return root
 
 
+def principal_axes(moments: Tensor) -> Tensor:
+    """Unit vectors along which the covariance is diagonal, the columns of (N, C, C), of second moments."""
+    axes: Tensor = torch.linalg.eigh(_mean_and_covariance(moments)[1]).eigenvectors
+    return axes
+
+
 def wasserstein_norm(target: Tensor) -> Tensor:
     """|m_s|^2 + tr S_s, (N,): the target's distance from nothing, what `wasserstein_error` is relative to."""
     return _trace(target[:, :-1, :-1])
+
+
+def sliced_error(projected: Tensor, target: Tensor) -> Tensor:
+    """Mean squared Wasserstein-2 distance of distributions on lines (Heitz et al. 2021, eq. 5), (N,).
+
+    `projected`, (N, K, P), holds P positions on each of K lines, `target`, (1 or N, K, Q), a style's, sorted.
+    Where Q is not P, its quantiles are interpolated.
+    """
+    quantiles = F.interpolate(target, projected.shape[2], mode="linear")
+    return (projected.sort(2).values - quantiles).square().mean((1, 2))
+
+
+def nearest_error(features: Tensor, target: Tensor, choice: torch.dtype = torch.float32) -> Tensor:
+    """Mean cosine distance to a style's most similar position (Kolkin et al. 2022, sec. 3.3), (N,).
+
+    `features`, (N, C, P), and `target`, (1, C, Q), are each centred. Which position is most similar has no
+    gradient, and is decided in the precision `choice`.
+    """
+    f, goals = (F.normalize(x - x.mean(2, keepdim=True), dim=1) for x in (features, target))
+    at_a_time = max(1, SIMILARITIES // (len(f) * goals.shape[2]))
+    with torch.no_grad():
+        parts = torch.split(f.transpose(1, 2).to(choice), at_a_time, 1)
+        # the largest of many is found faster among float32
+        nearest = torch.cat([(part @ goals.to(choice)).float().argmax(2) for part in parts], 1)
+    chosen = goals[0][:, nearest].transpose(0, 1)
+    return 1 - (f * chosen).sum(1).mean(1)
 
 
 def content_error(difference: Tensor) -> Tensor:

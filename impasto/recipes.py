@@ -49,6 +49,7 @@ _LITERATURE = {
     "backbone": "vgg19",
     "size": 512,
     "scales": 1,
+    "init": "photo",
     "normalise": False,
     "style_loss": "gram",
     "content_weight": 1.0,

@@ -13,8 +13,11 @@ from impasto.losses import (
     content_error,
     gram_error,
     gram_norm,
+    nearest_error,
     out_of_range,
+    principal_axes,
     second_moments,
+    sliced_error,
     spatial_variance,
     total_variation,
     wasserstein_error,
@@ -180,6 +183,71 @@ def test_wasserstein_error_of_few_pixels_is_small_and_not_negative() -> None:
     assert -1e-4 < error.item() < 1e-2
 
 
+def test_principal_axes_have_no_covariance_between_them() -> None:
+    features = random_features(0).double()
+    axes = principal_axes(second_moments(features))
+    for own, f in zip(axes.numpy(), columns(features), strict=True):
+        covariance = np.cov(own.T @ f, bias=True)
+        np.testing.assert_allclose(covariance - np.diag(np.diag(covariance)), 0, atol=1e-12)
+        np.testing.assert_allclose(own.T @ own, np.eye(5), atol=1e-12)
+
+
+def test_sliced_error() -> None:
+    """Both sorted, and compared place by place."""
+    one, other = (random_features(seed).flatten(2) for seed in (0, 1))
+    error = sliced_error(one, other.sort(2).values)
+    expected = np.mean((np.sort(one.double(), 2) - np.sort(other.double(), 2)) ** 2, axis=(1, 2))
+    assert error.tolist() == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("count", [17, 42, 300])
+def test_sliced_error_against_a_style_of_another_size(count: int) -> None:
+    """Its quantiles at the middles of as many equal parts."""
+    one = random_features(0).flatten(2)
+    target = torch.randn(1, 5, count, generator=torch.Generator().manual_seed(3)).sort(2).values
+    places, given = ((np.arange(n) + 0.5) / n for n in (one.shape[2], count))
+    quantiles = np.stack([np.interp(places, given, line) for line in target[0].double().numpy()])
+    expected = np.mean((np.sort(one.double(), 2) - quantiles) ** 2, axis=(1, 2))
+    assert sliced_error(one, target).tolist() == pytest.approx(expected, rel=1e-5)
+
+
+def test_sliced_error_on_a_line_is_the_wasserstein_distance_of_gaussians() -> None:
+    """(m - m_s)^2 + (s - s_s)^2, for many positions."""
+    dice = torch.Generator().manual_seed(4)
+    one, other = (torch.randn(1, 1, 200_000, generator=dice, dtype=torch.float64) for _ in range(2))
+    error = sliced_error(2.0 * one + 1.5, (0.5 * other - 0.5).sort(2).values)
+    assert error.item() == pytest.approx(2.0**2 + 1.5**2, rel=0.01)
+
+
+def cosine_distances(one: Array, other: Array) -> Array:
+    """Between all columns of (C, P) and (C, Q), each centred: (P, Q)."""
+    centred = [f - f.mean(1, keepdims=True) for f in (one, other)]
+    a, b = (f / np.linalg.norm(f, axis=0) for f in centred)
+    return 1 - a.T @ b
+
+
+@pytest.mark.parametrize("at_a_time", [1, 50, 1 << 20])
+def test_nearest_error(monkeypatch: pytest.MonkeyPatch, at_a_time: int) -> None:
+    """Whether similarities are computed at once or in parts."""
+    monkeypatch.setattr("impasto.losses.SIMILARITIES", at_a_time)
+    one, other = (random_features(seed).flatten(2) for seed in (0, 1))
+    expected = [cosine_distances(f, columns(other[:1])[0]).min(1).mean() for f in columns(one)]
+    assert nearest_error(one, other[:1]).tolist() == pytest.approx(expected, rel=1e-5)
+
+
+def test_nearest_error_is_zero_on_itself_in_any_order() -> None:
+    features = random_features(0, count=1).flatten(2)
+    order = torch.randperm(features.shape[2], generator=torch.Generator().manual_seed(0))
+    assert nearest_error(features, features[..., order]).item() == pytest.approx(0, abs=1e-6)
+
+
+def test_nearest_is_chosen_in_half_precision_and_measured_in_full() -> None:
+    one, other = (random_features(seed, count=1).flatten(2) for seed in (0, 1))
+    exact, rough = nearest_error(one, other), nearest_error(one, other, torch.bfloat16)
+    assert rough.dtype == torch.float32
+    assert exact.item() <= rough.item() < exact.item() + 0.01
+
+
 def test_content_error() -> None:
     one, other = random_features(0), random_features(1)
     expected = np.mean((one.double().numpy() - other.double().numpy()) ** 2, axis=(1, 2, 3))
@@ -232,6 +300,8 @@ LOSSES: dict[str, Callable[[Tensor], Tensor]] = {
     "gram": lambda f: gram_error(second_moments(f), second_moments(TARGET)),
     "weighted": lambda f: gram_error(second_moments(f, WEIGHT), second_moments(TARGET)),
     "moments": lambda f: wasserstein_error(second_moments(f), second_moments(TARGET)),
+    "sliced": lambda f: sliced_error(f.flatten(2), TARGET.flatten(2).sort(2).values),
+    "nearest": lambda f: nearest_error(f.flatten(2), TARGET[:1].flatten(2)),
     "content": lambda f: content_error(f - TARGET),
     "smoothness": total_variation,
     "range": out_of_range,
@@ -241,7 +311,10 @@ LOSSES: dict[str, Callable[[Tensor], Tensor]] = {
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_gradient_against_finite_differences(name: str) -> None:
-    features = (random_features(0).double() + 0.05).requires_grad_()
+    apart = torch.rand(2, 5, 6, 7, generator=torch.Generator().manual_seed(6), dtype=torch.float64)
+    features = (
+        random_features(0) + 0.05 * (1 + apart)
+    ).requires_grad_()  # zeros could be sorted in any order
     assert torch.autograd.gradcheck(LOSSES[name], features, eps=1e-6, rtol=1e-4, atol=1e-7)
 
 
@@ -271,6 +344,21 @@ def test_degenerate_statistics_have_finite_gradients(
         value = error(second_moments(features), second_moments(target()))
         value.sum().backward()
         assert value.item() > -1e-5
+        assert features.grad is not None
+        assert bool(features.grad.isfinite().all())
+
+
+@pytest.mark.parametrize("target", [constant, lower_rank, alike])
+@pytest.mark.parametrize("image", [constant, lower_rank, alike])
+def test_degenerate_positions_have_finite_gradients(
+    image: Callable[[], Tensor], target: Callable[[], Tensor]
+) -> None:
+    goals = target().flatten(2)
+    for error in (sliced_error, nearest_error):
+        features = image().requires_grad_()
+        value = error(features.flatten(2), goals.sort(2).values if error is sliced_error else goals)
+        value.sum().backward()
+        assert value.item() >= -1e-6
         assert features.grad is not None
         assert bool(features.grad.isfinite().all())
 

@@ -34,6 +34,7 @@ def pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for copy in ("other.jpg", "holiday/photo.jpg", "holiday/2025/other.jpg"):
         (tmp_path / copy).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / copy).write_bytes((tmp_path / "photo.jpg").read_bytes())
+    Image.linear_gradient("L").save("sky.png")
     write_clip(tmp_path / "holiday.mp4", pan(3))
     return tmp_path
 
@@ -63,7 +64,7 @@ def call(*words: str) -> None:
 def test_paint(pictures: Path) -> None:
     """Each line, in order: the last one repeats a picture made by another."""
     lines = [words for words in commands("paint") if "gatys" not in words]
-    assert len(lines) == 4
+    assert len(lines) == 5
     for words in lines:
         arguments = [word for word in words if word not in ("--size", "1024")]
         smaller = [] if "--like" in arguments else ["--size", "64", "--iterations", "4"]
@@ -73,13 +74,22 @@ def test_paint(pictures: Path) -> None:
 
 
 def test_stylize(pictures: Path) -> None:
-    assert len(commands("stylize")) == 4
+    assert len(commands("stylize")) == 6
     for words in commands("stylize"):
         call(*words)
         out = Path(words[words.index("-o") + 1])
         assert facts(str(out / "photo.jpg" if out.is_dir() else out))[0] == (96, 80)
     for words in commands("styles"):
         call(*words)
+
+
+def test_control(pictures: Path) -> None:
+    """What is neither painted nor stylised: those are above."""
+    (texture,), (sheet,) = commands("texture"), commands("sheet")
+    call(*[word.replace("1024x768", "64x48") for word in texture], "--iterations", "4")
+    assert facts("pattern.png")[0] == (64, 48)
+    call(*sheet)
+    assert facts("sheet.png")[0][0] >= 640
 
 
 def test_video(pictures: Path) -> None:

@@ -14,6 +14,7 @@ from impasto.cli.prime import prime
 from impasto.cli.sheet import sheet
 from impasto.cli.styles import styles
 from impasto.cli.stylize import stylize
+from impasto.cli.texture import texture
 from impasto.cli.train import train
 from impasto.cli.video import video
 from impasto.cli.webcam import KEYS_IN_WORDS, webcam
@@ -28,6 +29,7 @@ app = typer.Typer(
 )
 app.command()(paint)
 app.command()(stylize)
+app.command()(texture)
 app.command()(video)
 app.command(epilog=f"Keys in the window: {KEYS_IN_WORDS}.")(webcam)
 app.command()(styles)

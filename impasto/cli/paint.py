@@ -4,17 +4,33 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from impasto import recipes, styles
+from impasto.cli import handles
 from impasto.cli.failures import explained
-from impasto.cli.flags import EXPERT, OUTPUT, Flag, HelpAll, panel, with_flags
+from impasto.cli.flags import EXPERT, HANDLES, Flag, HelpAll, panel, with_flags
+from impasto.cli.output import (
+    Animate,
+    BitDepth,
+    DryRun,
+    MaxPixels,
+    Out,
+    Output,
+    Quality,
+    Quiet,
+    SaveEvery,
+    StripMetadata,
+    parse_megapixels,
+)
 from impasto.errors import ImageError, UsageError
 from impasto.painting.options import PaintOptions
+
+Weighted = tuple[tuple[Path, float], ...]  # files with weights
 
 
 @dataclass(frozen=True)
@@ -22,19 +38,13 @@ class PaintJob:
     """One call of the command: the pictures, what was `given` for `PaintOptions`, and what to write."""
 
     photo: Path
-    styles: tuple[tuple[Path, float], ...]
+    styles: Weighted
     given: Mapping[str, Any]
-    out: Path | None
+    output: Output
+    mask: Path | None = None
+    regions: Mapping[Path, Weighted] = field(default_factory=dict)
     recipe: str | None = None
     like: Path | None = None
-    dry_run: bool = False
-    quiet: bool = False
-    animate: Path | None = None
-    save_every: int | None = None
-    bit_depth: int = 8
-    quality: int = 95
-    strip_metadata: bool = False
-    max_pixels: int | None = None
 
 
 def parse_size(text: str) -> int | None:
@@ -44,13 +54,6 @@ def parse_size(text: str) -> int | None:
     if text == "original":
         return None
     raise UsageError(f"--size is a number of pixels, or original, not {text}")
-
-
-def parse_megapixels(number: float) -> int:
-    """Pixels."""
-    if not 0 < number < math.inf:
-        raise UsageError(f"--max-pixels is a number of megapixels, not {number}")
-    return round(number * 1e6)
 
 
 def parse_scales(text: str) -> int | tuple[int, ...] | None:
@@ -94,9 +97,12 @@ def parse_style(text: str) -> tuple[Path, float]:
 FLAGS = {
     "size": Flag("Long side in pixels, or 'original'", "PIXELS", parse=parse_size),
     "strength": Flag("0 keeps the photo, 1 forgets it"),
-    "style_size": Flag("Strokes, relative to the picture"),
-    "iterations": Flag("Gradients in all: finer, and slower"),
+    "stroke_size": Flag("Strokes, relative to the picture"),
+    "keep_colour": handles.FLAGS["keep_colour"],
+    "iterations": Flag("Gradients in all: finer, and slower", unset="62 from the start auto, else 125"),
     "seed": Flag("Same seed, same picture"),
+    "keep_colour_amount": handles.FLAGS["keep_colour_amount"],
+    "detail": handles.FLAGS["detail"],
     "backbone": Flag("compact, vgg19, vgg16 or a weights file", "NAME", panel=EXPERT),
     "pooling": Flag("In the backbone", panel=EXPERT),
     "content_layers": Flag("As relu3_1=0.5,relu4_1", "LAYERS", "relu3_1, relu4_1", panel=EXPERT),
@@ -104,9 +110,9 @@ FLAGS = {
     "content_weight": Flag("Raw factor", unset="from --strength", panel=EXPERT),
     "style_weight": Flag("Raw factor", unset="from --strength", panel=EXPERT),
     "tv_weight": Flag("Raw factor of total variation: smoothness", unset="from --strength", panel=EXPERT),
-    "style_loss": Flag("Gram matrices, or means and covariances", panel=EXPERT),
+    "style_loss": Flag("How features are compared", panel=EXPERT),
     "normalise": Flag("Errors relative to their targets", panel=EXPERT),
-    "init": Flag("Start from photo, noise, style or a picture file", "START", panel=EXPERT),
+    "init": Flag("Start from auto, photo, noise, style or a picture file", "START", panel=EXPERT),
     "optimizer": Flag("Solver", panel=EXPERT),
     "learning_rate": Flag("Length of a step", unset="1, or 0.02 for adam", panel=EXPERT),
     "scales": Flag("auto, how many, or their long sides", "N|N,N,...", "auto", parse_scales, EXPERT),
@@ -122,18 +128,24 @@ def paint(
     *,
     photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="The picture to paint.")],
     style: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Argument(
             metavar="STYLE",
             help="Whose look it takes, perhaps with a weight: wave.jpg:0.7 scream.jpg:0.3. "
             f"Shipped: {', '.join(styles.pictures())}.",
         ),
-    ],
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", "-o", metavar="FILE", help="Where to write: .jpg, .png, .webp or .tif."),
     ] = None,
+    out: Out = None,
     given: dict[str, Any],
+    mask: handles.Mask = None,
+    region: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MASK=STYLE",
+            help="A style where a mask is white; may be repeated. STYLE takes what the masks leave.",
+            **panel(HANDLES),
+        ),
+    ] = None,
     recipe: Annotated[
         str | None,
         typer.Option(metavar="NAME", help=f"Published: {', '.join(recipes.names('paint'))}."),
@@ -141,56 +153,39 @@ def paint(
     like: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Take the options of a picture painted before.")
     ] = None,
-    animate: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Save the making-of, too: .gif, .webp or .mp4.")
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", metavar=" ", help="Only tell options, sizes, memory and time.")
-    ] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", metavar=" ", help="Print nothing but errors.")
-    ] = False,
+    animate: Animate = None,
+    dry_run: DryRun = False,
+    quiet: Quiet = False,
     help_all: HelpAll = False,
-    save_every: Annotated[
-        int | None,
-        typer.Option(metavar="N", min=1, help="Also save every Nth iterate, as OUT-0010.", **panel(OUTPUT)),
-    ] = None,
-    bit_depth: Annotated[
-        int, typer.Option(metavar="8|16", help="Of PNG and TIFF.", **panel(OUTPUT))
-    ] = PaintJob.bit_depth,
-    quality: Annotated[
-        int, typer.Option(metavar="N", min=1, max=100, help="Of JPEG and WebP.", **panel(OUTPUT))
-    ] = PaintJob.quality,
-    strip_metadata: Annotated[
-        bool,
-        typer.Option(
-            "--strip-metadata",
-            metavar=" ",
-            help="Write neither the photo's EXIF nor the record that --like reads.",
-            **panel(OUTPUT),
-        ),
-    ] = False,
-    max_pixels: Annotated[
-        float | None,
-        typer.Option(metavar="MEGAPIXELS", help="Refuse larger pictures [dim](250)[/dim]", **panel(OUTPUT)),
-    ] = None,
+    save_every: SaveEvery = None,
+    bit_depth: BitDepth = Output.bit_depth,
+    quality: Quality = Output.quality,
+    strip_metadata: StripMetadata = False,
+    max_pixels: MaxPixels = None,
 ) -> None:
     """Paint a photo in the style of one or more pictures."""
+    regions = handles.parse_regions(region)
+    if not style and not regions:
+        raise UsageError("whose look? name a style, as in impasto paint photo.jpg wave.jpg")
     job = PaintJob(
         photo=photo,
-        styles=tuple(parse_style(str(text)) for text in style),
+        styles=tuple(parse_style(str(text)) for text in style or ()),
         given=given,
-        out=out,
+        output=Output(
+            out=out,
+            animate=animate,
+            dry_run=dry_run,
+            quiet=quiet,
+            save_every=save_every,
+            bit_depth=bit_depth,
+            quality=quality,
+            strip_metadata=strip_metadata,
+            max_pixels=None if max_pixels is None else parse_megapixels(max_pixels),
+        ),
+        mask=mask,
+        regions={Path(one): tuple(map(parse_style, names)) for one, names in regions.items()},
         recipe=recipe,
         like=like,
-        dry_run=dry_run,
-        quiet=quiet,
-        animate=animate,
-        save_every=save_every,
-        bit_depth=bit_depth,
-        quality=quality,
-        strip_metadata=strip_metadata,
-        max_pixels=None if max_pixels is None else parse_megapixels(max_pixels),
     )
     from impasto.cli.paint_run import run  # brings torch, which --help need not wait for
 

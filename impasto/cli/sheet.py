@@ -1,155 +1,137 @@
-"""Contact sheets: styles by photos, as one HTML page that needs nothing else, or as one PNG."""
+"""`impasto sheet`: photos in several styles, one handle turned: how a person chooses."""
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
-from io import BytesIO
 from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
 
-from PIL import Image, ImageDraw, ImageFont
+import typer
 
+from impasto.cli.failures import explained
 from impasto.errors import UsageError
-from impasto.imaging import io
-from impasto.imaging.files import check_target, replacing
-from impasto.imaging.geometry import fit_long_side, resize
-from impasto.networks.card import Card
+from impasto.options import KeepColour, check_choice, check_range, check_whole
 
-SAMPLE_CREDIT = "Photo: the Summer Palace by danielbuechele, CC BY 2.0, flickr.com/photos/danielbuechele"
-
-_SIDE = 480  # pixels, of a photo at most
-_ROW, _GAP, _LABEL = 240, 12, 52  # pixels in the PNG: height of a picture, between them, above them
-_WIDTH = 640  # pixels at least: the credits need them
-_INK, _FAINT, _PAPER = "#1a1a1a", "#5f5f5f", "#ffffff"
+Engine = Literal["stylize", "paint"]
+SIDES: Mapping[str, int] = {"stylize": 400, "paint": 256}  # pixels, of a picture
+_STRENGTHS = (0.25, 0.5, 0.75, 1.0)
+_FLAGS = {"strength": "--strengths", "stroke_size": "--strokes", "keep_colour": "--keep-colour"}
+_WORDS = {"strength": "strength", "stroke_size": "strokes", "keep_colour": "colour:"}
 
 
 @dataclass(frozen=True)
-class Row:
-    """A style, with its pictures of the photos."""
+class Column:
+    """What distinguishes a column: its label, and the options of the engine, by name."""
 
-    name: str
-    card: Card
-    pictures: Sequence[Image.Image]
+    label: str
+    options: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class SheetJob:
+    """One call of the command."""
+
+    photos: tuple[Path, ...]
+    styles: tuple[str, ...]
+    out: Path
+    columns: tuple[Column, ...]
+    engine: Engine = "stylize"
+    size: int | None = None
+    quiet: bool = False
+
+    def __post_init__(self) -> None:
+        check_choice("engine", self.engine, Engine)
+        check_whole("size", self.side, 64, 2048)
 
     @property
-    def credit(self) -> str:
-        """The work that it was taken from, as far as the card tells."""
-        card = self.card
-        return ", ".join(text for text in (card.title, card.artist, card.year, card.licence) if text)
+    def side(self) -> int:
+        """Pixels on the long side of a picture."""
+        return SIDES[self.engine] if self.size is None else self.size
 
 
-@dataclass(frozen=True)
-class Sheet:
-    """Photos by name, and a row per style with as many pictures."""
+def plan_columns(given: Mapping[str, Sequence[Any]]) -> tuple[Column, ...]:
+    """A column for each value of the option that has several; of `strength`, if none has.
 
-    names: Sequence[str]
-    photos: Sequence[Image.Image]
-    rows: Sequence[Row]
-    credit: str = ""
-
-
-def check(path: Path) -> None:
-    """Raise UsageError or ImageError if no sheet can be written there."""
-    if path.suffix.lower() not in (".html", ".png"):
-        raise UsageError(f"{path} must end in .html or .png")
-    check_target(path)
-
-
-def open_photo(path: Path, side: int = _SIDE) -> Image.Image:
-    """A photo, upright, no larger than `side`. Raises ImageError."""
-    image, info = io.read(path)
-    if max(info.size) > side:
-        image = resize(image[None], fit_long_side(info.size, side))[0]
-    return io.to_pil(image)
+    Raises UsageError where two have: a sheet has two directions, and one is the styles'.
+    """
+    several = [name for name, values in given.items() if len(values) > 1]
+    if len(several) > 1:
+        flags = " and ".join(_FLAGS[name] for name in several)
+        raise UsageError(
+            f"{flags} have several values: a sheet turns one handle, so give one of them a single value"
+        )
+    turned = several[0] if several else "strength"
+    fixed = {name: values[0] for name, values in given.items() if values}
+    values = given.get(turned) or _STRENGTHS
+    return tuple(Column(_label(turned, value), {**fixed, turned: value}) for value in values)
 
 
-def write(path: Path, sheet: Sheet) -> None:
-    """Write the sheet, whole or not at all. Raises ImageError."""
-    with replacing(path) as temporary:
-        if path.suffix.lower() == ".html":
-            temporary.write_text(as_html(sheet), encoding="utf-8")
-        else:
-            as_png(sheet).save(temporary, "PNG", optimize=True)
+def _label(option: str, value: Any) -> str:
+    return f"{_WORDS[option]} {value:g}" if isinstance(value, float) else f"{_WORDS[option]} {value}"
 
 
-def as_html(sheet: Sheet) -> str:
-    """The page, with the pictures in it."""
-    photos = [_image(photo, name) for name, photo in zip(sheet.names, sheet.photos, strict=True)]
-    sections = [_section("photos", "", photos)]
-    for row in sheet.rows:
-        alts = [f"{name} in the style of {row.name}" for name in sheet.names]
-        images = [_image(picture, alt) for picture, alt in zip(row.pictures, alts, strict=True)]
-        sections.append(_section(row.name, _credit_html(row), images))
-    footer = f"<footer>{escape(sheet.credit)}</footer>" if sheet.credit else ""
-    return _PAGE.format(body="\n".join(sections), footer=footer)
+def _check(strengths: Sequence[float], strokes: Sequence[float], keep_colour: Sequence[str]) -> None:
+    """Before any work: the engines would refuse the last one when the others are drawn."""
+    for number in strengths:
+        check_range("strengths", number, 0, 1)
+    for number in strokes:
+        check_range("strokes", number, 0.25, 4)
+    for how in keep_colour:
+        check_choice("keep_colour", how, KeepColour)
 
 
-def as_png(sheet: Sheet) -> Image.Image:
-    """The same as one picture."""
-    originals = Row("photos", Card("", {}, {}), sheet.photos)
-    rows = [[_at_height(picture) for picture in row.pictures] for row in (originals, *sheet.rows)]
-    width = max(_WIDTH, _GAP + max(sum(picture.width + _GAP for picture in row) for row in rows))
-    height = len(rows) * (_ROW + _LABEL) + _GAP + (_LABEL if sheet.credit else 0)
-    paper = Image.new("RGB", (width, height), _PAPER)
-    draw = ImageDraw.Draw(paper)
-    for index, (row, pictures) in enumerate(zip((originals, *sheet.rows), rows, strict=True)):
-        top = index * (_ROW + _LABEL)
-        draw.text((_GAP, top + 14), row.name, _INK, ImageFont.load_default(16))
-        draw.text((_GAP, top + 34), row.credit, _FAINT, ImageFont.load_default(11))
-        left = _GAP
-        for picture in pictures:
-            paper.paste(picture, (left, top + _LABEL))
-            left += picture.width + _GAP
-    draw.text((_GAP, height - _LABEL // 2), sheet.credit, _FAINT, ImageFont.load_default(11))
-    return paper
+@explained()
+def sheet(
+    photo: Annotated[
+        list[Path], typer.Argument(metavar="PHOTO", help="What to show the styles on, before the options.")
+    ],
+    style: Annotated[
+        list[str],
+        typer.Option(
+            "--styles",
+            metavar="STYLE...",
+            help="The rows: names, cards' files or pictures; for paint, pictures.",
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE", help="Where to write: .png, .jpg or .html.")
+    ],
+    strengths: Annotated[
+        list[float] | None,
+        typer.Option(metavar="NUMBER...", help="The columns [dim](0.25 0.5 0.75 1)[/dim]"),
+    ] = None,
+    strokes: Annotated[
+        list[float] | None,
+        typer.Option(metavar="NUMBER...", help="Or these: stroke sizes, such as 0.5 1 2."),
+    ] = None,
+    keep_colour: Annotated[
+        list[str] | None,
+        typer.Option(metavar="HOW...", help=f"Or these: {', '.join(get_args(KeepColour))}."),
+    ] = None,
+    engine: Annotated[
+        str, typer.Option(metavar="stylize|paint", help="paint takes seconds for each picture.")
+    ] = SheetJob.engine,
+    size: Annotated[
+        int | None,
+        typer.Option(metavar="PIXELS", help="Long side of a picture [dim](400; paint 256)[/dim]"),
+    ] = SheetJob.size,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", metavar=" ", help="Print nothing but errors.")
+    ] = SheetJob.quiet,
+) -> None:
+    """Write a contact sheet: a row for each style, a column for each strength."""
+    _check(strengths or (), strokes or (), keep_colour or ())
+    given = {"strength": strengths or (), "stroke_size": strokes or (), "keep_colour": keep_colour or ()}
+    job = SheetJob(
+        photos=tuple(photo),
+        styles=tuple(style),
+        out=out,
+        columns=plan_columns(given),
+        engine=engine,  # type: ignore[arg-type]  # checked there
+        size=size,
+        quiet=quiet,
+    )
+    from impasto.cli.sheet_run import run  # brings torch, which --help need not wait for
 
-
-def _at_height(picture: Image.Image) -> Image.Image:
-    width = max(1, round(picture.width * _ROW / picture.height))
-    return picture.convert("RGB").resize((width, _ROW), Image.Resampling.LANCZOS)
-
-
-def _image(picture: Image.Image, alt: str) -> str:
-    buffer = BytesIO()
-    picture.convert("RGB").save(buffer, "JPEG", quality=88)
-    data = base64.b64encode(buffer.getvalue()).decode()
-    size = f'width="{picture.width}" height="{picture.height}"'
-    return f'<img src="data:image/jpeg;base64,{data}" alt="{escape(alt)}" {size}>'
-
-
-def _section(title: str, credit: str, images: Sequence[str]) -> str:
-    return f"<section><h2>{escape(title)}</h2><p>{credit}</p><div>{''.join(images)}</div></section>"
-
-
-def _credit_html(row: Row) -> str:
-    text, origin = escape(row.credit), row.card.origin
-    if origin.startswith(("https://", "http://")):
-        return f'{text} <a href="{escape(origin)}">origin</a>'
-    return ". ".join(part for part in (text, escape(origin)) if part)
-
-
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>impasto: styles</title>
-<style>
-:root {{ color-scheme: light dark; font: 16px/1.4 system-ui, sans-serif; }}
-body {{ margin: 1.5rem; }}
-h2 {{ margin: 1.5rem 0 0; font-size: 1.1rem; }}
-p, footer {{ margin: 0 0 .5rem; font-size: .85rem; opacity: .75; }}
-div {{ display: flex; flex-wrap: wrap; gap: .75rem; }}
-img {{ height: 15rem; width: auto; max-width: 100%; object-fit: contain; border-radius: 4px; }}
-footer {{ margin-top: 2rem; }}
-</style>
-</head>
-<body>
-<h1>Styles</h1>
-{body}
-{footer}
-</body>
-</html>
-"""
+    run(job)

@@ -28,7 +28,7 @@ def styles(
         typer.Argument(metavar="[STYLE...]", help="Only these: names, or files of cards of your own."),
     ] = None,
     sheet: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write a contact sheet: .html or .png.")
+        Path | None, typer.Option(metavar="FILE", help="Write a contact sheet: .html, .png or .jpg.")
     ] = None,
     photo: Annotated[
         list[Path] | None,

@@ -1,4 +1,4 @@
-"""`impasto styles` at work: the list, as a table or as JSON. The contact sheet is `sheet`'s."""
+"""`impasto styles` at work: the list, as a table or as JSON. The contact sheet is `contact`'s."""
 
 from __future__ import annotations
 
@@ -16,14 +16,18 @@ from rich.table import Table
 from rich.text import Text
 
 from impasto import styles
-from impasto.cli import sheet
+from impasto.cli import contact
+from impasto.cli.contact import Cell, Row, Sheet
 from impasto.cli.display import progress, say
 from impasto.cli.styles import StylesJob
 from impasto.errors import UsageError
 from impasto.networks.card import Card, load_summary
 from impasto.stylizing.stylizer import Stylizer
 
+SAMPLE_CREDIT = "Photo: the Summer Palace by danielbuechele, CC BY 2.0, flickr.com/photos/danielbuechele"
+
 _THUMBNAIL = 24  # characters wide; each shows two pixels, one above the other
+_SIDE, _HEIGHT = 480, 240  # pixels of a photo on the sheet: as it is made, and as it is shown
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ class Listed:
 def run(job: StylesJob) -> None:
     """Print or draw; raises what `explained` explains."""
     if job.sheet:
-        sheet.check(job.sheet)
+        contact.check(job.sheet)
     listed = find(job.cards)
     if job.as_json:
         print(json.dumps([_as_json(card) for card in listed], indent=2, ensure_ascii=False))
@@ -86,7 +90,7 @@ def _print_table(listed: Sequence[Listed], photos: Sequence[Path]) -> None:
 
 
 def _thumbnail(listed: Listed, photos: Sequence[Path]) -> Text:
-    photo = sheet.open_photo(photos[0] if photos else styles.sample(), 8 * _THUMBNAIL)
+    photo = contact.open_photo(photos[0] if photos else styles.sample(), 8 * _THUMBNAIL)
     picture = Stylizer(styles.load(listed.path), runtime="torch")(photo)
     return half_blocks(picture, _THUMBNAIL)
 
@@ -109,16 +113,29 @@ def _colour(picture: Image.Image, x: int, y: int) -> Color:
     return Color.from_rgb(red, green, blue)
 
 
+def credit_of(card: Card) -> str:
+    """The work that a style was taken from, as far as its card tells."""
+    return ", ".join(text for text in (card.title, card.artist, card.year, card.licence) if text)
+
+
 def _write_sheet(path: Path, listed: Sequence[Listed], photos: Sequence[Path]) -> None:
     if not listed:
         raise UsageError("there are no styles to show: name a card's file")
-    originals = [sheet.open_photo(photo) for photo in photos or (styles.sample(),)]
-    rows = []
+    originals = [contact.open_photo(photo, _SIDE) for photo in photos or (styles.sample(),)]
+    names = [photo.stem for photo in photos] or ["the Summer Palace"]
+    rows = [Row("photos", [Cell(photo, alt=name) for photo, name in zip(originals, names, strict=True)])]
     with progress(quiet=False) as show:
         for done, card in enumerate(listed):
             show(done / len(listed), "stylising", card.name)
-            stylizer = Stylizer(styles.load(card.path), runtime="torch")
-            rows.append(sheet.Row(card.name, card.summary, [stylizer(photo) for photo in originals]))
-    names = [photo.stem for photo in photos] or ["the Summer Palace"]
-    sheet.write(path, sheet.Sheet(names, originals, rows, "" if photos else sheet.SAMPLE_CREDIT))
-    say(f"{path}: {len(rows)} styles on {len(originals)} photos")
+            rows.append(_row(card, originals, names))
+    contact.write(path, Sheet(rows, "Styles", "" if photos else SAMPLE_CREDIT, _HEIGHT))
+    say(f"{path}: {len(listed)} styles on {len(originals)} photos")
+
+
+def _row(card: Listed, photos: Sequence[Image.Image], names: Sequence[str]) -> Row:
+    stylizer = Stylizer(styles.load(card.path), runtime="torch")
+    cells = [
+        Cell(stylizer(photo), alt=f"{name} in the style of {card.name}")
+        for photo, name in zip(photos, names, strict=True)
+    ]
+    return Row(card.name, cells, credit_of(card.summary), card.summary.origin)

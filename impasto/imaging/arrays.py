@@ -56,6 +56,19 @@ def over_white(colours: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[
     return ((colours * opacity + 255 * (255 - opacity) + 127) // 255).astype(np.uint8)
 
 
+def without_hidden(image: Tensor, alpha: Tensor) -> Tensor:
+    """(..., 3, H, W) with the mean of the colours in place of those that its opacity (1, H, W) hides wholly.
+
+    Hidden colours, often black, would shift statistics, and features of neighbours.
+    """
+    weight = alpha.to(image)
+    whole = weight.sum()
+    if whole <= 0:
+        return image
+    mean = (image * weight).sum((-2, -1), keepdim=True) / whole
+    return torch.where(weight > 0, image, mean)
+
+
 def _in_range(planes: Tensor) -> Tensor:
     if not planes.numel():
         return planes

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from impasto.errors import UsageError
 
-_FIRST_RUNG = 128  # pixels on the long side: large shapes settle here, at a sixteenth of the cost of 512
+FIRST_RUNG = 128  # pixels on the long side: large shapes settle here, at a sixteenth of the cost of 512
 
 
 def fit_long_side(size: tuple[int, int], long_side: int) -> tuple[int, int]:
@@ -20,16 +20,18 @@ def fit_long_side(size: tuple[int, int], long_side: int) -> tuple[int, int]:
     return height, width
 
 
-def scale_ladder(long_side: int, scales: int | Sequence[int] | None = None) -> tuple[int, ...]:
+def scale_ladder(
+    long_side: int, scales: int | Sequence[int] | None = None, first: int = FIRST_RUNG
+) -> tuple[int, ...]:
     """Long sides in pixels, growing, that end in `long_side`.
 
-    None doubles from 128; a number gives that many rungs, each half the next; a sequence is taken as it is,
-    and `long_side` is appended where it does not end so. Raises UsageError if it does not grow.
+    None doubles from `first`; a number gives that many rungs, each half the next; a sequence is taken as it
+    is, and `long_side` is appended where it does not end so. Raises UsageError if it does not grow.
     """
     if scales is None:
         rungs = [long_side]
-        while rungs[0] > _FIRST_RUNG * 1.5:
-            rungs.insert(0, max(_FIRST_RUNG, round(rungs[0] / 2)))
+        while rungs[0] > first * 1.5:
+            rungs.insert(0, max(first, round(rungs[0] / 2)))
         return tuple(rungs)
     if isinstance(scales, int):
         if not 1 <= scales <= long_side.bit_length():

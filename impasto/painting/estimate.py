@@ -17,12 +17,16 @@ _TRIAL_SIDE = 192  # pixels; large enough that the fixed cost of a gradient does
 
 
 def estimate_seconds(
-    photo: Tensor, styles: Sequence[Style], memory: Memory, scales: Sequence[Scale]
+    photo: Tensor,
+    styles: Sequence[Style],
+    memory: Memory,
+    scales: Sequence[Scale],
+    regions: Sequence[Tensor] = (),
 ) -> float:
     """Seconds of painting on this machine now: two small gradients are timed, and pixels counted."""
     side = min(_TRIAL_SIDE, max(scales[-1].size))
     trial = replace(memory.options, size=side, scales=1, iterations=4, init="photo", tile="off")
-    steps = paint_steps(photo, styles, memory.backbone, trial)
+    steps = paint_steps(photo, styles, memory.backbone, trial, regions=regions)
     seen = [(time.perf_counter(), step.size) for step in steps]
     (started, _), (ended, size) = seen[1], seen[-1]  # the first gradient of a process is slower
     per_pixel = (ended - started) / (len(seen) - 2) / prod(size)

@@ -11,6 +11,8 @@ import torch
 from impasto.backbones import Backbone
 from impasto.errors import MemoryLimitError
 from impasto.imaging.geometry import fit_long_side
+from impasto.losses import SIMILARITIES
+from impasto.options import SUMMED
 from impasto.painting.options import PaintOptions
 from impasto.painting.solver import kept_pairs
 from impasto.painting.tiles import cut, reach
@@ -20,25 +22,31 @@ LIBRARIES = 300 << 20  # bytes that Python and torch take
 _SIDES = (1024, 512, 256)  # pixels; what surrounds a tile adds a third to the first, and 160 % to the last
 _LEAST_SIDE = 64  # pixels; no advice to paint smaller
 _MARGIN = 1.15  # convolutions have buffers of their own, and allocators round up
+_WEIGHTED = 9  # bytes for each number at a style layer, and each region that weighs it
+_COMPARED = {"sliced": 22, "nearest": 32}  # the same for losses that are of positions: sorted, or matched
+_SIMILARITIES = 3 * 4 * SIMILARITIES  # bytes of those that are computed at a time
 
 
 @dataclass(frozen=True)
 class Memory:
     """What painting takes beyond the libraries and what was read, and how it fits `available` bytes.
 
-    `dtype` is the precision of the convolutions.
+    `dtype` is the precision of the convolutions, `regions` how many masks there are.
     """
 
     backbone: Backbone
     options: PaintOptions
     dtype: torch.dtype
     available: int
+    regions: int = 0
 
     def tile(self, size: tuple[int, int], iterations: int) -> int | None:
         """The side of the tiles at a scale, or None: as asked for, or the largest that fits."""
         asked = self.options.tile
         if asked != "auto":
             return None if asked == "off" else int(asked)
+        if self.options.style_loss not in SUMMED:
+            return None
         sides = (None, *_SIDES)
         return next((s for s in sides if self.at_scale(size, iterations, s) <= self.available), sides[-1])
 
@@ -54,7 +62,7 @@ class Memory:
         """
         image, content, adam = _image(size), self._content(size), self.options.optimizer == "adam"
         solver = (6 if adam else 4) * image + (0 if adam else _pairs(size, iterations))
-        side = max(1, round(max(size) * self.options.style_size))
+        side = max(1, round(max(size) * self.options.stroke_size))
         encoding = max(3 * _image(seen) + self._activations(seen, tile)[1] for seen in (size, (side, side)))
         return content + max(encoding, solver + self._activations(size, tile)[0])
 
@@ -76,7 +84,8 @@ class Memory:
 
     def _advice(self, size: tuple[int, int], iterations: int) -> str:
         smallest = min(self.at_scale(size, iterations, side) for side in _SIDES)
-        if self.options.tile != "auto" and smallest <= self.available:
+        has_tiles = self.options.style_loss in SUMMED
+        if has_tiles and self.options.tile != "auto" and smallest <= self.available:
             return "try --tile auto"
         side = max(size)
         while side >= _LEAST_SIDE and self.needed(fit_long_side(size, side), iterations) > self.available:
@@ -101,9 +110,17 @@ class Memory:
             kept += self._kept(name, values)
             kept += 16 * values * (name in content)  # a difference, in the teacher's channels too; gradients
             looked_at += element * values * (name in style)
+            kept += self._compared(values) if name in style else 0
             raised = max(raised, 4 * values * (name in style))
+        kept += _SIMILARITIES * (self.options.style_loss == "nearest")
         cropping = 2 * looked_at if len(tiles) > 1 else 0
         return round(_MARGIN * (kept + looked_at + cropping)), round(_MARGIN * (looked_at + raised))
+
+    def _compared(self, values: int) -> int:
+        """Bytes that comparing these numbers of a layer takes beside them."""
+        if self.options.style_loss in SUMMED:
+            return _WEIGHTED * self.regions * values
+        return _COMPARED[self.options.style_loss] * values
 
     def _kept(self, name: str, values: int) -> int:
         if name.startswith("pool"):

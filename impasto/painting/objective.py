@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from impasto import losses
 from impasto.backbones import Backbone
+from impasto.options import SUMMED
 from impasto.painting.options import PaintOptions
 from impasto.painting.tiles import Tile, cut, reach, strides, sum_over
 from impasto.perception import ContentTerm, Features, Perception, StyleTerm, shrink
@@ -20,14 +21,24 @@ _RANGE_WEIGHT = 10.0
 
 @dataclass(frozen=True)
 class Style:
-    """A style picture: float32 sRGB (3, H, W) in [0, 1], its share of the whole, and what of it counts.
+    """A style picture, float32 sRGB (3, H, W) in [0, 1].
 
-    `alpha`, (1, H, W) in [0, 1], leaves transparent pixels out.
+    Attributes:
+        image: the picture.
+        weight: its share of the whole, or of its region.
+        alpha: (1, H, W) in [0, 1]: transparent pixels do not count.
+        region: the place of its mask in the list of regions; where there are none, all is one region.
+        scale: its size, relative to what the options say.
+        margin: pixels by which its mirror image continues it at each scale, without counting: borders, which
+            a backbone sees as such, are then no part of the style.
     """
 
     image: Tensor
     weight: float = 1.0
     alpha: Tensor | None = None
+    region: int = 0
+    scale: float = 1.0
+    margin: int = 0
 
 
 class Objective:
@@ -40,6 +51,9 @@ class Objective:
         options: layers, weights, kind of style loss.
         dtype: precision of the convolutions; statistics and sums are float32, or, in tiles, float64.
         tile: pixels of the side of a tile, where pictures, of style too, are to be seen in tiles.
+        regions: masks (1, H, W) in [0, 1] of the photo's size, where the styles of each region hold: all
+            statistics of the picture are then taken within them, as in guided Gram matrices (Gatys et al.
+            2017), and count by their areas.
     """
 
     def __init__(
@@ -50,11 +64,13 @@ class Objective:
         options: PaintOptions,
         dtype: torch.dtype = torch.float32,
         tile: int | None = None,
+        regions: Sequence[Tensor] = (),
     ) -> None:
         self._perception = _perceive(backbone, options, dtype)
         # small eigenvalues, whose roots count, drown in float32's rounding of large ones; float64 takes some
         # milliseconds more, which count where pictures are small
         self._sums = torch.float64 if tile and photo.device.type != "mps" else torch.float32
+        self._summed = options.style_loss in SUMMED
         content_weight, style_weight, tv_weight = options.weights
         self._weights = {"style": style_weight, "content": content_weight, "tv": tv_weight}
         content = {name for name, _ in self._perception.content_layers} if content_weight > 0 else set()
@@ -64,7 +80,7 @@ class Objective:
         stride, halo = reach(backbone, self._layers)
         self._cut = partial(cut, side=tile, stride=stride, halo=halo)
         with torch.no_grad():
-            self._style = [term for one in styles for term in self._style_terms(one)] if style else []
+            self._regions = self._encode(styles, regions or (None,)) if style else []
             self._content = self._content_terms(photo) if content else {}
 
     def __call__(self, image: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
@@ -76,9 +92,8 @@ class Objective:
         terms = {"tv": tv}
         if self._content:
             terms["content"] = rest.pop(0)
-        if self._style:
-            moments = dict(zip(self._style_layers, rest, strict=True))
-            terms["style"] = self._perception.style_error_of(moments, self._style)[0].float()
+        if self._regions:
+            terms["style"] = self._style_error(rest)
         total = _RANGE_WEIGHT * outside
         for name, value in terms.items():
             total = total + self._weights[name] * value
@@ -90,15 +105,34 @@ class Objective:
         parts = [tile.share(1) * losses.out_of_range(tile.core(window, 1)), _variation(window, tile)]
         if self._content:
             parts.append(self._perception.content_error(features, self._content[tile])[0])
-        return parts + [self._moments(layer, features[layer], tile) for layer in self._style_layers]
+        return parts + [
+            self._statistic(layer, features[layer], tile, region.masks.get(layer))
+            for region in self._regions
+            for layer in self._style_layers
+        ]
+
+    def _style_error(self, statistics: Sequence[Tensor]) -> Tensor:
+        """From those of all layers for each region in turn, a scalar."""
+        count, error = len(self._style_layers), torch.zeros((), device=statistics[0].device)
+        for number, region in enumerate(self._regions):
+            own = statistics[number * count : (number + 1) * count]
+            seen = dict(zip(self._style_layers, own, strict=True))
+            error = error + region.share * self._perception.style_error_of(seen, region.terms)[0].float()
+        return error
 
     def _features(self, window: Tensor, tile: Tile, layers: Collection[str]) -> Features:
         """Of the core."""
         features = self._perception.features(window, layers)
         return {layer: tile.core(f, self._strides[layer]) for layer, f in features.items()}
 
+    def _statistic(self, layer: str, features: Tensor, tile: Tile, mask: Tensor | None) -> Tensor:
+        """The core's part of what style errors are of; `mask` is the whole picture's, at this layer."""
+        if self._summed:
+            return self._moments(layer, features, tile, mask)
+        return self._perception.comparison.statistic(features, mask)  # there is one tile
+
     def _moments(self, layer: str, features: Tensor, tile: Tile, mask: Tensor | None = None) -> Tensor:
-        """The core's part of a picture's second moments; `mask` is the whole picture's, at this layer."""
+        """The core's part of a picture's second moments."""
         stride = self._strides[layer]
         if mask is None:
             return tile.share(stride) * losses.second_moments(features).to(self._sums)
@@ -107,23 +141,30 @@ class Objective:
         return share * losses.second_moments(features, seen).to(self._sums)
 
     def _style_terms(self, style: Style) -> list[StyleTerm]:
-        image, masks = style.image[None], self._masks(style)
+        image, masks = style.image[None], self._masks(style.alpha)
 
         def look(window: Tensor, tile: Tile) -> list[Tensor]:
             features = self._features(window, tile, self._style_layers)
-            return [self._moments(k, features[k], tile, masks.get(k)) for k in self._style_layers]
+            return [self._statistic(k, features[k], tile, masks.get(k)) for k in self._style_layers]
 
         sums = sum_over(self._cut(image.shape[2:]), look, image)
-        moments = dict(zip(self._style_layers, sums, strict=True))
-        return self._perception.style_terms_of(moments, style.weight)
+        statistics = dict(zip(self._style_layers, sums, strict=True))
+        return self._perception.style_terms_of(statistics, style.weight)
 
-    def _masks(self, style: Style) -> Features:
-        """By layer, how opaque each position of a style with transparent pixels is."""
-        if style.alpha is None:
+    def _encode(self, styles: Iterable[Style], masks: Sequence[Tensor | None]) -> list[_Region]:
+        shares = (1.0 if mask is None else mask.mean().item() for mask in masks)
+        regions = [_Region(self._masks(mask), share) for mask, share in zip(masks, shares, strict=True)]
+        for style in styles:
+            regions[style.region].terms.extend(self._style_terms(style))
+        return [region for region in regions if region.terms and region.share > 0]
+
+    def _masks(self, mask: Tensor | None) -> Features:
+        """By style layer, how much each position counts of a picture with a mask, (1, H, W)."""
+        if mask is None:
             return {}
-        height, width = style.alpha.shape[1:]
+        height, width = mask.shape[1:]
         strides = {layer: self._strides[layer] for layer in self._style_layers}
-        return {k: shrink(style.alpha[None], (height // n, width // n)) for k, n in strides.items()}
+        return {k: shrink(mask[None], (height // n, width // n)) for k, n in strides.items()}
 
     def _content_terms(self, photo: Tensor) -> dict[Tile, list[ContentTerm]]:
         """By tile. Features are kept as the backbone gave them: to encode the photo anew takes longer."""
@@ -141,6 +182,15 @@ class Objective:
             tile: [ContentTerm(k, f, tile.share(self._strides[k]) * factors[k]) for k, f in features.items()]
             for tile, features in kept.items()
         }
+
+
+@dataclass(frozen=True)
+class _Region:
+    """A part of the picture: how much positions count at each style layer, its area, and its terms."""
+
+    masks: Features
+    share: float
+    terms: list[StyleTerm] = field(default_factory=list)
 
 
 def _perceive(backbone: Backbone, options: PaintOptions, dtype: torch.dtype) -> Perception:

@@ -8,9 +8,19 @@ from typing import Any, Literal
 
 from impasto.device import DeviceName, PrecisionName
 from impasto.errors import UsageError
-from impasto.options import Layers, StyleLoss, check_choice, check_range, check_whole, parse_layers
+from impasto.options import (
+    SUMMED,
+    KeepColour,
+    Layers,
+    StyleLoss,
+    check_choice,
+    check_range,
+    check_whole,
+    parse_layers,
+)
 
 Optimizer = Literal["lbfgs", "adam"]
+FROM_SCRATCH, FROM_INSTANT = 125, 62  # gradients that lead to the same objective, by where they begin
 LEAST_TILE = 64  # pixels; what surrounds a tile is more than the tile then
 
 
@@ -21,12 +31,19 @@ class PaintOptions:
     Attributes:
         size: long side of the result in pixels; None keeps the photo's.
         strength: 0 leaves the photo, 1 forgets it.
-        iterations: gradient evaluations in all, shared among the scales.
-        scales: None doubles from 128 pixels; a number of scales; or the long sides.
-        style_size: stroke size: the style's scale relative to the picture's.
-        init: "photo", "noise", "style" or an image file.
+        iterations: gradient evaluations in all, shared among the scales; None takes 62 from the start "auto",
+            125 from any other.
+        scales: None doubles from 128 pixels, from 256 after the start "auto"; a number; or the long sides.
+        stroke_size: the style's scale relative to the picture's.
+        keep_colour: how the photo's colours are kept: "luminance" and "lab-transfer" change what was painted,
+            "histogram" the style beforehand (Gatys et al. 2016).
+        keep_colour_amount: 0 to 1.
+        detail: how much of the photo's fine structure returns to what was painted, 0 to 1.
+        init: "auto", what the style's instant card makes of the photo; "photo", "noise", "style" or an image
+            file.
         seed: of the noise.
-        style_loss: "moments": mean and covariance, or "gram".
+        style_loss: "moments": mean and covariance; "gram"; "sliced": whole distributions, slower; "nearest":
+            each place like some place of the style, slowest.
         content_layers, style_layers: names with weights; None takes relu3_1 and relu4_1 for content, and
             relu1_1 to relu5_1 for style.
         content_weight, style_weight, tv_weight: raw factors, which take the place of `strength`.
@@ -36,16 +53,19 @@ class PaintOptions:
         backbone: "compact", "vgg19", "vgg16" or a weights file.
         pooling: "max" or "average".
         tile: pixels of the side of tiles in which gradients are taken: exact, with little memory, slower.
-            "auto" takes them where the whole would not fit, "off" never does.
+            "auto" takes them where the whole would not fit, "off" never does. For "moments" and "gram" only.
         device, precision: "auto" takes the fastest that is here.
     """
 
     size: int | None = 512
     strength: float = 0.5
-    iterations: int = 125
+    iterations: int | None = None
     scales: int | tuple[int, ...] | None = None
-    style_size: float = 1.0
-    init: str = "photo"
+    stroke_size: float = 1.0
+    keep_colour: KeepColour = "none"
+    keep_colour_amount: float = 1.0
+    detail: float = 0.0
+    init: str = "auto"
     seed: int = 0
     style_loss: StyleLoss = "moments"
     content_layers: Layers | None = None
@@ -72,13 +92,14 @@ class PaintOptions:
         check_choice("device", self.device, DeviceName)
         check_choice("precision", self.precision, PrecisionName)
         check_range("strength", self.strength, 0, 1)
-        check_range("style_size", self.style_size, 0.05, 20)
-        check_whole("iterations", self.iterations, 1, 1_000_000)
+        check_range("stroke_size", self.stroke_size, 0.05, 20)
+        check_choice("keep_colour", self.keep_colour, KeepColour)
+        check_range("keep_colour_amount", self.keep_colour_amount, 0, 1)
+        check_range("detail", self.detail, 0, 1)
+        if self.iterations is not None:
+            check_whole("iterations", self.iterations, 1, 1_000_000)
         check_whole("seed", self.seed, 0, 2**63 - 1)
-        if not isinstance(self.tile, str):
-            check_whole("tile", self.tile, LEAST_TILE, 100_000)
-        elif self.tile not in ("auto", "off"):
-            raise UsageError(f"tile must be auto, off or a number of pixels, not {self.tile}")
+        self._check_tile()
         if self.size is not None:
             check_whole("size", self.size, 16, 100_000)
         for name in ("content_weight", "style_weight", "tv_weight"):
@@ -86,6 +107,23 @@ class PaintOptions:
                 check_range(name, weight, 0, math.inf)
         if self.learning_rate is not None and not 0 < self.learning_rate < math.inf:
             raise UsageError(f"learning_rate must be positive, not {self.learning_rate}")
+
+    def _check_tile(self) -> None:
+        if self.tile in ("auto", "off"):
+            return
+        if isinstance(self.tile, str):
+            raise UsageError(f"tile must be auto, off or a number of pixels, not {self.tile}")
+        check_whole("tile", self.tile, LEAST_TILE, 100_000)
+        if self.style_loss not in SUMMED:
+            raise UsageError(
+                f"the style loss {self.style_loss} looks at the whole picture at once and cannot be taken in "
+                f"tiles: leave tile at auto, or choose {' or '.join(SUMMED)}"
+            )
+
+    @property
+    def gradients(self) -> int:
+        """The iterations, resolved."""
+        return self.iterations or (FROM_INSTANT if self.init == "auto" else FROM_SCRATCH)
 
     @property
     def step_length(self) -> float:

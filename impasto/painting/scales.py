@@ -7,17 +7,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from impasto.backbones import Backbone
 from impasto.device import available_memory, resolve_device, resolve_precision
 from impasto.errors import UsageError
-from impasto.imaging.geometry import fit_long_side, resize, scale_ladder, split_iterations
+from impasto.imaging.arrays import without_hidden
+from impasto.imaging.geometry import FIRST_RUNG, fit_long_side, resize, scale_ladder, split_iterations
+from impasto.painting.instant import instant
 from impasto.painting.memory import Memory
 from impasto.painting.objective import Objective, Style
 from impasto.painting.options import PaintOptions
 from impasto.painting.solver import SOLVERS
 from impasto.progress import Step
+
+_AFTER_INSTANT = 256  # pixels on the long side: the large shapes are painted already
 
 
 @dataclass(frozen=True)
@@ -30,8 +35,9 @@ class Scale:
 
 def plan(size: tuple[int, int], options: PaintOptions) -> tuple[Scale, ...]:
     """The ladder for a photo of this (height, width). Raises UsageError where the options do not fit."""
-    ladder = scale_ladder(options.size or max(size), options.scales)
-    shares = split_iterations(options.iterations, len(ladder))
+    first = _AFTER_INSTANT if options.init == "auto" else FIRST_RUNG
+    ladder = scale_ladder(options.size or max(size), options.scales, first)
+    shares = split_iterations(options.gradients, len(ladder))
     sizes = [fit_long_side(size, side) for side in ladder]
     if options.size is None:
         sizes[-1] = size
@@ -44,15 +50,18 @@ def paint_steps(
     backbone: Backbone,
     options: PaintOptions,
     start: Tensor | None = None,
+    regions: Sequence[Tensor] = (),
 ) -> Iterator[Step]:
     """Paint, tensors in and tensors out: yields a `Step` per gradient; the last one carries the result.
 
     Args:
         photo: (3, H, W), float32 sRGB in [0, 1].
-        styles: at least one; their weights are made to sum to 1.
+        styles: at least one for each region; their weights are made to sum to 1 there.
         backbone: from `backbones.load`; it is moved to the device.
         options: sizes, weights, solver, device.
         start: (3, h, w) to begin from, if `options.init` is a file.
+        regions: masks (1, h, w) in [0, 1] of the photo's shape, where the styles hold that name them; without
+            any, all is one region.
 
     Raises:
         UsageError: layers that the backbone has not, sizes too small for them, weights that sum to 0.
@@ -61,10 +70,10 @@ def paint_steps(
     device = resolve_device(options.device)
     dtype = resolve_precision(options.precision, device)
     backbone = backbone.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    memory = Memory(backbone, options, dtype, available_memory(device))
+    memory = Memory(backbone, options, dtype, available_memory(device), len(regions))
     styles = with_shares(styles)
     scales = plan((photo.shape[1], photo.shape[2]), options)
-    image = _begin(photo, styles, scales[0].size, options, start)
+    image = _begin(photo, styles, scales[0].size, options, start, regions)
     costs = [scale.size[0] * scale.size[1] for scale in scales]
     whole = sum(cost * scale.iterations for cost, scale in zip(costs, scales, strict=True))
     spent = 0
@@ -72,10 +81,11 @@ def paint_steps(
         objective = Objective(
             backbone,
             _to(resize(photo[None], scale.size), device),
-            (_at_scale(style, options.style_size * max(scale.size), device) for style in styles),
+            (_at_scale(style, options.stroke_size * max(scale.size), device) for style in styles),
             options,
             dtype,
             memory.tile(scale.size, scale.iterations),
+            [resize(mask[None], scale.size)[0].to(device) for mask in regions],
         )
         image = _to(resize(image.clamp(0, 1), scale.size), device)
         solve = SOLVERS[options.optimizer]
@@ -95,17 +105,30 @@ def paint_steps(
 
 
 def with_shares(styles: Sequence[Style]) -> list[Style]:
-    """The same styles, their weights divided by the sum. Raises UsageError if that is not positive."""
-    whole = sum(style.weight for style in styles)
-    if any(style.weight < 0 for style in styles) or not 0 < whole < math.inf:
+    """The same styles, their weights divided by the sum in their region.
+
+    Raises UsageError if one is negative or a sum is not positive.
+    """
+    sums = {style.region: 0.0 for style in styles}
+    for style in styles:
+        sums[style.region] += style.weight
+    positive = sums and all(0 < whole < math.inf for whole in sums.values())
+    if not positive or any(style.weight < 0 for style in styles):
         raise UsageError("the weights of the styles must not be negative, and their sum must be positive")
-    return [replace(style, weight=style.weight / whole) for style in styles if style.weight > 0]
+    return [replace(s, weight=s.weight / sums[s.region]) for s in styles if s.weight > 0]
 
 
 def _begin(
-    photo: Tensor, styles: Sequence[Style], size: tuple[int, int], options: PaintOptions, start: Tensor | None
+    photo: Tensor,
+    styles: Sequence[Style],
+    size: tuple[int, int],
+    options: PaintOptions,
+    start: Tensor | None,
+    regions: Sequence[Tensor],
 ) -> Tensor:
     """The image that the first scale starts from, (1, 3, H, W)."""
+    if options.init == "auto":
+        return resize(instant(photo, styles, regions, options.strength)[None], size)
     if options.init == "noise":
         dice = torch.Generator().manual_seed(options.seed)
         return 0.5 + 0.1 * torch.randn(1, 3, *size, generator=dice)
@@ -114,23 +137,28 @@ def _begin(
     if options.init == "photo":
         return resize(photo[None], size)
     if start is None:
-        raise UsageError(f"there is no start {options.init}: choose photo, noise, style or an image file")
+        raise UsageError(
+            f"there is no start {options.init}: choose auto, photo, noise, style or an image file"
+        )
     return resize(start[None], size)
 
 
 def _at_scale(style: Style, long_side: float, device: torch.device) -> Style:
-    size = fit_long_side((style.image.shape[1], style.image.shape[2]), max(1, round(long_side)))
-    image = _to(resize(_without_hidden_colours(style)[None], size), device)[0]
+    long_side = max(1, round(style.scale * long_side))
+    size = fit_long_side((style.image.shape[1], style.image.shape[2]), long_side)
+    seen = style.image if style.alpha is None else without_hidden(style.image, style.alpha)
+    image = _to(resize(seen[None], size), device)[0]
     alpha = None if style.alpha is None else resize(style.alpha[None], size)[0].to(device)
-    return replace(style, image=image, alpha=alpha)
+    scaled = replace(style, image=image, alpha=alpha)
+    return _mirrored(scaled) if style.margin else scaled
 
 
-def _without_hidden_colours(style: Style) -> Tensor:
-    """Transparent pixels in the mean colour of the others: the features of their neighbours see them."""
-    if style.alpha is None:
-        return style.image
-    mean = (style.image * style.alpha).sum((1, 2), keepdim=True) / style.alpha.sum().clamp_min(1e-6)
-    return style.image.where(style.alpha > 0, mean)
+def _mirrored(style: Style) -> Style:
+    height, width = style.image.shape[1:]
+    sides = (min(style.margin, height - 1, width - 1),) * 4
+    alpha = torch.ones_like(style.image[:1]) if style.alpha is None else style.alpha
+    image = _to(F.pad(style.image[None], sides, mode="reflect"), style.image.device)[0]
+    return replace(style, image=image, alpha=F.pad(alpha, sides))
 
 
 def _to(image: Tensor, device: torch.device) -> Tensor:

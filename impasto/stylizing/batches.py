@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from impasto.errors import ImageError, UsageError
@@ -21,15 +20,3 @@ def as_batch(image: Tensor) -> Tensor:
         raise ImageError(f"the image has values from {low:g} to {high:g}; scale them to the range 0 to 1")
     batch = image.detach() if low >= 0 and high <= 1 else image.detach().clamp(0, 1)
     return batch if batch.ndim == 4 else batch[None]
-
-
-def without_hidden(batch: Tensor, alpha: Tensor) -> Tensor:
-    """Colours that cannot be seen, often black, would shift the statistics that the network normalises by:
-    the mean of those that can takes their place.
-    """
-    weight = alpha.to(batch)
-    whole = weight.sum()
-    if whole <= 0:
-        return batch
-    mean = (batch * weight).sum((-2, -1), keepdim=True) / whole
-    return torch.where(weight > 0, batch, mean)

@@ -14,10 +14,11 @@ from torch import Tensor
 from impasto.device import DeviceName, PrecisionName, available_memory, ran_out_of_memory
 from impasto.errors import MemoryLimitError, UsageError
 from impasto.imaging import io
+from impasto.imaging.arrays import without_hidden
 from impasto.imaging.geometry import resize
 from impasto.imaging.video.clip import Pixels
 from impasto.options import check_range
-from impasto.stylizing.batches import as_batch, without_hidden
+from impasto.stylizing.batches import as_batch
 from impasto.stylizing.ensemble import Ensemble
 from impasto.stylizing.estimate import IMAGES, bytes_per_pixel, check_memory
 from impasto.stylizing.finishing import Finish, FrameFinish

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from impasto import backbones
 from impasto.device import resolve_precision
-from impasto.errors import ImageError, UsageError
+from impasto.errors import UsageError
 from impasto.imaging import io
 from impasto.imaging.geometry import fit_long_side, resize
+from impasto.imaging.style import read_style
 from impasto.options import Layers
 from impasto.perception import Perception
 from impasto.training.objective import FLAT, Objective, PrimingObjective, StyleObjective
@@ -35,9 +36,7 @@ def style_goal(
     on_download: ProgressCallback | None = None,
 ) -> Goal:
     """To look like a style. Raises ImageError and WeightsError for what cannot be read, and UsageError."""
-    image, info = io.read(style)
-    if info.alpha is not None and not bool((info.alpha > 0).any()):
-        raise ImageError(f"{info.name} is wholly transparent: there is no style to see in it")
+    image, info = read_style(style)
     perception = _perceive(options, options.content_layers, options.style_layers, device, on_download)
     layers = [name for name, _ in (*perception.content_layers, *perception.style_layers)]
     if options.size < (least := perception.backbone.least_side(layers)):

@@ -15,12 +15,14 @@ from skimage import data
 
 from impasto.cli.display import download
 from impasto.cli.flags import EXPERT
+from impasto.cli.output import Output
 from impasto.cli.paint import FLAGS, PaintJob, parse_scales, parse_size, parse_style
 from impasto.cli.paint_run import find_recipe, resolve
 from impasto.errors import DivergenceError, ImageError, UsageError
 from impasto.imaging import io
 from impasto.painting.options import PaintOptions
-from impasto.painting.paint import Painter, options_from
+from impasto.painting.paint import Painter
+from impasto.painting.record import options_from
 from impasto.styles import pictures
 
 OUT = "out.png"
@@ -115,14 +117,14 @@ def test_expert_flags_reach_the_options(paint):
     flags = (
         "--style-layers relu1_1=0.5,relu2_1 --content-layers relu2_1 --scales 32,48 --style-weight 3 "
         "--tv-weight 0 --style-loss moments --optimizer adam --pooling average --learning-rate 0.01 "
-        "--precision float32 --device cpu --style-size 0.5"
+        "--precision float32 --device cpu --stroke-size 0.5"
     )
     result = paint("-o", OUT, *flags.split())
     assert result.exit_code == 0, result.stderr
     options = options_from(OUT)
     assert options.style_layers == (("relu1_1", 0.5), ("relu2_1", 1.0))
     assert (options.scales, options.weights[1:], options.style_loss) == ((32, 48), (3.0, 0.0), "moments")
-    assert (options.optimizer, options.step_length, options.style_size) == ("adam", 0.01, 0.5)
+    assert (options.optimizer, options.step_length, options.stroke_size) == ("adam", 0.01, 0.5)
 
 
 # --- what is written ----------------------------------------------------------------------------------------
@@ -193,7 +195,7 @@ def test_save_every(paint, workshop):
 
 
 def test_notes_are_told(paint):
-    frames = [Image.new("RGB", (40, 40), colour) for colour in ("red", "blue")]
+    frames = [Image.open("wave.jpg"), Image.new("RGB", (80, 80), "red")]
     frames[0].save("moving.gif", save_all=True, append_images=frames[1:])
     result = paint("-o", OUT, pictures=("photo.jpg", "moving.gif"))
     assert result.exit_code == 0
@@ -204,7 +206,7 @@ def test_notes_are_told(paint):
 
 
 def job(given=None, **rest):
-    return PaintJob(Path("photo.jpg"), ((Path("wave.jpg"), 1.0),), given or {}, Path(OUT), **rest)
+    return PaintJob(Path("photo.jpg"), ((Path("wave.jpg"), 1.0),), given or {}, Output(Path(OUT)), **rest)
 
 
 def test_flags_override_a_recipe():
@@ -458,7 +460,7 @@ def test_nowhere_to_write(paint):
     assert "-o painting.jpg" in error_of(paint(), 2)
 
 
-@pytest.mark.parametrize("arguments", [["photo.jpg"], ["photo.jpg", "wave.jpg", "--colour"]])
+@pytest.mark.parametrize("arguments", [[], ["photo.jpg", "wave.jpg", "--colour"]])
 def test_misuse_points_to_the_help(impasto, workshop, arguments):
     result = impasto("paint", *arguments)
     assert result.exit_code == 2
@@ -467,7 +469,7 @@ def test_misuse_points_to_the_help(impasto, workshop, arguments):
 
 
 def test_too_little_memory_is_told_before_the_work(paint, monkeypatch):
-    monkeypatch.setattr("impasto.painting.paint.available_memory", lambda device: 352 << 20)
+    monkeypatch.setattr("impasto.painting.easel.available_memory", lambda device: 352 << 20)
     line = error_of(paint("-o", OUT, "--size", 4000, "--iterations", 20), 1)
     assert "at 4000 pixels needs about" in line
     assert 32 <= int(line.rpartition("--size ")[2]) < 4000

@@ -134,11 +134,11 @@ def test_a_version_without_styles(impasto, shelf):
 @pytest.mark.parametrize(
     ("arguments", "code", "fragment"),
     [
-        (["--sheet", "sheet.pdf"], 2, "sheet.pdf must end in .html or .png"),
+        (["--sheet", "sheet.pdf"], 2, "sheet.pdf must end in .html, .png or .jpg"),
         (["--sheet", "none/sheet.png"], 1, "there is no folder"),
         (["--sheet", "sheet.png", "--photo", "none.jpg"], 1, "none.jpg does not exist"),
         (["wvae"], 2, "did you mean wave?"),
-        (["photo.jpg"], 2, "photo.jpg is a picture"),
+        (["none.jpg"], 2, "there is no style none.jpg"),
     ],
 )
 def test_bad_input_gets_one_line(impasto, workshop, shelf, arguments, code, fragment):

@@ -37,7 +37,8 @@ peaks = []
 for side, tile in ((64, "off"), (512, 192), (512, "off")):
     image = torch.rand(3, side, side)
     options = PaintOptions(
-        size=side, scales=1, iterations=2, device="cpu", precision="float32", style_loss="gram", tile=tile
+        size=side, scales=1, iterations=2, init="photo", device="cpu", precision="float32", style_loss="gram",
+        tile=tile,
     )
     for step in paint_steps(image, [Style(image)], backbone, options):
         pass
@@ -84,12 +85,28 @@ def test_grows_with_what_is_asked_for(memory: Memory) -> None:
     assert needed(512, iterations=100) == usual
     assert needed(512, pooling="average") < usual
     assert needed(512, strength=0.0) < usual
-    assert needed(512, style_size=8.0) > 2 * usual
+    assert needed(512, stroke_size=8.0) > 2 * usual
     few, more = (
         needed(512, style_layers=layers, content_layers="relu3_1")
         for layers in ("relu1_1", "relu1_1,relu4_1")
     )
     assert few < more < usual
+
+
+@pytest.mark.parametrize("style_loss", ["sliced", "nearest"])
+def test_losses_of_the_whole_picture_take_more_and_no_tiles(memory: Memory, style_loss: Any) -> None:
+    whole, size = changed(memory, style_loss=style_loss), (1500, 2000)
+    assert whole.needed((512, 512), 9) > 1.2 * memory.needed((512, 512), 9)
+    scarce = replace(whole, available=GIB)
+    assert scarce.tile(size, 9) is None
+    with pytest.raises(MemoryLimitError, match=r"1\.0 GB are free: try --size \d+$"):
+        scarce.check(size, 9)
+
+
+def test_regions_take_more(memory: Memory) -> None:
+    none, two, four = (replace(memory, regions=n).needed((512, 512), 9) for n in (0, 2, 4))
+    assert four - two == pytest.approx(two - none)
+    assert two > 1.1 * none
 
 
 def test_tiles_take_little(memory: Memory) -> None:

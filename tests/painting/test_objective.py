@@ -233,6 +233,69 @@ def test_mask_weighs_the_pixels_of_a_style(
     assert terms["style"].item() == pytest.approx(expected, rel=1e-4)
 
 
+def test_styles_hold_in_their_regions(
+    backbone: Backbone,
+    network: Callable[[Tensor], Features],
+    image: Tensor,
+    photo: Tensor,
+    styles: list[Style],
+) -> None:
+    """Gram matrices of the picture weighted by each region's mask at each layer, counted by areas."""
+    dice = torch.Generator().manual_seed(3)
+    masks = [torch.rand(1, *photo.shape[2:], generator=dice), torch.zeros(1, *photo.shape[2:])]
+    masks[1][:, 5:17, 4:20] = 1
+    layers = (("relu1_1", 1.0), ("relu2_1", 1.0))
+    options = PaintOptions(style_layers=layers, style_loss="gram", content_weight=0)
+    placed = [replace(styles[0], weight=1.0), replace(styles[1], weight=1.0, region=1)]
+    _, terms = Objective(backbone, photo, placed, options, regions=masks)(image)
+    seen, expected = network(image), 0.0
+    for mask, style in zip(masks, placed, strict=True):
+        looks = network(style.image[None])
+        for layer, weight in (("relu1_1", mask.double()), ("relu2_1", F.avg_pool2d(mask.double(), 2))):
+            gram, goal = gram_and_mean(seen[layer], weight)[0], gram_and_mean(looks[layer])[0]
+            relative = (gram - goal).square().sum() / goal.square().sum()
+            expected += mask.mean().item() * relative.item() / 2
+    assert terms["style"].item() == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("style_loss", ["gram", "moments", "sliced", "nearest"])
+def test_a_region_of_all_is_no_region(
+    backbone: Backbone, image: Tensor, photo: Tensor, styles: list[Style], style_loss: str
+) -> None:
+    options = PaintOptions(style_loss=style_loss)  # type: ignore[arg-type]
+    everywhere = [torch.ones(1, *photo.shape[2:])]
+    total, terms = Objective(backbone, photo, styles, options)(image)
+    masked, seen = Objective(backbone, photo, styles, options, regions=everywhere)(image)
+    assert masked.item() == pytest.approx(total.item(), rel=1e-4)
+    assert seen["style"].item() == pytest.approx(terms["style"].item(), rel=1e-4)
+
+
+@pytest.mark.parametrize("style_loss", ["gram", "moments", "sliced", "nearest"])
+def test_what_is_outside_a_region_has_no_style(
+    backbone: Backbone, image: Tensor, photo: Tensor, styles: list[Style], style_loss: str
+) -> None:
+    """But for the surroundings that features at its edge see."""
+    mask = torch.zeros(1, *photo.shape[2:])
+    mask[:, :, :8] = 1
+    options = PaintOptions(style_loss=style_loss, content_weight=0, tv_weight=0)  # type: ignore[arg-type]
+    inside = image.clamp(0, 1).requires_grad_()
+    total, _ = Objective(backbone, photo, styles[:1], options, regions=[mask])(inside)
+    (gradient,) = torch.autograd.grad(total, inside)
+    assert gradient[..., :8].norm() > 0
+    assert gradient[..., 20:].abs().max() == 0
+
+
+def test_a_region_that_is_nowhere_changes_nothing(
+    backbone: Backbone, image: Tensor, photo: Tensor, styles: list[Style]
+) -> None:
+    mask = torch.rand(1, *photo.shape[2:], generator=torch.Generator().manual_seed(3))
+    options = PaintOptions()
+    placed = [styles[0], replace(styles[1], region=1)]
+    one, _ = Objective(backbone, photo, placed, options, regions=[mask, torch.zeros_like(mask)])(image)
+    other, _ = Objective(backbone, photo, styles[:1], options, regions=[mask])(image)
+    assert one.item() == other.item()
+
+
 def test_transparent_pixels_do_not_count(
     backbone: Backbone, picture: Picture, image: Tensor, photo: Tensor, styles: list[Style]
 ) -> None:
@@ -302,7 +365,9 @@ def test_strength_at_its_ends(
     assert at_1(image)[0].item() == elsewhere(image)[0].item()
 
 
-@pytest.mark.parametrize(("style_loss", "nearly_nothing"), [("gram", 1e-9), ("moments", 1e-3)])
+@pytest.mark.parametrize(
+    ("style_loss", "nearly_nothing"), [("gram", 1e-9), ("moments", 1e-3), ("sliced", 1e-9), ("nearest", 1e-3)]
+)
 def test_a_picture_has_its_own_style(
     backbone: Backbone, styles: list[Style], photo: Tensor, style_loss: str, nearly_nothing: float
 ) -> None:

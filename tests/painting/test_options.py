@@ -63,13 +63,20 @@ def test_layers_that_mean_nothing(value: Any, message: str) -> None:
         ("seed", -1, "seed must be a whole number from 0 to 9223372036854775807, not -1"),
         ("scales", 0, "scales must be a whole number from 1 to 100000, not 0"),
         ("scales", (128, "big"), "scales must be a whole number from 1 to 100000, not big"),
-        ("style_size", 0, "style_size must be from 0.05 to 20, not 0"),
+        ("stroke_size", 0, "stroke_size must be from 0.05 to 20, not 0"),
+        (
+            "keep_colour",
+            "all",
+            "keep_colour must be one of none, luminance, histogram, lab-transfer, not all",
+        ),
+        ("keep_colour_amount", 1.5, "keep_colour_amount must be from 0 to 1, not 1.5"),
+        ("detail", -0.1, "detail must be from 0 to 1, not -0.1"),
         ("content_weight", -1, "content_weight must be a number from 0 up, not -1"),
         ("style_weight", float("inf"), "style_weight must be a number from 0 up, not inf"),
         ("tv_weight", float("nan"), "tv_weight must be a number from 0 up, not nan"),
         ("learning_rate", 0, "learning_rate must be positive, not 0"),
         ("learning_rate", float("inf"), "learning_rate must be positive, not inf"),
-        ("style_loss", "grams", "style_loss must be one of gram, moments, not grams"),
+        ("style_loss", "grams", "style_loss must be one of moments, gram, sliced, nearest, not grams"),
         ("optimizer", "sgd", "optimizer must be one of lbfgs, adam, not sgd"),
         ("pooling", "median", "pooling must be one of max, average, not median"),
         ("tile", "on", "tile must be auto, off or a number of pixels, not on"),
@@ -85,8 +92,16 @@ def test_values_that_mean_nothing(option: str, value: Any, message: str) -> None
         PaintOptions(**{option: value})
 
 
+@pytest.mark.parametrize("style_loss", ["sliced", "nearest"])
+def test_losses_of_the_whole_picture_have_no_tiles(style_loss: Any) -> None:
+    for tile in ("auto", "off"):
+        PaintOptions(style_loss=style_loss, tile=tile)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=f"{style_loss} looks at the whole .* choose moments or gram"):
+        PaintOptions(style_loss=style_loss, tile=512)
+
+
 def test_limits_themselves_and_numpy_numbers_are_fine() -> None:
-    PaintOptions(strength=0, iterations=1, size=16, style_size=0.05, content_weight=0, seed=2**63 - 1)
+    PaintOptions(strength=0, iterations=1, size=16, stroke_size=0.05, content_weight=0, seed=2**63 - 1)
     options = PaintOptions(strength=1, size=np.int64(64), style_weight=np.float32(2), tv_weight=0)  # type: ignore[arg-type]
     assert options.weights == (0, 2, 0)
     assert PaintOptions(size=None).size is None

@@ -17,9 +17,12 @@ from torch import Tensor
 import impasto
 from impasto.errors import ImageError, MemoryLimitError, UsageError, WeightsError
 from impasto.imaging import io
-from impasto.painting import paint as paint_module
+from impasto.imaging.detail import return_detail
+from impasto.imaging.geometry import resize
+from impasto.painting import easel as easel_module
 from impasto.painting.options import PaintOptions
-from impasto.painting.paint import Painter, make_options, options_from, paint
+from impasto.painting.paint import Painter, make_options, paint
+from impasto.painting.record import options_from
 from impasto.progress import Step
 
 Picture = Callable[[str, int], Tensor]
@@ -239,8 +242,8 @@ def test_picture_that_is_not_there(style: Image.Image, quick: dict[str, Any], pl
 def test_too_little_memory_is_told_before_the_work(
     monkeypatch: pytest.MonkeyPatch, photo: Image.Image, style: Image.Image, quick: dict[str, Any]
 ) -> None:
-    monkeypatch.setattr(paint_module, "available_memory", lambda device: 400 << 20)
-    monkeypatch.setattr(paint_module, "paint_steps", None)
+    monkeypatch.setattr(easel_module, "available_memory", lambda device: 400 << 20)
+    monkeypatch.setattr(easel_module, "paint_steps", None)
     with pytest.raises(MemoryLimitError, match=r"0\.4 GB are free: try --size \d+"):
         paint(photo, style, **{**quick, "size": 4000})
 
@@ -249,11 +252,11 @@ def test_max_pixels_holds_for_every_picture(
     photo: Image.Image, style: Image.Image, quick: dict[str, Any]
 ) -> None:
     options = make_options(**quick)
-    small = photo.resize((20, 20))
-    Painter(small, small, options, max_pixels=400)
+    small = photo.resize((32, 32))
+    Painter(small, small, options, max_pixels=1024)
     for pictures in ((photo, small), (small, photo)):
         with pytest.raises(ImageError):
-            Painter(*pictures, options, max_pixels=400)
+            Painter(*pictures, options, max_pixels=1024)
 
 
 def test_estimates_before_the_work(photo: Image.Image, style: Image.Image, quick: dict[str, Any]) -> None:
@@ -284,11 +287,11 @@ def test_scarce_memory_brings_tiles(
 ) -> None:
     """At 2000 pixels, with half a gigabyte: the estimate is for what will be done."""
     options = make_options(**{**quick, "size": 2000})
-    monkeypatch.setattr(paint_module, "available_memory", lambda device: 1 << 40)
+    monkeypatch.setattr(easel_module, "available_memory", lambda device: 1 << 40)
     ample = Painter(photo, style, options)
     assert ample.tile is None
     whole = ample.memory()
-    monkeypatch.setattr(paint_module, "available_memory", lambda device: 700 << 20)
+    monkeypatch.setattr(easel_module, "available_memory", lambda device: 700 << 20)
     assert ample.tile == 512
     assert ample.memory() < whole
 
@@ -318,6 +321,86 @@ def test_record_repeats_the_painting(
     assert told["styles"] == [0.75, 0.25]
     assert told["done"] == 1
     assert told["losses"] == {name: pytest.approx(v, abs=1e-6) for name, v in step.losses.items()}
+
+
+def left_half(size: tuple[int, int]) -> Image.Image:
+    """A mask of (width, height)."""
+    mask = Image.new("L", size)
+    mask.paste(255, (0, 0, size[0] // 2, size[1]))
+    return mask
+
+
+def test_a_mask_leaves_the_photo_where_it_is_black(
+    photo: Image.Image, style: Image.Image, quick: dict[str, Any]
+) -> None:
+    painter = Painter(photo, style, make_options(**quick), mask=left_half(photo.size))
+    *_, step = painter.steps()
+    image, _ = painter.finish(step)
+    small = resize(painter.photo[None], painter.size)[0]
+    assert torch.equal(image[:, :, 22:], small[:, :, 22:])
+    assert (image[:, :, :18] - small[:, :, :18]).abs().mean() > 0.01
+    assert painter.notes == []
+
+
+def test_regions_have_styles_of_their_own(
+    photo: Image.Image, style: Image.Image, quick: dict[str, Any], tmp_path: Path
+) -> None:
+    """By files or by pairs; the style without a mask takes the rest."""
+    other, mask = style.rotate(90, expand=True), left_half(photo.size)
+    path = tmp_path / "left.png"
+    mask.save(path)
+    one, two = (
+        np.asarray(paint(photo, other, region=region, **quick))
+        for region in ({str(path): style}, [(mask, [style])])
+    )
+    np.testing.assert_array_equal(one, two)
+    alone = np.asarray(paint(photo, other, **quick))
+    assert (one[:, :18] != alone[:, :18]).mean() > 0.3
+
+
+def test_regions_without_a_style_for_the_rest(
+    photo: Image.Image, style: Image.Image, quick: dict[str, Any]
+) -> None:
+    painter = Painter(photo, None, make_options(**quick), region=[(left_half((30, 20)), style)])
+    assert [style.region for style in painter.styles] == [0]
+    torch.testing.assert_close(painter.regions[0], torch.ones(1, *painter.size))
+    resized, free = painter.notes
+    assert resized == "the mask image has 30 x 20 pixels and was resized to 60 x 40"
+    assert free.endswith("of the picture free, which the nearest one takes")
+
+
+def test_no_style_at_all(photo: Image.Image, quick: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="needs at least one style"):
+        paint(photo, **quick)
+
+
+@pytest.mark.parametrize("how", ["luminance", "histogram", "lab-transfer"])
+def test_colours_are_kept(photo: Image.Image, style: Image.Image, quick: dict[str, Any], how: str) -> None:
+    """The photo's mean colour comes nearer."""
+    grey = style.convert("L").point(lambda level: level // 2).convert("RGB")
+    options = {**quick, "iterations": 12, "strength": 0.9}
+    wanted = np.asarray(photo, float).mean((0, 1))
+    plain, kept = (
+        np.abs(np.asarray(paint(photo, grey, keep_colour=kind, **options), float).mean((0, 1)) - wanted).max()
+        for kind in ("none", how)
+    )
+    assert kept < plain
+
+
+def test_detail_returns(
+    photo: Image.Image, style: Image.Image, quick: dict[str, Any], painting: NDArray[np.uint8]
+) -> None:
+    painter = Painter(photo, style, make_options(**quick, detail=1.0))
+    *_, step = painter.steps()
+    small = resize(painter.photo[None], painter.size)[0]
+    torch.testing.assert_close(painter.finish(step)[0], return_detail(step.image, small, 1.0))
+    np.testing.assert_array_equal(np.asarray(io.to_pil(step.image)), painting)
+
+
+def test_record_with_an_older_name(tmp_path: Path) -> None:
+    path = tmp_path / "painting.png"
+    io.write(path, torch.zeros(3, 4, 4), record=json.dumps({"options": {"style_size": 2.0}}))
+    assert options_from(path) == PaintOptions(stroke_size=2.0)
 
 
 def test_record_of_another_version_may_know_more(tmp_path: Path) -> None:

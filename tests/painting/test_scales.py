@@ -13,6 +13,7 @@ from impasto import backbones
 from impasto.backbones import Backbone
 from impasto.errors import DivergenceError, UsageError
 from impasto.imaging.geometry import resize
+from impasto.painting.instant import instant
 from impasto.painting.objective import Objective, Style
 from impasto.painting.options import PaintOptions
 from impasto.painting.scales import Scale, paint_steps, plan, with_shares
@@ -51,11 +52,12 @@ def last(photo: Tensor, style: Style, backbone: Backbone, options: PaintOptions)
 
 
 def test_plan() -> None:
-    assert plan((300, 400), PaintOptions(iterations=240)) == (
+    assert plan((300, 400), PaintOptions(iterations=240, init="photo")) == (
         Scale((96, 128), 122),
         Scale((192, 256), 73),
         Scale((384, 512), 45),
     )
+    assert plan((300, 400), PaintOptions()) == (Scale((192, 256), 39), Scale((384, 512), 23))
     assert plan((30, 20), PaintOptions(size=64, iterations=5)) == (Scale((64, 43), 5),)
 
 
@@ -66,7 +68,7 @@ def test_plan_keeps_the_size_of_the_photo() -> None:
 
 def test_plan_that_does_not_fit() -> None:
     with pytest.raises(UsageError, match="2 iterations do not suffice for 3 scales"):
-        plan((300, 400), PaintOptions(iterations=2))
+        plan((300, 400), PaintOptions(iterations=2, init="photo"))
     with pytest.raises(UsageError, match="scales must grow"):
         plan((300, 400), PaintOptions(scales=(600,)))
 
@@ -165,6 +167,8 @@ def test_where_a_painting_begins(photo: Tensor, style: Style, backbone: Backbone
         return next(paint_steps(photo, [style], backbone, options, start)).image
 
     size = (32, 48)
+    instantly = instant(photo, [style], (), 0.5)[None]
+    torch.testing.assert_close(beginning("auto"), resize(instantly, size)[0], atol=1e-3, rtol=0)
     torch.testing.assert_close(beginning("photo"), resize(photo[None], size)[0])
     torch.testing.assert_close(beginning("style"), resize(style.image[None], size)[0])
     other = picture("astronaut", 40)
@@ -173,7 +177,7 @@ def test_where_a_painting_begins(photo: Tensor, style: Style, backbone: Backbone
     assert noise.mean().item() == pytest.approx(0.5, abs=0.02)
     assert noise.std().item() == pytest.approx(0.1, abs=0.02)
     with pytest.raises(
-        UsageError, match=r"no start a-file\.png: choose photo, noise, style or an image file"
+        UsageError, match=r"no start a-file\.png: choose auto, photo, noise, style or an image file"
     ):
         beginning("a-file.png")
 
@@ -203,8 +207,8 @@ def test_stroke_size_changes_what_is_seen_of_the_style(
         return Objective(backbone, photo, styles, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr("impasto.painting.scales.Objective", spy)
-    for style_size in (0.5, 2.0):
-        list(paint_steps(photo, [style], backbone, replace(OPTIONS, style_size=style_size, iterations=2)))
+    for stroke_size in (0.5, 2.0):
+        list(paint_steps(photo, [style], backbone, replace(OPTIONS, stroke_size=stroke_size, iterations=2)))
     assert seen == [(3, 8, 12), (3, 16, 24), (3, 32, 48), (3, 64, 96)]
 
 

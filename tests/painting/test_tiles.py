@@ -110,6 +110,24 @@ def test_gradient_of_a_backbone_that_mirrors_borders(
     assert_same(backbones.load(compressed_file), PaintOptions(style_loss="gram"), photo, styles, image)
 
 
+@pytest.mark.parametrize("style_loss", ["gram", "moments"])
+def test_gradient_in_regions(photo: Tensor, styles: list[Style], image: Tensor, style_loss: Any) -> None:
+    """One of which is nowhere in most tiles."""
+    backbone, options = backbones.load("compact"), PaintOptions(style_loss=style_loss)
+    masks = [torch.rand(1, 171, 205, generator=torch.Generator().manual_seed(4)), torch.zeros(1, 171, 205)]
+    masks[1][:, 20:50, 100:140] = 1
+    placed = [styles[0], replace(styles[1], region=1)]
+    found = []
+    for tile in (SIDE, WHOLE):
+        x = image.clone(memory_format=torch.preserve_format).requires_grad_()
+        total, _ = Objective(backbone, photo, placed, options, tile=tile, regions=masks)(x)
+        found.append((total.item(), torch.autograd.grad(total, x)[0]))
+    (value, gradient), (expected, exact) = found
+    rough = 10 if style_loss == "moments" else 1  # a small region has fewer positions than channels
+    assert value == pytest.approx(expected, rel=rough * 1e-5)
+    assert (gradient - exact).norm() < rough * 5e-5 * exact.norm()
+
+
 @pytest.mark.parametrize("weights", [(0.0, 1.0), (1.0, 0.0), (0.0, 0.0)])
 def test_gradient_of_each_term_alone(
     photo: Tensor, styles: list[Style], image: Tensor, weights: tuple[float, float]

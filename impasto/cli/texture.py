@@ -1,0 +1,103 @@
+"""`impasto texture`: what can be asked for, and how it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from impasto import styles
+from impasto.cli.failures import explained
+from impasto.cli.flags import Flag, HelpAll, with_flags
+from impasto.cli.output import (
+    Animate,
+    BitDepth,
+    DryRun,
+    MaxPixels,
+    Out,
+    Output,
+    Quality,
+    Quiet,
+    SaveEvery,
+    StripMetadata,
+    parse_megapixels,
+)
+from impasto.cli.paint import FLAGS as PAINT_FLAGS
+from impasto.cli.paint import Weighted, parse_style
+from impasto.errors import UsageError
+from impasto.painting.texture_options import TextureOptions
+
+
+@dataclass(frozen=True)
+class TextureJob:
+    """One call of the command: the styles, what was `given` for `TextureOptions`, and what to write."""
+
+    styles: Weighted
+    given: Mapping[str, Any]
+    output: Output
+
+
+def parse_size(text: str) -> int | tuple[int, int]:
+    """The long side, or (height, width) of "1024x768", which is as wide as its first number."""
+    sides = text.lower().split("x")
+    if not all(side.isdecimal() for side in sides) or len(sides) > 2:
+        raise UsageError(
+            f"--size is a number of pixels, or a width and a height such as 1024x768, not {text}"
+        )
+    width, *height = map(int, sides)
+    return (height[0], width) if height else width
+
+
+FLAGS = {
+    "size": Flag("Long side, or width and height", "PIXELS|WxH", parse=parse_size),
+    "stroke_size": Flag("Strokes, relative to the style's own"),
+    **{name: PAINT_FLAGS[name] for name in ("iterations", "seed", "backbone", "pooling")},
+    "style_layers": replace(PAINT_FLAGS["style_layers"], unset=""),
+    **{name: PAINT_FLAGS[name] for name in ("style_loss", "optimizer", "learning_rate", "tile")},
+    **{name: PAINT_FLAGS[name] for name in ("device", "precision")},
+}
+
+
+@explained()
+@with_flags(TextureOptions, FLAGS)
+def texture(
+    *,
+    style: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="STYLE",
+            help="Whose look it has, perhaps with a weight: wave.jpg:0.7 scream.jpg:0.3. "
+            f"Shipped: {', '.join(styles.pictures())}.",
+        ),
+    ],
+    out: Out = None,
+    given: dict[str, Any],
+    animate: Animate = None,
+    dry_run: DryRun = False,
+    quiet: Quiet = False,
+    help_all: HelpAll = False,
+    save_every: SaveEvery = None,
+    bit_depth: BitDepth = Output.bit_depth,
+    quality: Quality = Output.quality,
+    strip_metadata: StripMetadata = False,
+    max_pixels: MaxPixels = None,
+) -> None:
+    """Make a texture of one or more pictures: brushwork and colours, at any size."""
+    output = Output(
+        out=out,
+        animate=animate,
+        dry_run=dry_run,
+        quiet=quiet,
+        save_every=save_every,
+        bit_depth=bit_depth,
+        quality=quality,
+        strip_metadata=strip_metadata,
+        max_pixels=None if max_pixels is None else parse_megapixels(max_pixels),
+    )
+    job = TextureJob(tuple(parse_style(str(text)) for text in style), given, output)
+    from impasto.cli.texture_run import run  # brings torch, which --help need not wait for
+
+    run(job)

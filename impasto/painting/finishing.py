@@ -1,0 +1,50 @@
+"""The photo in a painting: its colours, its fine structure, and where none of it is to be painted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from impasto.imaging.detail import return_detail
+from impasto.imaging.masks import blend
+from impasto.imaging.palette import keep_colour, match_colours
+from impasto.painting.objective import Style
+from impasto.painting.options import PaintOptions
+
+
+def recolour(style: Style, photo: Tensor, amount: float) -> Style:
+    """A style in the colours of a photo, (3, H, W), as far as `amount`, 0 to 1, says (Gatys et al. 2016).
+
+    What is transparent keeps its colours, and has no influence.
+    """
+    if style.alpha is None:
+        matched = match_colours(style.image, photo)
+    else:
+        seen, matched = style.alpha[0] > 0, style.image.clone()
+        matched[:, seen] = match_colours(style.image[:, None, seen], photo)[:, 0]
+    return replace(style, image=torch.lerp(style.image, matched, amount))
+
+
+def touch_up(
+    picture: Tensor,
+    photo: Tensor,
+    options: PaintOptions,
+    *,
+    alpha: Tensor | None = None,
+    mask: Tensor | None = None,
+) -> Tensor:
+    """What comes after the last gradient: colours, unless styles were recoloured; detail; the photo's part.
+
+    Args:
+        picture, photo: (3, H, W) in [0, 1].
+        options: `keep_colour` and `detail` count.
+        alpha: the photo's, (1, H, W): hidden colours have no influence.
+        mask: (1, H, W) in [0, 1]: black leaves the photo.
+    """
+    if options.keep_colour != "histogram":
+        how, amount = options.keep_colour, options.keep_colour_amount
+        picture = keep_colour(picture, photo, how, amount, alpha=alpha)
+    picture = return_detail(picture, photo, options.detail)
+    return picture if mask is None else blend(picture, photo, mask)

@@ -1,0 +1,49 @@
+"""How a picture was painted, written into it and read again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from importlib.metadata import version
+from os import PathLike, fspath
+from typing import Any
+
+from impasto.errors import UsageError
+from impasto.imaging import io
+from impasto.painting.objective import Style
+from impasto.painting.options import PaintOptions
+from impasto.progress import Step
+
+_RENAMED = {"style_size": "stroke_size"}  # options that were called otherwise once
+
+
+def make_record(options: PaintOptions, styles: Sequence[Style], step: Step) -> str:
+    """JSON that says how the picture of a step was made; `options_from` reads it."""
+    return json.dumps(
+        {
+            "impasto": version("impasto"),
+            "options": asdict(options),
+            "styles": [style.weight for style in styles],
+            "losses": {name: round(value, 6) for name, value in step.losses.items()},
+            "done": round(step.done, 4),
+        }
+    )
+
+
+def options_from(path: str | PathLike[str]) -> PaintOptions:
+    """The options that a picture was painted with, from its own record. Raises UsageError if it has none."""
+    record = io.read_record(path)
+    try:
+        stored = json.loads(record or "")["options"]
+        named = {_RENAMED.get(name, name): _frozen(value) for name, value in stored.items()}
+        known = {field.name for field in fields(PaintOptions)}
+        return PaintOptions(**{name: value for name, value in named.items() if name in known})
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UsageError(
+            f"{fspath(path)} does not say how it was painted: impasto did not make it"
+        ) from error
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value

@@ -1,0 +1,111 @@
+"""Textures: a style without a photo, at any size (Gatys et al. 2015, "Texture Synthesis Using ConvNets").
+
+No statistic is to know where it was taken: a layout, sky above and sea below, would come back. So styles are
+continued by their mirror image, and a texture is made wider than asked for and cut; the ladder starts where
+the style has 256 pixels, and the deepest layer, which sees whole objects, is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from math import log2
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from impasto.errors import UsageError
+from impasto.imaging import io
+from impasto.imaging.geometry import fit_long_side, resize
+from impasto.painting.easel import Easel
+from impasto.painting.objective import Style
+from impasto.painting.reading import Styles, read_styles
+from impasto.painting.texture_options import TextureOptions
+from impasto.progress import Step, StepCallback
+from impasto.weights import ProgressCallback
+
+_FIRST_RUNG = 256  # pixels of the style's long side: below, objects are as small as strokes
+_MIRRORED = 64  # pixels; more than a position of the layers used here sees to one side
+_CUT = 32  # pixels from each side, where a texture shows that there was nothing beyond
+
+
+def texture(
+    style: Styles,
+    size: int | tuple[int, int] = TextureOptions.size,
+    *,
+    callback: StepCallback | None = None,
+    **options: Any,
+) -> Image.Image:
+    """Make a texture of a style: its brushwork and colours, without its objects.
+
+    Args:
+        style: a picture, as for `paint`, or a pair (style, weight), or a list of these, which are mixed.
+        size: (height, width) in pixels; or the long side, in the style's shape.
+        callback: called with a `Step` after every gradient.
+        options: the other fields of `TextureOptions`, such as `seed=1`.
+
+    Raises:
+        ImpastoError: any of the family; the message says what to do.
+
+    >>> impasto.texture("wave.jpg", (768, 1024)).save("texture.png")
+    """
+    known = [field.name for field in fields(TextureOptions)]
+    for name in options:
+        if name not in known:
+            raise UsageError(f"there is no option {name}: choose among {', '.join(known)}")
+    painter = TexturePainter(style, TextureOptions(size, **options))
+    for step in painter.steps():
+        if callback:
+            callback(step)
+    return io.to_pil(*painter.finish(step))
+
+
+class TexturePainter(Easel):
+    """One texture: reads the pictures and the backbone when made."""
+
+    def __init__(
+        self,
+        style: Styles,
+        options: TextureOptions | None = None,
+        *,
+        max_pixels: int = io.MAX_PIXELS,
+        on_download: ProgressCallback | None = None,
+    ) -> None:
+        options = options or TextureOptions()
+        styles, notes = read_styles([style], max_pixels)
+        height, width = self._size = _resolve(options.size, styles)
+        canvas = height + 2 * _CUT, width + 2 * _CUT
+        sides = [min(max(self._size), max(one.image.shape[1:])) for one in styles]
+        super().__init__(
+            torch.full((3, 1, 1), 0.5).expand(3, *canvas),  # grey that is never looked at, in no memory
+            [
+                replace(one, scale=side / max(canvas), margin=_MIRRORED)
+                for one, side in zip(styles, sides, strict=True)
+            ],
+            options.painting(canvas, _rungs(options.stroke_size * max(sides))),
+            name="the texture",
+            on_download=on_download,
+        )
+        self.notes += notes
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self._size
+
+    def finish(self, step: Step) -> tuple[Tensor, None]:
+        image = resize(step.image[None], self.scales[-1].size)[0]
+        return image[:, _CUT:-_CUT, _CUT:-_CUT], None
+
+
+def _resolve(size: int | tuple[int, int], styles: Sequence[Style]) -> tuple[int, int]:
+    if isinstance(size, tuple):
+        return size
+    height, width = styles[0].image.shape[1:]
+    return fit_long_side((height, width), size)
+
+
+def _rungs(side: float) -> int:
+    """How many scales, each half the next, lead a style to this long side."""
+    return max(1, round(log2(max(1.0, side) / _FIRST_RUNG)) + 1)

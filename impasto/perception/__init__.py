@@ -1,0 +1,10 @@
+"""What a backbone sees of pictures, and how far that is from a style and from a photo.
+
+Both jobs, painting and training, minimise these two errors. For a backbone that was taught by another, all
+statistics are its teacher's (`backbones.base.Backbone.maps`), up to a rotation, which no error here sees.
+"""
+
+from impasto.perception.layers import resolve_layers, shrink
+from impasto.perception.perceiving import ContentTerm, Features, Perception, StyleTerm
+
+__all__ = ["ContentTerm", "Features", "Perception", "StyleTerm", "resolve_layers", "shrink"]

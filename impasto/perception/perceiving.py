@@ -1,0 +1,151 @@
+"""A backbone with its layers, and how far what it sees of pictures is from a style and from a photo."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from impasto import losses
+from impasto.backbones import Backbone
+from impasto.options import Layers, StyleLoss
+from impasto.perception.comparisons import COMPARISONS, Error
+from impasto.perception.layers import resolve_layers, shrink
+
+Features = dict[str, Tensor]
+
+
+class StyleTerm(NamedTuple):
+    """What one layer adds to a style error."""
+
+    layer: str
+    error: Error
+    factor: float
+
+
+class ContentTerm(NamedTuple):
+    """What one layer adds to a content error."""
+
+    layer: str
+    target: Tensor  # features of the photos, (N, C, h, w), as the backbone gave them
+    factor: Tensor  # (N,)
+
+
+class Perception:
+    """A backbone with its layers, its kind of style loss, and the precision that it runs in.
+
+    Args:
+        backbone: frozen, on the images' device.
+        content_layers, style_layers: None takes the usual ones.
+        style_loss: "moments", means and covariances; "gram"; "sliced", whole distributions; or "nearest",
+            the most similar position.
+        normalise: errors relative to their targets; else the plain mean squares of the literature.
+        dtype: of the convolutions; statistics and sums are float32 always.
+        flat: share of the mean square that a photo's variance is taken to have at least, so that a crop of
+            plain sky does not outweigh all others.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        content_layers: Layers | None = None,
+        style_layers: Layers | None = None,
+        *,
+        style_loss: StyleLoss = "moments",
+        normalise: bool = True,
+        dtype: torch.dtype = torch.float32,
+        flat: float = 1e-6,
+    ) -> None:
+        self.backbone, self.dtype, self.normalise, self.flat = backbone, dtype, normalise, flat
+        self.content_layers, self.style_layers = resolve_layers(backbone, content_layers, style_layers)
+        self.comparison = COMPARISONS[style_loss]
+        device = next(backbone.parameters()).device
+        self._roots = {name: _root(a).to(device) for name, a in backbone.maps.items()}
+
+    def features(self, image: Tensor, layers: Collection[str]) -> Features:
+        """By layer, (N, C, h, w), of images (N, 3, H, W) in [0, 1]."""
+        with torch.autocast(image.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16):
+            features: Features = self.backbone(image, layers)
+        return features
+
+    def style_terms(self, image: Tensor, alpha: Tensor | None = None, share: float = 1.0) -> list[StyleTerm]:
+        """A style, (1, 3, H, W), encoded; `alpha`, (1, 1, H, W), leaves transparent pixels out."""
+        features = self.features(image, dict(self.style_layers))
+        masks = {} if alpha is None else {layer: shrink(alpha, f.shape[2:]) for layer, f in features.items()}
+        statistic = self.comparison.statistic
+        return self.style_terms_of({k: statistic(f, masks.get(k)) for k, f in features.items()}, share)
+
+    def style_terms_of(self, statistics: Mapping[str, Tensor], share: float = 1.0) -> list[StyleTerm]:
+        """A style encoded, from the `comparison`'s statistics of its features at all style layers.
+
+        Normalised: relative errors averaged over layers. Raw: mean squares of Gram matrices over C, summed.
+        """
+        whole, kind = sum(weight for _, weight in self.style_layers), self.comparison
+        terms = []
+        for layer, weight in self.style_layers:
+            style, root = statistics[layer], self._roots.get(layer)
+            relative = kind.balance / (whole * float(kind.norm(style, root).clamp_min(1e-12)))
+            factor = relative if self.normalise else float(self._channels(layer)) ** -kind.raw_power
+            terms.append(StyleTerm(layer, kind.towards(style, root), share * weight * factor))
+        return terms
+
+    def style_error(self, features: Features, terms: Sequence[StyleTerm]) -> Tensor:
+        """(N,)"""
+        layers = {term.layer for term in terms}
+        return self.style_error_of({k: self.comparison.statistic(features[k]) for k in layers}, terms)
+
+    def style_error_of(self, statistics: Mapping[str, Tensor], terms: Sequence[StyleTerm]) -> Tensor:
+        """(N,), from the `comparison`'s statistics of the features, in their precision."""
+        return torch.stack([t.factor * t.error(statistics[t.layer]) for t in terms]).sum(0)
+
+    def content_terms(self, photo: Tensor) -> list[ContentTerm]:
+        """Photos, (N, 3, H, W), encoded."""
+        features = self.features(photo, dict(self.content_layers))
+        factors = self.content_factors({layer: losses.second_moments(f) for layer, f in features.items()})
+        return [ContentTerm(layer, features[layer], factors[layer]) for layer, _ in self.content_layers]
+
+    def content_factors(self, moments: Features) -> Features:
+        """By layer, (N,): how much a content error counts, from the second moments of photos' features."""
+        whole = sum(weight for _, weight in self.content_layers)
+        factors = {}
+        for layer, weight in self.content_layers:
+            own, linear = moments[layer], self._linear(layer, moments[layer].dtype)
+            variance = losses.spatial_variance(own, linear, self.flat)
+            mapped = own.shape[1] - 1 if linear is None else len(linear)
+            raw = torch.full_like(variance, mapped / self._channels(layer))
+            factors[layer] = (weight * (1 / (whole * variance) if self.normalise else raw)).float()
+        return factors
+
+    def content_error(self, features: Features, terms: Sequence[ContentTerm]) -> Tensor:
+        """(N,), in the teacher's channels."""
+        differences = [self._mapped(t.layer, features[t.layer].float() - t.target.float()) for t in terms]
+        errors = [t.factor * losses.content_error(d) for t, d in zip(terms, differences, strict=True)]
+        return torch.stack(errors).sum(0)
+
+    def _mapped(self, layer: str, difference: Tensor) -> Tensor:
+        """A difference of features, in which the maps' constant cancels."""
+        linear = self._linear(layer, difference.dtype)
+        return difference if linear is None else F.conv2d(difference, linear[:, :, None, None])
+
+    def _linear(self, layer: str, dtype: torch.dtype) -> Tensor | None:
+        root = self._roots.get(layer)
+        return None if root is None else root[:-1, :-1].to(dtype)
+
+    def _channels(self, layer: str) -> int:
+        """The teacher's."""
+        if layer in self.backbone.maps:
+            return len(self.backbone.maps[layer])
+        *_, deepest = (name for name in self.backbone.path_to([layer]) if name.startswith("conv"))
+        return self.backbone.width_of(deepest)
+
+
+def _root(a: Tensor) -> Tensor:
+    """A small matrix that gives the statistics of the teacher's channels, but for a rotation of them.
+
+    With A~ = Q R, |A~ M A~^T| = |R M R^T|: R takes the place of A~. A last row keeps the constant.
+    """
+    r = torch.linalg.qr(a.double()).R.float()
+    return torch.cat([r, torch.eye(r.shape[1])[-1:]])
