@@ -1,0 +1,55 @@
+"""Pictures that show a style, and those that show none."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from impasto.errors import ImageError
+from impasto.imaging.style import LEAST_SIDE, read_style
+
+Picture = Callable[[str, int], Tensor]
+
+
+def test_a_style_is_read_as_any_picture(picture: Picture) -> None:
+    given = picture("coffee", 64)
+    image, info = read_style(given)
+    assert torch.equal(image, given)
+    assert info.size == (43, 64)
+
+
+def test_the_smallest_style(picture: Picture) -> None:
+    side = LEAST_SIDE
+    read_style(picture("coffee", 64)[:, :side, :side])
+    for cut in (picture("coffee", 64)[:, : side - 1, :], picture("coffee", 64)[..., : side - 1]):
+        with pytest.raises(
+            ImageError, match=r"image has \d+ x \d+ pixels; a style needs at least 32 each way"
+        ):
+            read_style(cut)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.002])
+def test_one_colour_is_no_style(noise: float) -> None:
+    """Not even with a compression's noise on it."""
+    colour = torch.tensor([0.1, 0.5, 0.9]).view(3, 1, 1).expand(3, 40, 40)
+    dice = torch.Generator().manual_seed(0)
+    with pytest.raises(ImageError, match="image is of one colour: there is no style to see in it"):
+        read_style(colour + noise * torch.rand(3, 40, 40, generator=dice))
+
+
+def test_what_is_transparent_is_not_seen(picture: Picture) -> None:
+    image = picture("coffee", 64)
+    alpha = torch.zeros_like(image[:1])
+    with pytest.raises(ImageError, match="wholly transparent"):
+        read_style(torch.cat([image, alpha]))
+    alpha[:, 10:30, 10:30] = 1
+    flat = image.where(alpha == 0, torch.tensor(0.5))
+    with pytest.raises(ImageError, match="of one colour"):
+        read_style(torch.cat([flat, alpha]))
+    read_style(torch.cat([image, alpha]))
+
+
+def test_the_limit_of_pixels_holds(picture: Picture) -> None:
+    with pytest.raises(ImageError):
+        read_style(picture("coffee", 64), max_pixels=1000)
