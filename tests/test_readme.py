@@ -74,7 +74,7 @@ def test_paint(pictures: Path) -> None:
 
 
 def test_stylize(pictures: Path) -> None:
-    assert len(commands("stylize")) == 6
+    assert len(commands("stylize")) == 7
     for words in commands("stylize"):
         call(*words)
         out = Path(words[words.index("-o") + 1])
