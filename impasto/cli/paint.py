@@ -98,7 +98,7 @@ FLAGS = {
     "size": Flag("Long side in pixels, or 'original'", "PIXELS", parse=parse_size),
     "strength": Flag("0 keeps the photo, 1 forgets it"),
     "stroke_size": Flag("Strokes, relative to the picture"),
-    "keep_colour": handles.FLAGS["keep_colour"],
+    "keep_colour": Flag("luminance, histogram or lab-transfer", "HOW"),
     "iterations": Flag("Gradients in all: finer, and slower", unset="62 from the start auto, else 125"),
     "seed": Flag("Same seed, same picture"),
     "keep_colour_amount": handles.FLAGS["keep_colour_amount"],

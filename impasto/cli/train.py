@@ -80,7 +80,7 @@ FLAGS = LOOP_FLAGS | {
     "style_size": Flag("Long side of the style as it is seen: larger strokes", "PIXELS", panel=EXPERT),
     "content_weight": Flag("Factor of content", panel=EXPERT),
     "tv_weight": Flag("Factor of total variation: smoothness", panel=EXPERT),
-    "style_loss": Flag("Gram matrices, or means and covariances", panel=EXPERT),
+    "style_loss": Flag("How features are compared", panel=EXPERT),
     "content_layers": Flag("As relu3_1=0.5,relu4_1", "LAYERS", "relu3_1, relu4_1", panel=EXPERT),
     "style_layers": Flag("As relu1_1=0.5,relu2_1", "LAYERS", "relu1_1 to relu5_1", panel=EXPERT),
     "normalise": Flag("Errors relative to their targets", panel=EXPERT),

@@ -76,7 +76,8 @@ class TrainOptions(LoopOptions):
     Attributes:
         style_size: long side in pixels at which the style is seen: larger, and strokes grow in pictures.
         content_weight, style_weight, tv_weight: factors of content, style and total variation.
-        style_loss: "moments", means and covariances, or "gram".
+        style_loss: "moments", means and covariances; "gram"; "sliced", whole distributions; or "nearest", the
+            most similar places.
         content_layers, style_layers: names with weights; None takes those of painting.
         normalise: errors relative to their targets; False gives the plain mean squares of the literature.
         backbone: "compact", "vgg19", "vgg16" or a weights file.

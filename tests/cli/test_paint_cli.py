@@ -127,6 +127,87 @@ def test_expert_flags_reach_the_options(paint):
     assert (options.optimizer, options.step_length, options.stroke_size) == ("adam", 0.01, 0.5)
 
 
+@pytest.fixture
+def masks(workshop):
+    """left.png and right.png, which overlap a little, and others that mean nothing."""
+    for name, box in (("left", (0, 0, 60, 64)), ("right", (48, 0, 96, 64)), ("black", (0, 0, 0, 0)),
+                      ("white", (0, 0, 96, 64)), ("top", (0, 0, 96, 20))):  # fmt: skip
+        mask = Image.new("L", (96, 64))
+        mask.paste(255, box)
+        mask.save(f"{name}.png")
+    return workshop
+
+
+def test_handles_reach_the_options(paint):
+    flags = "--keep-colour lab-transfer --keep-colour-amount 0.5 --detail 0.25 --stroke-size 2"
+    result = paint("-o", OUT, *flags.split(), "--style-loss", "nearest")
+    assert result.exit_code == 0, result.stderr
+    options = options_from(OUT)
+    assert (options.keep_colour, options.keep_colour_amount) == ("lab-transfer", 0.5)
+    assert (options.detail, options.stroke_size, options.style_loss) == (0.25, 2.0, "nearest")
+
+
+def test_a_mask_leaves_the_photo(paint, masks):
+    assert paint("-o", OUT, "--mask", "left.png").exit_code == 0
+    photo = np.asarray(Image.open("photo.jpg").resize((48, 32), Image.Resampling.BICUBIC), dtype=float)
+    assert np.abs(pixels(OUT) - photo)[:, 34:].mean() < 2
+    assert np.abs(pixels(OUT) - photo)[:, :26].mean() > 4
+
+
+def test_regions_with_and_without_a_style_for_the_rest(paint, masks):
+    regions = ("--region", "left.png=wave.jpg", "--region", "right.png=swirling-night")
+    result = paint("-o", "a.png", *regions, pictures=("photo.jpg",))
+    assert result.exit_code == 0, result.stderr
+    assert "% of the picture, where they are mixed" in result.stderr
+    result = paint("-o", "b.png", "--region", "top.png=swirling-night")
+    assert result.exit_code == 0, result.stderr
+    assert "note" not in result.stderr
+    assert (pixels("a.png") != pixels("b.png")).any()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "note"),
+    [
+        (("--mask", "white.png"), "the mask white.png is white all over: everything is styled"),
+        (("--mask", "wave.jpg"), "the mask wave.jpg has 80 x 80 pixels and was resized to 96 x 64"),
+        (("--region", "top.png=wave.jpg"), "of the picture free, which the nearest one takes"),
+    ],
+)
+def test_what_masks_do_is_told(paint, masks, arguments, note):
+    styles = () if "--region" in arguments else ("wave.jpg",)
+    result = paint("-o", OUT, *arguments, "--iterations", 1, pictures=("photo.jpg", *styles))
+    assert result.exit_code == 0, result.stderr
+    assert note in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "fragment"),
+    [
+        (("--mask", "black.png"), 1, "the mask black.png is black all over"),
+        (("--mask", "none.png"), 1, "none.png does not exist"),
+        (("--region", "black.png=wave.jpg"), 1, "the mask black.png is black all over"),
+        (("--region", "none.png=wave.jpg"), 1, "none.png does not exist"),
+        (("--region", "left.png=none.jpg"), 1, "none.jpg does not exist; the shipped styles are"),
+        (("--region", "left.png=wave.jpg:0"), 2, "sum must be positive"),
+        (("--region", "left.png"), 2, "--region takes MASK=STYLE"),
+        (("--keep-colour", "all"), 2, "keep_colour must be one of none, luminance"),
+        (("--keep-colour-amount", "2"), 2, "keep_colour_amount must be from 0 to 1, not 2"),
+        (("--detail", "much"), 2, "--detail must be a number, not much"),
+        (("--style-loss", "sliced", "--tile", "256"), 2, "cannot be taken in tiles"),
+        (("-o", "left.png", "--mask", "left.png"), 2, "left.png would be overwritten"),
+        (("-o", "left.png", "--region", "left.png=wave.jpg"), 2, "left.png would be overwritten"),
+    ],
+)
+def test_bad_handles_get_one_line(paint, masks, arguments, code, fragment):
+    assert fragment in error_of(paint("-o", OUT, *arguments), code)
+    assert not Path(OUT).exists()
+
+
+def test_no_style(impasto, workshop):
+    line = error_of(impasto("paint", "photo.jpg", "-o", OUT), 2)
+    assert "name a style, as in impasto paint photo.jpg wave.jpg" in line
+
+
 # --- what is written ----------------------------------------------------------------------------------------
 
 
@@ -386,6 +467,8 @@ def rubbish(workshop):
     header[16:20] = bytes(4)  # the width
     (workshop / "flat.png").write_bytes(header)
     Image.new("RGBA", (40, 40)).save("clear.png")
+    Image.new("RGB", (40, 40), "red").save("plain.png")
+    Image.fromarray(data.coffee()[:20, :40]).save("small.png")
     (workshop / "folder").mkdir()
     torch.save({"features.0.weight": torch.full((64, 3, 3, 3), torch.nan)}, "nan.pth")
     (workshop / "bad.safetensors").write_text("no")
@@ -449,6 +532,8 @@ def test_bad_input_gets_one_line(paint, rubbish, photo, arguments, code, fragmen
         ("wave.jpg:inf", 2, "the weight of a style"),
         ("wave.jpg:0", 2, "sum must be positive"),
         ("clear.png", 1, "clear.png is wholly transparent"),
+        ("plain.png", 1, "plain.png is of one colour: there is no style to see in it"),
+        ("small.png", 1, "small.png has 40 x 20 pixels; a style needs at least 32 each way"),
     ],
 )
 def test_bad_styles(paint, rubbish, style, code, fragment):

@@ -300,7 +300,7 @@ def test_options_that_changed_are_named(
     interrupted: Plan, style_file: Path, options: Options, folder: Path, tmp_path: Path
 ) -> None:
     other = tmp_path / "other.png"
-    Image.new("RGB", (64, 64), "red").save(other)
+    Image.linear_gradient("L").save(other)
     with pytest.raises(UsageError) as caught:
         train(
             other,

@@ -45,8 +45,10 @@ def style(picture: Picture) -> Tensor:
         {"style_loss": "gram"},
         {"style_loss": "gram", "normalise": False, "content_layers": (("relu2_1", 1.0), ("relu3_1", 0.5))},
         {"style_loss": "moments", "normalise": False, "style_layers": (("relu1_1", 2.0), ("relu4_1", 1.0))},
+        {"style_loss": "sliced"},
+        {"style_loss": "nearest"},
     ],
-    ids=["default", "gram", "raw gram", "raw moments"],
+    ids=["default", "gram", "raw gram", "raw moments", "sliced", "nearest"],
 )
 def test_it_is_the_mean_of_what_a_painting_minimises(
     compact_file: Path, photos: Tensor, painted: Tensor, style: Tensor, given: dict[str, Any]

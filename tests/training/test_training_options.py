@@ -48,7 +48,7 @@ def test_nonsense_is_refused(options: type[LoopOptions], given: dict[str, object
         ({"content_weight": math.inf}, "content_weight must be a number from 0 up"),
         ({"tv_weight": math.nan}, "tv_weight"),
         ({"style_size": 8}, "style_size must be a whole number from 32"),
-        ({"style_loss": "l1"}, "style_loss must be one of gram, moments"),
+        ({"style_loss": "l1"}, "style_loss must be one of moments, gram, sliced, nearest"),
         ({"pooling": "none"}, "pooling must be one of max, average"),
         ({"style_layers": ""}, "a list of layers is empty"),
     ],
