@@ -100,7 +100,9 @@ class Wct:
         picture = padded(photo)
         for layer in self.layers:
             features = self.backbone(picture, [layer])[layer]
-            mixed = torch.lerp(features, whiten_and_colour(features, style[layer]), self.alpha)
+            mixed = torch.lerp(
+                features, whiten_and_colour(features, style[layer]).to(features.dtype), self.alpha
+            )
             picture = self.decoders[layer](mixed).clamp(0, 1)
         return cut(picture, photo)
 
