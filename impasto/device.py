@@ -6,6 +6,7 @@ torch is imported when a device is asked for: the names alone, which options nee
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import platform
 import sys
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
 DeviceName = Literal["auto", "cpu", "cuda", "mps", "xpu"]
 PrecisionName = Literal["auto", "float32", "bfloat16"]
 
-_NO_MEMORY = ("not enough memory", "can't allocate memory", "out of memory")  # as torch puts it
+_NO_MEMORY = (  # as torch, Python's threads and the loader of libraries put it
+    "not enough memory", "can't allocate memory", "out of memory", "cannot allocate memory",
+    "can't start new thread", "failed to map segment", "bad_alloc", "could not create a primitive",
+)  # fmt: skip
 _PROC = Path("/proc")
 _CGROUPS = Path("/sys/fs/cgroup")
 # limit, use, and the part of the use (in memory.stat) that is only cached files and given up on demand
@@ -109,10 +113,19 @@ def available_memory(device: torch.device) -> int:
 
 
 def ran_out_of_memory(error: BaseException) -> bool:
-    """Whether Python or torch, on any device, could not get memory."""
-    if isinstance(error, RuntimeError):
+    """Whether Python, torch, on any device, or a library that is loaded could not get memory."""
+    if isinstance(error, RuntimeError | ImportError):
         return any(phrase in str(error).lower() for phrase in _NO_MEMORY)
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOMEM, errno.EAGAIN)  # the second, where a thread could not begin
     return isinstance(error, MemoryError)
+
+
+def cuda_libraries() -> int:
+    """Bytes of memory that a process takes more if torch is built for CUDA, whatever it computes on."""
+    import torch
+
+    return 260_000_000 if torch.version.cuda else 0
 
 
 def _system_memory() -> int:

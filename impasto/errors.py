@@ -5,8 +5,10 @@ ImpastoError
 ├── ImageError          a picture that cannot be read or written
 ├── VideoError          a video that cannot be read or written
 ├── WeightsError        a weights file that is missing, damaged or of another network
+├── ExportError         a network that could not be exported, or came out as another one
 ├── MemoryLimitError    work that would not fit in memory
 ├── DivergenceError     an optimisation that could not be brought back to finite numbers
+├── ClusterError        workers, or a store of files, that cannot be reached or fail again and again
 └── MissingExtraError   an optional library that is not installed (also an ImportError)
 
 A message is one sentence for a person: what is wrong with which file or option, and the way out.
@@ -33,12 +35,20 @@ class WeightsError(ImpastoError):
     """A weights file that is missing, damaged or of another network."""
 
 
+class ExportError(ImpastoError):
+    """A network that could not be exported, or came out as another one."""
+
+
 class MemoryLimitError(ImpastoError):
     """Work that would not fit in memory."""
 
 
 class DivergenceError(ImpastoError):
     """An optimisation that could not be brought back to finite numbers."""
+
+
+class ClusterError(ImpastoError):
+    """Workers, or a store of files, that cannot be reached or fail again and again."""
 
 
 class MissingExtraError(ImpastoError, ImportError):

@@ -1,8 +1,9 @@
-"""What the options of all jobs have in common: lists of layers, and checks. Imports no torch."""
+"""What the options of all jobs have in common: lists of layers, names, and checks. Imports no torch."""
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import Any, Literal, get_args
@@ -30,13 +31,19 @@ def parse_layers(value: str | Iterable[str | tuple[str, float]] | None) -> Layer
     return layers
 
 
+def kebab(text: str) -> str:
+    """A name for a style: words in small letters, joined by hyphens; "Starry Night_2" is "starry-night-2"."""
+    return re.sub(r"[\W_]+", "-", text.lower()).strip("-") or "style"
+
+
 def check_choice(name: str, value: str, choices: Any) -> None:
     if value not in get_args(choices):
         raise UsageError(f"{name} must be one of {', '.join(get_args(choices))}, not {value}")
 
 
 def check_range(name: str, value: Any, least: float, most: float) -> None:
-    if not (isinstance(value, Real) and least <= float(value) <= most and math.isfinite(value)):
+    number = _as_float(value) if isinstance(value, Real) else math.nan
+    if not (least <= number <= most and math.isfinite(number)):
         limits = f"from {least:g} to {most:g}" if math.isfinite(most) else f"a number from {least:g} up"
         raise UsageError(f"{name} must be {limits}, not {value}")
 
@@ -46,10 +53,18 @@ def check_whole(name: str, value: Any, least: int, most: int) -> None:
         raise UsageError(f"{name} must be a whole number from {least} to {most}, not {value}")
 
 
+def _as_float(value: Any) -> float:
+    """Infinity for a whole number beyond the largest float."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
 def _parse_layer(item: str | tuple[str, float]) -> tuple[str, float]:
     name, weight = (item.partition("=")[::2]) if isinstance(item, str) else item
     try:
-        number = 1.0 if weight == "" else float(weight)
+        number = 1.0 if weight == "" else _as_float(weight)
     except ValueError:
         number = math.nan
     if not 0 <= number < math.inf:

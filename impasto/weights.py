@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import secrets
 import sys
-import time
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
 from ssl import SSLError
+from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
@@ -22,13 +24,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor
 
+from impasto.drafts import draft, held, held_while
 from impasto.errors import WeightsError
+from impasto.paths import is_file, is_folder
 
 ProgressCallback = Callable[[int, int], None]  # bytes that are here, bytes in all
 
 _TIMEOUT = 30.0  # seconds without a byte
 _CHUNK = 1 << 20  # bytes
-_ABANDONED_AFTER = 3600.0  # seconds; a live download writes at least once per _TIMEOUT
 _NETWORK_ERRORS = (URLError, HTTPException, SSLError, TimeoutError, ConnectionError)
 
 
@@ -87,18 +90,27 @@ def _claimed(part: Path) -> Iterator[Path]:
     """A file of our own to download into, which becomes `part` again if it is not moved away.
 
     Renaming is atomic, so that of two processes only one goes on with an interrupted download. What a killed
-    process left behind is taken over too, once it is certain that nobody writes it.
+    process left behind is taken over too, as nobody holds it.
     """
     own = part.with_name(f"{part.name}.{secrets.token_hex(4)}")
-    for leftover in (*part.parent.glob(f"{part.name}.*"), part):
-        with suppress(OSError):
-            if leftover == part or time.time() - leftover.stat().st_mtime > _ABANDONED_AFTER:
-                leftover.replace(own)
-    try:
-        yield own
-    finally:
-        with suppress(OSError):
-            own.replace(part)
+    with ExitStack() as holding:
+        for leftover in (*part.parent.glob(f"{part.name}.*"), part):
+            if holding.enter_context(held(leftover)) or leftover == part:
+                with suppress(OSError):
+                    leftover.replace(own)
+        if not own.exists():
+            holding.enter_context(held_while(lambda: _touched(own)))
+        try:
+            yield own
+        finally:
+            with suppress(OSError):
+                if own.stat().st_size:
+                    own.replace(part)
+
+
+def _touched(path: Path) -> Path:
+    path.touch()
+    return path
 
 
 def _download(weights: Weights, part: Path, on_progress: ProgressCallback | None) -> None:
@@ -167,8 +179,29 @@ def load_tensors(path: str | Path) -> dict[str, Tensor]:
     if not tensors:
         raise WeightsError(f"{path} holds no named tensors")
     for name, tensor in tensors.items():
+        _check_whole(path, name, tensor)
         _check_finite(path, name, tensor)
     return tensors
+
+
+def load_plain(path: Path) -> Any:
+    """What `torch.save` wrote, on the CPU, if it is data and nothing else.
+
+    Nothing in the file can run, and it takes no more memory than it has bytes: an archive that unpacks to
+    more raises ValueError. A damaged file raises nearly anything, a missing one OSError.
+    """
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if sum(entry.file_size for entry in archive.infolist()) > path.stat().st_size:
+                raise ValueError(f"{path} unpacks to more than its size")
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _check_whole(path: Path, name: str, tensor: Tensor) -> None:
+    """Raise WeightsError for one number that stands for many, of which the file could name any number."""
+    strided = tensor.layout is torch.strided
+    if strided and tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
+        raise WeightsError(f"{name} in {path} says that it has more numbers than the file holds")
 
 
 def _check_finite(path: Path, name: str, tensor: Tensor) -> None:
@@ -194,27 +227,35 @@ def load_metadata(path: str | Path) -> dict[str, str]:
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
     """Write a .safetensors file under a temporary name and rename it into place. Raises WeightsError."""
-    own = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         whole = {name: tensor.contiguous() for name, tensor in tensors.items()}
-        with own.open("wb") as file:  # save_file would make it unreadable for others
-            file.write(save(whole, dict(metadata)))
-            file.flush()
-            os.fsync(file.fileno())
-        own.replace(path)
+        with draft(path) as own:
+            with own.open("wb") as file:  # save_file would make it unreadable for others
+                file.write(_in_order(save(whole, dict(metadata))))
+                file.flush()
+                os.fsync(file.fileno())
+            own.replace(path)
     except (SafetensorError, OSError) as error:
-        raise WeightsError(f"cannot write the weights file {path} ({error})") from error
-    finally:
-        with suppress(OSError):
-            own.unlink()
+        reason = getattr(error, "strerror", None) or error
+        raise WeightsError(f"cannot write the weights file {path} ({reason})") from error
+
+
+def _in_order(data: bytes) -> bytes:
+    """The same .safetensors file with its metadata sorted: the library writes them in any order."""
+    start = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:start])
+    header["__metadata__"] = dict(sorted(header.get("__metadata__", {}).items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + data[start:]
 
 
 def _existing(path: str | Path) -> Path:
     path = Path(path)
-    if path.is_dir():
+    if is_folder(path):
         raise WeightsError(f"{path} is a folder, not a weights file")
-    if not path.is_file():
+    if not is_file(path):
         raise WeightsError(f"there is no weights file {path}")
     return path
 
@@ -228,7 +269,7 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 def _read_pickle(path: Path) -> dict[str, Tensor]:
     try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
+        loaded = load_plain(path)
     except Exception as error:  # a foreign file can fail anywhere inside the unpickler
         raise WeightsError(
             f"cannot read {path}: it is no .safetensors, .pth or .pt file, is damaged, or holds more than "

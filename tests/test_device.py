@@ -1,6 +1,7 @@
 """Devices, precision and free memory, with the machine's own answers replaced where they decide."""
 
 import ctypes
+import errno
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -159,3 +160,36 @@ def test_memory_on_xpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.xpu, "get_device_properties", lambda device: properties)
     monkeypatch.setattr(torch.xpu, "memory_allocated", lambda device: 40, raising=False)
     assert available_memory(torch.device("xpu")) == 60
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("can't start new thread"),
+        RuntimeError("unable to mmap 5 bytes from file <a>: Cannot allocate memory (12)"),
+        RuntimeError("std::bad_alloc"),
+        RuntimeError("could not create a primitive"),  # as oneDNN has it
+        ImportError("libtorch_cpu.so: failed to map segment from shared object"),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+        BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable"),
+    ],
+    ids=repr,
+)
+def test_what_a_lack_of_memory_looks_like(error: Exception) -> None:
+    assert device.ran_out_of_memory(error)
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("size mismatch"), OSError(errno.ENOSPC, "full"), ImportError("x")]
+)
+def test_what_is_no_lack_of_memory(error: Exception) -> None:
+    assert not device.ran_out_of_memory(error)
+
+
+@pytest.mark.parametrize(("built_for", "more"), [(None, False), ("13.0", True)])
+def test_libraries_of_cuda_take_memory_on_any_device(
+    monkeypatch: pytest.MonkeyPatch, built_for: str | None, more: bool
+) -> None:
+    monkeypatch.setattr(torch.version, "cuda", built_for)
+    assert (device.cuda_libraries() > 100_000_000) == more

@@ -5,6 +5,8 @@ import hashlib
 import os
 import re
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -17,6 +19,7 @@ import torch
 from safetensors.torch import save_file
 
 from impasto import weights as weights_module
+from impasto.drafts import held
 from impasto.errors import WeightsError
 from impasto.weights import Weights, cache_dir, fetch, load_metadata, load_tensors, save_tensors
 
@@ -29,6 +32,7 @@ class Server(ThreadingHTTPServer):
 
     content = CONTENT
     sent = len(CONTENT)  # bytes after which the connection closes
+    stalls = 0.0  # seconds before it does
     ranges = True
     status = 200
 
@@ -52,6 +56,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(self.server.content) - start))
         self.end_headers()
         self.wfile.write(self.server.content[start : self.server.sent])
+        self.wfile.flush()
+        time.sleep(self.server.stalls)
 
     def log_message(self, format: str, *args: Any) -> None:
         """Stay silent."""
@@ -171,6 +177,34 @@ def test_interrupted_download_is_resumed(
     assert server.seen == [None, f"bytes={HALF}-"]
 
 
+def test_a_download_that_stalls_half_way_is_given_up_and_resumed(
+    server: Server, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(weights_module, "_TIMEOUT", 0.2)
+    monkeypatch.setattr(weights_module, "_CHUNK", 1 << 12)
+    server.sent, server.stalls = HALF, 1.0
+    with pytest.raises(WeightsError, match=r"\(timed out\); download test.pth by hand"):
+        fetch(published(server))
+    assert 0 < (cache / "test.pth.part").stat().st_size <= HALF
+    server.sent, server.stalls = len(CONTENT), 0.0
+    assert fetch(published(server)).read_bytes() == CONTENT
+    assert names(cache) == ["test.pth"]
+
+
+def test_a_server_that_announces_another_length_is_not_believed(server: Server, cache: Path) -> None:
+    server.content = CONTENT[:HALF]  # and says so
+    with pytest.raises(WeightsError, match=f"{HALF} bytes came instead of {len(CONTENT)}"):
+        fetch(published(server))
+    assert names(cache) == ["test.pth.part"]
+
+
+def test_a_failed_connection_leaves_no_empty_part(server: Server, cache: Path) -> None:
+    server.status = 503
+    with pytest.raises(WeightsError, match="HTTP 503"):
+        fetch(published(server))
+    assert names(cache) == []
+
+
 def test_server_without_ranges_starts_anew(server: Server, cache: Path) -> None:
     server.ranges = False
     leave(cache / "test.pth.part", CONTENT[:HALF])
@@ -186,10 +220,11 @@ def test_part_that_is_complete_needs_no_server(cache: Path) -> None:
 def test_part_of_a_killed_process_is_resumed_and_that_of_a_live_one_left_alone(
     server: Server, cache: Path
 ) -> None:
-    killed = leave(cache / "test.pth.part.11111111", CONTENT[:HALF])
+    leave(cache / "test.pth.part.11111111", CONTENT[:HALF])
     live = leave(cache / "test.pth.part.22222222", CONTENT[:9])
-    os.utime(killed, (time.time() - 86400,) * 2)
-    assert fetch(published(server)).read_bytes() == CONTENT
+    with held(live) as ours:
+        assert ours
+        assert fetch(published(server)).read_bytes() == CONTENT
     assert server.seen == [f"bytes={HALF}-"]
     assert names(cache) == ["test.pth", live.name]
 
@@ -355,3 +390,20 @@ def test_tensors_that_are_no_plain_numbers(tmp_path: Path) -> None:
     for name in ("a.safetensors", "a.pth"):
         with pytest.raises(WeightsError, match=f"a in .*{name} is no plain tensor"):
             load_tensors(tmp_path / name)
+
+
+def test_saved_tensors_are_the_same_bytes_in_every_process(tmp_path: Path) -> None:
+    """The library orders metadata by hashes that differ from process to process."""
+    script = (
+        "import sys, torch; from pathlib import Path; from impasto.weights import save_tensors; "
+        "save_tensors(Path(sys.argv[1]), {'a': torch.arange(5.), 'b': torch.ones(2, 3)}, "
+        "{name: name for name in 'qwertyuiopé'})"
+    )
+    files = [tmp_path / f"{number}.safetensors" for number in range(2)]
+    subprocess.run([sys.executable, "-c", script, files[0]], check=True, timeout=120)
+    tensors = {"a": torch.arange(5.0), "b": torch.ones(2, 3)}
+    save_tensors(files[1], tensors, {name: name for name in "poiuytrewqé"})
+    assert files[0].read_bytes() == files[1].read_bytes()
+    assert load_metadata(files[0]) == {name: name for name in "qwertyuiopé"}
+    assert torch.equal(load_tensors(files[0])["a"], torch.arange(5.0))
+    assert int.from_bytes(files[0].read_bytes()[:8], "little") % 8 == 0

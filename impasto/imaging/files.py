@@ -1,12 +1,13 @@
 """Files that appear whole or not at all."""
 
 import os
-import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
+from impasto.drafts import draft
 from impasto.errors import ImageError, UsageError
+from impasto.paths import is_folder
 
 
 def check_target(path: str | os.PathLike[str]) -> Path:
@@ -18,9 +19,9 @@ def check_target(path: str | os.PathLike[str]) -> Path:
     """
     target = Path(path)
     folder = _resolve(target).parent
-    if target.is_dir():
+    if is_folder(target):
         raise UsageError(f"{target} is a folder; give the file a name, such as {target / 'painting.png'}")
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise ImageError(f"{target} cannot be written: there is no folder {folder}; create it first")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise ImageError(f"{target} cannot be written: the folder {folder} is not writable; choose another")
@@ -32,25 +33,22 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """A temporary name beside `path`, with its suffix; the file written there takes the place of `path`.
 
     It is flushed to disk and renamed when the block ends well, and removed when the block fails,
-    so that `path` holds the old file or the new one, never a part. A link is followed. The file gets
-    the permissions of any new file.
+    so that `path` holds the old file or the new one, never a part. What a killed process left is removed by
+    the next that writes into the folder. A link is followed. The file gets the permissions of any new file.
 
     Raises:
         ImageError: the operating system refuses: disk full, folder gone, no permission.
     """
     target = Path(path)
     final = _resolve(target)
-    temporary = final.with_name(f".impasto-{secrets.token_hex(6)}{final.suffix}")
     try:
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(final)
+        with draft(final) as temporary:
+            yield temporary
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            temporary.replace(final)
     except OSError as error:
         raise ImageError(f"{target} could not be written: {error.strerror or error}") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def _resolve(path: Path) -> Path:
