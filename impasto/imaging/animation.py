@@ -7,7 +7,7 @@ from fractions import Fraction
 from itertools import repeat
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from PIL import Image
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from impasto.errors import UsageError
 from impasto.imaging import ffmpeg
+from impasto.imaging.encoding import wholly
 from impasto.imaging.files import check_target, replacing
 from impasto.imaging.io import to_pil
 
@@ -129,9 +130,9 @@ def _save_gif(path: Path, clip: _Clip) -> None:
     """One palette for all frames and no dithering, so that what stands still costs nothing."""
     palette = _shared_palette(clip.frames)
     frames = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in clip.frames]
-    frames[0].save(
-        path, "GIF", save_all=True, append_images=frames[1:], duration=clip.durations(), loop=0, optimize=True
-    )
+    common: dict[str, Any] = {"duration": clip.durations(), "loop": 0, "optimize": True}
+    with path.open("wb") as file:
+        frames[0].save(wholly(file), "GIF", save_all=True, append_images=frames[1:], **common)
 
 
 def _shared_palette(frames: Sequence[Image.Image]) -> Image.Image:

@@ -17,7 +17,7 @@ from impasto.errors import ImageError, UsageError
 from impasto.imaging.arrays import over_white
 from impasto.imaging.colour import SRGB_PROFILE
 from impasto.imaging.depth16 import _DEFLATE, _HORIZONTAL_DIFFERENCE, _STRAIGHT_ALPHA, _tiff_metadata
-from impasto.imaging.encoding import _JPEG_EXIF_LIMIT, Picture, find_format
+from impasto.imaging.encoding import _JPEG_EXIF_LIMIT, Picture, find_format, wholly
 from impasto.imaging.files import replacing
 from impasto.imaging.io import check_output
 from impasto.imaging.metadata import pack_record
@@ -145,15 +145,16 @@ def _save_jpeg(path: Path, picture: Picture) -> None:
     picture for a second time, in six bytes a pixel.
     """
     exif = picture.exif or b""
-    Image.fromarray(picture.samples).save(
-        path,
-        "JPEG",
-        quality=picture.quality,
-        subsampling=0,
-        icc_profile=SRGB_PROFILE,
-        exif=exif if len(exif) <= _JPEG_EXIF_LIMIT else b"",
-        xmp=picture.xmp or b"",
-    )
+    with path.open("wb") as file:
+        Image.fromarray(picture.samples).save(
+            wholly(file),
+            "JPEG",
+            quality=picture.quality,
+            subsampling=0,
+            icc_profile=SRGB_PROFILE,
+            exif=exif if len(exif) <= _JPEG_EXIF_LIMIT else b"",
+            xmp=picture.xmp or b"",
+        )
 
 
 def _collect(bands: Iterable[Samples], size: tuple[int, int], channels: int, bit_depth: int) -> Samples:

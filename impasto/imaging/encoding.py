@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -69,19 +69,36 @@ def to_pil(image: Tensor, alpha: Tensor | None = None) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(quantise(planes, 8)))
 
 
+class _Wholly:
+    """Passes on what is written, and has no number under which Pillow would write by itself."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.write, self.flush = file.write, file.flush
+
+
+def wholly(file: BinaryIO) -> Any:
+    """The file as Pillow should have it to save a JPEG.
+
+    With a descriptor, Pillow's encoder takes a write of a part for one of the whole: on a disk that is just
+    full, a picture cut short would pass for a good one. Python's own files write the rest, or raise.
+    """
+    return _Wholly(file)
+
+
 def _save_jpeg(path: Path, picture: Picture) -> None:
     """4:4:4, so that fine strokes keep their colour. EXIF over JPEG's 64 kB is left out."""
     exif = picture.exif or b""
-    _to_image(picture).save(
-        path,
-        "JPEG",
-        quality=picture.quality,
-        subsampling=0,
-        optimize=True,
-        icc_profile=SRGB_PROFILE,
-        exif=exif if len(exif) <= _JPEG_EXIF_LIMIT else b"",
-        xmp=picture.xmp or b"",
-    )
+    with path.open("wb") as file:
+        _to_image(picture).save(
+            wholly(file),
+            "JPEG",
+            quality=picture.quality,
+            subsampling=0,
+            optimize=True,
+            icc_profile=SRGB_PROFILE,
+            exif=exif if len(exif) <= _JPEG_EXIF_LIMIT else b"",
+            xmp=picture.xmp or b"",
+        )
 
 
 def _save_png(path: Path, picture: Picture) -> None:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from impasto.errors import MissingExtraError, VideoError
+from impasto.errors import ImpastoError, MissingExtraError, VideoError
+
+# containers that name other files, addresses or devices to be read
+_REFERRING = frozenset(
+    {
+        "avisynth", "concat", "dash", "ffmetadata", "hls", "image2", "image2pipe", "imf", "lavfi", "rtp",
+        "rtsp", "sap", "sdp", "vapoursynth", "vobsub", "webm_dash_manifest",
+    }
+)  # fmt: skip
 
 
 def load(purpose: str) -> ModuleType:
@@ -23,11 +31,16 @@ def load(purpose: str) -> ModuleType:
 
 @contextmanager
 def explaining(sentence: str) -> Iterator[None]:
-    """Turn what FFmpeg raises into a VideoError: the sentence, and FFmpeg's reason in brackets."""
+    """Turn what FFmpeg raises into a VideoError: the sentence, and FFmpeg's reason in brackets.
+
+    PyAV has errors of its own for numbers that are none, and for frames that do not fit those before.
+    """
     av = load(sentence)
     try:
         yield
-    except av.FFmpegError as error:
+    except ImpastoError:
+        raise
+    except (av.FFmpegError, ValueError, ArithmeticError) as error:
         raise VideoError(f"{sentence} ({reason(error)})") from error
 
 
@@ -37,19 +50,20 @@ def reason(error: Exception) -> str:
     return str(text)[:1].lower() + str(text)[1:]
 
 
-def open_input(path: Path) -> Any:
+def open_input(path: Path, formats: Sequence[str] = ()) -> Any:
     """An open `av` container, to be closed by the caller.
 
-    A playlist that poses as a video may name no other protocol than local files.
+    What refers to other files, as playlists do, is none; nor may anything name another protocol than files.
+
+    Args:
+        formats: FFmpeg's names of the containers that are taken, where fewer are.
 
     Raises:
-        VideoError: not a file that FFmpeg understands.
+        VideoError: not a file that FFmpeg understands, or of another kind.
         MissingExtraError: PyAV is not installed.
     """
     av = load(f"Reading {path}")
+    taken = formats or sorted(av.formats_available - _REFERRING)
+    options = {"protocol_whitelist": "file", "format_whitelist": ",".join(taken)}
     with explaining(f"{path} is not a video, or it is damaged or cut short"):
-        return av.open(
-            f"file:{path}",
-            metadata_errors="replace",
-            container_options={"protocol_whitelist": "file"},
-        )
+        return av.open(f"file:{path}", metadata_errors="replace", container_options=options)

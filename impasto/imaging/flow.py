@@ -52,8 +52,8 @@ class FlowEstimator:
         here, there = self._prepare(current), self._prepare(before)
         back = self._search.calc(here, there, None)
         forth = carry(self._search.calc(there, here, None), back)
-        error = np.square(back + forth).sum(2)
-        allowed = _SHARE * (np.square(back).sum(2) + np.square(forth).sum(2)) + _SLACK
+        error = _squares(back + forth)
+        allowed = _SHARE * (_squares(back) + _squares(forth)) + _SLACK
         height, width = current.shape[:2]
         flow: Floats = np.ascontiguousarray(back[:height, :width])
         agreed = (error < allowed)[:height, :width]
@@ -90,6 +90,12 @@ def load_opencv() -> Any:
     except ImportError as error:
         raise MissingExtraError("OpenCV", "video", "Following motion") from error
     return cv2
+
+
+def _squares(flow: Floats) -> Floats:
+    """Of the lengths; NumPy's sum along so short an axis takes five times as long."""
+    lengths: Floats = flow[..., 0] ** 2 + flow[..., 1] ** 2
+    return lengths
 
 
 def _inside(flow: Floats) -> NDArray[np.bool_]:

@@ -104,6 +104,7 @@ def _open_image(name: str) -> tuple[Any, Any]:
         import pyvips
     except (ImportError, OSError) as error:  # OSError: the binding without its library
         raise MissingExtraError("pyvips", "huge", f"Reading {name} by parts") from error
+    pyvips.block_untrusted_set(True)  # decoders that libvips does not answer for: SVG, PDF, ImageMagick's
     options = {"fail_on": "warning", "revalidate": True}
     image = pyvips.Image.new_from_file(name, access="sequential", **options)
     if image.get_typeof("orientation") and image.get("orientation") != 1:

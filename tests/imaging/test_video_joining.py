@@ -172,6 +172,47 @@ def test_sound_that_breaks_off_is_told(film, tmp_path):
     assert len(frames_of(tmp_path / "b.mp4")) == 20
 
 
+def only_sound(source, path):
+    with av.open(source) as film, av.open(path, "w") as output:
+        heard = film.streams.audio[0]
+        track = output.add_stream_from_template(heard)
+        for packet in film.demux(heard):
+            if packet.dts is not None:
+                packet.stream = track
+                output.mux(packet)
+    return path
+
+
+def with_sound(source, sound, path):
+    with av.open(source) as film, av.open(sound) as heard, av.open(path, "w") as output:
+        inputs = (film.streams.video[0], heard.streams.audio[0])
+        tracks = [output.add_stream_from_template(stream) for stream in inputs]
+        for container, stream, track in zip((film, heard), inputs, tracks, strict=True):
+            for packet in container.demux(stream):
+                if packet.dts is not None:
+                    packet.stream = track
+                    output.mux(packet)
+    return path
+
+
+def test_sound_that_changes_its_rate_is_encoded_to_the_end(film, tmp_path):
+    """As where two recordings were put one after the other: MP3 says its rate in every frame."""
+    parts = []
+    for rate in (44_100, 48_000):
+        with av.open(tmp_path / f"{rate}.mp3", "w") as output:
+            track = output.add_stream("libmp3lame", rate=rate, layout="mono")
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, rate), np.float32), format="fltp", layout="mono")
+            frame.sample_rate, frame.pts = rate, 0
+            resampler = av.AudioResampler(track.codec_context.format, "mono", rate, 1152)
+            for ready in [*resampler.resample(frame), *resampler.resample(None), None]:
+                output.mux(track.encode(ready))
+        parts.append((tmp_path / f"{rate}.mp3").read_bytes())
+    (tmp_path / "both.mp3").write_bytes(b"".join(parts))
+    source = with_sound(film, tmp_path / "both.mp3", tmp_path / "both.mkv")
+    remake(source, tmp_path / "a.webm")
+    assert packets_of(tmp_path / "a.webm")[-1][0] > 1.5
+
+
 def test_what_cannot_be_joined(film, tmp_path):
     clip = open_clip(film)
     target = tmp_path / "a.mp4"
@@ -187,6 +228,8 @@ def test_what_cannot_be_joined(film, tmp_path):
         join(segments[::-1], film, target, clip.info)
     with pytest.raises(VideoError, match="is not a video"):
         join([segments[0], tmp_path / "missing"], film, target, clip.info)
+    with pytest.raises(VideoError, match=r"heard\.mp4 has no frames: delete it and make it again"):
+        join([only_sound(film, tmp_path / "heard.mp4")], film, target, clip.info)
     other = tmp_path / "other"
     with SegmentWriter(other, clip.info, replace(choose_encoding(target, clip.info, "hevc"))) as writer:
         for frame in clip.frames(0.4):

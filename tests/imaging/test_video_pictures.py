@@ -103,6 +103,25 @@ def test_a_damaged_animation_gives_what_comes_before(tmp_path):
     assert len(seen) >= 2
 
 
+def test_frames_that_reach_beyond_the_first_are_cut(tmp_path):
+    path = animation(tmp_path / "a.gif")
+    whole = bytearray(path.read_bytes())
+    second = whole.index(b"\x21\xf9", whole.index(b"\x21\xf9") + 1) + 8  # after its graphic control extension
+    assert whole[second] == 0x2C
+    whole[second + 1 : second + 5] = (20).to_bytes(2, "little") + (10).to_bytes(2, "little")  # moved
+    path.write_bytes(whole)
+    clip = open_clip(path)
+    assert {frame.pixels.shape for frame in clip.frames()} == {(*clip.info.size, 3)}
+
+
+def test_frames_as_large_as_a_bomb(tmp_path):
+    path = tmp_path / "a.gif"
+    first, *others = (Image.new("P", (9000, 8000), color) for color in range(2))
+    first.save(path, save_all=True, append_images=others)
+    with pytest.raises(VideoError, match=r"frames of 9000 x 8000 pixels, more than the limit of 67,108,864"):
+        open_clip(path)
+
+
 @pytest.mark.parametrize("suffix", [".gif", ".webp"])
 def test_a_single_picture_is_no_animation(tmp_path, suffix):
     Image.fromarray(picture(0)).save(tmp_path / f"a{suffix}")

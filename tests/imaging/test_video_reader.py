@@ -219,3 +219,14 @@ def test_a_real_video_from_the_middle():
         expected = [frame.pts * frame.time_base for frame in container.decode(video=0)]
     frames = [(frame.index, frame.time) for frame in clip.frames(4.0)]
     assert frames == [(index, time) for index, time in enumerate(expected) if time >= 4]
+
+
+def test_frames_as_large_as_a_bomb(tmp_path, monkeypatch):
+    """Judged by the header, and again by the decoder, which may meet another size than the header's."""
+    film = write_film(tmp_path / "a.mp4", 2)
+    monkeypatch.setattr("impasto.imaging.video.probe.MOST_PIXELS", 1000)
+    with pytest.raises(VideoError, match=r"damaged before its first frame|has no frame that can"):
+        open_clip(film)
+    monkeypatch.setattr("impasto.imaging.video.clip.MOST_PIXELS", 1000)
+    with pytest.raises(VideoError, match="has frames of 96 x 64 pixels, more than the limit of 1,000"):
+        open_clip(film)

@@ -11,8 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from impasto.errors import VideoError
 from impasto.imaging.arrays import over_white
 from impasto.imaging.geometry import fit_long_side
+
+MOST_PIXELS = 8192 * 8192  # of a frame: twice those of 8K; a small file can claim any number
 
 Pixels = NDArray[np.uint8]
 Seconds = float | Fraction
@@ -116,6 +119,16 @@ class Clip(Protocol):
             VideoError: the clip is damaged; all frames before that come first.
         """
         ...
+
+
+def check_frame(size: tuple[int, int], name: str) -> None:
+    """Raise VideoError for frames, (height, width), of more than MOST_PIXELS."""
+    height, width = size
+    if height * width > MOST_PIXELS:
+        raise VideoError(
+            f"{name} has frames of {width} x {height} pixels, more than the limit of {MOST_PIXELS:,}; make "
+            "it smaller first"
+        )
 
 
 def fit_even(size: tuple[int, int], long_side: int) -> tuple[int, int]:

@@ -75,6 +75,8 @@ class _Joining(ExitStack):
         self._segments, self._source_path, self._target = segments, source, target
         self._suffix = target.suffix.lower()
         first = self.enter_context(ffmpeg.open_input(segments[0]))
+        if not first.streams.video or first.streams.video[0].codec_context is None:
+            raise VideoError(f"{segments[0]} has no frames: delete it and make it again")
         self._template = first.streams.video[0]
         self._zero = _first_stamp(first, segments[0])
         self._notes: list[str] = []
@@ -119,6 +121,8 @@ class _Joining(ExitStack):
                 for packet in container.demux(piece):
                     if not packet.size:
                         continue
+                    if packet.pts is None or None in (piece.start_time, piece.duration):
+                        raise VideoError(f"{path} is damaged: delete it and make it again")
                     # only that of the last packet counts; what FFmpeg finds for VP9 is a guess
                     packet.duration = piece.start_time + piece.duration - packet.pts
                     packet.pts -= self._zero
@@ -166,6 +170,8 @@ def _first_stamp(container: Any, path: Path) -> int:
 def _likeness(stream: Any) -> tuple[Any, ...]:
     """What must be the same for packets of two segments to follow each other."""
     context = stream.codec_context
+    if context is None:
+        return ()
     size = (context.width, context.height)
     return context.name, size, context.pix_fmt, stream.time_base, context.extradata
 

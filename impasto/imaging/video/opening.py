@@ -12,6 +12,7 @@ from impasto.imaging.video.clip import Clip, ClipInfo
 from impasto.imaging.video.pictures import AnimatedClip, FolderClip
 from impasto.imaging.video.reader import VideoClip
 from impasto.imaging.video.sinks import FolderSink, Sink
+from impasto.paths import is_folder
 
 _PICTURE_RATE = Fraction(25)
 _ANIMATIONS = {".gif": GifSink, ".webp": WebpSink}
@@ -31,7 +32,7 @@ def open_clip(path: str | os.PathLike[str], *, rate: Fraction | None = None) -> 
         MissingExtraError: a video file, without PyAV.
     """
     place = Path(path)
-    if place.is_dir():
+    if is_folder(place):
         if rate is not None and rate <= 0:
             raise UsageError(f"a clip has more than 0 frames a second, not {float(rate):g}")
         return FolderClip(place, _PICTURE_RATE if rate is None else Fraction(rate))
@@ -53,9 +54,9 @@ def open_sink(target: str | os.PathLike[str], info: ClipInfo) -> Sink:
     """
     path = Path(target)
     suffix = path.suffix.lower()
-    if suffix in _ANIMATIONS and "%" not in path.name and not path.is_dir():
+    if suffix in _ANIMATIONS and "%" not in path.name and not is_folder(path):
         return _ANIMATIONS[suffix](path, info)
-    if suffix and "%" not in path.name and not path.is_dir():
+    if suffix and "%" not in path.name and not is_folder(path):
         raise UsageError(
             f"{path} names neither an animation (.gif, .webp), nor a folder, nor pictures with a place for "
             "the number, such as frame-%05d.png"

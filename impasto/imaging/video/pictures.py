@@ -13,9 +13,9 @@ from PIL import ExifTags, Image, ImageSequence
 
 from impasto.errors import ImageError, VideoError
 from impasto.imaging import io
-from impasto.imaging.decoding import check_size, explaining, open_image
+from impasto.imaging.decoding import explaining, open_image
 from impasto.imaging.encoding import quantise
-from impasto.imaging.video.clip import ClipInfo, Frame, Seconds
+from impasto.imaging.video.clip import ClipInfo, Frame, Seconds, check_frame
 from impasto.imaging.video.moments import Moment, Span, select
 
 _PICTURES = frozenset(
@@ -107,13 +107,16 @@ class AnimatedClip:
             yield Frame(moment.index, moment.time, moment.duration, colours, alpha if has_alpha else None)
 
     def _moments(self, patient: bool = False) -> Iterator[Moment[Image.Image]]:
-        """Frames as RGBA. Damage ends them, and raises VideoError unless `patient`."""
+        """Frames as RGBA. Damage ends them, and raises VideoError unless `patient`, which wants times."""
         time, index = Fraction(0), 0
         with self._path.open("rb") as file:
             try:
                 with explaining(str(self._path)):
-                    for picture in ImageSequence.Iterator(_checked(file, str(self._path))):
-                        rgba = picture.convert("RGBA")
+                    whole = _checked(file, str(self._path))
+                    canvas = (0, 0, *whole.size)  # beyond which frames may reach, and are not shown there
+                    for picture in ImageSequence.Iterator(whole):
+                        picture.load()
+                        rgba = picture if patient else picture.convert("RGBA").crop(canvas)
                         duration = Fraction(_milliseconds(picture), 1000)
                         yield Moment(index, time, duration, rgba)
                         time, index = time + duration, index + 1
@@ -124,7 +127,8 @@ class AnimatedClip:
 
 def _checked(file: Any, name: str) -> Any:
     image = open_image(file, name)
-    check_size(*image.size, name, io.MAX_PIXELS)
+    width, height = image.size
+    check_frame((height, width), name)
     return image
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from impasto.errors import VideoError
 from impasto.imaging import ffmpeg
-from impasto.imaging.video.clip import ClipInfo
+from impasto.imaging.video.clip import MOST_PIXELS, ClipInfo, check_frame
 from impasto.imaging.video.rgb import Palette, Turn, find_palette, find_turn
 
 _FASTEST = 1000  # frames a second
@@ -92,7 +92,9 @@ def _make_info(name: str, container: Any, stream: Any, rate: Fraction, frame: An
 
 
 def find_video(container: Any, name: str) -> Any:
-    """The video stream to read, which threads will decode. Raises VideoError if there is none."""
+    """The video stream to read, which threads will decode. Raises VideoError if there is none, or its
+    frames are too large.
+    """
     kinds = container.format.name
     brand = container.metadata.get("major_brand", "").strip()
     if kinds.endswith("_pipe") or kinds == "image2" or brand in _PICTURE_BRANDS:
@@ -106,6 +108,9 @@ def find_video(container: Any, name: str) -> Any:
         raise VideoError(
             f"{name} is coded in a way that this FFmpeg does not know; convert it to H.264 first"
         )
+    context = moving[0].codec_context
+    check_frame((context.height, context.width), name)
+    context.options = {"max_pixels": str(MOST_PIXELS)}  # for frames that are larger than announced
     moving[0].thread_type = "AUTO"
     return moving[0]
 

@@ -7,8 +7,8 @@ from contextlib import ExitStack
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
+from impasto.drafts import draft_folder
 from impasto.errors import ImageError, UsageError
 from impasto.imaging.video.clip import ClipInfo, Frame, Pixels
 from impasto.imaging.video.encoding import CONTAINERS, choose_encoding
@@ -42,7 +42,7 @@ class Recorder:
         self._pending: Frame | None = None
         self._began = 0.0
         with ExitStack() as stack:
-            self._segment = Path(stack.enter_context(_folder_beside(self.target))) / "segment.mp4"
+            self._segment = _enter_folder_beside(self.target, stack) / "segment.mp4"
             self._writer = SegmentWriter(self._segment, self._info, encoding)
             stack.callback(self._writer.discard)  # which does nothing once it is closed
             self._stack = stack.pop_all()
@@ -85,8 +85,8 @@ def check_recording(target: str | os.PathLike[str]) -> Path:
     return path
 
 
-def _folder_beside(target: Path) -> TemporaryDirectory[str]:
+def _enter_folder_beside(target: Path, stack: ExitStack) -> Path:
     try:
-        return TemporaryDirectory(prefix=".impasto-", dir=target.parent)
+        return stack.enter_context(draft_folder(target))
     except OSError as error:
         raise ImageError(f"{target} cannot be written: {error.strerror or error}") from error

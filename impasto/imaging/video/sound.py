@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -131,7 +131,12 @@ class _Encoded:
         context = self.stream.codec_context
         context.layout, context.bit_rate = layout, bits * source.codec_context.layout.nb_channels
         context.open()
-        self._resampler = av.AudioResampler(context.format, layout, self._rate, context.frame_size)
+        self._resampler = self._make_resampler()
+
+    def _make_resampler(self) -> Any:
+        context = self.stream.codec_context
+        make = ffmpeg.load("Writing a video").AudioResampler
+        return make(context.format, context.layout.name, self._rate, context.frame_size)
 
     def take(self, packet: Any) -> Packets:
         """Packets from one of the source's; its last one, which is empty, brings out what is left."""
@@ -151,8 +156,16 @@ class _Encoded:
             if not self._cut.holds(time, -_PRIMING):
                 return
             frame.pts = round(time / frame.time_base)
-        for ready in self._resampler.resample(frame):
+        for ready in self._resample(frame):
             yield from self.stream.encode(ready)
+
+    def _resample(self, frame: Any | None) -> Sequence[Any]:
+        try:
+            resampled: Sequence[Any] = self._resampler.resample(frame)
+        except ValueError:  # from here on the sound has another rate, or more channels
+            self._resampler = self._make_resampler()
+            resampled = self._resampler.resample(frame)
+        return resampled
 
 
 def _nearest_rate(rate: int) -> int:
