@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -13,26 +15,77 @@ from impasto.networks.card import Card, mismatch
 from impasto.networks.transformer_net import TransformerNet
 from impasto.weights import load_tensors
 
+Tensors = Mapping[str, Tensor]
+
 _OLD_STATISTICS = re.compile(r"(.*\.)?in\d\.(running_mean|running_var|num_batches_tracked)")
+_MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's pixels in [0, 1]
+_WHITE = 255.0
+_TORCH7 = "a file of Lua's Torch, which nothing but Torch 7 reads safely: convert it there to tensors by name"
+
+
+@dataclass(frozen=True)
+class Family:
+    """Checkpoints with the same names and the same scale of pixels.
+
+    Attributes:
+        origin: where the layout comes from.
+        mark: a tensor that no other family has.
+        convert: to the names and the scale of `TransformerNet`.
+    """
+
+    origin: str
+    mark: str
+    convert: Callable[[Tensors], Tensors]
 
 
 def load_published(path: Path) -> Card:
-    """A checkpoint of pytorch/examples fast_neural_style, or of any of its many descendants, as a card.
+    """The card of `read_published`."""
+    return read_published(path)[0]
+
+
+def read_published(path: Path) -> tuple[Card, Family]:
+    """A checkpoint of one of FAMILIES, or of any of their many descendants, as a card.
 
     Its names may start with `module.`, as DataParallel leaves them; running statistics, which old versions
     of torch kept without using them, are dropped. The card's style is the file's name without its suffix.
-    Raises WeightsError, which names the file, where the weights are not those of a TransformerNet.
+    Nothing but tensors is read of the file. Raises WeightsError, which names the file, where the weights are
+    not those of a TransformerNet.
     """
+    if path.suffix.lower() in (".t7", ".net"):
+        raise WeightsError(f"{path} is {_TORCH7}")
     tensors = {
         name.removeprefix("module."): tensor.float()
         for name, tensor in load_tensors(path).items()
         if not _OLD_STATISTICS.fullmatch(name)
     }
-    if reason := mismatch(tensors, _expected()):
-        raise WeightsError(
-            f"{path} does not hold the TransformerNet of pytorch/examples fast_neural_style: {reason}"
-        )
-    return Card(network=TransformerNet.name, config={}, tensors=tensors, style=path.stem)
+    family = next((one for one in FAMILIES if one.mark in tensors), FAMILIES[0])
+    converted = family.convert(tensors)
+    if reason := mismatch(converted, _expected()):
+        raise WeightsError(f"{path} does not hold the TransformerNet of {family.origin}: {reason}")
+    return Card(network=TransformerNet.name, config={}, tensors=dict(converted), style=path.stem), family
+
+
+def _from_normalised(tensors: Tensors) -> Tensors:
+    """Pixels that ImageNet's mean and deviation normalise become 0 to 255, inside the two end convolutions.
+
+    The mean needs no place in the first one: its instance norm takes off what is the same everywhere.
+    """
+    found = {re.sub(r"^up(\d)\.", r"deconv\1.", name): tensor for name, tensor in tensors.items()}
+    first, last, bias = "conv1.conv2d.weight", "deconv3.conv2d.weight", "deconv3.conv2d.bias"
+    expected = _expected()
+    if any(name not in found or found[name].shape != expected[name].shape for name in (first, last, bias)):
+        return found  # not of this network: what it lacks is told
+    mean, deviation = torch.tensor(_MEAN), torch.tensor(_DEVIATION)
+    found[first] = found[first] / (_WHITE * deviation)[None, :, None, None]
+    found[last] = found[last] * (_WHITE * deviation)[:, None, None, None]
+    found[bias] = (found[bias] * deviation + mean) * _WHITE
+    return found
+
+
+FAMILIES = (
+    Family("pytorch/examples fast_neural_style", "deconv3.conv2d.weight", lambda tensors: tensors),
+    Family("gordicaleksa/pytorch-neural-style-johnson", "up3.conv2d.weight", _from_normalised),
+)
 
 
 def _expected() -> dict[str, Tensor]:

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from impasto.errors import UsageError, WeightsError
+from impasto.paths import exists, is_file
 
 if TYPE_CHECKING:
     from impasto.networks.card import Card
 
 _PICTURES = Path(__file__).with_name("pictures")
+_TEXTURES = Path(__file__).with_name("textures")
 _CARDS = Path(__file__).with_name("cards")
 _SAMPLE = Path(__file__).with_name("sample.jpg")
 _CARD, _PUBLISHED = ".safetensors", (".pth", ".pt", ".model")
@@ -23,9 +25,15 @@ def pictures() -> dict[str, Path]:
     return {path.stem: path for path in sorted(_PICTURES.glob("*.jpg"))}
 
 
+def paintable() -> dict[str, Path]:
+    """What ships to paint with, by name: the pictures, and for each card a texture of its work."""
+    textures = {path.stem: path for path in sorted(_TEXTURES.glob("*.jpg"))}
+    return {**pictures(), **textures}
+
+
 def find(name: str) -> Path | None:
-    """The shipped picture of that name, or None."""
-    return pictures().get(name)
+    """The shipped picture, or the texture of a shipped card's work, of that name; or None."""
+    return paintable().get(name)
 
 
 def cards() -> dict[str, Path]:
@@ -50,12 +58,12 @@ def load(style: str | Path) -> Card:
     """
     name = str(style)
     path = Path(cards().get(name) or style)
-    if not path.is_file():
+    if not is_file(path):
         path = find(name) or path
     suffix = path.suffix.lower()
-    if not path.exists() and suffix in (_CARD, *_PUBLISHED):
+    if not exists(path) and suffix in (_CARD, *_PUBLISHED):
         raise WeightsError(f"there is no style card {style}{_advice(path.stem)}")
-    if not path.exists():
+    if not exists(path):
         raise UsageError(f"there is no style {style}{_advice(name)}")
     if suffix == _CARD:
         from impasto.networks.card import load_card
@@ -80,7 +88,7 @@ def parse(text: str) -> tuple[str, float]:
         weight = float(number)
     except ValueError:
         name, weight = text, 1.0
-    if Path(text).exists():
+    if exists(text):
         return text, 1.0
     if not name or not 0 <= weight < math.inf:
         raise UsageError(f"{text}: the weight of a style is a number from 0 up, as in starry-night:0.6")
@@ -95,7 +103,7 @@ def is_style(text: str) -> bool:
     weighted = bool(name) and number.replace(".", "", 1).isdecimal()
     if (name if weighted else text).lower().endswith(_CARD):
         return True
-    return not Path(text).exists() and (weighted or text in cards())
+    return not exists(text) and (weighted or text in cards())
 
 
 def _advice(name: str) -> str:

@@ -91,7 +91,8 @@ def test_what_is_no_style(shelf, style, error, words):
 
 
 def test_a_version_without_cards(tmp_path, monkeypatch):
-    monkeypatch.setattr("impasto.styles._CARDS", tmp_path / "none")
+    for room in ("_CARDS", "_TEXTURES"):
+        monkeypatch.setattr(f"impasto.styles.{room}", tmp_path / "none")
     assert styles.cards() == {}
     with pytest.raises(UsageError, match="no trained styles come with this version"):
         styles.load("starry-night")
@@ -107,6 +108,7 @@ def test_a_version_without_cards(tmp_path, monkeypatch):
         ("odd:0.5:3", ("odd:0.5", 3.0)),
         ("C:\\card.safetensors", ("C:\\card.safetensors", 1.0)),
         ("wave:", ("wave:", 1.0)),
+        ("x" * 300 + ":2", ("x" * 300, 2.0)),
     ],
 )
 def test_weights(shelf, text, expected):

@@ -1,4 +1,4 @@
-"""From styles, weights and a strength to the networks that have to run."""
+"""From styles, weights and a strength to the networks that have to run, for all uses."""
 
 from __future__ import annotations
 
