@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from impasto.device import ran_out_of_memory
 from impasto.errors import ImageError, UsageError, WeightsError
 from impasto.imaging.files import replacing
+from impasto.weights import load_plain
 
 _FORMAT = 1
+_LATER = {"accumulate": 1}  # settings that older checkpoints do not name: what they were made with
 _FREE = {"workers", "device"}  # may differ after a pause: they do not change what is computed
 
 
@@ -21,9 +25,10 @@ def save_checkpoint(path: Path, settings: Mapping[str, Any], state: Mapping[str,
         with replacing(path) as temporary:
             torch.save({"format": _FORMAT, "settings": dict(settings), "state": dict(state)}, temporary)
     except (ImageError, RuntimeError, OSError) as error:  # torch.save reports a full disk as RuntimeError
+        reason = f"{path} was written in part only" if isinstance(error, RuntimeError) else error
         raise WeightsError(
-            f"no checkpoint could be written, but the one before is kept: {error}; make room, and go on with "
-            "--resume"
+            f"no checkpoint could be written, but the one before is kept: {reason}; make room, and go on "
+            "with --resume"
         ) from error
 
 
@@ -35,8 +40,9 @@ def load_checkpoint(path: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
         UsageError: other settings; all that differ are named.
     """
     try:
-        saved = torch.load(path, map_location="cpu", weights_only=True)
-        known, state = saved["settings"], saved["state"]
+        saved = load_plain(path)
+        older = {name: value for name, value in _LATER.items() if name in settings}
+        known, state = older | saved["settings"], saved["state"]
     except FileNotFoundError as error:
         raise WeightsError(f"there is no checkpoint {path} to resume: leave out --resume") from error
     except OSError as error:
@@ -54,6 +60,17 @@ def load_checkpoint(path: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
         raise UsageError(f"{path} cannot be resumed: {'; '.join(differences)}")
     result: dict[str, Any] = state
     return result
+
+
+@contextmanager
+def restoring() -> Iterator[None]:
+    """Turn what a state raises that is no state of this training into a WeightsError."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RuntimeError) as error:
+        if ran_out_of_memory(error):
+            raise
+        raise WeightsError("the checkpoint is damaged: begin anew with --overwrite") from error
 
 
 def _plain(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Batches of training photos, made here or by worker processes: the same wherever, and at every run.
+"""Batches of training photos, made here or by others: the same wherever, and at every run.
 
 This is the door to the photos of a training: `find_photos`, or `Synthetic` ones without; `split`; `batches`.
 """
@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 import warnings
-from collections.abc import Generator
-from contextlib import closing
+from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
@@ -24,7 +29,9 @@ from impasto.training.synthetic import Synthetic
 
 __all__ = ["Batch", "Crops", "Photos", "Synthetic", "batches", "find_photos", "held_out_crops", "split"]
 
+_PATIENCE = 600.0  # seconds: a worker that lacks memory for a thread is alive and sends nothing, for ever
 _Made = tuple[Tensor, tuple[str, ...], str]  # images, names of unreadable photos, what went wrong or ""
+_Sent = tuple[NDArray[np.float32], tuple[str, ...], str]  # the same, images (N, size, size, 3)
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,8 @@ def batches(
     Args:
         start_step: 0 or more; step s is the same wherever the iteration starts.
         batch: samples of all ranks together, of which each rank gets its part.
-        workers: processes that cut samples; 0 cuts them here.
+        workers: processes that cut samples; 0 cuts them here. Outside of the main thread, a thread takes
+            their place.
         pin: put images in page-locked memory, from which a GPU copies while it works; nothing without a GPU.
 
     Raises:
@@ -67,7 +75,10 @@ def batches(
     if not 0 <= rank < world:
         raise UsageError(f"rank {rank} is not one of {world} processes")
     steps, pin = _Steps(crops, batch, rank, batch // world), pin and torch.cuda.is_available()
-    return _announce(_work(steps, start_step, workers, pin) if workers > 0 else steps.run(start_step, pin))
+    if workers > 0 and threading.current_thread() is threading.main_thread():
+        return _announce(_work(steps, start_step, workers, pin))
+    made = steps.run(start_step, pin)
+    return _announce(_beside(made) if workers > 0 else made)
 
 
 @dataclass(frozen=True)
@@ -94,31 +105,83 @@ class _Steps(Dataset[_Made]):
             yield images.pin_memory() if pin else images, names, failure
 
 
+@dataclass(frozen=True)
+class _AsArrays(Dataset[_Sent]):
+    """The same as NumPy has it, in the order in which it lies in memory.
+
+    Processes hand on tensors by a socket in the folder for temporary files, whose path may be too long for
+    one; then nothing would come, ever.
+    """
+
+    steps: _Steps
+
+    def __getitem__(self, step: int) -> _Sent:
+        images, names, failure = self.steps[step]
+        return images.movedim(1, -1).numpy() if images.numel() else images.numpy(), names, failure
+
+
+def _as_it_is(item: Any) -> Any:
+    """In place of what would make tensors of arrays."""
+    return item
+
+
 def _work(steps: _Steps, start_step: int, workers: int, pin: bool) -> Generator[_Made, None, None]:
     """What the steps give, made ahead by worker processes."""
     with warnings.catch_warnings():  # that there are more workers than cores, or threads beside the fork
         warnings.simplefilter("ignore")
         made = iter(
             DataLoader(
-                steps,
+                _AsArrays(steps),
                 batch_size=None,
                 sampler=range(start_step, sys.maxsize),
                 num_workers=workers,
-                pin_memory=pin,
+                collate_fn=_as_it_is,
+                timeout=_PATIENCE,
                 worker_init_fn=_start_worker,
                 generator=torch.Generator(),  # unused, but PyTorch's own one would be advanced
             )
         )
     try:
-        yield from made
+        for pixels, names, failure in made:
+            images = torch.from_numpy(pixels).movedim(-1, 1) if pixels.size else torch.empty(0)
+            yield images.pin_memory() if pin else images, names, failure
     except RuntimeError as error:
+        if str(error).startswith("DataLoader timed out"):
+            raise MemoryLimitError(
+                f"no photos came for {_PATIENCE:.0f} seconds from the processes that read them; take "
+                "--workers 0, which needs less memory, or see whether their disk still answers"
+            ) from error
         if not str(error).startswith("DataLoader worker"):
             raise
         raise MemoryLimitError(
             f"a process that read photos was killed; use fewer workers ({error})"
         ) from error
     finally:
-        del made  # which ends its workers
+        with _undisturbed():
+            del made  # which ends its workers, and would show a second Ctrl-C as a fault of its own
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """No Ctrl-C, in the main thread."""
+    usual = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, usual or signal.SIG_DFL)
+
+
+def _beside(made: Generator[_Made, None, None]) -> Generator[_Made, None, None]:
+    """The same, each made by a thread while the one before is used.
+
+    For programs that serve: a forked process would hold their open connections, which then never close.
+    """
+    with closing(made), ThreadPoolExecutor(1, "samples") as thread:
+        coming = thread.submit(next, made)
+        while True:
+            ready = coming.result()
+            coming = thread.submit(next, made)
+            yield ready
 
 
 def _start_worker(_: int) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from impasto.errors import UsageError
+from impasto.paths import exists, is_folder
 from impasto.training.photos import SUFFIXES, Files, Joined, Photos, count_photos, open_photo
 from impasto.training.shards import Shard, is_compressed, refuse_compressed
 
@@ -31,9 +32,9 @@ def find_photos(paths: Sequence[Path]) -> Photos:
 
 def _find(path: Path) -> list[Photos]:
     """What one path, named by the user, holds."""
-    if path.is_dir():
+    if is_folder(path):
         return _find_in_folder(path)
-    if not path.exists():
+    if not exists(path):
         raise UsageError(f"{path} does not exist; check its name and folder")
     if path.suffix.lower() == ".tar" or is_compressed(path.name):
         return [Shard(path)]

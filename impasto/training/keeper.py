@@ -17,11 +17,14 @@ from impasto.training.checkpoint import save_checkpoint
 from impasto.training.data import Photos
 from impasto.training.journal import Journal
 from impasto.training.loop import Outcome, Training, Weights
+from impasto.training.restarts import run_name
 from impasto.weights import ProgressCallback
 
 B = TypeVar("B")
 B_contra = TypeVar("B_contra", contravariant=True)
 
+CHECKPOINT = "checkpoint.pt"
+FINISHED = "finished.pt"  # the last checkpoint of a training that came to its end under torchrun
 _VALIDATIONS = 25  # in a training
 _SAMPLES = 4  # of the held-out photos
 
@@ -70,6 +73,8 @@ class Plan:
         tensorboard: write event files there, too.
         checkpoint_seconds: between checkpoints.
         on_step: told every step, in the leading process; what it raises ends the work, after a checkpoint.
+        is_enough: asked before every step whether to end there, with the best card so far; the answer of the
+            leading process counts. What it raises ends the work at once.
         on_download: told the bytes that are here, and those in all, while a backbone is fetched.
     """
 
@@ -82,6 +87,7 @@ class Plan:
     tensorboard: bool = False
     checkpoint_seconds: float = 30.0
     on_step: Callable[[TrainStep], None] = lambda step: None
+    is_enough: Callable[[], bool] = lambda: False
     on_download: ProgressCallback | None = None
 
 
@@ -133,7 +139,7 @@ class Keeper(Generic[B]):
 
     def after(self, outcome: Outcome, skipped: tuple[str, ...]) -> None:
         """Note a step, measure and save where it is time, and report. Saves first if the report raises."""
-        pace = self._training.pace
+        pace, options = self._training.pace, self._training.options
         validation, sample = None, None
         if self._journal and not outcome.complaint:
             self._journal.note(pace.step, outcome.losses)
@@ -148,7 +154,7 @@ class Keeper(Generic[B]):
             steps=pace.steps,
             done=min(1.0, pace.done),
             losses=outcome.losses,
-            images_per_second=self._training.options.batch / seconds if seconds else 0.0,
+            images_per_second=options.batch * options.accumulate / seconds if seconds else 0.0,
             seconds_left=pace.seconds_left,
             validation=validation,
             sample=sample,
@@ -165,18 +171,22 @@ class Keeper(Generic[B]):
 
     def finish(self) -> None:
         """Write the best weights to their place, and the last ones into the folder."""
+        if not self._training.pace.is_over:  # the last ones, too, may be the best
+            self._validate()
         if not self._leads:
             return
+        self.close()  # before the card is there and nothing is left to go on with
         last, steps = self._training.weights(), self._training.pace.step
         loss, best = self._training.best or (float("nan"), last)
         self._product.save(best, loss, steps, self._plan.out)
         self._product.save(last, loss, steps, self._folder / "last.safetensors")
-        (self._folder / "checkpoint.pt").unlink(missing_ok=True)
+        self._put_away(self._folder / CHECKPOINT)
 
     def close(self) -> None:
-        if self._journal:
+        journal, self._journal = self._journal, None
+        if journal:
             with suppress(OSError, ImageError):
-                self._journal.close()
+                journal.close()
 
     def _due(self) -> int:
         return int(self._training.pace.done * _VALIDATIONS + 1e-6)
@@ -192,11 +202,18 @@ class Keeper(Generic[B]):
             return losses, self._journal.sample(step, [row[:_SAMPLES] for row in rows])
         return losses, None
 
+    def _put_away(self, checkpoint: Path) -> None:
+        """Remove it; under torchrun, which starts all again if a process dies in leaving, keep it aside."""
+        if run_name() is None:
+            checkpoint.unlink(missing_ok=True)
+        elif checkpoint.exists():
+            checkpoint.replace(self._folder / FINISHED)
+
     def _save(self) -> None:
         """The checkpoint last: it is what counts, and must not be older than the rows of the journal."""
         if self._journal:
             with suppress(OSError, ImageError):
                 self._journal.save()
         self._folder.mkdir(parents=True, exist_ok=True)
-        save_checkpoint(self._folder / "checkpoint.pt", self._settings, self._training.state())
+        save_checkpoint(self._folder / CHECKPOINT, self._settings, self._training.state())
         self._saved = time.monotonic()

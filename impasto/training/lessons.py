@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
+from itertools import count, islice
 from typing import NamedTuple
 
 import torch
@@ -20,7 +21,7 @@ from impasto.training.options import AdaptOptions
 from impasto.training.paintings import Windows
 from impasto.training.parallel import Team
 from impasto.training.photos import Photos
-from impasto.training.samples import samples
+from impasto.training.samples import Sampled, samples
 
 _REMEMBERED = 400  # styles: to look at a new one takes as long as to learn from it
 _USES = 4  # of a style, on average
@@ -134,9 +135,19 @@ class Styles:
 def lessons(
     photos: Photos, styles: Styles, options: AdaptOptions, team: Team, start_step: int
 ) -> Iterator[Iterator[tuple[Lesson, tuple[str, ...]]]]:
-    """The lesson of the next step, and so on, each with the names of photos found unreadable."""
+    """The lessons of a step, of the next one, and so on, each with the names of photos found unreadable."""
     with samples(photos, options, team, start_step) as source:
-        yield (
-            (Lesson(images, styles.of_step(step, len(images), team)), skipped)
-            for step, (images, skipped) in enumerate(source, start_step)
-        )
+        yield _with_styles(source, styles, options.accumulate, team, start_step)
+
+
+def _with_styles(
+    source: Iterator[Sampled], styles: Styles, passes: int, team: Team, start_step: int
+) -> Iterator[tuple[Lesson, tuple[str, ...]]]:
+    """Styles are chosen for a step as a whole, so that its passes show what one larger batch would."""
+    for step in count(start_step):
+        moments: Features = {}
+        for number, (images, skipped) in enumerate(islice(source, passes)):
+            share = len(images)
+            moments = moments or styles.of_step(step, share * passes, team)
+            part = slice(number * share, (number + 1) * share)
+            yield Lesson(images, {layer: m[part] for layer, m in moments.items()}), skipped

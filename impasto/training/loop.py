@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Generic, TypeVar
 
 import torch
@@ -78,19 +79,15 @@ class Training(Generic[B]):
         with torch.no_grad():
             return self._paint(self.network, batch)
 
-    def advance(self, batch: B) -> Outcome:
-        """One gradient step; or one back, if something broke.
+    def advance(self, batches: Iterable[B]) -> Outcome:
+        """One gradient step, of `options.accumulate` batches; or one back, if something broke.
 
         Raises DivergenceError where going back did not help.
         """
         self._set_rate()
-        painted = self._paint(self._shared, batch)
-        total, terms = self.objective(batch, painted)
-        self.optimiser.zero_grad()
-        total.backward()  # type: ignore[no-untyped-call]
+        measured = self._differentiate(batches)
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.options.clip)
-        measured = {"total": total, **terms, "blobs": share_of_blobs(painted), "gradient": norm}
-        seen = self.team.means(measured)
+        seen = self.team.means({**measured, "gradient": norm})
         # a gradient that is no number spoils the weights even where the loss still is one
         judged = seen["total"] + 0 * seen.pop("gradient")
         complaint = self._watchdog.complaint(judged, seen.pop("blobs"))
@@ -106,12 +103,10 @@ class Training(Generic[B]):
             self._good, self._good_step = self._snapshot(), self.pace.step
         return Outcome(seen)
 
-    def try_rate(self, batch: B, rate: float) -> float:
+    def try_rate(self, batches: Iterable[B], rate: float) -> float:
         """The loss, before a step of this learning rate is made: for `finder`."""
         self.optimiser.param_groups[0] |= {"lr": rate, "betas": (0.9, _BETA_2)}
-        total, _ = self.objective(batch, self._paint(self._shared, batch))
-        self.optimiser.zero_grad()
-        total.backward()  # type: ignore[no-untyped-call]
+        total = self._differentiate(batches)["total"]
         nn.utils.clip_grad_norm_(self.network.parameters(), self.options.clip)
         self.optimiser.step()
         return self.team.means({"total": total})["total"]
@@ -157,6 +152,23 @@ class Training(Generic[B]):
         rate, momentum = rate_and_momentum(self.options.schedule, self.pace.done)
         rate *= self.options.learning_rate * self.brake
         self.optimiser.param_groups[0] |= {"lr": rate, "betas": (momentum, _BETA_2)}
+
+    def _differentiate(self, batches: Iterable[B]) -> dict[str, Tensor]:
+        """The gradient of a step, left with the weights, and its losses and share of blobs.
+
+        All are means over the batches, hence over the pictures, as each loss is a mean over those of its own.
+        """
+        count = self.options.accumulate
+        self.optimiser.zero_grad()
+        seen: list[dict[str, Tensor]] = []
+        for number, batch in enumerate(islice(batches, count), 1):
+            with self.team.apart(self._shared, number < count):
+                painted = self._paint(self._shared, batch)
+                total, terms = self.objective(batch, painted)
+                (total / count).backward()  # type: ignore[no-untyped-call]
+            losses = {"total": total, **terms, "blobs": share_of_blobs(painted)}
+            seen.append({name: value.detach() for name, value in losses.items()})
+        return {name: torch.stack([each[name] for each in seen]).mean(0) for name in seen[0]}
 
     def _paint(self, network: nn.Module, batch: B) -> Tensor:
         device = self.team.device.type

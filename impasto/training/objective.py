@@ -21,7 +21,10 @@ Batch = TypeVar("Batch", contravariant=True)
 
 
 class Objective(Protocol[Batch]):
-    """A batch and what the network made of it, (N, 3, H, W), to the value and its unweighted terms."""
+    """A batch and what the network made of it, (N, 3, H, W), to the value and its unweighted terms.
+
+    All are means over the pictures: only then do processes, and passes, add up to the gradient of one batch.
+    """
 
     def __call__(self, batch: Batch, painted: Tensor, /) -> tuple[Tensor, dict[str, Tensor]]: ...
 

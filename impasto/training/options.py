@@ -24,7 +24,8 @@ class LoopOptions:
         minutes: a time that the schedule is fitted to; `steps`, if given, count instead.
         steps: gradient steps.
         size: side of the training crops in pixels.
-        batch: photos per step, over all processes.
+        batch: photos per pass through the network, over all processes.
+        accumulate: passes whose gradients make a step: for a larger batch than memory holds.
         learning_rate: at the peak of the schedule.
         schedule: "onecycle" rises for a tenth of the time and falls to nothing by a cosine, momentum the
             other way round; "cosine" falls only; "constant" stays.
@@ -42,6 +43,7 @@ class LoopOptions:
     steps: int | None = None
     size: int = 256
     batch: int = 2
+    accumulate: int = 1
     learning_rate: float = 3e-3
     schedule: Schedule = "onecycle"
     weight_decay: float = 0.0
@@ -58,6 +60,7 @@ class LoopOptions:
         check_choice("precision", self.precision, PrecisionName)
         check_whole("size", self.size, 32, 4096)
         check_whole("batch", self.batch, 1, 4096)
+        check_whole("accumulate", self.accumulate, 1, 4096)
         check_whole("seed", self.seed, 0, 2**63 - 1)
         check_range("weight_decay", self.weight_decay, 0, 10)
         for name in ("minutes", "learning_rate", "clip"):

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
+
+from impasto.errors import ImpastoError
+
+State = Mapping[str, Any]
+_LOST = ("gloo", "nccl", "connection closed", "connection reset")  # in the words of a broken line
 
 
 @dataclass(frozen=True)
@@ -33,6 +40,12 @@ class Team:
         devices = [self.device] if self.device.type == "cuda" else None
         return DistributedDataParallel(network, device_ids=devices)
 
+    @contextmanager
+    def apart(self, shared: nn.Module, apart: bool) -> Iterator[None]:
+        """If `apart`, what `share` gave only adds up gradients; the next pass averages their sums."""
+        with shared.no_sync() if apart and isinstance(shared, DistributedDataParallel) else nullcontext():
+            yield
+
     def means(self, values: Mapping[str, Tensor]) -> dict[str, float]:
         """Each value's mean over the team."""
         stacked = torch.stack([value.detach().float() for value in values.values()])
@@ -40,6 +53,14 @@ class Team:
             dist.all_reduce(stacked)
             stacked = stacked / self.world
         return dict(zip(values, stacked.tolist(), strict=True))
+
+    def is_same(self, number: int) -> bool:
+        """Whether all processes say the same."""
+        if self.world == 1:
+            return True
+        ends = torch.tensor([number, -number], device=self.device)
+        dist.all_reduce(ends, dist.ReduceOp.MAX)
+        return int(ends[0]) == -int(ends[1])
 
     def agree(self, value: float) -> float:
         """The value of the leading process, whose clock counts."""
@@ -49,6 +70,36 @@ class Team:
         dist.broadcast(shared, 0)
         return float(shared)
 
+    def hand_on(self, state: State | None) -> State | None:
+        """What the leading process has, tensors on the CPU; that of the others does not count."""
+        if self.world == 1:
+            return state
+        file = io.BytesIO()
+        torch.save(state, file)
+        length = int(self.agree(file.tell()))
+        data = torch.empty(length, dtype=torch.uint8, device=self.device)
+        if self.leads:
+            data.copy_(torch.frombuffer(file.getbuffer(), dtype=torch.uint8))
+        dist.broadcast(data, 0)
+        received = io.BytesIO(data.cpu().numpy().tobytes())
+        handed: State | None = torch.load(received, map_location="cpu", weights_only=True)
+        return handed
+
+
+def _gather(backend: str, world: int) -> None:
+    from impasto.training.meeting import meet  # which not every torch is built for
+
+    rank = int(os.environ["RANK"])
+    if (store := meet(rank, world)) is None:
+        dist.init_process_group(backend)
+    else:
+        dist.init_process_group(backend, store=store, rank=rank, world_size=world)
+
+
+def leads() -> bool:
+    """Whether this process is to lead: known before there is a team."""
+    return os.environ.get("RANK", "0") == "0"
+
 
 @contextmanager
 def teamwork(device: torch.device) -> Iterator[Team]:
@@ -56,6 +107,8 @@ def teamwork(device: torch.device) -> Iterator[Team]:
 
     Processes on GPUs take one each and talk by NCCL; those on CPUs talk by gloo. Inside of another `teamwork`
     the team is the same: a store that torchrun set up serves for one only.
+
+    Raises ImpastoError where another process is gone.
     """
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world == 1:
@@ -66,9 +119,16 @@ def teamwork(device: torch.device) -> Iterator[Team]:
         torch.cuda.set_device(device)
     is_inner = dist.is_initialized()
     if not is_inner:
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        _gather("nccl" if device.type == "cuda" else "gloo", world)
     try:
         yield Team(device, dist.get_rank(), dist.get_world_size())
+    except RuntimeError as error:
+        if not (isinstance(error, dist.DistError) or any(word in str(error).lower() for word in _LOST)):
+            raise
+        raise ImpastoError(
+            f"another process of this training was lost ({str(error).partition(chr(10))[0]:.150}): with "
+            "--max-restarts, torchrun starts all anew, and they go on from the last checkpoint"
+        ) from error
     finally:
         if not is_inner:
             dist.destroy_process_group()

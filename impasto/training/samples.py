@@ -19,7 +19,7 @@ from impasto.training.photos import Chosen
 _FEW = 500  # photos
 _HELD_OUT = 8  # crops
 
-Sampled = tuple[Tensor, tuple[str, ...]]  # images of a step, and photos found unreadable
+Sampled = tuple[Tensor, tuple[str, ...]]  # images of a pass, and photos found unreadable
 
 
 def is_augmented(photos: Photos, options: LoopOptions) -> bool:
@@ -29,10 +29,10 @@ def is_augmented(photos: Photos, options: LoopOptions) -> bool:
 
 @contextmanager
 def samples(photos: Photos, options: LoopOptions, team: Team, start_step: int) -> Iterator[Iterator[Sampled]]:
-    """The images of the next step, and so on, (N, 3, size, size) on the team's device."""
+    """The images of the passes of a step, of the next one, and so on, (N, 3, size, size) on the device."""
     source = batches(
         Crops(split(photos, options.seed)[0], options.size, options.seed, is_augmented(photos, options)),
-        start_step=start_step,
+        start_step=start_step * options.accumulate,
         batch=options.batch,
         rank=team.rank,
         world=team.world,

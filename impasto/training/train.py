@@ -54,8 +54,9 @@ def find_rate(style: io.Source, options: TrainOptions, plan: Plan, steps: int = 
         training, _ = _begin(goal, options, plan, team)
         test = RangeTest()
         with samples(plan.photos, options, team, 0) as source:
-            for step, (rate, (images, _)) in enumerate(zip(rates(steps), source, strict=False), 1):
-                test.add(rate, training.try_rate(images, rate))
+            batches = (images for images, _ in source)
+            for step, rate in enumerate(rates(steps), 1):
+                test.add(rate, training.try_rate(batches, rate))
                 if team.leads:
                     trial = {"loss": test.trials[-1].loss, "rate": rate}
                     plan.on_step(TrainStep(step, steps, step / steps, trial, 0.0, 0.0))

@@ -9,7 +9,7 @@ import torch
 
 from impasto.errors import UsageError, WeightsError
 from impasto.training import checkpoint
-from impasto.training.checkpoint import load_checkpoint, save_checkpoint
+from impasto.training.checkpoint import load_checkpoint, restoring, save_checkpoint
 
 SETTINGS = {"size": 64, "style_layers": (("relu1_1", 0.5),), "skips": None, "workers": 2, "start": "ab"}
 
@@ -142,3 +142,10 @@ def test_another_version(path: Path) -> None:
     torch.save({"format": 2, "settings": SETTINGS, "state": {}}, path)
     with pytest.raises(WeightsError, match="of another version of impasto"):
         load_checkpoint(path, SETTINGS)
+
+
+@pytest.mark.parametrize("error", [KeyError("good"), RuntimeError("Missing key(s)"), TypeError("no number")])
+def test_a_state_of_another_training_is_told(error: Exception) -> None:
+    words = "the checkpoint is damaged: begin anew with --overwrite"
+    with pytest.raises(WeightsError, match=words), restoring():
+        raise error

@@ -4,8 +4,10 @@ import multiprocessing
 import os
 import signal
 import tarfile
+import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 
@@ -64,6 +66,18 @@ def test_unreadable_photos_are_named_once(crops: Crops, folder: Path) -> None:
         assert skipped == [str(folder / "notes.jpg")]
 
 
+def test_a_long_path_of_temporary_files(
+    crops: Crops, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No socket is made there, for which it would be too long."""
+    folder = tmp_path / ("long" * 30)
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    found = take(crops, 3, workers=1)
+    assert_same(found, take(crops, 3))
+    assert all(batch.images.is_contiguous(memory_format=torch.channels_last) for batch in found)
+
+
 def test_workers_change_nothing(crops: Crops) -> None:
     alone = take(crops, 5, start=3)
     torch.manual_seed(5)
@@ -72,6 +86,26 @@ def test_workers_change_nothing(crops: Crops) -> None:
     assert_same(take(crops, 5, start=3, workers=2), alone)
     assert torch.equal(torch.rand(3), expected)
     assert all(b.images.is_contiguous(memory_format=torch.channels_last) for b in take(crops, 1, workers=1))
+
+
+def test_a_thread_stands_in_for_workers_where_other_threads_run(crops: Crops) -> None:
+    """A fork would hold the open connections of a program that serves."""
+    alone = take(crops, 5, start=3)
+    seen: list[int] = []
+
+    def learn() -> list[Batch]:
+        source = batches(crops, start_step=3, batch=4, workers=2)
+        found = [next(source)]
+        seen.append(len(multiprocessing.active_children()))
+        found += islice(source, 4)
+        source.close()
+        return found
+
+    threads = threading.active_count()
+    with ThreadPoolExecutor(1) as thread:
+        assert_same(thread.submit(learn).result(), alone)
+    assert seen == [0]
+    assert threading.active_count() == threads
 
 
 def test_a_later_start_continues_the_same_run(crops: Crops) -> None:
@@ -139,6 +173,21 @@ class Deadly(Synthetic):
 def test_killed_worker() -> None:
     source = batches(Crops(Deadly(), 16), start_step=0, batch=2, workers=1)
     with pytest.raises(MemoryLimitError, match="use fewer workers"):
+        next(source)
+    assert multiprocessing.active_children() == []
+
+
+class Stuck(Synthetic):
+    def open(self, index: int) -> Image.Image:
+        time.sleep(3600)
+        raise AssertionError
+
+
+def test_a_worker_that_sends_nothing_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("impasto.training.data._PATIENCE", 0.5)
+    monkeypatch.setattr("torch.utils.data._utils.MP_STATUS_CHECK_INTERVAL", 0.1)  # how long its end may take
+    source = batches(Crops(Stuck(), 16), start_step=0, batch=2, workers=1)
+    with pytest.raises(MemoryLimitError, match=r"no photos came for 0 seconds .* --workers 0"):
         next(source)
     assert multiprocessing.active_children() == []
 

@@ -4,29 +4,15 @@ import math
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from impasto.errors import DivergenceError
-from impasto.networks import StyleNetwork
 from impasto.training.loop import Training
 from impasto.training.options import LoopOptions
 from impasto.training.parallel import Team
+from tests.training.shift import Shift
 
 PHOTOS = torch.full((2, 3, 8, 8), 0.5)
-
-
-class Shift(StyleNetwork):
-    """Adds a number to all pixels."""
-
-    name = "shift"
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.config = {}
-        self.by = nn.Parameter(torch.zeros(1))
-
-    def paint(self, image: Tensor) -> Tensor:
-        return image + self.by
 
 
 class Scripted:
@@ -52,7 +38,7 @@ def rate(training: Training) -> float:
 
 def test_it_learns() -> None:
     training = start(Scripted(0.9))
-    outcomes = [training.advance(PHOTOS) for _ in range(100)]
+    outcomes = [training.advance([PHOTOS]) for _ in range(100)]
     assert {outcome.complaint for outcome in outcomes} == {None}
     assert outcomes[0].losses.keys() == {"total", "error"}
     assert outcomes[0].losses["error"] == pytest.approx(1.16)
@@ -66,19 +52,19 @@ def test_it_goes_back_and_slows_down(factor: float) -> None:
     objective = Scripted(1.2)
     training = start(objective, learning_rate=0.002)
     for _ in range(100):
-        training.advance(PHOTOS)
+        training.advance([PHOTOS])
     good = training.weights()
     for _ in range(7):
-        training.advance(PHOTOS)
+        training.advance([PHOTOS])
     assert training.weights()["by"] != good["by"]
     objective.factors[108] = factor
 
-    outcome = training.advance(PHOTOS)
+    outcome = training.advance([PHOTOS])
     assert outcome.complaint is not None
     assert outcome.went_back == 8
     assert training.weights()["by"] == good["by"]
     assert training.pace.step == 108  # the schedule goes on
-    training.advance(PHOTOS)
+    training.advance([PHOTOS])
     assert rate(training) == 0.001
     assert training.weights()["by"] != good["by"]
 
@@ -90,7 +76,7 @@ def test_a_gradient_that_is_no_number_spoils_nothing() -> None:
             return total + (painted * 0).abs().sum().sqrt(), terms  # the root's slope at 0 is infinite
 
     training = start(Broken(0.9))
-    outcome = training.advance(PHOTOS)
+    outcome = training.advance([PHOTOS])
     assert math.isfinite(outcome.losses["total"])
     assert outcome.complaint == "the loss is not a number"
     assert training.weights()["by"] == 0
@@ -100,10 +86,10 @@ def test_blobs_take_it_back() -> None:
     training = start(Scripted(9.0), learning_rate=0.02)  # far outside the range of colours
     outcomes = []
     while not outcomes or outcomes[-1].complaint is None:
-        outcomes.append(training.advance(PHOTOS))
+        outcomes.append(training.advance([PHOTOS]))
     assert "blobs far outside the range of colours" in outcomes[-1].complaint
     assert float(training.paint(PHOTOS).max()) < 1.6
-    training.advance(PHOTOS)
+    training.advance([PHOTOS])
     assert rate(training) == 0.01
 
 
@@ -112,9 +98,9 @@ def test_it_gives_up_in_the_end() -> None:
     objective.factors = dict.fromkeys(range(20), math.nan)
     training = start(objective)
     for _ in range(8):
-        assert training.advance(PHOTOS).complaint
+        assert training.advance([PHOTOS]).complaint
     with pytest.raises(DivergenceError, match=r"broke 9 times, .* choose a lower --learning-rate"):
-        training.advance(PHOTOS)
+        training.advance([PHOTOS])
 
 
 def test_the_best_is_remembered() -> None:
@@ -143,7 +129,7 @@ def test_the_first_validation_may_be_no_number() -> None:
 @pytest.mark.parametrize("schedule", ["onecycle", "cosine"])
 def test_it_goes_on_from_its_state(schedule: str) -> None:
     def run(training: Training, steps: int) -> list[float]:
-        return [training.advance(PHOTOS).losses["total"] for _ in range(steps)]
+        return [training.advance([PHOTOS]).losses["total"] for _ in range(steps)]
 
     def broken() -> Scripted:
         objective = Scripted(0.9)
@@ -166,7 +152,7 @@ def test_it_goes_on_from_its_state(schedule: str) -> None:
 def test_gradients_are_clipped(clip: float) -> None:
     """So small a gradient is not seen beside Adam's epsilon."""
     training = start(Scripted(0.9), clip=clip)
-    training.advance(PHOTOS)
+    training.advance([PHOTOS])
     moved = float(training.weights()["by"])
     assert (moved < 0.002) == (clip < 1)
     assert moved > 0
@@ -174,5 +160,5 @@ def test_gradients_are_clipped(clip: float) -> None:
 
 def test_a_rate_is_tried() -> None:
     training = start(Scripted(0.9))
-    assert training.try_rate(PHOTOS, 0.2) == pytest.approx(1.16)
+    assert training.try_rate([PHOTOS], 0.2) == pytest.approx(1.16)
     assert float(training.weights()["by"]) == pytest.approx(0.2, rel=1e-3)

@@ -26,6 +26,7 @@ from impasto.training.keeper import Plan, TrainStep, workspace
 from impasto.training.options import PrimeOptions, TrainOptions
 from impasto.training.train import find_rate, prime, train
 from impasto.weights import load_metadata
+from tests.training.ending import Stop, stop_at
 
 Options = Callable[..., TrainOptions]
 Picture = Callable[[str, int], Tensor]
@@ -70,6 +71,37 @@ def test_it_learns_a_style(
     work = "pink.training"
     assert {plan.out.name, f"{work}/last.safetensors", f"{work}/losses.csv", f"{work}/losses.png"} <= left
     assert len(left) == 4 + 25
+
+
+@pytest.mark.parametrize("enough", [0, 5])
+def test_it_ends_when_it_is_enough(
+    plan: Plan, style_file: Path, options: Options, narrow: Card, enough: int
+) -> None:
+    """With a card of what it learned until then; before the first step, of where it began."""
+    steps: list[TrainStep] = []
+    card = train(
+        style_file,
+        options(steps=None, minutes=10),
+        replace(plan, on_step=steps.append, is_enough=lambda: len(steps) == enough),
+    )
+    assert len(steps) == enough == card.options["steps"]
+    assert 0 < card.scores["held_out_loss"] < 100
+    loaded = load_card(plan.out)
+    same = all(torch.equal(tensor, narrow.tensors[name]) for name, tensor in loaded.tensors.items())
+    assert same == (enough == 0)
+    assert not (workspace(plan.out) / "checkpoint.pt").exists()
+
+
+def test_what_is_raised_instead_of_an_answer_ends_it_at_once(
+    plan: Plan, style_file: Path, options: Options
+) -> None:
+    def give_up() -> bool:
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        train(style_file, options(), replace(plan, is_enough=give_up))
+    assert not plan.out.exists()
+    assert not list(workspace(plan.out).rglob("*"))
 
 
 @pytest.mark.parametrize("loss", ["pixels", "content"])
@@ -244,18 +276,6 @@ def test_a_unet_with_other_skips(plan: Plan, style_file: Path, options: Options)
 
 
 # --- ends before the end ------------------------------------------------------------------------------------
-
-
-class Stop(Exception):
-    pass
-
-
-def stop_at(last: int) -> Callable[[TrainStep], None]:
-    def on_step(step: TrainStep) -> None:
-        if step.step == last:
-            raise Stop
-
-    return on_step
 
 
 @pytest.fixture

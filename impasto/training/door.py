@@ -1,0 +1,72 @@
+"""A style of one's own by one call, as `impasto train` makes it without further words."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from impasto.errors import UsageError
+from impasto.imaging.files import check_target
+from impasto.networks.card import Card
+from impasto.networks.primed import load_primed
+from impasto.training.data import find_photos
+from impasto.training.keeper import Plan, TrainStep
+from impasto.training.options import TrainOptions
+from impasto.training.start import instant_start, made_up
+from impasto.training.train import train
+
+_Paths = str | os.PathLike[str]
+
+
+def train_style(
+    style: _Paths,
+    out: _Paths,
+    photos: _Paths | Iterable[_Paths] | None = None,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    callback: Callable[[TrainStep], None] | None = None,
+    **options: Any,
+) -> Card:
+    """Train a network for a style, and write its card.
+
+    Args:
+        style: the picture whose look is to be learned.
+        out: the card, a file .safetensors; samples, losses and checkpoints lie in a folder beside it.
+        photos: to learn from: folders, files, tar archives; without any, made-up pictures.
+        resume: go on with a training of the same words that was interrupted.
+        overwrite: replace what is there.
+        callback: told every step; what it raises ends the training, after a checkpoint.
+        options: fields of `training.options.TrainOptions`, such as `minutes=15`.
+
+    Returns:
+        The card with the lowest loss on held-out photos, which `impasto.load(out)` applies.
+
+    Raises ImpastoError: any of the family.
+    """
+    style, out, asked = Path(style), Path(out), TrainOptions(**options)
+    if check_target(out).suffix != ".safetensors":
+        raise UsageError(f"{out} must end in .safetensors")
+    if out.exists() and not (resume or overwrite):
+        raise UsageError(f"{out} exists: name another file, or say overwrite=True")
+    if isinstance(photos, str | os.PathLike):
+        photos = [photos]
+    plan = Plan(
+        find_photos([Path(path) for path in photos]) if photos is not None else made_up(asked),
+        out,
+        start=_start(style, out, asked, resume),
+        about={"style": out.stem},
+        resume=resume,
+        overwrite=overwrite,
+        on_step=callback or (lambda step: None),
+    )
+    return train(style, asked, plan)
+
+
+def _start(style: Path, out: Path, options: TrainOptions, resume: bool) -> Card | None:
+    """What is nearest to the style among networks of its kind."""
+    if options.network == "light":
+        return instant_start(style, out, resume=resume)
+    return load_primed(options.network)

@@ -1,0 +1,33 @@
+"""What a training begins with where nothing else is named: made-up pictures, and the style's instant card."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from impasto.encoding import encode
+from impasto.networks.card import Card, load_card, save_card
+from impasto.training.keeper import workspace
+from impasto.training.options import LoopOptions
+from impasto.training.parallel import leads
+from impasto.training.restarts import is_restarted
+from impasto.training.synthetic import Synthetic
+
+
+def made_up(options: LoopOptions) -> Synthetic:
+    """Pictures to learn from without photos, as large as crops need: those show 0.6 of a side at least."""
+    return Synthetic(size=options.size * 5 // 4, seed=options.seed)
+
+
+def instant_start(style: Path, out: Path, *, resume: bool = False) -> Card:
+    """What the adaptive network gives for a style, to be learned better by a training that writes `out`.
+
+    It is kept in the training's folder, and read from there when that is resumed: where it is computed again,
+    it may differ. Of several processes one keeps it, whose weights the others take over when they begin.
+    Raises ImageError for a picture without a style, and WeightsError.
+    """
+    kept = workspace(out) / "start.safetensors"
+    if not leads():
+        return encode(style)
+    if not ((resume or is_restarted(kept.parent)) and kept.exists()):
+        save_card(encode(style), kept)
+    return load_card(kept)  # as the file holds it, whether resumed or not
