@@ -25,12 +25,15 @@ class Compressed(Backbone):
     def __init__(self, tensors: Mapping[str, Tensor], *, source: str, pooling: Pooling) -> None:
         super().__init__(source, list(_steps()), pooling)
         self.layers = _LAYERS
-        self.colours = _convolution(tensors, "conv0")
+        self.colours = _convolution(tensors, "conv0", 3, 1)
+        width, widths = self.colours.out_channels, dict[str, int]()
         for name in self.steps:
             if name.startswith("conv"):
-                self.convolutions[name] = _convolution(tensors, name.replace("_", ""))
+                convolution = _convolution(tensors, name.replace("_", ""), width, 3)
+                self.convolutions[name] = convolution
+                width = widths[name] = convolution.out_channels
         for layer in self.layers:
-            aux = _convolution(tensors, f"conv{layer[4]}1_aux")
+            aux = _convolution(tensors, f"conv{layer[4]}1_aux", widths[layer.replace("relu", "conv")], 1)
             bias = aux.bias if aux.bias is not None else torch.zeros(aux.out_channels)
             self.maps[layer] = torch.cat([aux.weight.flatten(1), bias[:, None]], 1).detach()
         self.requires_grad_(False).eval()
@@ -57,10 +60,15 @@ class Compressed(Backbone):
         }
 
 
-def _convolution(tensors: Mapping[str, Tensor], name: str) -> nn.Conv2d:
+def _convolution(tensors: Mapping[str, Tensor], name: str, inputs: int, side: int) -> nn.Conv2d:
     weight, bias = tensors.get(f"{name}.weight"), tensors.get(f"{name}.bias")
-    if weight is None or bias is None or weight.dim() != 4:
+    if weight is None or bias is None or weight.dim() != 4 or not len(weight):
         raise WeightsError(f"a compressed VGG-19 must hold {name}.weight and {name}.bias")
+    if weight.shape[1:] != (inputs, side, side) or bias.shape != weight.shape[:1]:
+        raise WeightsError(
+            f"{name} does not fit the rest of a compressed VGG-19: it is {tuple(weight.shape)} and "
+            f"{tuple(bias.shape)}"
+        )
     layer = nn.Conv2d(weight.shape[1], weight.shape[0], weight.shape[2], device="meta")
     layer.weight, layer.bias = nn.Parameter(weight.float()), nn.Parameter(bias.float())
     return layer

@@ -24,6 +24,7 @@ from impasto.backbones.base import Backbone
 from impasto.backbones.compact import LAYERS, TEACHER_WIDTHS, WIDTH_OF, Compact, load_compact, save_compact
 from impasto.backbones.compressed import Compressed
 from impasto.errors import UsageError, WeightsError
+from impasto.weights import load_plain
 
 Features = dict[str, Tensor]
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
@@ -177,7 +178,7 @@ class Distillation:
     def load(self, path: Path) -> None:
         """Continue from a checkpoint of the same options; WeightsError where they differ."""
         try:
-            state = torch.load(path, weights_only=True)
+            state = load_plain(path)
         except Exception as error:  # a damaged file can fail anywhere inside the unpickler
             raise WeightsError(f"{path} is no checkpoint, or damaged: remove it to start anew") from error
         if state["options"] != asdict(self.options):

@@ -9,6 +9,7 @@ from math import prod
 import torch
 
 from impasto.backbones import Backbone
+from impasto.device import cuda_libraries
 from impasto.errors import MemoryLimitError
 from impasto.imaging.geometry import fit_long_side
 from impasto.losses import SIMILARITIES
@@ -18,7 +19,7 @@ from impasto.painting.solver import kept_pairs
 from impasto.painting.tiles import cut, reach
 from impasto.perception import resolve_layers
 
-LIBRARIES = 300 << 20  # bytes that Python and torch take
+LIBRARIES = (300 << 20) + cuda_libraries()  # bytes that Python and torch take
 _SIDES = (1024, 512, 256)  # pixels; what surrounds a tile adds a third to the first, and 160 % to the last
 _LEAST_SIDE = 64  # pixels; no advice to paint smaller
 _MARGIN = 1.15  # convolutions have buffers of their own, and allocators round up

@@ -16,6 +16,7 @@ from impasto.painting.options import PaintOptions
 from impasto.progress import Step
 
 _RENAMED = {"style_size": "stroke_size"}  # options that were called otherwise once
+_KINDS: dict[Any, type] = {"str": str, "bool": bool}  # of options that are not checked otherwise
 
 
 def make_record(options: PaintOptions, styles: Sequence[Style], step: Step) -> str:
@@ -37,9 +38,12 @@ def options_from(path: str | PathLike[str]) -> PaintOptions:
     try:
         stored = json.loads(record or "")["options"]
         named = {_RENAMED.get(name, name): _frozen(value) for name, value in stored.items()}
-        known = {field.name for field in fields(PaintOptions)}
-        return PaintOptions(**{name: value for name, value in named.items() if name in known})
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        known = {field.name: _KINDS.get(field.type, object) for field in fields(PaintOptions)}
+        given = {name: value for name, value in named.items() if name in known}
+        if not all(isinstance(value, known[name]) for name, value in given.items()):
+            raise TypeError("a text or a switch is none")
+        return PaintOptions(**given)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UsageError(
             f"{fspath(path)} does not say how it was painted: impasto did not make it"
         ) from error

@@ -107,3 +107,11 @@ def test_tensor_that_is_no_convolution(compressed_file: Path) -> None:
     tensors = load_tensors(compressed_file) | {"conv21.weight": torch.zeros(6, 4)}
     with pytest.raises(WeightsError, match=r"conv21\.weight"):
         Compressed(tensors, source="here", pooling="max")
+
+
+@pytest.mark.parametrize("key", ["conv0", "conv21", "conv41_aux"])
+def test_convolutions_that_do_not_follow_each_other(compressed_file: Path, key: str) -> None:
+    tensors = load_tensors(compressed_file)
+    turned = tensors | {f"{key}.weight": tensors[f"{key}.weight"].transpose(0, 1)[:, :-1]}
+    with pytest.raises(WeightsError, match=f"{key} does not fit the rest of a compressed VGG-19"):
+        Compressed(turned, source="here", pooling="max")

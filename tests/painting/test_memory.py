@@ -64,10 +64,12 @@ def changed(memory: Memory, **options: Any) -> Memory:
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells a process its peak")
 def test_against_the_peak_of_a_process(memory: Memory, compact_file: Path) -> None:
-    """What a picture adds to a process that has painted a tiny one."""
+    """What a picture adds to a process that has painted a tiny one: the least of three processes, as memory
+    that is given back late adds to a peak now and then.
+    """
     command = [sys.executable, "-c", PROGRAM, str(compact_file)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    tiny, tiled, whole = json.loads(done.stdout)
+    runs = [subprocess.run(command, check=True, capture_output=True, text=True) for _ in range(3)]
+    tiny, tiled, whole = map(min, zip(*(json.loads(done.stdout) for done in runs), strict=True))
     assert 0.7 < LIBRARIES / tiny < 1.3
     for peak, tile in ((tiled, 192), (whole, None)):
         assert memory.at_scale((512, 512), 2, tile) == pytest.approx(peak - tiny, rel=0.35)

@@ -423,6 +423,11 @@ def test_record_of_another_version_may_know_more(tmp_path: Path) -> None:
         '{"options": {"size": "big"}}',
         '{"options": {"style_layers": 5}}',
         '{"options": {"scales": {}}}',
+        '{"options": {"backbone": 5}}',
+        '{"options": {"init": null}}',
+        '{"options": {"normalise": "no"}}',
+        '{"options": ' + 3000 * "[" + 3000 * "]" + "}",
+        '{"options": {"scales": ' + 700 * "[" + 700 * "]" + "}}",
     ],
 )
 def test_picture_without_a_record(tmp_path: Path, record: str | None) -> None:
