@@ -21,8 +21,8 @@ class Summary:
 
     done: int = 0
     skipped: int = 0
-    kept: list[Path] = field(default_factory=list)
-    failed: list[tuple[Path, str]] = field(default_factory=list)
+    kept: list[Path | str] = field(default_factory=list)
+    failed: list[tuple[Path | str, str]] = field(default_factory=list)
     seconds: float = 0.0
     megapixels: float = 0.0
 
@@ -49,7 +49,7 @@ def stylize_all(
     way. `on_event` is called in this thread, once per photo.
     """
     options, summary, started = options or BulkOptions(), Summary(), time.monotonic()
-    _make_folders(items)
+    make_folders(item.target.parent for item in items)
 
     def tell(event: Event) -> None:
         summary.add(event)
@@ -61,8 +61,9 @@ def stylize_all(
     return summary
 
 
-def _make_folders(items: Iterable[Item]) -> None:
-    for folder in sorted({item.target.parent for item in items}):
+def make_folders(folders: Iterable[Path]) -> None:
+    """Make those that are missing. Raises ImageError for one that cannot be made or written to."""
+    for folder in sorted(set(folders)):
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:

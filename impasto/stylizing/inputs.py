@@ -6,10 +6,12 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from glob import has_magic
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import TypeVar
 
 from impasto.errors import ImageError, UsageError
 from impasto.imaging.encoding import FORMATS, find_format
+from impasto.paths import exists, is_folder
 from impasto.stylizing.options import BulkOptions
 
 # in folders, what has another suffix is no picture
@@ -21,12 +23,27 @@ _PICTURES = frozenset(
 )  # fmt: skip
 
 
+AnyPath = TypeVar("AnyPath", bound=PurePath)
+
+
 @dataclass(frozen=True)
 class Item:
     """A photo, and the picture to write."""
 
     source: Path
     target: Path
+
+
+@dataclass(frozen=True)
+class Errand:
+    """The same in words, as one that may be done elsewhere: each is a path or the URL of a store.
+
+    `length` is the photo's, in bytes, where a listing told it.
+    """
+
+    source: str
+    target: str
+    length: int | None = None
 
 
 def collect(
@@ -48,14 +65,14 @@ def collect(
             that would overwrite a photo.
     """
     options, out = options or BulkOptions(), Path(out)
-    _check_format(options)
+    check_format(options)
     names = [os.fspath(name) for name in inputs]
-    if _is_file_name(out):
+    if is_file_name(out):
         items = [Item(_single(names, out), out)]
         find_format(out, options.bit_depth)
     else:
-        found = (pair for name in names for pair in _find(name, out))
-        items = [Item(source, out / _rename(place, options)) for source, place in found]
+        found = (pair for name in names for pair in find(name, out))
+        items = [Item(source, out / rename(place, options)) for source, place in found]
     if not items:
         raise UsageError(f"there are no pictures in {', '.join(names)}")
     items = _without_repetition(items)
@@ -63,29 +80,33 @@ def collect(
     return items
 
 
-def _check_format(options: BulkOptions) -> None:
+def check_format(options: BulkOptions) -> None:
     if options.suffix is not None:
         find_format(f"all{options.suffix}", options.bit_depth)
 
 
-def _is_file_name(out: Path) -> bool:
-    return out.suffix.lower() in _PICTURES and not out.is_dir()
+def is_file_name(out: Path) -> bool:
+    return has_picture_suffix(out) and not is_folder(out)
+
+
+def has_picture_suffix(path: PurePath) -> bool:
+    return path.suffix.lower() in _PICTURES
 
 
 def _single(names: Sequence[str], out: Path) -> Path:
     """The only photo. Raises UsageError where one picture would have to hold several."""
     path = Path(names[0]) if names else out
-    if len(names) != 1 or path.is_dir() or (not path.exists() and has_magic(names[0])):
+    if len(names) != 1 or is_folder(path) or (not exists(path) and has_magic(names[0])):
         raise UsageError(f"{out} is the name of one picture: name a folder for many")
     return _existing(path)
 
 
-def _find(name: str, out: Path) -> Iterator[tuple[Path, Path]]:
-    """Photos, each with its place below the folder for the results."""
+def find(name: str, out: Path | None) -> Iterator[tuple[Path, Path]]:
+    """Photos, each with its place below the folder for the results; None if that is not on this machine."""
     path = Path(name)
-    if path.is_dir():
+    if is_folder(path):
         yield from _without_results(_walk(path), path, out)
-    elif path.exists() or not has_magic(name):
+    elif exists(path) or not has_magic(name):
         yield _existing(path), Path(path.name)
     else:
         parts = path.parts
@@ -95,13 +116,20 @@ def _find(name: str, out: Path) -> Iterator[tuple[Path, Path]]:
 
 
 def _existing(path: Path) -> Path:
-    if not path.exists():
+    if not exists(path):
         raise ImageError(f"{path} does not exist; check its name and folder")
     return path
 
 
 def _match(start: Path, pattern: str) -> Iterator[Path]:
-    matches = sorted(start.glob(pattern))
+    try:
+        matches = sorted(start.glob(pattern))
+    except (
+        ValueError,
+        NotImplementedError,
+        RecursionError,
+    ) as error:  # NotImplementedError: no part of a name
+        raise UsageError(f"{start / pattern} is no pattern: write it as in photos/**/*.jpg") from error
     if not matches:
         raise ImageError(f"{start / pattern} matches nothing; check the pattern and its folder")
     for match in matches:
@@ -123,10 +151,10 @@ def _walk(folder: Path) -> Iterator[Path]:
         yield from filter(_is_picture, (Path(place, name) for name in sorted(files)))
 
 
-def _without_results(sources: Iterable[Path], start: Path, out: Path) -> Iterator[tuple[Path, Path]]:
+def _without_results(sources: Iterable[Path], start: Path, out: Path | None) -> Iterator[tuple[Path, Path]]:
     """Each with its place below `start`, but for hidden ones and those that a run before wrote below it."""
-    whole, results = start.resolve(), out.resolve()
-    results_below = results.relative_to(whole).parts if results.is_relative_to(whole) else ()
+    whole, results = start.resolve(), None if out is None else out.resolve()
+    results_below = results.relative_to(whole).parts if results and results.is_relative_to(whole) else ()
     for source in sources:
         place = source.relative_to(start)
         is_result = bool(results_below) and place.parts[: len(results_below)] == results_below
@@ -139,15 +167,15 @@ def _refuse(error: OSError) -> None:
 
 
 def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in _PICTURES and path.is_file()
+    return has_picture_suffix(path) and path.is_file()
 
 
-def _rename(place: Path, options: BulkOptions) -> Path:
+def rename(place: AnyPath, options: BulkOptions) -> AnyPath:
     """With the suffix of the result: the same where it can be written, or .png."""
     kind = FORMATS.get(place.suffix.lower())
     if options.suffix is None and kind and options.bit_depth in kind.bit_depths:
         return place
-    stem = place.stem if place.suffix.lower() in _PICTURES else place.name
+    stem = place.stem if has_picture_suffix(place) else place.name
     return place.with_name(stem + (options.suffix or ".png"))
 
 
@@ -167,7 +195,7 @@ def _without_repetition(items: Sequence[Item]) -> list[Item]:
 def _check_sources_stay(items: Sequence[Item]) -> None:
     sources = {_identity(item.source) for item in items}
     for item in items:
-        if item.target.exists() and _identity(item.target) in sources:
+        if exists(item.target) and _identity(item.target) in sources:
             raise UsageError(
                 f"{item.target} is one of the photos and would be overwritten: choose another folder"
             )

@@ -57,6 +57,40 @@ def times(folder: Path) -> dict[str, int]:
     return {name: (folder / name).stat().st_mtime_ns for name in names(folder)}
 
 
+def test_threads_begin_before_the_first_photo(run, draw, monkeypatch):
+    """One that begins when memory is short may never say so: python/cpython#140746."""
+    draw("a.png")
+    draw("b.png")
+    seen = []
+
+    def read(*given):
+        seen.append(sorted(t.name for t in threading.enumerate() if t.name.startswith("impasto-")))
+        return honest(*given)
+
+    honest = pipeline.read_photo
+    monkeypatch.setattr(pipeline, "read_photo", read)
+    run()
+    assert seen[0] == ["impasto-read_0", "impasto-read_1", "impasto-write_0", "impasto-write_1"]
+
+
+def test_threads_that_cannot_begin(run, draw, monkeypatch):
+    draw("a.png")
+    draw("b.png")
+    begin, begun = threading.Thread.start, []
+
+    def start(thread):
+        if begun:
+            raise RuntimeError("can't start new thread")
+        begun.append(thread)
+        begin(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        run()
+    begun[0].join(20)
+    assert not begun[0].is_alive()
+
+
 def test_good_ones_are_done_and_bad_ones_named(run, album, tmp_path):
     summary, events = run()
     assert names(tmp_path / "out") == GOOD

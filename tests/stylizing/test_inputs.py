@@ -111,6 +111,8 @@ def test_earlier_results_are_no_photos(tree):
         (["none.jpg"], "out.png", ImageError, "none.jpg does not exist"),
         (["in/*.bmp"], "out", ImageError, r"in/\*\.bmp matches nothing"),
         (["in/*.txt"], "out", UsageError, "no pictures in"),
+        (["in/**.jpg"], "out", UsageError, r"in/\*\*\.jpg is no pattern"),
+        (["long" * 100], "out", ImageError, "does not exist"),
         (["in"], "out.png", UsageError, "out.png is the name of one picture"),
         (["one.jpg", "raw"], "out.png", UsageError, "name a folder for many"),
         (["in/*.jpg"], "out.png", UsageError, "name a folder for many"),

@@ -1,0 +1,98 @@
+"""What there is to do, where photos or pictures are in stores: the words of `inputs.collect` hold."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+
+from impasto.errors import ImageError, UsageError
+from impasto.imaging.encoding import find_format
+from impasto.stylizing.cluster.stores import is_url, normal, store_of
+from impasto.stylizing.inputs import (
+    Errand,
+    check_format,
+    collect,
+    find,
+    has_picture_suffix,
+    is_file_name,
+    rename,
+)
+from impasto.stylizing.options import BulkOptions
+
+_WILD = re.compile(r"[*?\[]")
+
+
+def collect_errands(inputs: Sequence[str], out: str, options: BulkOptions | None = None) -> list[Errand]:
+    """As `inputs.collect`, for paths and URLs; stores are listed. Raises ClusterError, too."""
+    options = options or BulkOptions()
+    if not any(is_url(name) for name in (*inputs, out)):
+        return [Errand(str(item.source), str(item.target)) for item in collect(inputs, out, options)]
+    inputs, out = [normal(name) for name in inputs], normal(out)
+    check_format(options)
+    found = [entry for name in inputs for entry in _find(name, out)]
+    if not found:
+        raise UsageError(f"there are no pictures in {', '.join(inputs)}")
+    if is_picture(out):
+        if len(found) > 1:
+            raise UsageError(f"{out} is the name of one picture: name a folder for many")
+        find_format(PurePosixPath(out).name, options.bit_depth)
+        errands = [Errand(source, out, length) for source, _, length in found]
+    else:
+        errands = [
+            Errand(source, _join(out, rename(place, options)), length) for source, place, length in found
+        ]
+    return _checked(errands)
+
+
+def is_picture(out: str) -> bool:
+    """Whether the name of the results is that of one picture, and not of a folder."""
+    return has_picture_suffix(PurePosixPath(out)) if is_url(out) else is_file_name(Path(out))
+
+
+def _find(name: str, out: str) -> Iterator[tuple[str, PurePosixPath, int | None]]:
+    """Photos, each with its place below the results, and its length if that is known."""
+    if not is_url(name):
+        for path, below in find(name, None if is_url(out) else Path(out)):
+            yield str(path), PurePosixPath(below), None
+        return
+    listed = store_of(name).find(name)
+    start, results = _start(name, listed), out + "/"
+    wanted = {u: length for u, length in listed.items() if u == name or not u.startswith(results)}
+    if not listed:
+        raise ImageError(f"there is nothing at {name}; check its name and your credentials")
+    for url, length in sorted(wanted.items()):
+        place = PurePosixPath(posixpath.relpath(url, start))
+        if has_picture_suffix(place) and not any(part.startswith(".") for part in place.parts):
+            yield url, place, length
+
+
+def _start(name: str, listed: dict[str, int]) -> str:
+    """The folder from which places are told: of a pattern, the last one before the first wildcard."""
+    wild = _WILD.search(name)
+    if wild or name in listed:
+        return posixpath.dirname(name[: wild.start()] + "x" if wild else name)
+    return name
+
+
+def _join(out: str, place: PurePosixPath) -> str:
+    return f"{out}/{place}" if is_url(out) else str(Path(out, place))
+
+
+def _checked(errands: Sequence[Errand]) -> list[Errand]:
+    """Without repetition. Raises UsageError where a picture would overwrite a photo, or another picture."""
+    chosen: dict[str, Errand] = {}
+    sources = {errand.source for errand in errands}
+    for errand in errands:
+        other = chosen.setdefault(errand.target, errand)
+        if other.source != errand.source:
+            raise UsageError(
+                f"{other.source} and {errand.source} would both become {errand.target}: stylise them into "
+                "different folders"
+            )
+        if errand.target in sources:
+            raise UsageError(
+                f"{errand.target} is one of the photos and would be overwritten: choose another folder"
+            )
+    return list(chosen.values())

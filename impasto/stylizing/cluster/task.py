@@ -1,0 +1,107 @@
+"""What a worker is given, and what it answers: all of it can be sent to another machine."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+
+from impasto.device import DeviceName, PrecisionName
+from impasto.networks.card import Card
+from impasto.stylizing.handles import Handles
+from impasto.stylizing.inputs import Errand
+from impasto.stylizing.options import BulkOptions
+from impasto.stylizing.pipeline import Event
+from impasto.stylizing.runtime import RuntimeName
+from impasto.stylizing.stylizer import Stylizer
+
+Cards = tuple[tuple[Card, float], ...]  # with their shares
+Batch = Sequence[tuple[int, Errand]]  # errands with their numbers
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A file's name and bytes: workers need not see the disk that it is on."""
+
+    name: str
+    data: bytes = field(repr=False)
+
+    @classmethod
+    def read(cls, path: str | Path) -> Picture:
+        return cls(Path(path).name, Path(path).read_bytes())
+
+    def write(self, folder: Path) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / self.name
+        path.write_bytes(self.data)
+        return path
+
+
+@dataclass(frozen=True)
+class Look:
+    """The arguments of a `Stylizer`, with cards and masks in the place of their names."""
+
+    styles: Cards
+    strength: float = 1.0
+    mask: Picture | None = None
+    regions: tuple[tuple[Picture, Cards], ...] = ()
+    handles: Handles = field(default_factory=Handles)
+    device: DeviceName = "auto"
+    precision: PrecisionName = "auto"
+    runtime: RuntimeName = "auto"
+
+    def stylizer(self, folder: Path) -> Stylizer:
+        """The stylizer; masks are kept in a folder, which must stay as long as it is used."""
+        return Stylizer(
+            list(self.styles) or None,
+            self.strength,
+            mask=None if self.mask is None else self.mask.write(folder / "mask"),
+            region=[
+                (picture.write(folder / f"region-{number}"), list(cards))
+                for number, (picture, cards) in enumerate(self.regions)
+            ],
+            device=self.device,
+            precision=self.precision,
+            runtime=self.runtime,
+            **asdict(self.handles),
+        )
+
+
+@dataclass(frozen=True)
+class Task:
+    """What all workers of a run have in common.
+
+    Attributes:
+        threads: processors that one worker computes on.
+        version: of impasto, which has to be the same everywhere.
+    """
+
+    look: Look
+    options: BulkOptions
+    threads: int = 1
+    version: str = field(default_factory=lambda: version("impasto"))
+
+
+def packed(task: Task) -> bytes:
+    """A task as bytes. What sends objects between processes would share tensors, by open files."""
+    return pickle.dumps(task)
+
+
+def unpacked(data: bytes) -> Task:
+    """The task that `packed` packed, in a process that this program started."""
+    task = pickle.loads(data)
+    if not isinstance(task, Task):
+        raise TypeError(f"{type(task).__name__} is no task")
+    return task
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of one errand: its number, the event, the picture's bytes, and who did it."""
+
+    number: int
+    event: Event
+    length: int = 0
+    worker: str = ""

@@ -1,0 +1,116 @@
+"""Local processes: one is killed in the middle, and nothing is lost, nothing twice, nothing half there."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from impasto.errors import ImageError, UsageError
+from impasto.networks.card import load_card
+from impasto.stylizing import BulkOptions, Stylizer
+from impasto.stylizing.cluster.drive import Drive
+from impasto.stylizing.cluster.errands import collect_errands
+from impasto.stylizing.cluster.ledger import Ledger
+from impasto.stylizing.cluster.processes import Processes
+from impasto.stylizing.cluster.task import Look, Task
+from impasto.stylizing.inputs import Errand
+from impasto.stylizing.pipeline import Event
+from tests.stylizing import boxes
+
+
+@pytest.fixture
+def box(tmp_path, draw, monkeypatch) -> str:
+    """URL of a folder with good photos, and with those that `boxes` tells of."""
+    for name, value in boxes.install(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.syspath_prepend(tmp_path)  # which spawned processes take over
+    photo = draw("a.jpg", (40, 30)).read_bytes()
+    for number in range(12):
+        (tmp_path / f"photos/{number:02}.jpg").write_bytes(photo)
+    for name in ("fatal.png", "poison.png", "flaky.png"):
+        draw(name, (24, 24))
+    (tmp_path / "photos/cut.jpg").write_bytes(photo[:400])
+    return f"crate://{tmp_path}"
+
+
+@pytest.fixture
+def drive(cards_folder) -> Callable[..., Drive]:
+    def make(inputs, out, on_event=None):
+        look = Look(
+            ((load_card(cards_folder / "night.safetensors"), 1.0),), device="cpu", precision="float32"
+        )
+        stylizer = Stylizer(list(look.styles), device="cpu", precision="float32")
+        errands = collect_errands(inputs, out)
+        ledger = Ledger(out if "://" in out else None, stylizer.record(), BulkOptions())
+        run = Drive(errands, ledger, on_event)
+        run.look()
+        return run, Task(look, BulkOptions())
+
+    return make
+
+
+def test_a_worker_that_is_killed_costs_nothing(box, drive, tmp_path):
+    events: list[Event] = []
+    run, task = drive([f"{box}/photos"], f"{box}/out", events.append)
+    summary = run.work(Processes(2), task, 2)
+    assert summary.done == 15, summary.failed  # all but the poison and the one that is damaged
+    reasons = {Path(str(name)).name: why for name, why in summary.failed}
+    assert reasons.keys() == {"poison.png", "cut.jpg"}
+    assert "the worker that painted it died, at each of two tries" in reasons["poison.png"]
+    assert f"{box}/photos/cut.jpg is damaged" in reasons["cut.jpg"]
+    assert len(events) == len({event.item.source for event in events}) == 17
+    made = sorted(path.name for path in (tmp_path / "out").glob("*.??g"))
+    assert len(made) == 15 and not [name for name in made if name.startswith(".part")]
+    for name in made:
+        with Image.open(tmp_path / "out" / name) as picture:
+            picture.load()
+    put = [line.split()[1] for line in (tmp_path / "box.log").read_text().splitlines()]
+    assert set(made) <= set(put)
+    assert multiprocessing.active_children() == []
+
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*.??g")}
+    for name in ("poison.png", "cut.jpg"):
+        (tmp_path / "photos" / name).unlink()
+    again, task = drive([f"{box}/photos"], f"{box}/out")
+    assert again.work(Processes(2), task, 2).skipped == 15
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*.??g")} == before
+
+
+def test_an_interrupt_leaves_whole_files_and_no_workers(drive, draw, tmp_path):
+    photo = draw("a.jpg", (200, 150)).read_bytes()
+    for number in range(60):
+        (tmp_path / f"photos/{number:02}.jpg").write_bytes(photo)
+
+    def interrupt(event: Event) -> None:
+        raise KeyboardInterrupt
+
+    run, task = drive([str(tmp_path / "photos")], str(tmp_path / "out"), interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        run.work(Processes(1), task, 1)
+    assert multiprocessing.active_children() == []
+    made = list((tmp_path / "out").iterdir())
+    assert 1 <= len(made) < 61
+    for path in made:
+        with Image.open(path) as picture:
+            picture.load()
+
+
+def test_workers_that_cannot_start_say_why(cards_folder, tmp_path):
+    night = load_card(cards_folder / "night.safetensors")
+    batch = [(0, Errand(str(tmp_path / "a.png"), str(tmp_path / "b.png")))]
+    task = Task(Look(((night, 1.0),), precision="float16"), BulkOptions())  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="precision must be one of"):
+        Processes(1).work(task, [batch], print)
+    assert multiprocessing.active_children() == []
+
+
+def test_a_folder_that_cannot_be_made(drive, draw, tmp_path):
+    draw("a.png")
+    (tmp_path / "out").write_text("a file")
+    run, task = drive([str(tmp_path / "photos")], str(tmp_path / "out"))
+    with pytest.raises(ImageError, match=r"out cannot be made"):
+        run.work(Processes(1), task, 1)
