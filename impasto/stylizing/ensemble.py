@@ -11,8 +11,8 @@ from impasto.imaging.video.clip import Pixels
 from impasto.networks import StyleNetwork
 from impasto.networks.card import Card
 from impasto.networks.primed import fingerprint
+from impasto.styles.mixture import Styles, load_styles, mix
 from impasto.stylizing.estimate import IMAGES, bytes_per_pixel
-from impasto.stylizing.mixture import Styles, load_styles, mix
 from impasto.stylizing.runtime import Runner, RuntimeName, make_runner
 from impasto.stylizing.torch_runtime import paint_bytes
 

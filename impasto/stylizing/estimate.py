@@ -10,13 +10,14 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from impasto.device import cuda_libraries
 from impasto.errors import MemoryLimitError
 
 _TRIAL_SIDE = 64  # pixels: a fraction of a second, and borders add little
 IMAGES = 4.0 * 12  # bytes a pixel: photo, picture, and two of them on the way
 _MARGIN = 1.1  # convolutions have buffers of their own, and allocators round up
 _LEAST_SIDE = 64  # pixels; no advice to go below
-_LIBRARIES = 290_000_000  # bytes that Python and torch take
+_LIBRARIES = 290_000_000 + cuda_libraries()  # bytes that Python and torch take
 _GONE = 4 * 6  # bytes a pixel, of those above: no two of the images are there when the network needs most
 _DECODED, _ENCODED = 4, 9  # bytes a pixel of a large photo, and of a picture while it is compressed
 

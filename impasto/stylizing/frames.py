@@ -92,7 +92,7 @@ class PaintStyler:
 
     def __call__(self, photo: Pixels) -> Pixels:
         image, start, options = as_image(photo), None, self._options
-        if self._before and self._before[0].shape == photo.shape:
+        if self._before and self._before[0].shape == self._before[1].shape == photo.shape:
             start, options = as_image(self._start(photo, *self._before)), self._next
         regions = self._shares.parts((photo.shape[0], photo.shape[1])) if self._shares.digests else ()
         steps = paint_steps(image, self._styles, self._backbone, options, start, regions)

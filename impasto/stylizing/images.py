@@ -13,11 +13,13 @@ from typing import Any
 
 from torch import Tensor
 
+from impasto.device import available_memory
 from impasto.errors import ImageError
 from impasto.imaging import io
 from impasto.imaging.bands import Samples, is_tiff, write_bands
 from impasto.imaging.geometry import fit_long_side, resize
 from impasto.imaging.huge import Planes, Source, find_size, open_large, shrunk
+from impasto.stylizing.estimate import check_memory
 from impasto.stylizing.options import ImageOptions
 from impasto.stylizing.stylizer import Stylizer
 from impasto.stylizing.tiles import Tiler, make_tiler
@@ -66,6 +68,8 @@ def read_photo(
     stored = find_size(path)
     size = stored if options.size is None else fit_long_side(stored, options.size)
     tiler = make_tiler(stylizer, size, options.tile)
+    if tiler is None:  # before it is enlarged, which takes memory of its own
+        check_memory(size, stylizer.per_pixel, available_memory(stylizer.device))
     if tiler is None and (options.size is None or prod(stored) <= _MOST_FLOATS):
         return _read_whole(path, options)
     source, info = _open_source(path, target, prod(stored), options)
@@ -128,9 +132,13 @@ def write_picture(
 def make_record(source: Path, style: dict[str, Any], options: ImageOptions) -> dict[str, Any]:
     """All that decides what a picture looks like, as JSON has it; of the photo, its length in bytes."""
     try:
-        length = source.stat().st_size
+        return record_of(source.stat().st_size, style, options)
     except OSError as error:
         raise ImageError(f"{source} cannot be read: {error.strerror or error}") from error
+
+
+def record_of(length: int, style: dict[str, Any], options: ImageOptions) -> dict[str, Any]:
+    """The same of a photo of so many bytes."""
     return {
         **style,
         "size": options.size,
@@ -149,5 +157,5 @@ def is_made(target: Path, record: dict[str, Any]) -> bool | None:
     try:
         found = json.loads(io.read_record(target) or "")
         return {name: value for name, value in found.items() if name != "impasto"} == record
-    except (ImageError, ValueError, AttributeError):
+    except (ImageError, ValueError, AttributeError, RecursionError):
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from functools import cache
 from threading import Lock
 from typing import Any
 
@@ -34,7 +35,7 @@ class OpenVinoRunner:
     name: RuntimeName = "openvino"
 
     def __init__(self, network: StyleNetwork, dtype: torch.dtype) -> None:
-        self._core = _load_openvino().Core()
+        self._core = _core()
         self._network = network
         self._settings = {
             "PERFORMANCE_HINT": "LATENCY",
@@ -115,6 +116,16 @@ def _convert(network: StyleNetwork) -> Any:
     decoder = TorchScriptPythonDecoder(traced, shared_memory=False)
     frontend = FrontEndManager().load_by_framework("pytorch")
     return frontend.convert(frontend.load(decoder))
+
+
+@cache
+def _core() -> Any:
+    """One for the process, and for good.
+
+    Each gives the thread that it begins in a stack for signals, and takes that memory back when it ends, even
+    if the next one has meanwhile noted it as the stack to return to: the next Ctrl-C would be a crash.
+    """
+    return _load_openvino().Core()
 
 
 def _load_openvino() -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from impasto.errors import UsageError, VideoError
 from impasto.imaging.files import replacing
@@ -23,6 +24,7 @@ from impasto.imaging.video.sinks import Sink
 State = Mapping[str, NDArray[np.uint8]]
 
 _SUFFIX = ".mp4"
+_TIME = re.compile(r"(\d{1,40}(/[1-9]\d{0,40})?)?")  # of a mark: a fraction, or nothing
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,8 @@ class Parts:
         """Count the part that was just written. Raises ImageError: the disk is full."""
         numbers = {"frames": str(mark.frames), "next": "" if mark.next is None else str(mark.next)}
         with replacing(self._path(self._marks, ".mark")) as temporary:
-            save_file({name: np.ascontiguousarray(a) for name, a in mark.state.items()}, temporary, numbers)
+            state = {name: np.ascontiguousarray(array) for name, array in mark.state.items()}
+            temporary.write_bytes(save(state, numbers))
         self.mark, self._marks = mark, self._marks + 1
 
     def remove(self) -> None:
@@ -118,7 +121,7 @@ class Parts:
     def _read_job(self) -> Any:
         try:
             return json.loads((self.folder / "job.json").read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
+        except (FileNotFoundError, ValueError, RecursionError):
             return None
 
 
@@ -128,7 +131,9 @@ def _read_mark(path: Path) -> Mark | None:
         with safe_open(path, "np") as file:
             numbers = file.metadata() or {}
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        following = numbers["next"]
-        return Mark(int(numbers["frames"]), Fraction(following) if following else None, state)
-    except (OSError, SafetensorError, KeyError, ValueError):
+        following, frames = numbers["next"], int(numbers["frames"])
+        if not _TIME.fullmatch(following) or any(array.dtype != np.uint8 for array in state.values()):
+            return None
+        return Mark(max(0, frames), Fraction(following) if following else None, state)
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError):
         return None

@@ -5,20 +5,22 @@ from __future__ import annotations
 import errno
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from math import prod
+from pathlib import Path
 from typing import Any, Literal
 
 from torch import Tensor
 
-from impasto.errors import ImpastoError
+from impasto.device import ran_out_of_memory
+from impasto.errors import ClusterError, ImpastoError, MemoryLimitError
 from impasto.imaging import io
 from impasto.stylizing.images import Large, is_made, make_record, read_photo, write_picture
-from impasto.stylizing.inputs import Item
+from impasto.stylizing.inputs import Errand, Item
 from impasto.stylizing.options import BulkOptions
 from impasto.stylizing.stylizer import Stylizer
+from impasto.stylizing.threads import Crew, Here, Threads
 
 Outcome = Literal["done", "skipped", "kept", "failed"]
 
@@ -33,18 +35,22 @@ class Event:
 
     `outcome` is "done"; "skipped": its picture was made before, just so; "kept": there is a file of that name
     which was made otherwise, and which stays; or "failed", with a sentence in `reason`. `size` is
-    (height, width) of what was done, `notes` what the user should hear.
+    (height, width) of what was done, `notes` what the user should hear; `passing` tells of a failure that
+    another try may not meet.
     """
 
-    item: Item
+    item: Item | Errand
     outcome: Outcome
     reason: str = ""
     size: tuple[int, int] = (0, 0)
     notes: tuple[str, ...] = ()
+    passing: bool = False
 
 
 @dataclass(frozen=True)
-class _Photo:
+class Photo:
+    """What was read of an item, and the record that its picture will bear."""
+
     item: Item
     image: Tensor | Large
     info: io.ImageInfo
@@ -60,21 +66,23 @@ class Pipeline:
     def __init__(self, stylizer: Stylizer, options: BulkOptions, tell: Callable[[Event], None]) -> None:
         self._stylizer, self._options, self._tell = stylizer, options, tell
         self._style = stylizer.record()
-        self._writing: deque[Future[Event]] = deque()
+        self._writing: deque[Callable[[], Event]] = deque()
         self._ahead = 1  # until the size of a picture is known
 
     def work(self, items: Sequence[Item]) -> None:
         """All of them. However it ends, what is being written is finished first."""
-        threads = _Here if len(items) == 1 else ThreadPoolExecutor
-        with threads(_THREADS, "impasto-write") as writers, threads(_THREADS, "impasto-read") as readers:
+        with self._crew("impasto-write", items) as writers, self._crew("impasto-read", items) as readers:
             try:
                 for photo in self._read_ahead(items, readers):
                     self._handle(photo, writers)
             finally:
-                readers.shutdown(cancel_futures=True)
+                readers.call_off()
                 self._settle(0)
 
-    def _handle(self, photo: _Photo | Event, writers: Executor) -> None:
+    def _crew(self, name: str, items: Sequence[Item]) -> Crew:
+        return Here() if len(items) == 1 else Threads(_THREADS, name)
+
+    def _handle(self, photo: Photo | Event, writers: Crew) -> None:
         """Draw what was read, and hand it on. Pictures before it are still being written."""
         if isinstance(photo, Event):
             self._tell(photo)
@@ -86,66 +94,60 @@ class Pipeline:
         try:
             picture = self._stylizer.picture(photo.image, photo.info.alpha)
         except Exception as error:  # nothing that one photo can do may stop the others
-            self._tell(_failure(photo.item, error))
+            self._tell(failure(photo.item, error))
             return
-        self._writing.append(writers.submit(self._write, photo, picture))
+        self._writing.append(writers.ask(self._write, photo, picture))
         self._settle(self._ahead - 1)
 
-    def _read_ahead(self, items: Sequence[Item], readers: Executor) -> Iterator[_Photo | Event]:
-        waiting, reading = iter(items), deque[Future[_Photo | Event]]()
+    def _read_ahead(self, items: Sequence[Item], readers: Crew) -> Iterator[Photo | Event]:
+        waiting, reading = iter(items), deque[Callable[[], Photo | Event]]()
         while True:
             missing = max(0, self._ahead - len(reading))
-            reading.extend(readers.submit(self._read, item) for item in islice(waiting, missing))
+            reading.extend(readers.ask(self._read, item) for item in islice(waiting, missing))
             if not reading:
                 return
-            photo = reading.popleft().result()
-            pixels = prod(photo.info.size) if isinstance(photo, _Photo) else 0
+            photo = reading.popleft()()
+            pixels = prod(photo.info.size) if isinstance(photo, Photo) else 0
             self._ahead = min(_AHEAD, max(1, _PIXELS_AHEAD // (pixels + 1)))
             yield photo
 
-    def _read(self, item: Item) -> _Photo | Event:
+    def _read(self, item: Item) -> Photo | Event:
         try:
             record = make_record(item.source, self._style, self._options)
             if item.target.is_file() and not self._options.overwrite:
-                return self._compare(item, record)
+                return Event(item, compare(item.target, record, self._options))
             image, info = read_photo(item.source, item.target, self._stylizer, self._options)
-            return _Photo(item, image, info, record)
+            return Photo(item, image, info, record)
         except Exception as error:
-            return _failure(item, error)
+            return failure(item, error)
 
-    def _compare(self, item: Item, record: dict[str, Any]) -> Event:
-        """With what is there. A picture without a record is taken for ours where we write none."""
-        made = is_made(item.target, record)
-        return Event(item, "skipped" if made or (made is None and self._options.strip_metadata) else "kept")
-
-    def _write(self, photo: _Photo, picture: Tensor | Large) -> Event:
+    def _write(self, photo: Photo, picture: Tensor | Large) -> Event:
         try:
             write_picture(photo.item.target, picture, photo.info, photo.record, self._options)
             return Event(photo.item, "done", size=photo.info.size, notes=photo.info.notes)
         except Exception as error:
             if isinstance(error.__cause__, OSError) and error.__cause__.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise  # the next ones would not fit either
-            return _failure(photo.item, error)
+            return failure(photo.item, error)
 
     def _settle(self, most: int) -> None:
         """Wait until at most so many pictures are still to be written."""
         while len(self._writing) > most:
-            self._tell(self._writing.popleft().result())
+            self._tell(self._writing.popleft()())
 
 
-def _failure(item: Item, error: Exception) -> Event:
+def compare(target: Path, record: dict[str, Any], options: BulkOptions) -> Outcome:
+    """What a picture that is there means. One without a record is taken for ours where we write none."""
+    made = is_made(target, record)
+    return "skipped" if made or (made is None and options.strip_metadata) else "kept"
+
+
+def failure(item: Item | Errand, error: Exception) -> Event:
+    """What is told of a photo that raised an error."""
     if isinstance(error, ImpastoError):
-        return Event(item, "failed", str(error))
-    return Event(item, "failed", f"{item.source} could not be stylised ({type(error).__name__}: {error})")
-
-
-class _Here(Executor):
-    """Does at once what it is asked for: with a single photo, threads would only cost memory."""
-
-    def __init__(self, threads: int, name: str) -> None:
-        pass
-
-    def submit(self, work: Callable[..., Any], /, *arguments: Any, **options: Any) -> Future[Any]:
-        done: Future[Any] = Future()
-        done.set_result(work(*arguments, **options))
-        return done
+        passing = isinstance(error, MemoryLimitError | ClusterError)
+        return Event(item, "failed", str(error), passing=passing)
+    reason = f"{item.source} could not be stylised ({type(error).__name__}: {error})"
+    if ran_out_of_memory(error):
+        reason = f"memory ran out for {item.source}: try a smaller size"
+    return Event(item, "failed", reason, passing=True)

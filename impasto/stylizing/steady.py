@@ -7,11 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from impasto.errors import UsageError
-from impasto.imaging.flow import Floats, FlowEstimator, Frame, carry, load_opencv
+from impasto.imaging.flow import Floats, Frame, load_opencv
+from impasto.stylizing.following import Follower
 
 _SHARE = 0.85  # of the frame before, where it can be trusted
-_MOTION_SIDE = 320  # pixels: flow is found at this long side, which is as good for this and far quicker
-_TOLERANCE = 0.12  # of the brightness of what moved: beyond, it is another thing
 _WINDOW = 15  # pixels, in which contrast is compared
 _MOST_GAIN = 1.3  # more brings out specks, which the next frame then inherits
 
@@ -26,7 +25,7 @@ class Steadier:
 
     def __init__(self) -> None:
         self._cv2 = load_opencv()
-        self._motion = FlowEstimator("fast")
+        self._follower = Follower()
         self._photo: Frame | None = None  # the photo before, small
         self._picture: Frame | None = None  # the picture before, as it was shown
 
@@ -34,9 +33,13 @@ class Steadier:
         """The picture to show for a photo and what the network made of it, both (H, W, 3) of one size."""
         if photo.shape != styled.shape:
             raise UsageError(f"a photo of {photo.shape} and a picture of {styled.shape} are not of one frame")
-        small = self._reduce(photo)
+        small = self._follower.reduce(photo)
         picture = styled
-        if self._photo is not None and self._picture is not None and self._picture.shape == styled.shape:
+        if (
+            self._photo is not None
+            and self._picture is not None
+            and (self._photo.shape, self._picture.shape) == (small.shape, styled.shape)
+        ):
             picture = self._continue(small, self._photo, styled, self._picture)
         self._photo, self._picture = small, picture
         return picture
@@ -53,22 +56,11 @@ class Steadier:
         self._photo, self._picture = state.get("photo"), state.get("picture")
 
     def _continue(self, small: Frame, before: Frame, styled: Frame, picture: Frame) -> Frame:
-        motion = self._motion(small, before)
-        height, width = styled.shape[:2]
-        factor = np.array([width / small.shape[1], height / small.shape[0]], np.float32)
-        flow = self._cv2.resize(motion.flow, (width, height)) * factor
-        share = self._trust(small, carry(before, motion.flow), motion.seen)
-        share = _SHARE * self._cv2.resize(share, (width, height))
-        carried = carry(picture, flow, sharp=True)
+        flow, trust = self._follower.find(small, before)
+        share = _SHARE * self._cv2.resize(trust, styled.shape[1::-1])
+        carried = self._follower.carry(picture, flow)
         mixed: Frame = self._cv2.blendLinear(carried, styled, share, 1 - share)
         return self._with_contrast(mixed, styled)
-
-    def _trust(self, small: Frame, carried: Frame, seen: Floats) -> Floats:
-        """(h, w) in [0, 1]: how far what was carried along is what is there; soft at its edges."""
-        change = self._cv2.absdiff(small, carried).max(2).astype(np.float32) / 255
-        trust = seen * np.exp(-np.square(change / _TOLERANCE))
-        soft: Floats = self._cv2.blur(self._cv2.erode(trust, np.ones((3, 3))), (5, 5))
-        return soft
 
     def _with_contrast(self, mixed: Frame, styled: Frame) -> Frame:
         """The deviation from the local mean, multiplied so that it spreads as much as in `styled`."""
@@ -84,10 +76,3 @@ class Steadier:
         square = self._cv2.sqrBoxFilter(grey, self._cv2.CV_32F, window)
         spread: Floats = np.sqrt(np.maximum(square - mean * mean, 1))
         return spread
-
-    def _reduce(self, photo: Frame) -> Frame:
-        height, width = photo.shape[:2]
-        factor = min(1.0, _MOTION_SIDE / max(height, width))
-        size = max(1, round(width * factor)), max(1, round(height * factor))
-        small: Frame = self._cv2.resize(photo, size, interpolation=self._cv2.INTER_AREA)
-        return small

@@ -18,12 +18,12 @@ from impasto.imaging.arrays import without_hidden
 from impasto.imaging.geometry import resize
 from impasto.imaging.video.clip import Pixels
 from impasto.options import check_range
+from impasto.styles.mixture import Styles
 from impasto.stylizing.batches import as_batch
 from impasto.stylizing.ensemble import Ensemble
 from impasto.stylizing.estimate import IMAGES, bytes_per_pixel, check_memory
 from impasto.stylizing.finishing import Finish, FrameFinish
 from impasto.stylizing.handles import Handles
-from impasto.stylizing.mixture import Styles
 from impasto.stylizing.pixels import as_image, as_pixels
 from impasto.stylizing.places import Shares
 from impasto.stylizing.resampling import Size

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing, suppress
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, fields, replace
 from fractions import Fraction
 from os import PathLike
 from pathlib import Path
@@ -21,25 +21,15 @@ from impasto.imaging.video.joining import join
 from impasto.imaging.video.opening import open_clip, open_sink
 from impasto.imaging.video.segments import SegmentWriter
 from impasto.imaging.video.sinks import Sink
+from impasto.styles.mixture import Styles
 from impasto.stylizing.finishing import Finish, FrameFinish
-from impasto.stylizing.frames import FrameStyler, NetworkStyler, State
+from impasto.stylizing.frames import FrameStyler, NetworkStyler
 from impasto.stylizing.handles import Handles
-from impasto.stylizing.mixture import Styles
 from impasto.stylizing.options import VideoOptions
 from impasto.stylizing.pace import Progress, Watch
 from impasto.stylizing.parts import Mark, Parts
-from impasto.stylizing.stages import ahead
-from impasto.stylizing.steady import Steadier
+from impasto.stylizing.sequence import Sequence, Shown
 from impasto.stylizing.stylizer import Regions, Stylizer
-
-
-@dataclass(frozen=True)
-class _Styled:
-    """A photo, its picture, and the styler's state after it."""
-
-    photo: Frame
-    picture: Pixels
-    state: State
 
 
 class VideoJob:
@@ -72,7 +62,7 @@ class VideoJob:
         self._info = replace(clip.info, size=(height, 2 * width if options.side_by_side else width))
         asked = {name: value for name, value in asdict(options).items() if name != "overwrite"}
         self._job = {"clip": _identity(clip), "style": dict(record), "options": asked}
-        self._steadier = Steadier() if options.steady else None
+        self._sequence = Sequence(styler, steady=options.steady, fast=options.fast)
         self._fault: VideoError | None = None
         self._written: tuple[str, ...] = ()
 
@@ -81,13 +71,20 @@ class VideoJob:
         return self._clip.notes + self._written
 
     def run(
-        self, target: Path, tell: Callable[[Progress], None] | None = None, stop: Event | None = None
+        self,
+        target: Path,
+        tell: Callable[[Progress], None] | None = None,
+        stop: Event | None = None,
+        *,
+        cut: bool = False,
     ) -> bool:
         """Make it; False if `stop` ended it before the last frame. A video's parts are kept then.
 
         Args:
             target: a video, a .gif or .webp, a folder for pictures or names for them such as out/%05d.jpg.
             tell: called after every frame.
+            cut: let a video that is stopped end there, with its sound, instead of keeping parts to go on
+                from. Without any frame there is none.
 
         Raises:
             VideoError: the clip is damaged; what comes before that is written and can be played.
@@ -95,7 +92,7 @@ class VideoJob:
         """
         self._check(target)
         watch = Watch(self._clip, self._options, tell or (lambda progress: None), stop or Event())
-        complete = self._in_parts(target, watch) if is_video(target) else self._at_once(target, watch)
+        complete = self._in_parts(target, watch, cut) if is_video(target) else self._at_once(target, watch)
         if self._fault:
             raise VideoError(f"{self._fault}; {target} ends there") from self._fault
         return complete
@@ -116,22 +113,27 @@ class VideoJob:
         if target.is_file() and not self._options.overwrite:
             raise UsageError(f"{target} exists: name another file, or replace it with --overwrite")
 
-    def _in_parts(self, target: Path, watch: Watch) -> bool:
+    def _in_parts(self, target: Path, watch: Watch, cut: bool) -> bool:
         options = self._options
         encoding = choose_encoding(target, self._info, options.codec, options.crf)
         parts = Parts(target, self._job, Fraction(options.start), overwrite=options.overwrite)
         watch.go_on(parts.mark)
-        self._restore(parts.mark.state)
-        if parts.mark.next is not None and not self._write_parts(parts, encoding, watch):
+        self._sequence.restore(parts.mark.state)
+        self._finish.restore(parts.mark.state)
+        complete = parts.mark.next is None or self._write_parts(parts, encoding, watch)
+        if not complete and not cut:
             return False
         if not parts.segments:
             parts.remove()
+            if not complete:
+                return False
             raise self._fault or VideoError(f"{self._clip.info.name} has no frames where it was asked for")
         source = None if self._info.colour is None else Path(self._info.name)  # pictures have no sound
-        told = join(parts.segments, source, target, self._info, options.start, options.end)
+        end = options.end if complete else parts.mark.next
+        told = join(parts.segments, source, target, self._info, options.start, end)
         self._written = (*encoding.notes, *told)
         parts.remove()
-        return True
+        return complete
 
     def _write_parts(self, parts: Parts, encoding: Encoding, watch: Watch) -> bool:
         """Whether the end was reached."""
@@ -140,20 +142,21 @@ class VideoJob:
             return SegmentWriter(path, self._info, encoding)
 
         finished = False
-        with closing(self._styled(parts.mark.next or Fraction(0))) as styled:
+        with closing(self._pictures(parts.mark.next or Fraction(0))) as styled:
             while not finished and not watch.stopped:
                 finished = self._write_part(parts, make, styled, watch)
         return finished
 
     def _write_part(
-        self, parts: Parts, make: Callable[[Path], Sink], styled: Iterator[_Styled], watch: Watch
+        self, parts: Parts, make: Callable[[Path], Sink], styled: Iterator[Shown], watch: Watch
     ) -> bool:
         """One of them; whether it was the last."""
         mark, most = parts.mark, parts.mark.frames + self._styler.part_frames
         with parts.writer(make) as writer:
             for item in styled:
                 writer.write(self._as_written(item))
-                mark = Mark(mark.frames + 1, item.photo.time + item.photo.duration, self._state(item))
+                state = {**item.state, **self._finish.state}
+                mark = Mark(mark.frames + 1, item.photo.time + item.photo.duration, state)
                 watch.count(item.photo)
                 if mark.frames == most or watch.stopped:
                     break
@@ -166,7 +169,7 @@ class VideoJob:
         """Animations and folders, which have no parts to keep."""
         start = Fraction(self._options.start)
         with suppress(_Stopped), open_sink(target, self._info) as sink:
-            with closing(self._styled(start)) as styled:
+            with closing(self._pictures(start)) as styled:
                 for item in styled:
                     sink.write(self._as_written(item))
                     watch.count(item.photo)
@@ -184,31 +187,16 @@ class VideoJob:
         except VideoError as error:
             self._fault = error
 
-    def _styled(self, start: Fraction) -> Generator[_Styled, None, None]:
-        """Photos with their pictures; reading and styling run ahead, each in a thread."""
-        return ahead(
-            _Styled(photo, self._styler(photo.pixels), self._styler.state)
-            for photo in ahead(self._photos(start))
-        )
+    def _pictures(self, start: Fraction) -> Generator[Shown, None, None]:
+        return self._sequence(self._photos(start))
 
-    def _as_written(self, item: _Styled) -> Frame:
+    def _as_written(self, item: Shown) -> Frame:
         """The frame as it is written."""
-        photo, picture = item.photo.pixels, item.picture
-        if self._steadier:
-            picture = self._steadier(photo, picture)
-        return replace(item.photo, pixels=self._beside(photo, self._finish(photo, picture)))
+        photo = item.photo.pixels
+        return replace(item.photo, pixels=self._beside(photo, self._finish(photo, item.picture)))
 
     def _beside(self, photo: Pixels, picture: Pixels) -> Pixels:
         return np.hstack([photo, picture]) if self._options.side_by_side else picture
-
-    def _state(self, item: _Styled) -> State:
-        return {**item.state, **(self._steadier.state if self._steadier else {}), **self._finish.state}
-
-    def _restore(self, state: State) -> None:
-        self._styler.restore(state)
-        self._finish.restore(state)
-        if self._steadier:
-            self._steadier.restore(state)
 
 
 def stylize_video(

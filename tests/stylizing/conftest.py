@@ -1,18 +1,14 @@
 """A family of tiny styles: primed weights, two styles trained from them, and a stranger."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 from skimage import data
 
-from impasto import networks
-from impasto.networks.card import Card, load_card, save_card
-from impasto.networks.primed import fingerprint
+from impasto.networks.card import Card, load_card
 
 Family = dict[str, Card]
 Draw = Callable[..., Path]
@@ -23,24 +19,6 @@ def plain_torch(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
     """For "auto", too: other runtimes, which test_runtime is about, take half a second each to get ready."""
     if request.node.path.stem != "test_runtime":
         monkeypatch.setattr("impasto.stylizing.runtime._fastest_first", lambda device, dtype: ())
-
-
-@pytest.fixture(scope="session")
-def cards_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """primed, night, wave and stranger, each as a file; their pictures are neither flat nor wild."""
-    folder = tmp_path_factory.mktemp("cards")
-    with torch.random.fork_rng():
-        torch.manual_seed(6)
-        network = networks.build("light", channels=(8, 8), blocks=(0, 1, 0), last_channels=8)
-        primed = Card("light", network.config, network.state_dict())
-        base = fingerprint(primed)
-        save_card(primed, folder / "primed.safetensors")
-        for name, origin in (("night", base), ("wave", base), ("stranger", "")):
-            tensors = {n: t + 0.1 * torch.randn_like(t) for n, t in primed.tensors.items()}
-            save_card(
-                replace(primed, tensors=tensors, style=name, base=origin), folder / f"{name}.safetensors"
-            )
-    return folder
 
 
 @pytest.fixture

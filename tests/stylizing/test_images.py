@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import ExifTags, Image
 
 from impasto.errors import ImageError, UsageError
@@ -102,6 +103,8 @@ def test_the_record_tells_how_it_was_made(family, stylizer, draw, out):
     text = out.with_name("text.png")
     text.write_text("no picture")
     assert is_made(text, expected()) is None
+    io.write(out, torch.zeros(3, 4, 4), record=100_000 * "[")
+    assert is_made(out, expected()) is None
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from impasto.errors import UsageError, VideoError
 from impasto.stylizing.parts import Mark, Parts
@@ -60,6 +61,33 @@ def test_a_damaged_mark_does_not_count(tmp_path: Path) -> None:
     marks = sorted(parts.folder.glob("*.mark"))
     marks[1].write_bytes(marks[1].read_bytes()[:-3])
     assert Parts(tmp_path / "out.mp4", JOB, Fraction(0)).mark.frames == 5
+
+
+@pytest.mark.parametrize(
+    ("numbers", "state"),
+    [
+        ({"frames": "6", "next": "1/0"}, np.uint8),
+        ({"frames": "6", "next": "-1"}, np.uint8),
+        ({"frames": "6", "next": "1e999999999"}, np.uint8),
+        ({"frames": "many", "next": "2"}, np.uint8),
+        ({"frames": "6"}, np.uint8),
+        ({"frames": "6", "next": "2"}, np.float32),
+    ],
+)
+def test_a_mark_that_means_nothing_does_not_count(
+    tmp_path: Path, numbers: dict[str, str], state: type
+) -> None:
+    parts = Parts(tmp_path / "out.mp4", JOB, Fraction(0))
+    add(parts, "one", Mark(5, Fraction(1)))
+    save_file({"photo": np.zeros((2, 2, 3), state)}, parts.folder / "00001.mark", numbers)
+    assert Parts(tmp_path / "out.mp4", JOB, Fraction(0)).mark.frames == 5
+
+
+def test_a_job_nested_without_end_is_another_one(tmp_path: Path) -> None:
+    parts = Parts(tmp_path / "out.mp4", JOB, Fraction(0))
+    add(parts, "one", Mark(5, Fraction(1)))
+    (parts.folder / "job.json").write_text(100_000 * "[")
+    assert not Parts(tmp_path / "out.mp4", JOB, Fraction(0)).found
 
 
 def test_another_job_begins_anew_if_told_to(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Other runtimes against PyTorch: the same pictures of any size, and a way back where they are not."""
 
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,7 +14,7 @@ from impasto.errors import MissingExtraError, UsageError
 from impasto.imaging import io
 from impasto.imaging.geometry import resize
 from impasto.networks.traceable import Traceable
-from impasto.stylizing import Stylizer
+from impasto.stylizing import Stylizer, openvino_runtime
 from impasto.stylizing.agreement import difference
 from impasto.stylizing.estimate import bytes_per_pixel
 from impasto.stylizing.onnx_runtime import OnnxRunner
@@ -235,6 +236,7 @@ def test_what_paints_something_else_is_not_used(monkeypatch, runner, words):
 def test_what_is_not_installed(family, monkeypatch, runtime, library, words):
     for name in ("openvino", "onnxruntime"):
         monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setattr(openvino_runtime, "_core", openvino_runtime._core.__wrapped__)  # none from before
     with pytest.raises(MissingExtraError, match=words):
         Stylizer("night", runtime=runtime)
     stylizer = Stylizer("night", device="cpu", precision="float32")
@@ -248,3 +250,25 @@ def test_an_export_that_lacks_a_library(monkeypatch):
     monkeypatch.setattr(torch.onnx, "export", fail)
     with pytest.raises(MissingExtraError, match="needs ONNX Script: pip install"):
         make_runner(build("light"), "onnxruntime", CPU, torch.float32)
+
+
+SIGNALLED = """
+import faulthandler, gc, os, signal, torch
+from impasto import networks
+from impasto.stylizing.openvino_runtime import OpenVinoRunner
+faulthandler.enable()
+signal.signal(signal.SIGCHLD, lambda *given: print("heard"))
+network = networks.build("light", channels=(8, 8), blocks=(0, 1, 0), last_channels=4).eval()
+runners = [OpenVinoRunner(network, torch.float32) for _ in range(2)]
+while runners:
+    del runners[0]
+    gc.collect()
+os.kill(os.getpid(), signal.SIGCHLD)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="OpenVINO sets a stack for signals on Linux alone")
+def test_signals_are_heard_when_runners_have_gone():
+    """What OpenVINO leaves of the stack for them is memory."""
+    done = subprocess.run([sys.executable, "-c", SIGNALLED], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "heard\n"), done.stderr

@@ -95,6 +95,12 @@ def test_another_size_begins_anew() -> None:
     np.testing.assert_array_equal(steadier(small, small + 7), small + 7)
 
 
+def test_a_state_of_another_size_begins_anew() -> None:
+    steadier, (first, second) = Steadier(), photos(2)
+    steadier.restore({"photo": np.zeros((3, 4, 3), np.uint8), "picture": first})
+    np.testing.assert_array_equal(steadier(second, 255 - second), 255 - second)
+
+
 @pytest.mark.parametrize("size", [(1, 1), (17, 250), (250, 17)])
 def test_frames_of_any_shape(size: tuple[int, int]) -> None:
     frame, steadier = np.full((*size, 3), 90, np.uint8), Steadier()

@@ -136,6 +136,21 @@ def test_stopping_keeps_what_is_done(clip: Path, tmp_path: Path) -> None:
     assert_close(read_clip(target), expected())  # and the styler went on from its state
 
 
+def test_a_stop_may_cut_the_video_there(clip: Path, tmp_path: Path) -> None:
+    target, stop = tmp_path / "out.mp4", Event()
+    job = make_job(clip, start=0.4)
+    assert not job.run(target, lambda p: stop.set() if p.frames == 7 else None, stop, cut=True)
+    assert_close(read_clip(target), expected(7, first=4))
+    with av.open(str(target)) as container:
+        sound = container.streams.audio[0]
+        assert float(sound.duration * sound.time_base) == pytest.approx(0.7, abs=0.15)
+    assert not (tmp_path / "out.mp4.parts").exists()
+    early = Event()
+    early.set()  # before the first frame
+    assert not make_job(clip).run(tmp_path / "none.mp4", stop=early, cut=True)
+    assert list(tmp_path.glob("none*")) == []
+
+
 def test_parts_of_another_job_are_not_used(clip: Path, tmp_path: Path) -> None:
     target, stop = tmp_path / "out.mp4", Event()
     make_job(clip).run(target, lambda p: stop.set(), stop)

@@ -1,0 +1,102 @@
+"""Photos in their order to the pictures that are shown: painted, steadied, and carried along between."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass, replace
+from threading import Lock
+
+from impasto.imaging.video.clip import Frame, Pixels
+from impasto.stylizing.between import Between
+from impasto.stylizing.frames import FrameStyler, State
+from impasto.stylizing.stages import ahead
+from impasto.stylizing.steady import Steadier
+
+_PHOTO, _PICTURE = "key_photo", "key_picture"  # in a state: those before a photo that is not painted
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A photo with its picture, and what the next one depends on."""
+
+    photo: Frame
+    picture: Pixels
+    state: State
+
+
+@dataclass(frozen=True)
+class _Left:
+    """A photo that is not painted: its picture is carried from those before and after it."""
+
+    photo: Frame
+
+
+class Sequence:
+    """Makes pictures of photos; reading and painting run ahead, each in a thread.
+
+    Args:
+        styler: paints.
+        steady: hold pictures still along the motion of the photos.
+        fast: paint every second photo only. Its picture is carried to the one between, unless too much of
+            that cannot be followed. What `styler` paints must not depend on the photos before.
+    """
+
+    def __init__(self, styler: FrameStyler, *, steady: bool, fast: bool) -> None:
+        self._styler, self._alone = styler, Lock()
+        self._steadier = Steadier() if steady else None
+        self._between = Between() if fast else None
+        self._key: tuple[Pixels, Pixels] | None = None  # photo and picture before one that is left out
+
+    def restore(self, state: State) -> None:
+        """Go on from a state."""
+        self._styler.restore(state)
+        if self._steadier:
+            self._steadier.restore(state)
+        self._key = (state[_PHOTO], state[_PICTURE]) if _PHOTO in state else None
+
+    def __call__(self, photos: Iterable[Frame]) -> Generator[Shown, None, None]:
+        read = ahead(photos)
+        if self._between is None:
+            return (self._show(painted) for painted in ahead(self._paint(photo) for photo in read))
+        return self._filled(self._between, ahead(self._every_second(read)))
+
+    def _paint(self, photo: Frame) -> Shown:
+        with self._alone:  # two threads paint where a photo is found late to need it
+            return Shown(photo, self._styler(photo.pixels), self._styler.state)
+
+    def _show(self, painted: Shown) -> Shown:
+        """What was painted, held still."""
+        if self._steadier is None:
+            return painted
+        picture = self._steadier(painted.photo.pixels, painted.picture)
+        return Shown(painted.photo, picture, {**painted.state, **self._steadier.state})
+
+    def _every_second(self, photos: Iterator[Frame]) -> Iterator[Shown | _Left]:
+        """The one that is left out comes once the one after it is painted; the last is painted."""
+        left = next(photos, None) if self._key else None
+        for photo in photos:
+            painted = self._paint(photo)
+            if left:
+                yield _Left(left)
+            yield painted
+            left = next(photos, None)
+        if left:
+            yield self._paint(left)
+
+    def _filled(self, between: Between, items: Iterable[Shown | _Left]) -> Generator[Shown, None, None]:
+        left: Frame | None = None
+        for item in items:
+            if isinstance(item, _Left):
+                left = item.photo
+                continue
+            way = None
+            if left and self._key:
+                way = between.find(left.pixels, self._key[0], item.photo.pixels)
+            if left and way is None:
+                yield self._show(self._paint(left))
+            state = self._steadier.state if self._steadier else {}  # before the picture after it counts
+            shown = self._show(item)
+            if left and way and self._key:
+                yield Shown(left, between(way, self._key[1], shown.picture), state)
+            self._key, left = (item.photo.pixels, shown.picture), None
+            yield replace(shown, state={**shown.state, _PHOTO: self._key[0], _PICTURE: self._key[1]})

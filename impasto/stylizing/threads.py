@@ -1,0 +1,91 @@
+"""Threads whose end is noticed: one that gets no memory dies without a word, and leaves its work undone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from threading import Barrier, BrokenBarrierError, Thread, current_thread
+from typing import Any, Protocol, Self, TypeVar
+
+T = TypeVar("T")
+
+_PATIENCE = 60.0  # seconds for threads to begin
+_MOMENT = 1.0  # seconds between two looks after them
+
+
+class Crew(Protocol):
+    """Who does work; left as a context, it finishes what has been begun."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *raised: Any) -> None: ...
+
+    def ask(self, work: Callable[..., T], *arguments: Any) -> Callable[[], T]:
+        """Have work done; what is returned gives its result, and raises what it raises."""
+        ...
+
+    def call_off(self) -> None:
+        """What has not been begun is not done any more."""
+        ...
+
+
+class Threads:
+    """A crew of so many threads. An answer raises MemoryError if a thread has died, and with it the work.
+
+    They begin at once, while there is memory: a thread that begins without any lets whoever started it wait
+    for ever (python/cpython#140746).
+    """
+
+    def __init__(self, number: int, name: str) -> None:
+        self._pool, self._threads = ThreadPoolExecutor(number, name), list[Thread]()
+        all_there = Barrier(number + 1, timeout=_PATIENCE)
+
+        def begin() -> None:
+            self._threads.append(current_thread())
+            all_there.wait()
+
+        try:
+            for _ in range(number):
+                self._pool.submit(begin)
+            all_there.wait()
+        except BrokenBarrierError:
+            raise MemoryError("a thread did not begin") from None
+        except BaseException:
+            all_there.abort()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: Any) -> None:
+        self._pool.shutdown()
+
+    def ask(self, work: Callable[..., T], *arguments: Any) -> Callable[[], T]:
+        asked = self._pool.submit(work, *arguments)
+        return lambda: self._result(asked)
+
+    def call_off(self) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def _result(self, asked: Future[T]) -> T:
+        while not wait([asked], _MOMENT).done:
+            if not all(thread.is_alive() for thread in self._threads) and not asked.done():
+                raise MemoryError("a thread died at its work")
+        return asked.result()
+
+
+class Here:
+    """A crew that does at once what it is asked for: with little to do, threads would only cost memory."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: Any) -> None:
+        pass
+
+    def ask(self, work: Callable[..., T], *arguments: Any) -> Callable[[], T]:
+        done = work(*arguments)
+        return lambda: done
+
+    def call_off(self) -> None:
+        pass
