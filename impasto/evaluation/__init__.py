@@ -1,0 +1,49 @@
+"""Measures of finished work: pictures beside their photos and styles, and videos beside their clips.
+
+`measuring` takes pairs one after the other through a `yardstick`, beside `controls`; `outcome` sums up, with
+intervals by the `bootstrap`. Names are imported when first used: options must not wait for torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from impasto.evaluation.bootstrap import CrossedBootstrap, Estimate
+    from impasto.evaluation.measuring import Contender, measure
+    from impasto.evaluation.naming import match_results
+    from impasto.evaluation.options import EvaluateOptions
+    from impasto.evaluation.outcome import Outcome
+    from impasto.evaluation.warping import WarpingError, compare_clips
+    from impasto.evaluation.yardstick import Yardstick
+
+__all__ = [
+    "Contender",
+    "CrossedBootstrap",
+    "Estimate",
+    "EvaluateOptions",
+    "Outcome",
+    "WarpingError",
+    "Yardstick",
+    "compare_clips",
+    "match_results",
+    "measure",
+]
+
+_HOMES = {
+    "Contender": "measuring",
+    "CrossedBootstrap": "bootstrap",
+    "Estimate": "bootstrap",
+    "EvaluateOptions": "options",
+    "Outcome": "outcome",
+    "WarpingError": "warping",
+    "Yardstick": "yardstick",
+    "compare_clips": "warping",
+    "match_results": "naming",
+    "measure": "measuring",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

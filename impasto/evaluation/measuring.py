@@ -1,0 +1,191 @@
+"""All pairs of photos and styles through a yardstick, one after the other, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import numpy as np
+from torch import Tensor
+
+from impasto.errors import ImpastoError, UsageError
+from impasto.evaluation import pictures
+from impasto.evaluation.naming import Pair
+from impasto.evaluation.options import EvaluateOptions
+from impasto.evaluation.outcome import Outcome
+from impasto.evaluation.pictures import CONTROLS
+from impasto.evaluation.store import Store, key_of
+from impasto.evaluation.yardstick import Photo, Style, Yardstick
+
+OnPicture = Callable[[int, int], None]  # pictures that are done, and those in all
+Place = tuple[int, int]  # row of a photo and column of a style
+T = TypeVar("T")
+
+_STRETCHED = "stretched"  # kept beside the numbers, so that it is told again
+_STYLES_AT_ONCE = 64  # encoded styles in memory: 8 MB each with vgg19, half of one with compact
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A method's pictures by photo and style, and what they took, where that is known.
+
+    Attributes:
+        seconds: for a picture.
+        memory: bytes at the peak of the process that made them.
+    """
+
+    name: str
+    pictures: Mapping[Pair, Path]
+    seconds: Mapping[Pair, float] = field(default_factory=dict)
+    memory: int | None = None
+
+
+def measure(
+    photos: Mapping[str, Path],
+    styles: Mapping[str, Path],
+    contenders: Sequence[Contender],
+    yardstick: Yardstick,
+    options: EvaluateOptions | None = None,
+    *,
+    store: Store | None = None,
+    on_picture: OnPicture | None = None,
+) -> Outcome:
+    """Measure what contenders made of each photo in each style, beside the three controls.
+
+    Args:
+        photos, styles: files by name, as `naming.list_pictures` gives them.
+        store: where numbers are kept; what is known there is not measured again.
+
+    A picture that cannot be read is among `Outcome.failures` and stops nothing.
+
+    Raises UsageError for two contenders of one name, or one called as a control is.
+    """
+    _check_names(contenders)
+    work = _Work(photos, styles, contenders, yardstick, options or EvaluateOptions(), store or Store(None))
+    work.run(on_picture or (lambda done, total: None))
+    return work.outcome()
+
+
+def _check_names(contenders: Sequence[Contender]) -> None:
+    names = [contender.name for contender in contenders]
+    for name in names:
+        if name in CONTROLS:
+            raise UsageError(f"{name} is the name of a control: call these results otherwise, as in mine=DIR")
+        if names.count(name) > 1:
+            raise UsageError(f"two results are called {name}: name them, as in mine=DIR")
+
+
+class _Seen(Generic[T]):
+    """A photo or a style: what its file holds, and what the yardstick sees of it, once that is asked for."""
+
+    def __init__(self, name: str, path: Path, size: int, encode: Callable[[Tensor], T]) -> None:
+        self.name, self._path, self._size, self._encode = name, path, size, encode
+
+    @cached_property
+    def digest(self) -> str:
+        return pictures.digest(self._path)
+
+    @cached_property
+    def seen(self) -> T:
+        return self._encode(pictures.read(self._path, self._size))
+
+
+class _Work:
+    """One evaluation: what is there, what was seen of it, and the numbers."""
+
+    def __init__(
+        self,
+        photos: Mapping[str, Path],
+        styles: Mapping[str, Path],
+        contenders: Sequence[Contender],
+        yardstick: Yardstick,
+        options: EvaluateOptions,
+        store: Store,
+    ) -> None:
+        self._photos, self._styles, self._contenders = photos, styles, contenders
+        self._yardstick, self._options, self._store = yardstick, options, store
+        shape = len(photos), len(styles)
+        names = [*(contender.name for contender in contenders), *CONTROLS]
+        metrics = [*yardstick.metrics, "seconds"]
+        self._values = {name: {metric: np.full(shape, np.nan) for metric in metrics} for name in names}
+        self._failures: list[str] = []
+        self._stretched = dict.fromkeys(names, 0)
+        self._identity = f"{yardstick.identity} {options.size}"
+
+    def run(self, on_picture: OnPicture) -> None:
+        """Photos in turn, each beside a block of styles whose moments are at hand."""
+        done, names = 0, list(self._styles)
+        total = len(self._photos) * len(names) * len(self._values)
+        for start in range(0, len(names), _STYLES_AT_ONCE):
+            block = {name: self._seen_style(name) for name in names[start : start + _STYLES_AT_ONCE]}
+            for row, name in enumerate(self._photos):
+                photo = self._seen_photo(name)
+                for column, style in enumerate(block.values(), start):
+                    for _ in self._measure_pair(photo, style, (row, column)):
+                        done += 1
+                        on_picture(done, total)
+
+    def outcome(self) -> Outcome:
+        stretched = [
+            f"{name}: {count} pictures have another shape than their photo and were stretched to it"
+            for name, count in self._stretched.items()
+            if count
+        ]
+        return Outcome(
+            photos=tuple(self._photos),
+            styles=tuple(self._styles),
+            values=self._values,
+            options=self._options,
+            memory={c.name: c.memory for c in self._contenders if c.memory is not None},
+            failures=tuple(dict.fromkeys(self._failures)),
+            notes=tuple(stretched),
+        )
+
+    def _seen_photo(self, name: str) -> _Seen[Photo]:
+        return _Seen(name, self._photos[name], self._options.size, self._yardstick.photo)
+
+    def _seen_style(self, name: str) -> _Seen[Style]:
+        return _Seen(name, self._styles[name], self._options.size, self._yardstick.style)
+
+    def _measure_pair(self, photo: _Seen[Photo], style: _Seen[Style], place: Place) -> Iterator[None]:
+        for contender in self._contenders:
+            path = contender.pictures.get((photo.name, style.name))
+            if path is not None:
+                self._take(contender.name, place, photo, style, path)
+                seconds = contender.seconds.get((photo.name, style.name), np.nan)
+                self._values[contender.name]["seconds"][place] = seconds
+            yield
+        for name in CONTROLS:
+            self._take(name, place, photo, style, None)
+            yield
+
+    def _take(
+        self, name: str, place: Place, photo: _Seen[Photo], style: _Seen[Style], path: Path | None
+    ) -> None:
+        """The numbers of a contender's picture, or of a control: kept ones, or measured now."""
+        metrics = (*self._yardstick.metrics, _STRETCHED)
+        try:
+            what = name if path is None else pictures.digest(path)
+            key = key_of(self._identity, photo.digest, style.digest, what)
+            values = self._store.get(key, metrics)
+            if values is None:
+                picture, stretched = _picture(name, path, photo.seen.image, style.seen.image)
+                values = self._yardstick.measure(picture, photo.seen, style.seen)
+                values[_STRETCHED] = float(stretched)
+                self._store.add(key, values)
+        except ImpastoError as error:
+            self._failures.append(str(error))
+            return
+        self._stretched[name] += int(values.pop(_STRETCHED))
+        for metric, value in values.items():
+            self._values[name][metric][place] = value
+
+
+def _picture(name: str, path: Path | None, photo: Tensor, style: Tensor) -> tuple[Tensor, bool]:
+    """A picture at its photo's size, and whether that stretched it."""
+    if path is None:
+        return pictures.control(name, photo, style), False
+    return pictures.read_like(path, photo)
