@@ -1,0 +1,99 @@
+"""What stylising does to a photo, as one module that other programs can hold: networks, shares, any size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from impasto.networks import StyleNetwork
+from impasto.networks.traceable import Traceable
+
+Parts = Sequence[tuple[StyleNetwork, float]]
+
+
+class Graph(nn.Module):
+    """Networks whose pictures, and the photo, add up to one picture: (N, 3, H, W) in [0, 1] to the same.
+
+    Unlike a network it takes any size and clamps. Its own copies compute in `dtype`, but for their norms,
+    whose statistics stay in float32; what goes in and comes out is float32.
+
+    Args:
+        parts: networks, each with its share of the picture.
+        photo: the share of the photo itself.
+    """
+
+    def __init__(self, parts: Parts, photo: float = 0.0, dtype: torch.dtype = torch.float32) -> None:
+        super().__init__()
+        self.networks = nn.ModuleList(Traceable(network) for network, _ in parts)
+        self.sizes = [(network.multiple, network.least_side) for network, _ in parts]
+        self.shares = [share for _, share in parts]
+        self.photo, self.dtype = photo, dtype
+        if dtype != torch.float32:
+            _round(self, dtype)
+        self.eval()
+
+    def forward(self, image: Tensor) -> Tensor:
+        pictures = [self.photo * image] if self.photo else []
+        for network, share, (multiple, least) in zip(self.networks, self.shares, self.sizes, strict=True):
+            picture = self._whole(network, image, multiple, least)
+            pictures.append(picture if share == 1 else share * picture)
+        whole = pictures[0]
+        for picture in pictures[1:]:
+            whole = whole + picture
+        return whole.clamp(0, 1) if len(pictures) > 1 else whole
+
+    def _whole(self, network: nn.Module, image: Tensor, multiple: int, least: int) -> Tensor:
+        height, width = image.shape[2], image.shape[3]
+        fill = _fill_traced if torch.jit.is_tracing() else _fill  # type: ignore[attr-defined, no-untyped-call]
+        painted: Tensor = network(fill(image, multiple, least).to(self.dtype)).float()
+        return painted[..., :height, :width].clamp(0, 1)
+
+
+def _fill(image: Tensor, multiple: int, least: int) -> Tensor:
+    """Border pixels repeated below and to the right, to multiples, for sides that are symbols.
+
+    Nothing negative is divided: ONNX rounds towards zero then, and Python down.
+    """
+    for axis in (2, 3):
+        side: Any = image.shape[axis]
+        whole: Any = torch.sym_max((side + multiple - 1) // multiple * multiple, least)  # type: ignore[no-untyped-call]
+        places = torch.arange(whole, device=image.device).clamp(max=side - 1)
+        image = image.index_select(axis, places)
+    return image
+
+
+@torch.jit.script_if_tracing  # type: ignore[untyped-decorator]
+def _fill_traced(image: Tensor, multiple: int, least: int) -> Tensor:
+    """The same in the language of TorchScript, which has no symbols and keeps `max` as it stands."""
+    for axis in (2, 3):
+        side = image.shape[axis]
+        whole = max((side + multiple - 1) // multiple * multiple, least)
+        places = torch.arange(whole, device=image.device).clamp(max=side - 1)
+        image = image.index_select(axis, places)
+    return image
+
+
+class _ExactNorm(nn.Module):
+    """A norm in float32 among layers that are not: sums over a picture overflow float16."""
+
+    def __init__(self, norm: nn.InstanceNorm2d) -> None:
+        super().__init__()
+        self.norm = norm
+
+    def forward(self, x: Tensor) -> Tensor:
+        normed: Tensor = self.norm(x.float())
+        return normed.to(x.dtype)
+
+
+def _round(module: nn.Module, dtype: torch.dtype) -> None:
+    for name, child in module.named_children():
+        if isinstance(child, nn.InstanceNorm2d):
+            setattr(module, name, _ExactNorm(child))
+        else:
+            _round(child, dtype)
+    own = [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]
+    for _, tensor in own:
+        tensor.data = tensor.data.to(dtype)

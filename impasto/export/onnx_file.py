@@ -1,0 +1,123 @@
+"""A style as an ONNX model: exported, checked against PyTorch, and made smaller if that is wanted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from statistics import median
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.export import Dim
+
+from impasto.errors import ExportError
+from impasto.export.agreement import check, shaped, trials
+from impasto.export.graph import Graph, Parts
+from impasto.export.options import ExportOptions
+from impasto.export.photos import read_photos
+from impasto.export.quality import LIMITS, Quality, compare
+from impasto.networks import onnx
+from impasto.networks.card import Card
+
+Tell = Callable[[str], None]
+
+_EXAMPLE = (2, 3, 75, 101)
+_SIZES = {0: Dim("batch"), 2: Dim("height"), 3: Dim("width")}
+_TURNS = 5
+
+
+@dataclass(frozen=True)
+class Model:
+    """An ONNX model with what is known of it.
+
+    Attributes:
+        difference: the largest from PyTorch, on odd sizes; None where precision was lowered.
+        quality: what lower precision costs; else None.
+        speed: times as fast as in float32 in this machine's ONNX Runtime, of int8; else None.
+    """
+
+    data: bytes
+    difference: float | None = None
+    quality: Quality | None = None
+    speed: float | None = None
+
+
+def make(
+    parts: Parts, photo: float, cards: Sequence[tuple[Card, float]], options: ExportOptions, tell: Tell
+) -> Model:
+    """The model of networks with their shares, and of the photo's share.
+
+    Args:
+        cards: the styles that are judged, with their shares.
+        tell: is called with what is being done.
+
+    Raises:
+        ExportError: it differs from PyTorch, or its precision costs too much.
+        MissingExtraError: ONNX, ONNX Script or ONNX Runtime is not installed.
+        ImageError, UsageError: no photos where they are named.
+    """
+    with onnx.required("export", "Exporting to ONNX"):
+        onnx.check_libraries()
+        photos = read_photos(options.photos) if options.precision != "float32" else []
+        graph = Graph(parts, photo)
+        tell("exporting")
+        if options.precision == "float16":
+            half = onnx.write(Graph(parts, photo, torch.float16), torch.zeros(_EXAMPLE), _SIZES)
+            return Model(half, quality=_judge(half, graph, photos, cards, options, tell))
+        whole = onnx.write(graph, torch.zeros(_EXAMPLE), _SIZES)
+        tell("comparing with PyTorch")
+        difference = check(_painter(whole), graph, "ONNX")
+        if options.precision == "float32":
+            return Model(whole, difference)
+        tell("calibrating")
+        small = onnx.quantise(whole, photos)
+        quality = _judge(small, graph, photos, cards, options, tell)
+        return Model(small, quality=quality, speed=_faster(small, whole, photos[0]))
+
+
+def _judge(
+    model: bytes,
+    graph: Graph,
+    photos: Sequence[Tensor],
+    cards: Sequence[tuple[Card, float]],
+    options: ExportOptions,
+    tell: Tell,
+) -> Quality:
+    """Raises ExportError where the model fails on some size, or is too far from the graph."""
+    tell("measuring what it costs")
+    paint = _painter(model)
+    for image in trials():
+        shaped(paint, image, "ONNX")
+    quality = compare(paint, graph, photos, cards)
+    limit = LIMITS[options.precision]
+    if not quality.psnr >= limit:
+        raise ExportError(
+            f"in {options.precision} the pictures are {quality.psnr:.1f} dB from those of float32, and "
+            f"{limit:g} dB is the least; nothing was written: take more photos, or float32"
+        )
+    return quality
+
+
+def _painter(model: bytes) -> Callable[[Tensor], Tensor]:
+    return partial(onnx.run, onnx.start(model))
+
+
+def _faster(one: bytes, other: bytes, photo: Tensor) -> float:
+    """How many times as fast as the other a model is, in turns."""
+    sessions = [onnx.start(model) for model in (one, other)]
+    times: tuple[list[float], list[float]] = ([], [])
+    for session in sessions:
+        _seconds(session, photo)  # to warm up
+    for _ in range(_TURNS):
+        for session, seconds in zip(sessions, times, strict=True):
+            seconds.append(_seconds(session, photo))
+    return median(times[1]) / median(times[0])
+
+
+def _seconds(session: Any, photo: Tensor) -> float:
+    started = time.perf_counter()
+    onnx.run(session, photo)
+    return time.perf_counter() - started

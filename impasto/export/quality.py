@@ -1,0 +1,90 @@
+"""What fewer bits cost: pictures beside those of float32, in decibels and by the objective of paintings."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+import torch
+from torch import Tensor
+
+from impasto import backbones, styles
+from impasto.export.agreement import Paint
+from impasto.imaging.style import read_style
+from impasto.networks.card import Card
+from impasto.perception import Perception, StyleTerm
+
+LIMITS = {"float16": 40.0, "int8": 30.0}  # dB: below, an export is refused
+
+
+@dataclass(frozen=True)
+class Quality:
+    """The cost of an export, averaged over photos.
+
+    Attributes:
+        photos: how many.
+        psnr, worst: peak signal to noise ratio to the pictures of float32, in dB; the latter of one photo.
+        style, content: errors of float32's pictures and of the export's, as painting minimises them.
+        of_work: whether the style error is to the work's picture; else to the pictures of float32.
+    """
+
+    photos: int
+    psnr: float
+    worst: float
+    style: tuple[float, float]
+    content: tuple[float, float]
+    of_work: bool
+
+
+def compare(
+    paint: Paint, exact: Paint, photos: Sequence[Tensor], cards: Sequence[tuple[Card, float]]
+) -> Quality:
+    """Both painters on the same photos, (1, 3, H, W); `cards` are the styles, each with its share."""
+    perception = Perception(backbones.load("compact"))
+    works = _works(perception, cards)
+    ratios, errors = [], []
+    for photo in photos:
+        with torch.inference_mode():
+            reference, picture = exact(photo), paint(photo)
+            ratios.append(psnr(picture, reference))
+            terms = works or perception.style_terms(reference)
+            errors.append(_errors(perception, photo, [reference, picture], terms))
+    style, content = ([fmean(e[kind][which] for e in errors) for which in (0, 1)] for kind in (0, 1))
+    return Quality(
+        photos=len(photos),
+        psnr=fmean(ratios),
+        worst=min(ratios),
+        style=(style[0], style[1]),
+        content=(content[0], content[1]),
+        of_work=bool(works),
+    )
+
+
+def psnr(picture: Tensor, reference: Tensor) -> float:
+    """In dB, of values in [0, 1]; infinite where they are the same, and never NaN."""
+    square = float((picture - reference).square().mean())
+    return math.inf if square == 0 else -10 * math.log10(square) if math.isfinite(square) else -math.inf
+
+
+def _works(perception: Perception, cards: Sequence[tuple[Card, float]]) -> list[StyleTerm]:
+    """The styles' own pictures, where all of them ship."""
+    found = [(styles.find(card.style), share) for card, share in cards]
+    terms: list[StyleTerm] = []
+    for path, share in found:
+        if path is None:
+            return []
+        with torch.inference_mode():
+            terms += perception.style_terms(read_style(path)[0][None], share=share)
+    return terms
+
+
+def _errors(
+    perception: Perception, photo: Tensor, pictures: Sequence[Tensor], terms: Sequence[StyleTerm]
+) -> tuple[list[float], list[float]]:
+    contents = perception.content_terms(photo)
+    layers = {*dict(perception.style_layers), *dict(perception.content_layers)}
+    features = [perception.features(picture, layers) for picture in pictures]
+    style = [float(perception.style_error(each, terms)) for each in features]
+    return style, [float(perception.content_error(each, contents)) for each in features]

@@ -1,0 +1,1 @@
+"""A page that stylises in the browser alone: `page/` is ours, `runtime` brings what computes."""

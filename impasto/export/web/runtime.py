@@ -1,0 +1,115 @@
+"""The files of onnxruntime-web: fetched once by npm, verified, cached; or taken from a folder."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from pathlib import Path
+
+from impasto.errors import ExportError, UsageError
+from impasto.weights import cache_dir
+
+VERSION = "1.30.0"
+SHA512 = "q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="
+FILES = (
+    "ort.wasm.min.mjs",  # on processors
+    "ort-wasm-simd-threaded.mjs",
+    "ort-wasm-simd-threaded.wasm",
+    "ort.webgpu.min.mjs",  # on graphics cards, and processors where those lack something
+    "ort-wasm-simd-threaded.asyncify.mjs",
+    "ort-wasm-simd-threaded.asyncify.wasm",
+)
+
+_TIMEOUT = 600.0  # seconds, for 33 MB
+_WAY_OUT = "or name a folder with its files in --runtime-dir"
+
+
+def place(target: Path, runtime_dir: Path | None = None) -> None:
+    """Put FILES into a folder.
+
+    Raises:
+        UsageError: `runtime_dir` lacks some of them.
+        ExportError: there is no npm, or it could not fetch the package, or that is not the one we know.
+    """
+    if runtime_dir is not None:
+        for path in find(runtime_dir):
+            shutil.copyfile(path, target / path.name)
+        return
+    with tarfile.open(fetch(), "r:gz") as package:
+        for name in FILES:
+            source = package.extractfile(f"package/dist/{name}")
+            if source is None:
+                raise ExportError(f"onnxruntime-web {VERSION} holds no {name}")
+            with (target / name).open("wb") as file:
+                shutil.copyfileobj(source, file)
+
+
+def find(runtime_dir: Path) -> list[Path]:
+    """FILES in a folder, or in `dist` below it, as in an unpacked package. Raises UsageError."""
+    for folder in (runtime_dir, runtime_dir / "dist"):
+        if all((folder / name).is_file() for name in FILES):
+            return [folder / name for name in FILES]
+    missing = [name for name in FILES if not (runtime_dir / name).is_file()]
+    raise UsageError(f"{runtime_dir} does not hold onnxruntime-web {VERSION}: it has no {', '.join(missing)}")
+
+
+def fetch() -> Path:
+    """The verified package, from the cache or from npm. Raises ExportError."""
+    kept = cache_dir() / f"onnxruntime-web-{VERSION}.tgz"
+    if not _is_right(kept):
+        with tempfile.TemporaryDirectory(prefix="impasto-") as folder:
+            fetched = _ask_npm(Path(folder))
+            if not _is_right(fetched):
+                raise ExportError(
+                    f"npm brought another onnxruntime-web {VERSION} than the known one, which is not used: "
+                    f"try again from another network, {_WAY_OUT}"
+                )
+            _keep(fetched, kept)
+    return kept
+
+
+def _ask_npm(folder: Path) -> Path:
+    npm = shutil.which("npm")
+    if npm is None:
+        raise ExportError(
+            f"the page needs onnxruntime-web, which npm fetches once: install Node.js, {_WAY_OUT}"
+        )
+    command = [npm, "pack", f"onnxruntime-web@{VERSION}", "--silent", "--pack-destination", str(folder)]
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=_TIMEOUT)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ExportError(f"npm could not fetch onnxruntime-web ({error}): try again, {_WAY_OUT}") from error
+    packages = list(folder.glob("*.tgz"))
+    if done.returncode or len(packages) != 1:
+        reason = " ".join(done.stderr.split())[-200:] or f"exit code {done.returncode}"
+        raise ExportError(
+            f"npm could not fetch onnxruntime-web {VERSION} ({reason}): check the network, {_WAY_OUT}"
+        )
+    return packages[0]
+
+
+def _keep(fetched: Path, kept: Path) -> None:
+    own = kept.with_name(f"{kept.name}.{secrets.token_hex(4)}")
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(fetched, own)
+        own.replace(kept)
+    except OSError as error:
+        own.unlink(missing_ok=True)
+        raise ExportError(
+            f"onnxruntime-web could not be kept in {kept.parent} ({error.strerror or error}): name another "
+            "folder in IMPASTO_CACHE"
+        ) from error
+
+
+def _is_right(package: Path) -> bool:
+    if not package.is_file():
+        return False
+    with package.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha512").digest()
+    return base64.b64encode(digest).decode() == SHA512
