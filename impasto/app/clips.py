@@ -1,0 +1,157 @@
+"""Clips that visitors bring: what they are, what may be made of them, and one frame at once."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+
+from impasto.app.limits import Limits
+from impasto.app.look import Look
+from impasto.app.studio import check_pictures, shown_size
+from impasto.app.visits import Visit
+from impasto.errors import MissingExtraError, UsageError
+from impasto.imaging import ffmpeg, io
+from impasto.imaging.geometry import resize
+from impasto.imaging.video.clip import Clip, ClipInfo, Pixels
+from impasto.imaging.video.opening import open_clip
+from impasto.stylizing.finishing import FrameFinish
+from impasto.stylizing.frames import NetworkStyler
+from impasto.stylizing.options import VideoOptions
+from impasto.stylizing.pixels import as_image
+from impasto.stylizing.runtime import RuntimeName
+from impasto.stylizing.stylizer import Stylizer
+from impasto.stylizing.video import VideoJob
+
+# FFmpeg's names of containers that refer to no other file, as playlists do; single pictures are told later
+_CONTAINERS = (
+    "mov", "matroska", "avi", "mpegts", "mpeg", "mpegvideo", "asf", "flv", "ogg", "m4v", "h264", "hevc",
+    "ivf", "dv", "mxf", "nut", "rm", "gif", "webp_pipe", "png_pipe", "jpeg_pipe",
+)  # fmt: skip
+_PLAYED = {".mp4": ("h264", "av1"), ".webm": ("vp8", "vp9", "av1")}  # codecs by kinds of files
+_LIBRARIES = {"av": "PyAV", "cv2": "OpenCV"}
+_QUALITY = 90  # of the JPEGs that the page shows
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A visitor's clip.
+
+    Attributes:
+        clip: can be read any number of times.
+        is_played: whether every browser plays it.
+    """
+
+    path: Path
+    clip: Clip
+    is_played: bool
+
+    @property
+    def info(self) -> ClipInfo:
+        return self.clip.info
+
+
+def missing() -> str | None:
+    """What to install before videos can be made; None if all is there."""
+    absent = [name for module, name in _LIBRARIES.items() if find_spec(module) is None]
+    if not absent:
+        return None
+    return str(MissingExtraError(" and ".join(absent), "video", "a video"))
+
+
+def open_upload(path: Path, limits: Limits) -> Upload:
+    """Look at a visitor's file. Raises ImpastoError where it is no video, or its frames are too large."""
+    with ffmpeg.open_input(path, _CONTAINERS) as container:
+        coded = [one.codec_context for one in container.streams.video if one.codec_context]
+        codecs = [one.name for one in coded]
+        for one in coded:  # before any frame is decoded
+            _check_frames(path, (one.height, one.width), limits)
+    clip = open_clip(path)
+    _check_frames(path, clip.info.size, limits)
+    played = _PLAYED.get(path.suffix.lower(), ())
+    return Upload(path, clip, is_played=bool(codecs) and codecs[0] in played)
+
+
+def _check_frames(path: Path, size: tuple[int, int], limits: Limits) -> None:
+    height, width = size
+    if height * width > limits.pixels:
+        raise UsageError(
+            f"{path.name} has frames of {width} x {height} pixels, and {limits.megapixels:g} million pixels "
+            "are the most here: make it smaller first"
+        )
+
+
+def fit(info: ClipInfo, options: VideoOptions, limits: Limits) -> tuple[VideoOptions, tuple[str, ...]]:
+    """What is asked for, brought into the clip and the limits; and sentences on what was cut.
+
+    The size is at most the clip's, and even, as browsers want it. Raises UsageError: nothing would be left.
+    """
+    start, end, length = options.start, options.end, info.duration
+    if length is not None and start >= length:
+        raise UsageError(f"the clip is {length:.1f} s long: begin before that, not at {start:g} s")
+    if length is not None and end is not None and end > length - 0.5 / info.rate:
+        end = None
+    notes: tuple[str, ...] = ()
+    last = length if end is None else end
+    if last is None or last - start > limits.video_seconds:
+        end = start + limits.video_seconds
+        if last is not None:
+            most = f"{limits.video_seconds:g} s are the most here"
+            notes = (f"{most}: the video goes from {start:g} s to {end:g} s of the clip",)
+    return replace(options, end=end, size=even_size(info, options.size)), notes
+
+
+def even_size(info: ClipInfo, size: int | None) -> int | None:
+    """The long side to ask for: never more than the clip's, whose odd sides no browser plays as H.264."""
+    side = max(info.size)
+    if size is not None and size < side:
+        return size
+    return side if any(each % 2 for each in info.size) else None
+
+
+def preview(
+    visit: Visit, path: Path, look: Look, moment: float, size: int | None, limits: Limits
+) -> tuple[Path, Path]:
+    """The frame at a moment, in seconds, and its picture: two JPEGs. Raises ImpastoError."""
+    upload = open_upload(path, limits)
+    check_pictures(look, limits)
+    stylizer = stylizer_of(look, "torch")  # which is ready at once
+    options = VideoOptions(size=even_size(upload.info, size), steady=False, side_by_side=True)
+    both = job_of(upload.clip, stylizer, options).preview(_number(upload.info, moment))
+    middle = both.shape[1] // 2
+    folder = room(visit, "previews")
+    frame = _show(folder / "frame.jpg", both[:, :middle])
+    return frame, _show(folder / f"frame-{look.name}.jpg", both[:, middle:])
+
+
+def job_of(clip: Clip, stylizer: Stylizer, options: VideoOptions) -> VideoJob:
+    """The engine's job."""
+    return VideoJob(clip, NetworkStyler(stylizer), stylizer.record(), options, FrameFinish(stylizer.finish))
+
+
+def stylizer_of(look: Look, runtime: RuntimeName) -> Stylizer:
+    """The networks of a look."""
+    return Stylizer(list(look.files), look.strength, runtime=runtime, **asdict(look.handles))
+
+
+def room(visit: Visit, kind: str) -> Path:
+    """A new folder for what the page shows of that kind; of those before, only the last one stays."""
+    before = sorted(visit.folder.glob(f"*/{kind}-*"), key=lambda path: path.name)
+    for path in before[:-1]:
+        visit.drop(path)
+    folder = visit.new_file(f"{kind}-{time.time_ns():x}")
+    folder.mkdir()
+    return folder
+
+
+def _number(info: ClipInfo, moment: float) -> int:
+    """Of the frame that is shown at a moment; the last one after the clip's end."""
+    number = max(0, int(moment * info.rate))
+    return number if info.frames is None else min(number, info.frames - 1)
+
+
+def _show(path: Path, pixels: Pixels) -> Path:
+    image = as_image(pixels)
+    io.write(path, resize(image[None], shown_size(pixels.shape[:2]))[0], quality=_QUALITY)
+    return path

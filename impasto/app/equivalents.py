@@ -1,0 +1,156 @@
+"""The command line and the lines of Python that make what the page made."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from impasto.app.filming import Film
+from impasto.app.lesson import Lesson
+from impasto.app.look import Look, picture_of
+from impasto.app.studio import file_name
+from impasto.app.visits import Result
+from impasto.painting.options import PaintOptions
+from impasto.stylizing.options import VideoOptions
+from impasto.training.options import TrainOptions
+
+_MANY = 5  # photos that a command line should not name one by one
+
+
+def command(result: Result) -> str:
+    """For a shell, in the folder of the photo and the styles."""
+    look, out = result.look, file_name(result)
+    weigh = len(look.files) > 1
+    short = _painted_from if result.kind == "painted" else _short
+    named = [
+        f"{short(style)}:{share:g}" if weigh else short(style) for style, share in look.styles if share > 0
+    ]
+    if result.kind == "painted":
+        words = ["impasto", "paint", result.photo.name, *named, "-o", out, *_flags(_painting(look))]
+    else:
+        words = ["impasto", "stylize", result.photo.name, "-o", out, "--style", *named]
+        words += _flags(_stylizing(look))
+    return shlex.join(words)
+
+
+def python(result: Result) -> str:
+    """The same in Python."""
+    photo, out = repr(result.photo.name), repr(file_name(result))
+    if result.kind == "stylized":
+        call = _call("impasto.load", [_value(look_styles(result.look))], _stylizing(result.look))
+        return f"import impasto\n\nstyle = {call}\nstyle({photo}).save({out})\n"
+    shipped = [style for style, share in result.look.styles if isinstance(style, str) and share]
+    imports = "import impasto\nfrom impasto import styles\n" if shipped else "import impasto\n"
+    pairs = [
+        (f"styles.find({style!r})" if isinstance(style, str) else repr(_painted_from(style)), share)
+        for style, share in result.look.styles
+        if share
+    ]
+    argument = pairs[0][0] if len(pairs) == 1 else _listed(pairs)
+    call = _call("impasto.paint", [photo, argument], _painting(result.look))
+    return f"{imports}\npicture = {call}\npicture.save({out})\n"
+
+
+def film_command(film: Film) -> str:
+    """For a shell, in the folder of the clip and the style."""
+    words = ["impasto", "video", film.source.name, film.path.name, "--style", _short(film.look.files[0][0])]
+    return shlex.join([*words, *_flags(_filming(film))])
+
+
+def film_python(film: Film) -> str:
+    """The same in Python."""
+    names = [film.source.name, film.path.name, _short(film.look.files[0][0])]
+    return f"import impasto\n\n{_call('impasto.stylize_video', list(map(repr, names)), _filming(film))}\n"
+
+
+def train_command(lesson: Lesson, name: str) -> str:
+    """For a shell, in the folder of the style and the photos."""
+    words = ["impasto", "train", lesson.style.name, "-o", f"{name}.safetensors"]
+    words += [word for name in _learned_from(lesson) for word in ("--photos", name)]
+    return shlex.join([*words, *_flags(_learning(lesson))])
+
+
+def train_python(lesson: Lesson, name: str) -> str:
+    """The same in Python."""
+    photos = _learned_from(lesson)
+    named = [lesson.style.name, f"{name}.safetensors", *([photos] if photos else [])]
+    return f"import impasto\n\n{_call('impasto.train_style', list(map(repr, named)), _learning(lesson))}\n"
+
+
+def look_styles(look: Look) -> Any:
+    """The styles as `impasto.load` takes them: a name, or pairs."""
+    pairs = [(_short(style), share) for style, share in look.files]
+    return pairs[0][0] if len(pairs) == 1 else pairs
+
+
+def _stylizing(look: Look) -> dict[str, Any]:
+    return {**({} if look.strength == 1 else {"strength": look.strength}), **look.handles.record()}
+
+
+def _learned_from(lesson: Lesson) -> list[str]:
+    """The photos, or, where these are many, a folder of them."""
+    return [path.name for path in lesson.photos] if len(lesson.photos) < _MANY else ["photos"]
+
+
+def _learning(lesson: Lesson) -> dict[str, Any]:
+    """The minutes, or the steps instead, and what is not as by default."""
+    options, usual = asdict(lesson.training()), asdict(TrainOptions())
+    length = "minutes" if lesson.training().steps is None else "steps"
+    others = [each.name for each in fields(TrainOptions) if each.name not in ("minutes", "steps")]
+    return {
+        length: options[length],
+        **{name: options[name] for name in others if options[name] != usual[name]},
+    }
+
+
+def _filming(film: Film) -> dict[str, Any]:
+    usual = asdict(VideoOptions())
+    asked = {name: value for name, value in asdict(film.options).items() if value != usual[name]}
+    return {**_stylizing(film.look), **asked}
+
+
+def _painting(look: Look) -> dict[str, Any]:
+    """What is not as by default."""
+    options, usual = asdict(look.painting()), asdict(PaintOptions())
+    named = [field.name for field in fields(PaintOptions)]
+    return {name: options[name] for name in named if options[name] != usual[name]}
+
+
+def _flags(options: dict[str, Any]) -> list[str]:
+    words = []
+    for name, value in options.items():
+        flag = name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(f"--{flag}" if value else f"--no-{flag}")
+        else:
+            words += [f"--{flag}", _text(value)]
+    return words
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ",".join(f"{each[0]}={each[1]:g}" if isinstance(each, tuple) else str(each) for each in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _call(function: str, arguments: list[str], options: dict[str, Any]) -> str:
+    return f"{function}({', '.join([*arguments, *(f'{name}={_value(v)}' for name, v in options.items())])})"
+
+
+def _value(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else repr(value)
+
+
+def _listed(pairs: list[tuple[str, float]]) -> str:
+    return f"[{', '.join(f'({name}, {share:g})' for name, share in pairs)}]"
+
+
+def _painted_from(style: str | Path) -> str:
+    """A name that ships, or a picture's file: that of a card is the one it was trained on."""
+    return _short(style if isinstance(style, str) else picture_of(style) or style)
+
+
+def _short(style: str | Path) -> str:
+    return Path(style).name

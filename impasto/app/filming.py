@@ -1,0 +1,157 @@
+"""Videos on the video page: told how far they are, kept as far as they came when they are stopped."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+
+from impasto.app.clips import fit, job_of, open_upload, room, stylizer_of
+from impasto.app.limits import Limits
+from impasto.app.look import Look
+from impasto.app.studio import check_pictures
+from impasto.app.visits import Visit
+from impasto.errors import VideoError
+from impasto.stylizing.options import VideoOptions
+from impasto.stylizing.pace import Progress
+from impasto.stylizing.video import VideoJob
+
+_BETWEEN = 0.5  # seconds between two looks at a video in the making
+
+
+@dataclass(frozen=True)
+class Film:
+    """A video that was made.
+
+    Attributes:
+        path: an MP4 that browsers play, with the clip's sound.
+        source: the visitor's clip.
+        look, options: what was asked for, within the limits.
+        frames: that it has.
+        seconds: that it took.
+    """
+
+    path: Path
+    source: Path
+    look: Look
+    options: VideoOptions
+    frames: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Take:
+    """A video in the making.
+
+    Attributes:
+        progress: None while everything gets ready.
+        left: seconds, by how it went so far; None where nobody knows.
+        film: at the end, if there is any.
+        is_over: nothing more is to come.
+        notes: sentences for the visitor, such as why it ended early.
+    """
+
+    progress: Progress | None = None
+    left: float | None = None
+    film: Film | None = None
+    is_over: bool = False
+    notes: tuple[str, ...] = ()
+
+
+def make(visit: Visit, path: Path, look: Look, options: VideoOptions, limits: Limits) -> Iterator[Take]:
+    """Make a video, and tell twice a second how far it is.
+
+    What is done stays a video when it is told to stop, or out of time, or when the clip is damaged further
+    on; nothing stays when nobody waits for it any more. Raises ImpastoError.
+    """
+    with visit.job() as stop:
+        started = time.monotonic()
+        upload = open_upload(path, limits)
+        check_pictures(look, limits)
+        options, notes = fit(upload.info, options, limits)
+        yield Take(notes=notes)
+        stylizer, folder = stylizer_of(look, "auto"), room(visit, "videos")
+        target = folder / film_name(path, look)
+        camera = _Camera(job_of(upload.clip, stylizer, options), stop, started + 60 * limits.job_minutes)
+        try:
+            for progress in camera.roll(target):
+                yield Take(progress, _left(progress))
+        except BaseException:
+            visit.drop(folder)
+            raise
+        seconds = time.monotonic() - started
+        film = Film(target, path, look, options, camera.frames, seconds) if target.exists() else None
+        told = dict.fromkeys((*stylizer.notes, *camera.notes))
+        yield Take(camera.progress, 0.0, film, is_over=True, notes=tuple(told))
+
+
+def film_name(path: Path, look: Look) -> str:
+    """Such as clip-starry-night.mp4."""
+    return f"{path.stem}-{look.name.replace(' ', '-')}.mp4"
+
+
+class _Camera:
+    """A job in a thread of its own.
+
+    Attributes:
+        progress: the last that was heard.
+        notes: sentences for the visitor, more of them at the end.
+    """
+
+    def __init__(self, job: VideoJob, stop: Event, deadline: float) -> None:
+        self._job, self._stop, self._deadline = job, stop, deadline
+        self.progress: Progress | None = None
+        self._is_late = False
+        self._ending: tuple[str, ...] = ()
+
+    @property
+    def frames(self) -> int:
+        return self.progress.frames if self.progress else 0
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return (*self._job.notes, *self._ending)
+
+    def roll(self, target: Path) -> Iterator[Progress]:
+        """How far it is, until it ends; when this has ended, however it did, so has the thread."""
+        with ThreadPoolExecutor(1, "impasto-video") as pool:
+            try:
+                work = pool.submit(self._job.run, target, self._hear, self._stop, cut=True)
+                while not wait([work], _BETWEEN).done:
+                    self._look_at_clock()
+                    if self.progress:
+                        yield self.progress
+                self._ending = self._explain(work, target)
+            finally:
+                self._stop.set()
+
+    def _hear(self, progress: Progress) -> None:
+        self.progress = progress
+
+    def _look_at_clock(self) -> None:
+        if time.monotonic() > self._deadline and not self._stop.is_set():
+            self._is_late = True
+            self._stop.set()
+
+    def _explain(self, work: Future[bool], target: Path) -> tuple[str, ...]:
+        """Why it ended early. Raises what the job raised where there is no video."""
+        try:
+            if work.result():
+                return ()
+        except VideoError as error:
+            if not target.exists():
+                raise
+            return (str(error),)
+        why = "out of time" if self._is_late else "stopped"
+        if not self.frames:
+            return (f"{why} before the first frame",)
+        return (f"{why} after {self.frames} frames: the video ends there",)
+
+
+def _left(progress: Progress) -> float | None:
+    if not progress.done:
+        return None
+    return progress.frames * (1 - progress.done) / progress.done / progress.per_second

@@ -1,0 +1,1 @@
+"""What visitors see. Everything of Gradio is in this room."""

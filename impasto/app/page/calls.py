@@ -1,0 +1,59 @@
+"""Gradio's calls, made into calls of methods that take a visit and values by name."""
+
+from __future__ import annotations
+
+import inspect
+import secrets
+from collections.abc import Callable, Generator, Sequence
+from typing import Any, cast
+
+import gradio as gr
+
+from impasto.app.page.words import explaining
+from impasto.app.visits import Visit, Visits
+
+Values = dict[str, Any]
+
+
+def by_name(
+    method: Callable[[Visit, Values], Any], names: Sequence[str], visits: Visits
+) -> Callable[..., Any]:
+    """A function with parameters of those names, which are those of Gradio's API, too.
+
+    It calls `method` with the visit of whoever calls, and tells people what goes wrong.
+    """
+
+    def call(*values: Any) -> Any:
+        *given, request = values
+        with explaining():
+            return method(visit_of(request, visits), dict(zip(names, given, strict=True)))
+
+    def stream(*values: Any) -> Generator[Any, None, None]:
+        *given, request = values
+        with explaining():
+            yield from method(visit_of(request, visits), dict(zip(names, given, strict=True)))
+
+    function: Any = stream if inspect.isgeneratorfunction(method) else call
+    parameters = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in names]
+    asking = inspect.Parameter("request", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=gr.Request)
+    function.__signature__ = inspect.Signature([*parameters, asking])
+    function.__annotations__ = {"request": gr.Request}
+    function.__name__, function.__doc__ = method.__name__.strip("_"), method.__doc__
+    return cast("Callable[..., Any]", function)
+
+
+def by_selection(method: Callable[[Visit, int], Any], visits: Visits) -> Callable[..., Any]:
+    """The same for what is called with the index of a picture that was chosen in a gallery."""
+
+    def call(chosen: gr.SelectData, request: gr.Request) -> Any:
+        with explaining():
+            return method(visit_of(request, visits), int(chosen.index))
+
+    call.__annotations__ = {"chosen": gr.SelectData, "request": gr.Request}
+    return call
+
+
+def visit_of(request: gr.Request | None, visits: Visits) -> Visit:
+    """The visit of whoever calls; a call without a session has one of its own."""
+    session = request.session_hash if request else None
+    return visits.of(session or secrets.token_hex(16))

@@ -1,0 +1,143 @@
+"""The left side of the photo tab: what a visitor gives and asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from impasto.app.choices import Choice
+from impasto.app.limits import Limits
+from impasto.app.look import Look, mix
+from impasto.app.page.experts import Experts, shown
+from impasto.app.page.inputs import picture, pictures, style_list
+from impasto.app.page.offers import COLOURS, OWN, meaning, titles
+from impasto.app.trainings import thumbnail_of
+from impasto.app.visits import Result, Visit
+from impasto.errors import UsageError
+from impasto.stylizing.handles import LEAST_STROKE, MOST_STROKE, Handles
+
+STYLE = "starry-night"  # before another is chosen
+NONE = "none"  # nothing, among the names of styles
+
+_CARD = ".safetensors"
+
+
+class Controls:
+    """Components, and what their values mean."""
+
+    def __init__(self, limits: Limits, choices: Sequence[Choice], examples: Sequence[Path]) -> None:
+        self._limits, self._choices = limits, choices
+        with gr.Column(scale=2, min_width=300, elem_classes="left"):
+            with gr.Column(elem_classes="givens"):
+                self.photo = picture("Your photo", height=260, elem_id="photo")
+                named = [(path, path.stem.replace("-", " ").capitalize()) for path in examples]
+                self.examples = pictures("Examples", named, elem_id="examples")
+            with gr.Column(elem_classes="styles"):
+                offered = [(one.thumbnail, one.title) for one in choices]
+                self.gallery = pictures("Styles", offered, elem_id="styles")
+                self.style = style_list("Style", self.names({}), value=STYLE, elem_id="style")
+                with gr.Accordion("The look of any picture", open=False):
+                    self.own = picture("Drop a painting, a pattern, a photo", height=200, elem_id="own")
+                self.strength = gr.Slider(0, 1, 1, step=0.05, label="Strength", elem_id="strength")
+            with gr.Column(elem_classes="handles"):
+                self._add_handles()
+                self.experts = Experts()
+
+    def _add_handles(self) -> None:
+        with gr.Accordion("More control", open=False):
+            self.stroke_size = gr.Slider(LEAST_STROKE, MOST_STROKE, 1, step=0.05, label="Stroke size")
+            self.keep_colour = gr.Dropdown(COLOURS, value="none", label="Colours")
+            self.keep_colour_amount = gr.Slider(0, 1, 1, step=0.05, label="How much of the photo's colours")
+            self.detail = gr.Slider(0, 1, 0, step=0.05, label="Fine detail of the photo")
+            self.second = style_list("Mix with", [("nothing", NONE), *self.names({})], value=NONE)
+            self.share = gr.Slider(0, 1, 0.5, step=0.05, label="Share of the second style")
+            most = self._limits.painting_size
+            self.size = gr.Slider(128, most, min(512, most), step=64, label="Size of a painting, pixels")
+            self.seed = gr.Number(0, label="Seed", minimum=0, precision=0)
+
+    @property
+    def fields(self) -> dict[str, gr.components.Component]:
+        """Components by the names of what they ask for."""
+        names = [
+            "photo", "style", "own", "strength", "stroke_size", "keep_colour", "keep_colour_amount", "detail",
+            "second", "share", "size", "seed",
+        ]  # fmt: skip
+        return {**{name: getattr(self, name) for name in names}, **self.experts.fields}
+
+    @property
+    def lists(self) -> list[gr.components.Component]:
+        """What offers styles."""
+        return [self.gallery, self.style, self.second]
+
+    def offered(self, visit: Visit) -> list[Any]:
+        """What the lists show a visitor who has trained styles."""
+        shipped = [(str(one.thumbnail), one.title) for one in self._choices]
+        trained = [(str(thumbnail_of(card)), name) for name, card in visit.cards.items()]
+        named = self.names(visit.cards)
+        return [
+            [*shipped, *trained], gr.Dropdown(choices=named), gr.Dropdown(choices=[("nothing", NONE), *named])
+        ]  # fmt: skip
+
+    def chosen(self, visit: Visit, index: int) -> str:
+        """The name of a style in the gallery."""
+        return [*(one.name for one in self._choices), *visit.cards][index]
+
+    def names(self, cards: Mapping[str, Path]) -> list[tuple[str, str]]:
+        """What lists of styles offer a visitor with those cards: titles, and the names they stand for."""
+        return titles(self._choices, cards, "The picture dropped below")
+
+    def look(self, visit: Visit, values: Mapping[str, Any]) -> tuple[Path, Look]:
+        """The photo and what is asked of it. Raises UsageError."""
+        if not values["photo"]:
+            raise UsageError("drop a photo first, or choose one of the examples")
+        first, second = (_style(visit, values[name], values["own"]) for name in ("style", "second"))
+        if first is None:
+            raise UsageError("choose a style, or drop a picture whose look is to be taken")
+        return Path(values["photo"]), Look(
+            styles=mix(first, second, values["share"]),
+            strength=float(values["strength"]),
+            handles=handles_of(values),
+            size=int(values["size"]),
+            seed=int(values["seed"] or 0),
+            expert=self.experts.asked(values),
+        )
+
+    def values_of(self, result: Result) -> list[Any]:
+        """What the fields were when a result was made."""
+        look = result.look
+        chosen = [style for style, _ in look.styles]
+        own = [str(style) for style in chosen if isinstance(style, Path) and style.suffix != _CARD]
+        named = [OWN if str(style) in own else Path(style).stem for style in chosen]
+        values = {
+            "photo": str(result.photo),
+            "style": named[0],
+            "own": own[0] if own else None,
+            "second": named[1] if named[1:] else NONE,
+            "share": look.styles[1][1] if named[1:] else 0.5,
+            "strength": look.strength,
+            "size": look.size,
+            "seed": look.seed,
+            **asdict(look.handles),
+        }
+        options = look.painting()
+        expert = {
+            name: shown(name, getattr(options, name) if name in look.expert else None)
+            for name in self.experts.fields
+        }
+        return [{**values, **expert}[name] for name in self.fields]
+
+
+def _style(visit: Visit, name: str | None, own: str | None) -> str | Path | None:
+    """What a name means; None where that is nothing."""
+    return None if name is None or name == NONE else meaning(visit, name, own)
+
+
+def handles_of(values: Mapping[str, Any]) -> Handles:
+    """What the bars say: a whole number comes without a point, but is recorded with one, as elsewhere."""
+    asked: dict[str, Any] = {each.name: values[each.name] for each in fields(Handles)}
+    floats: dict[str, Any] = {name: float(it) for name, it in asked.items() if isinstance(it, int)}
+    return Handles(**(asked | floats))

@@ -1,0 +1,90 @@
+"""The page: its tabs, its looks, and how it is served."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import gradio as gr
+from starlette.middleware import Middleware
+
+from impasto.app.choices import Choice
+from impasto.app.limits import Limits
+from impasto.app.page.guard import FullDisk, NoAddresses, guard
+from impasto.app.page.photo import PhotoTab
+from impasto.app.page.training import TrainTab
+from impasto.app.page.video import add_video_tab
+from impasto.app.visits import Visits
+
+_TITLE = "impasto: your photo, painted"
+_HEAD = '<meta name="description" content="Neural style transfer: any photo, any style, on this machine.">'
+_WELCOME = "# impasto\nPhotos and videos in the look of any picture: at once, or painted with patience."
+_CSS, _SCRIPT = (Path(__file__).with_name(name) for name in ("page.css", "page.js"))
+_FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
+_MONO = ("ui-monospace", "Consolas", "monospace")
+_AT_ONCE = 8  # short requests that are answered at the same time
+
+
+def build(visits: Visits, limits: Limits, choices: Sequence[Choice], examples: Sequence[Path]) -> gr.Blocks:
+    """The page."""
+    keep = max(1, round(60 * limits.keep_minutes))
+    page = gr.Blocks(title=_TITLE, analytics_enabled=False, delete_cache=(max(1, keep // 4), keep))
+    with page:
+        gr.Markdown(_WELCOME)
+        with gr.Tab("Photo"):
+            photo = PhotoTab(visits, limits, choices, examples)
+        add_video_tab(visits, limits, choices, photo.controls)
+        with gr.Tab("Train"):
+            training = TrainTab(visits, limits)
+        photo.connect()
+        training.connect(photo.controls)
+
+        def leave(request: gr.Request) -> None:
+            if request.session_hash:
+                visits.leave(request.session_hash)
+
+        leave.__annotations__ = {"request": gr.Request}
+        page.unload(leave)
+    guard(page)
+    return page
+
+
+def serve(page: gr.Blocks, limits: Limits, *, host: str, port: int | None, share: bool) -> str:
+    """Start to serve the page in the background; returns its address. Raises OSError if the port is taken."""
+    page.queue(max_size=limits.waiting, default_concurrency_limit=_AT_ONCE, api_open=False)
+    page.launch(
+        server_name=host,
+        server_port=port,
+        share=share,
+        quiet=True,
+        prevent_thread_lock=True,
+        max_file_size=int(1e6 * limits.upload_mb),
+        ssr_mode=False,
+        footer_links=["api"],
+        run_history=False,
+        enable_monitoring=False,
+        app_kwargs={
+            "middleware": [Middleware(NoAddresses), Middleware(FullDisk, most=int(1e9 * limits.disk_gb))]
+        },
+        theme=_theme(),
+        css_paths=[_CSS],
+        js=_SCRIPT.read_text(encoding="utf-8"),
+        head=_HEAD,
+    )
+    return str(page.share_url or page.local_url)
+
+
+def _theme() -> gr.themes.Base:
+    """Warm and quiet, in the fonts that the visitor has: pictures are to be the only colours."""
+    theme: gr.themes.Base = gr.themes.Soft(
+        primary_hue="orange", neutral_hue="stone", font=list(_FONTS), font_mono=list(_MONO)
+    )
+    for mode in ("", "_dark"):
+        quiet = {
+            f"block_title_background_fill{mode}": "none",
+            f"block_title_text_color{mode}": "*body_text_color",
+            f"block_label_background_fill{mode}": "*background_fill_primary",
+            f"block_label_text_color{mode}": "*body_text_color",
+        }
+        theme = theme.set(**quiet)
+    return theme.set(block_title_padding="0")

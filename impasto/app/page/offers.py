@@ -1,0 +1,46 @@
+"""The styles and colours that the tabs offer, and what their names mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import get_args
+
+from impasto.app.choices import Choice
+from impasto.app.visits import Visit
+from impasto.errors import UsageError
+from impasto.options import KeepColour
+
+OWN = "own"  # the visitor's picture, among the names of styles
+
+_COLOURS = {
+    "none": "the style's",
+    "luminance": "the photo's, by luminance",
+    "histogram": "the photo's, by histogram",
+    "lab-transfer": "the photo's, by their averages",
+}
+COLOURS = [(_COLOURS[how], how) for how in get_args(KeepColour)]  # what a list of them shows and means
+
+
+def titles(choices: Sequence[Choice], cards: Iterable[str], own: str) -> list[tuple[str, str]]:
+    """What a list of styles shows, and the names that this stands for.
+
+    Args:
+        choices: that ship.
+        cards: names of those that the visitor trained.
+        own: what the visitor's picture is called.
+    """
+    shipped = [(one.title, one.name) for one in choices]
+    return [*shipped, *((f"{name}, trained here", name) for name in cards), (own, OWN)]
+
+
+def meaning(visit: Visit, name: str, own: str | None) -> str | Path:
+    """What a name stands for: the visitor's picture, a card that the visitor trained, or what ships.
+
+    Raises UsageError: there is no picture.
+    """
+    if name == OWN:
+        if not own:
+            raise UsageError("drop the picture whose look is to be taken, or choose a style")
+        return Path(own)
+    return visit.cards.get(name, name)

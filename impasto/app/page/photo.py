@@ -1,0 +1,229 @@
+"""The photo tab: a photo and a style, an answer at once, and a painting as it grows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from impasto.app import equivalents
+from impasto.app.choices import Choice
+from impasto.app.limits import Limits
+from impasto.app.page.calls import Values, by_name, by_selection
+from impasto.app.page.controls import STYLE, Controls
+from impasto.app.page.inputs import pictures
+from impasto.app.page.offers import OWN
+from impasto.app.page.turns import announce, at_rest
+from impasto.app.page.words import seconds, status, tell
+from impasto.app.paintings import paint
+from impasto.app.studio import is_readable, stylize, take_home
+from impasto.app.visits import Result, Visit, Visits
+from impasto.errors import UsageError
+
+SAVE = """(file) => {
+    if (!file) return;
+    const link = document.createElement("a");
+    link.href = file.url;
+    link.download = file.orig_name ?? file.path.split("/").pop();
+    document.body.appendChild(link);
+    link.click();
+    link.remove();
+}"""  # a file that the server has made is saved as if a link to it had been followed
+
+_WELCOME = "Drop a photo, or choose an example."
+
+
+class PhotoTab:
+    """The tab's components, and what they do."""
+
+    def __init__(
+        self, visits: Visits, limits: Limits, choices: Sequence[Choice], examples: Sequence[Path]
+    ) -> None:
+        self._visits, self._limits, self._examples = visits, limits, examples
+        with gr.Row(elem_classes="photo-tab"):
+            self.controls = Controls(limits, choices, examples)
+            with gr.Column(scale=3, min_width=320, elem_classes="right"):
+                self._add_result()
+
+    def _add_result(self) -> None:
+        self.compare = gr.ImageSlider(
+            label="Before and after",
+            interactive=False,
+            buttons=["fullscreen"],
+            elem_id="compare",
+            max_height=640,
+            format="jpeg",
+        )
+        self.status = gr.HTML(status(_WELCOME), elem_id="status")
+        with gr.Row():
+            self.paint = gr.Button("Paint it", variant="primary", elem_id="paint")
+            self.stop = gr.Button("Stop", variant="stop", visible=False, elem_id="stop")
+            self.download = gr.Button("Download", elem_id="download")
+        self.original = gr.Checkbox(True, label="Download in the photo's size", elem_id="original")
+        self.file = gr.File(visible="hidden", elem_id="file")
+        with gr.Accordion("How this is made", open=False):
+            usual: dict[str, Any] = {"interactive": False, "wrap_lines": True, "show_line_numbers": False}
+            self.command = gr.Code(
+                label="Command line", language="shell", lines=1, elem_id="command", **usual
+            )
+            self.python = gr.Code(label="Python", language="python", lines=4, elem_id="python", **usual)
+        with gr.Accordion("Watch it happen", open=False, visible=False) as self.cinema:
+            self.film = gr.Image(
+                label="How the painting came about",
+                interactive=False,
+                type="filepath",
+                format="webp",
+                buttons=["download"],
+                elem_id="film",
+            )
+        self.results = pictures(
+            "This visit's pictures: choose one to see it again, with its settings",
+            elem_id="results",
+            show_label=True,
+        )
+
+    @property
+    def _outcome(self) -> list[gr.components.Component]:
+        return [self.compare, self.status, self.results, self.command, self.python, self.film, self.cinema]
+
+    def connect(self) -> None:
+        """Say what happens when."""
+        controls = self.controls
+        names, given = list(controls.fields), list(controls.fields.values())
+        quietly: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+
+        def ask(method: Callable[[Visit, Values], Any], names: Sequence[str] = names) -> Callable[..., Any]:
+            return by_name(method, names, self._visits)
+
+        at_once: dict[str, Any] = {
+            "fn": ask(self._stylize),
+            "inputs": given,
+            "outputs": self._outcome,
+            "show_progress": "minimal",
+            "show_progress_on": [self.compare],
+            "concurrency_id": "instant",
+            "concurrency_limit": 2,
+        }
+        lists = (controls.style, controls.second, controls.keep_colour)
+        sliders = [controls.strength, controls.stroke_size, controls.detail]
+        sliders += [controls.keep_colour_amount, controls.share]
+        changes = [*(one.input for one in lists), *(one.release for one in sliders)]
+        gr.on(changes, **at_once, trigger_mode="always_last", api_name="stylize")
+        at_once["api_visibility"] = "private"
+        begun = controls.photo.change(**{**at_once, "fn": ask(self._begin)})
+        begun.failure(ask(self._put_back, ("photo",)), controls.photo, controls.photo, **quietly)
+        choose = by_selection(controls.chosen, self._visits)
+        controls.gallery.select(choose, None, [controls.style], **quietly).then(**at_once)
+        own = [controls.own, controls.style]
+        controls.own.input(_choose_own, own, [controls.style], **quietly).then(**at_once)
+        controls.examples.select(self._take_example, None, [controls.photo], **quietly)
+
+        buttons = [self.paint, self.stop]
+        painting: dict[str, Any] = {
+            "concurrency_id": "long", "concurrency_limit": self._limits.jobs, "show_progress": "hidden"
+        }  # fmt: skip
+        begun = self.paint.click(ask(announce, ()), None, [*buttons, self.status], **quietly)
+        ended = begun.then(ask(self._paint), given, self._outcome, api_name="paint", **painting)
+        ended.success(at_rest, None, buttons, **quietly)
+        ended.failure(ask(self._give_up, ()), None, [*buttons, self.status], **quietly)
+        stop = ask(self._stop, ())
+        self.stop.click(stop, None, [self.status], queue=False, api_name="stop", show_progress="hidden")
+        self.download.click(
+            ask(self._download, ("original",)),
+            [self.original],
+            [self.file],
+            api_name="download",
+            concurrency_id="instant",
+            show_progress="minimal",
+            show_progress_on=[self.status],
+        ).success(None, [self.file], None, js=SAVE)
+        repeat = by_selection(self._repeat, self._visits)
+        self.results.select(repeat, None, [*self._outcome, *given], **quietly)
+
+    def _stylize(self, visit: Visit, values: Values) -> list[Any]:
+        """The photo in a style, at once."""
+        result = stylize(visit, *self.controls.look(visit, values), self._limits)
+        return self._tell(visit, result, f"{_headline(result)}: {result.seconds:.1f} s. Paint it refines it.")
+
+    def _begin(self, visit: Visit, values: Values) -> list[Any]:
+        """The same for a new photo; nothing where a result of this photo is on the page already."""
+        if not values["photo"]:
+            return [None, status(_WELCOME), *self._skip(2)]
+        if visit.current and visit.current.photo == Path(values["photo"]):
+            return self._skip()
+        return self._stylize(visit, values)
+
+    def _put_back(self, visit: Visit, values: Values) -> Any:
+        """No file stays in the photo's place that cannot be read."""
+        return gr.skip() if values["photo"] and is_readable(Path(values["photo"]), self._limits) else None
+
+    def _give_up(self, visit: Visit, values: Values) -> list[Any]:
+        """Say again what is on the page: the painting came to nothing."""
+        return [*at_rest(), status(_headline(visit.current) if visit.current else _WELCOME)]
+
+    def _paint(self, visit: Visit, values: Values) -> Iterator[list[Any]]:
+        """The photo painted by optimisation: the picture as it grows, and at last in full."""
+        photo, look = self.controls.look(visit, values)
+        for sketch in paint(visit, photo, look, self._limits):
+            if sketch.result is None:
+                news = f"Painting, {sketch.done:.0%}: {seconds(sketch.left)} left"
+                yield [tuple(map(str, sketch.shown)), status(news, sketch.done), *self._skip(2)]
+            else:
+                tell(sketch.notes)
+                until = "" if sketch.done == 1 else f", as far as {sketch.done:.0%}"
+                news = f"{_headline(sketch.result)}{until}: {seconds(sketch.result.seconds)}"
+                yield self._tell(visit, sketch.result, news)
+
+    def _stop(self, visit: Visit, values: Values) -> str:
+        """Tell the job that runs to stop; what there is stays."""
+        visit.stop()
+        return status("Stopping…")
+
+    def _download(self, visit: Visit, values: Values) -> str:
+        """The file of the picture on the page, with the photo's metadata, perhaps in the photo's size."""
+        if visit.current is None:
+            raise UsageError("there is no picture yet: drop a photo first")
+        return str(take_home(visit, visit.current, self._limits, original=bool(values["original"])))
+
+    def _repeat(self, visit: Visit, index: int) -> list[Any]:
+        """Show a result again, with the settings that made it."""
+        result = visit.results[index]
+        told = self._tell(visit, result, f"{_headline(result)}: these are its settings")
+        return [*told, *self.controls.values_of(result)]
+
+    def _take_example(self, chosen: gr.SelectData) -> str:
+        return str(self._examples[int(chosen.index)])
+
+    def _tell(self, visit: Visit, result: Result, news: str) -> list[Any]:
+        """What the outcome's components show of a result."""
+        visit.current = result
+        film = None if result.film is None else str(result.film)
+        return [
+            tuple(map(str, result.shown)),
+            status(news),
+            [(str(one.shown[1]), _name(one)) for one in visit.results],
+            equivalents.command(result),
+            equivalents.python(result),
+            film,
+            gr.Accordion(visible=film is not None),
+        ]
+
+    def _skip(self, told: int = 0) -> list[Any]:
+        """Leave the rest of the outcome as it is."""
+        return [gr.skip()] * (len(self._outcome) - told)
+
+
+def _choose_own(own: str | None, style: str) -> str:
+    if own:
+        return OWN
+    return STYLE if style == OWN else style
+
+
+def _name(result: Result) -> str:
+    return f"{result.kind.capitalize()}, {result.look.name}"
+
+
+def _headline(result: Result) -> str:
+    return f"{'Painted in' if result.kind == 'painted' else 'In'} the look of {result.look.name}"

@@ -1,0 +1,190 @@
+"""The tab for training: a picture becomes a style of the visitor's own, while they watch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import gradio as gr
+
+from impasto.app import equivalents
+from impasto.app.lesson import MINUTES, Lesson
+from impasto.app.limits import Limits
+from impasto.app.page.calls import Values, by_name
+from impasto.app.page.inputs import picture
+from impasto.app.page.turns import announce, at_rest
+from impasto.app.page.words import seconds, status, tell
+from impasto.app.trainings import News, train
+from impasto.app.visits import Visit, Visits
+from impasto.errors import UsageError
+from impasto.training.options import TrainOptions
+
+_USUAL = TrainOptions()
+_WELCOME = (
+    "Drop a picture whose look is to be learned. The training starts from its instant look, and comes closer "
+    "with every minute."
+)
+_EXPERTS = ("style_weight", "content_weight", "tv_weight", "style_size", "size", "learning_rate", "seed")
+
+
+class Offers(Protocol):
+    """What offers styles elsewhere on the page."""
+
+    @property
+    def lists(self) -> list[gr.components.Component]:
+        """Its components."""
+        ...
+
+    def offered(self, visit: Visit) -> list[Any]:
+        """What they show a visitor."""
+        ...
+
+
+class TrainTab:
+    """The tab's components, and what they do."""
+
+    def __init__(self, visits: Visits, limits: Limits) -> None:
+        self._visits, self._limits = visits, limits
+        with gr.Row(elem_classes="train-tab"):
+            with gr.Column(scale=2, min_width=300):
+                self._add_lesson()
+            with gr.Column(scale=3, min_width=320):
+                self._add_outcome()
+
+    def _add_lesson(self) -> None:
+        self.style_picture = picture("Picture whose look is learned", height=260, elem_id="lesson")
+        self.name = gr.Textbox(
+            "", label="Name of the style", placeholder="that of the picture's file", max_length=80
+        )
+        self.photos = gr.File(
+            [], label="Photos to learn from", file_count="multiple", file_types=["image"], height=170,
+            elem_id="lessons",
+        )  # fmt: skip
+        gr.Markdown("Without photos it learns from made-up pictures; some hundreds of all kinds do better.")
+        most = self._limits.training_minutes
+        least = min(1.0, most / 2)
+        self.minutes = gr.Slider(
+            least, most, min(MINUTES, most), step=least, label="Minutes", elem_id="minutes"
+        )
+        with gr.Accordion("For experts", open=False):
+            self.style_weight = _slider("Style weight", _USUAL.style_weight, 0.1, 10, 0.1)
+            self.content_weight = _slider("Content weight", _USUAL.content_weight, 0, 1, 0.01)
+            self.tv_weight = _slider("Smoothness (TV)", _USUAL.tv_weight, 0, 1, 0.01)
+            self.style_size = _slider(
+                "Size of the style, pixels: larger strokes", _USUAL.style_size, 128, 1024, 32
+            )
+            self.size = _slider("Size of what it learns from, pixels", _USUAL.size, 64, 512, 32)
+            self.learning_rate = _slider("Learning rate", _USUAL.learning_rate, 0.0001, 0.02, 0.0001)
+            self.seed = gr.Number(_USUAL.seed, label="Seed", minimum=0, precision=0)
+
+    def _add_outcome(self) -> None:
+        self.status = gr.HTML(status(_WELCOME), elem_id="train-status")
+        with gr.Row():
+            self.start = gr.Button("Train", variant="primary", elem_id="train")
+            self.stop = gr.Button(
+                "Stop, and keep what was learned", variant="stop", visible=False, elem_id="enough"
+            )
+        self.card = gr.File(label="Your style, as a file", interactive=False, visible=False, elem_id="card")
+        self.sample = gr.Image(
+            label="Samples, before and after",
+            interactive=False,
+            type="filepath",
+            buttons=["fullscreen"],
+            elem_id="sample",
+        )
+        self.losses = gr.HTML("", elem_id="losses")
+        with gr.Accordion("How this is made", open=False):
+            usual: dict[str, Any] = {"interactive": False, "wrap_lines": True, "show_line_numbers": False}
+            self.command = gr.Code(label="Command line", language="shell", lines=1, **usual)
+            self.python = gr.Code(label="Python", language="python", lines=4, **usual)
+
+    @property
+    def fields(self) -> dict[str, gr.components.Component]:
+        """Components by the names of what they ask for."""
+        return {
+            name: getattr(self, name) for name in ("style_picture", "name", "photos", "minutes", *_EXPERTS)
+        }
+
+    @property
+    def _outcome(self) -> list[gr.components.Component]:
+        return [self.status, self.sample, self.losses, self.card, self.command, self.python]
+
+    def connect(self, *offers: Offers) -> None:
+        """Say what happens when; a style that is there at last is offered elsewhere, too."""
+        names, given = list(self.fields), list(self.fields.values())
+        quietly: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+        buttons = [self.start, self.stop]
+        begun = self.start.click(
+            by_name(announce, (), self._visits), None, [*buttons, self.status], **quietly
+        )
+        ended = begun.then(
+            by_name(self._train, names, self._visits), given, self._outcome, api_name="train",
+            concurrency_id="long", concurrency_limit=self._limits.jobs, show_progress="hidden",
+        )  # fmt: skip
+        ended.success(at_rest, None, buttons, **quietly)
+        ended.failure(lambda: [*at_rest(), status(_WELCOME)], None, [*buttons, self.status], **quietly)
+        for offer in offers:
+            ended.success(by_name(_shown(offer), (), self._visits), None, offer.lists, **quietly)
+        stop = by_name(self._stop, (), self._visits)
+        self.stop.click(
+            stop, None, [self.status], queue=False, api_name="stop_training", show_progress="hidden"
+        )
+
+    def _train(self, visit: Visit, values: Values) -> Iterator[list[Any]]:
+        """A network that learns the look of a picture: samples and losses, and at last its card."""
+        lesson = _lesson(values)
+        yield [status("Preparing", 0.0), None, "", gr.File(None, visible=False), gr.skip(), gr.skip()]
+        sample: Path | None = None
+        for news in train(visit, lesson, self._limits):
+            shown = gr.skip() if news.sample == sample else str(news.sample)
+            sample = news.sample
+            if news.card is None:
+                yield [_headline(news), shown, news.curves.html(), *[gr.skip()] * 3]
+                continue
+            tell(news.notes)
+            yield [
+                status(f"{news.name} is ready: it stands among the styles of the other tabs now"),
+                shown,
+                news.curves.html(),
+                gr.File(str(news.card), visible=True),
+                equivalents.train_command(lesson, news.name),
+                equivalents.train_python(lesson, news.name),
+            ]
+
+    def _stop(self, visit: Visit, values: Values) -> str:
+        """Tell the training to end; the style as it was learned so far stays."""
+        visit.stop()
+        return status("Stopping…")
+
+
+def _lesson(values: Values) -> Lesson:
+    """What the values ask for. Raises UsageError."""
+    if not values["style_picture"]:
+        raise UsageError("drop the picture whose look is to be learned first")
+    expert = {name: values[name] for name in _EXPERTS if values[name] not in (None, getattr(_USUAL, name))}
+    whole = {name: int(value) for name, value in expert.items() if isinstance(getattr(_USUAL, name), int)}
+    return Lesson(
+        style=Path(values["style_picture"]),
+        name=values["name"] or "",
+        photos=tuple(Path(path) for path in values["photos"] or ()),
+        minutes=float(values["minutes"]),
+        expert=expert | whole,
+    )
+
+
+def _shown(offer: Offers) -> Callable[[Visit, Values], list[Any]]:
+    def offered(visit: Visit, values: Values) -> list[Any]:
+        return offer.offered(visit)
+
+    return offered
+
+
+def _headline(news: News) -> str:
+    if not news.done:
+        return status("Preparing: the style's instant look is where it starts from", 0.0)
+    return status(f"Learning, {news.done:.0%}: {seconds(news.left)} left", news.done)
+
+
+def _slider(label: str, value: float, least: float, most: float, step: float) -> gr.Slider:
+    return gr.Slider(least, most, value, step=step, label=label)

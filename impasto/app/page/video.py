@@ -1,0 +1,183 @@
+"""The video tab: a clip and a style, one frame at once, and the whole as it is made."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from impasto.app import equivalents
+from impasto.app.choices import Choice
+from impasto.app.clips import missing, open_upload, preview
+from impasto.app.filming import Film, make
+from impasto.app.limits import Limits
+from impasto.app.page.calls import Values, by_name, by_selection
+from impasto.app.page.controls import Controls
+from impasto.app.page.turns import announce, at_rest
+from impasto.app.page.video_controls import VideoControls
+from impasto.app.page.video_news import facts, news
+from impasto.app.page.words import status, tell
+from impasto.app.visits import Visit, Visits
+from impasto.errors import UsageError
+
+_WELCOME = "Drop a video, and choose a style."
+_LONGEST = 24 * 3600.0  # seconds: where the moment's slider ends as long as no clip has told its length
+
+
+def add_video_tab(visits: Visits, limits: Limits, choices: Sequence[Choice], photo: Controls) -> None:
+    """Add the tab to the page. Without the libraries, it tells what to install.
+
+    Args:
+        photo: the photo tab's controls.
+    """
+    with gr.Tab("Video") as tab:
+        if absent := missing():
+            gr.Markdown(f"{absent[:1].upper()}{absent[1:]}", elem_id="video-missing")
+        else:
+            VideoTab(visits, limits, choices, photo).connect(tab)
+
+
+class VideoTab:
+    """The tab's components, and what they do."""
+
+    def __init__(self, visits: Visits, limits: Limits, choices: Sequence[Choice], photo: Controls) -> None:
+        self._visits, self._limits = visits, limits
+        with gr.Row(elem_classes="photo-tab"):
+            self.controls = VideoControls(choices, photo)
+            with gr.Column(scale=3, min_width=320, elem_classes="right"):
+                self._add_result()
+
+    def _add_result(self) -> None:
+        self.compare = gr.ImageSlider(
+            label="A frame, before and after",
+            interactive=False,
+            buttons=["fullscreen"],
+            max_height=480,
+            format="jpeg",
+            elem_id="frame",
+        )
+        with gr.Row(equal_height=True, visible=False) as self.scan:
+            self.moment = gr.Slider(
+                0, _LONGEST, 0, step=0.1, label="Frame at, seconds", min_width=160, elem_id="moment"
+            )
+            self.preview = gr.Button("Preview", min_width=120, scale=0, elem_id="preview")
+        self.status = gr.HTML(status(_WELCOME), elem_id="video-status")
+        with gr.Row():
+            self.make = gr.Button("Make the video", variant="primary", elem_id="make")
+            self.stop = gr.Button(
+                "Stop, and keep what is done", variant="stop", visible=False, elem_id="stop-video"
+            )
+        self.film = gr.Video(
+            label="Your video",
+            interactive=False,
+            buttons=["download"],
+            visible=False,
+            elem_id="painted-video",
+        )
+        with gr.Accordion("How this is made", open=False):
+            usual: dict[str, Any] = {"interactive": False, "wrap_lines": True, "show_line_numbers": False}
+            self.command = gr.Code(label="Command line", language="shell", lines=1, **usual)
+            self.python = gr.Code(label="Python", language="python", lines=4, **usual)
+
+    def connect(self, tab: gr.Tab) -> None:
+        """Say what happens when."""
+        controls = self.controls
+        quietly: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+        asked = {**controls.fields, "moment": self.moment}
+        frame: dict[str, Any] = {
+            "fn": self._ask(self._preview, asked),
+            "inputs": list(asked.values()),
+            "outputs": [self.compare, self.status],
+            "concurrency_id": "instant",
+            "concurrency_limit": 2,
+            "show_progress": "minimal",
+            "show_progress_on": [self.compare],
+        }
+        self.preview.click(**frame, api_name="preview_video")
+        frame["api_visibility"] = "private"
+        sliders = [controls.strength, controls.stroke_size, controls.keep_colour_amount, controls.detail]
+        changes = [one.input for one in (controls.style, controls.keep_colour, controls.size)]
+        changes += [one.release for one in (*sliders, self.moment)]
+        gr.on(changes, **frame, trigger_mode="always_last")
+        choose = by_selection(controls.chosen, self._visits)
+        controls.gallery.select(choose, None, [controls.style], **quietly).then(**frame)
+        look_at = self._ask(self._open, {"clip": controls.clip})
+        opened = [controls.player, controls.facts, controls.start, controls.end, self.moment, self.scan]
+        controls.clip.change(look_at, [controls.clip], opened, **quietly).success(**frame)
+        tab.select(self._ask(self._offer, {}), None, controls.lists, **quietly)
+        self._connect_job(quietly)
+
+    def _connect_job(self, quietly: Mapping[str, Any]) -> None:
+        fields, buttons = self.controls.fields, [self.make, self.stop]
+        begun = self.make.click(self._ask(announce, {}), None, [*buttons, self.status], **quietly)
+        ended = begun.then(
+            self._ask(self._make, fields),
+            list(fields.values()),
+            [self.status, self.film, self.command, self.python],
+            api_name="make_video",
+            concurrency_id="long",
+            concurrency_limit=self._limits.jobs,
+            show_progress="hidden",
+        )
+        ended.success(at_rest, None, buttons, **quietly)
+        ended.failure(lambda: [*at_rest(), status(_WELCOME)], None, [*buttons, self.status], **quietly)
+        stop = self._ask(self._stop, {})
+        self.stop.click(stop, None, [self.status], queue=False, api_name="stop_video", show_progress="hidden")
+
+    def _ask(self, method: Callable[[Visit, Values], Any], asked: Mapping[str, Any]) -> Callable[..., Any]:
+        return by_name(method, list(asked), self._visits)
+
+    def _open(self, visit: Visit, values: Values) -> list[Any]:
+        """What a clip is; the whole of it is chosen, as far as the limits go."""
+        if not values["clip"]:
+            return [
+                gr.Video(None, visible=False),
+                gr.HTML("", visible=False),
+                0,
+                0,
+                gr.skip(),
+                gr.Row(visible=False),
+            ]
+        upload = open_upload(Path(values["clip"]), self._limits)
+        length = upload.info.duration
+        end = round(min(length or 0.0, self._limits.video_seconds), 2)
+        last = _LONGEST if length is None else max(0.1, length - 0.1)
+        shown = gr.Video(values["clip"] if upload.is_played else None, visible=upload.is_played)
+        told = gr.HTML(facts(upload, self._limits), visible=True)
+        moment = gr.Slider(maximum=round(last, 1), value=round(end / 3, 1))
+        return [shown, told, 0, end, moment, gr.Row(visible=True)]
+
+    def _preview(self, visit: Visit, values: Values) -> list[Any]:
+        """One frame of a clip in a style, at once: before and after."""
+        if not values["clip"]:
+            return [None, status(_WELCOME)]
+        started, moment = time.monotonic(), float(values["moment"] or 0)
+        look, size = self.controls.look(visit, values), self.controls.options(values).size
+        shown = preview(visit, Path(values["clip"]), look, moment, size, self._limits)
+        told = f"The frame at {moment:g} s in the look of {look.name}: {time.monotonic() - started:.1f} s"
+        return [tuple(map(str, shown)), status(told)]
+
+    def _make(self, visit: Visit, values: Values) -> Iterator[list[Any]]:
+        """A clip in a style, with its sound: how far it is, and at last the video."""
+        if not values["clip"]:
+            raise UsageError("drop a video first")
+        look, options = self.controls.look(visit, values), self.controls.options(values)
+        for take in make(visit, Path(values["clip"]), look, options, self._limits):
+            tell(take.notes)
+            yield [news(take), *([gr.skip()] * 3 if take.film is None else _told(take.film))]
+
+    def _stop(self, visit: Visit, values: Values) -> str:
+        """Tell the video in the making to end there; what is done stays."""
+        visit.stop()
+        return status("Stopping…")
+
+    def _offer(self, visit: Visit, values: Values) -> list[Any]:
+        return self.controls.offered(visit)
+
+
+def _told(film: Film) -> list[Any]:
+    shown = gr.Video(str(film.path), visible=True)
+    return [shown, equivalents.film_command(film), equivalents.film_python(film)]

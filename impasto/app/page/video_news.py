@@ -1,0 +1,51 @@
+"""What the video tab says: of a clip, and of a video in the making."""
+
+from __future__ import annotations
+
+from html import escape
+
+from impasto.app.clips import Upload
+from impasto.app.filming import Take
+from impasto.app.limits import Limits
+from impasto.app.page.words import seconds, status
+
+
+def facts(upload: Upload, limits: Limits) -> str:
+    """What a clip is, as HTML."""
+    info = upload.info
+    height, width = info.size
+    told = [
+        f"{width} x {height} pixels",
+        f"{float(info.rate):.3g} frames a second",
+        "of unknown length" if info.duration is None else clock(info.duration),
+        "with sound" if info.has_audio else "without sound",
+    ]
+    lines = [", ".join(told)]
+    if info.duration is None or info.duration > limits.video_seconds:
+        lines.append(f"Up to {clock(limits.video_seconds)} of it are made here: choose where.")
+    if not upload.is_played:
+        lines.append("It is not played here, as not every browser could; impasto reads it all the same.")
+    return "".join(f"<p>{escape(line)}</p>" for line in lines)
+
+
+def news(take: Take) -> str:
+    """How far a video is, as HTML."""
+    progress, film = take.progress, take.film
+    if film:
+        rate = film.frames / film.seconds
+        return status(f"{film.frames} frames in {seconds(film.seconds)}, {rate:.1f} a second")
+    if take.is_over:
+        return status("There is no video")
+    if progress is None:
+        return status("Getting ready", 0.0)
+    words = f"{progress.done:.0%}: {progress.frames} frames, {progress.per_second:.1f} a second"
+    left = "" if take.left is None else f", {seconds(take.left)} left"
+    return status(words + left, progress.done)
+
+
+def clock(length: float) -> str:
+    """Such as 7.4 s, or 2:05 minutes."""
+    if length < 60:
+        return f"{length:.3g} s"
+    minutes, rest = divmod(round(length), 60)
+    return f"{minutes}:{rest:02} minutes"

@@ -1,0 +1,61 @@
+"""What the page says while it works, and when something cannot be done."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from html import escape
+
+import gradio as gr
+from gradio.utils import get_upload_folder
+
+from impasto.device import ran_out_of_memory
+from impasto.errors import ImpastoError
+
+log = logging.getLogger("impasto.app")
+
+
+@contextmanager
+def explaining() -> Iterator[None]:
+    """Turn an exception into a sentence on the page; a bug goes to the log in full."""
+    try:
+        yield
+    except (gr.Error, GeneratorExit):
+        raise
+    except ImpastoError as error:
+        raise gr.Error(_sentence(str(error)), title="That did not work", print_exception=False) from error
+    except Exception as error:
+        if ran_out_of_memory(error):
+            text = "Memory ran out. Try a smaller size."
+            raise gr.Error(text, title="That did not work", print_exception=False) from error
+        log.exception("a request failed")
+        raise gr.Error(
+            "Something went wrong here; the app's log tells more.", title="Sorry", print_exception=False
+        ) from error
+
+
+def status(text: str, done: float | None = None) -> str:
+    """HTML for one line of news, with a bar where a share of the work is known."""
+    bar = "" if done is None else f'<progress max="1" value="{done:.3f}" aria-label="progress"></progress>'
+    return f'<div class="status" role="status">{bar}<span>{escape(text)}</span></div>'
+
+
+def seconds(number: float) -> str:
+    """A duration as people say it."""
+    return f"{number:.0f} s" if number < 90 else f"{number / 60:.0f} min"
+
+
+def tell(notes: tuple[str, ...]) -> None:
+    """Show sentences that the visitor should hear."""
+    for note in notes:
+        gr.Info(_sentence(note))
+
+
+def _sentence(text: str) -> str:
+    """Files are called by their names: where they lie here is nobody's business."""
+    folders = rf"{re.escape(get_upload_folder())}([\\/](\w+-)?[0-9a-f]{{16,}}|[\\/]visits)*[\\/]"
+    text = re.sub(folders, "", text)
+    begins_with_a_name = "." in text.split(" ", 1)[0].rstrip(".:")
+    return text if begins_with_a_name else text[:1].upper() + text[1:]

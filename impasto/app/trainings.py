@@ -1,0 +1,170 @@
+"""Trainings on the page: told of as they go on, and kept when they are stopped."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import Event
+
+from impasto.app.chart import Curves
+from impasto.app.choices import thumbnail
+from impasto.app.lesson import Lesson
+from impasto.app.limits import Limits
+from impasto.app.look import PICTURE
+from impasto.app.visits import Visit
+from impasto.imaging.style import read_style
+from impasto.training.data import find_photos
+from impasto.training.keeper import Plan, TrainStep, workspace
+from impasto.training.start import instant_start, made_up
+from impasto.training.train import train as train_card
+
+_BETWEEN = 1.0  # seconds between two pieces of news
+_MOST_NAMES = 5  # of unreadable photos
+
+
+@dataclass(frozen=True)
+class News:
+    """A training as it stands.
+
+    Attributes:
+        done: share of the work, 0 to 1.
+        left: seconds, by how it went so far.
+        curves: the losses.
+        sample: the newest sample pictures: photos that it does not learn from, over what becomes of them.
+        name: of the finished style.
+        card: its file, at the end.
+        notes: sentences for the visitor, such as why it ended early.
+    """
+
+    done: float
+    left: float
+    curves: Curves
+    sample: Path | None = None
+    name: str = ""
+    card: Path | None = None
+    notes: tuple[str, ...] = ()
+
+
+def train(visit: Visit, lesson: Lesson, limits: Limits) -> Iterator[News]:
+    """Train, with news every second; told to stop, keep what was learned. The card joins those of the visit.
+
+    Nothing is left of a training that fails but the sample on the page. Raises ImpastoError.
+    """
+    lesson.check(limits)
+    _, info = read_style(lesson.style, max_pixels=limits.pixels)
+    with visit.job() as stop:
+        name = lesson.file_name(visit.cards)
+        out = visit.new_file(f"{name}.safetensors")
+        course = _Course(visit, lesson, out, stop)
+        try:
+            yield from course.news()
+            course.keep_picture()
+            visit.cards[name] = out
+            yield replace(course.end(), name=name, card=out, notes=(*info.notes, *course.notes))
+        except _Dropped:
+            pass
+        finally:
+            gone = workspace(out) if name in visit.cards else out.parent
+            shutil.rmtree(gone, ignore_errors=True)
+
+
+def thumbnail_of(card: Path) -> Path:
+    """Where the picture is that the page shows of a card."""
+    return card.with_suffix(".jpg")
+
+
+class _Dropped(Exception):
+    """Nobody waits for the training any more."""
+
+
+class _Course:
+    """One training at work, in a thread of its own."""
+
+    def __init__(self, visit: Visit, lesson: Lesson, out: Path, stop: Event) -> None:
+        self._visit, self._lesson, self._out, self._stop = visit, lesson, out, stop
+        self._curves = Curves()
+        self._step: TrainStep | None = None
+        self._sample: Path | None = None
+        self._skipped: list[str] = []
+        self._is_dropped = False
+
+    def news(self) -> Iterator[News]:
+        """While it runs. Raises what it raises, in the end."""
+        with ThreadPoolExecutor(1, "training") as thread:
+            running = thread.submit(self._run)
+            try:
+                while wait([running], _BETWEEN).not_done:
+                    yield self._news()
+            except BaseException:  # such as GeneratorExit
+                self._is_dropped = True
+                raise
+            running.result()
+
+    def keep_picture(self) -> None:
+        """Beside the card, for paintings in the same look."""
+        folder = self._out.with_name(PICTURE)
+        folder.mkdir()
+        shutil.copy(self._lesson.style, folder)
+
+    def end(self) -> News:
+        """Once it has ended."""
+        for last in sorted((workspace(self._out) / "samples").glob("*.jpg"))[-1:]:
+            self._show(last)
+        return replace(self._news(), done=1.0, left=0.0)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the visitor should hear in the end."""
+        notes = []
+        if self._step is None or self._step.done < 1:
+            done = self._step.done if self._step else 0.0
+            notes.append(f"stopped at {done:.0%}: this is the style as it was learned so far")
+        if self._skipped:
+            names = ", ".join(self._skipped[:_MOST_NAMES])
+            more = len(self._skipped) - _MOST_NAMES
+            notes.append(f"not readable, and left out: {names}{f' and {more} more' if more > 0 else ''}")
+        return tuple(notes)
+
+    def _news(self) -> News:
+        step = self._step
+        if step is None:
+            return News(0.0, 60 * self._lesson.minutes, self._curves)
+        left = step.seconds_left or 60 * self._lesson.minutes * (1 - step.done)
+        return News(step.done, left, self._curves, self._sample)
+
+    def _run(self) -> None:
+        style, options = self._lesson.style, self._lesson.training()
+        plan = Plan(
+            find_photos(self._lesson.photos) if self._lesson.photos else made_up(options),
+            self._out,
+            start=instant_start(style, self._out),
+            about={"style": self._out.stem},
+            checkpoint_seconds=math.inf,
+            on_step=self._note,
+            is_enough=self._is_enough,
+        )
+        train_card(style, options, plan)
+        thumbnail(self._out, thumbnail_of(self._out))
+
+    def _note(self, step: TrainStep) -> None:
+        self._step = step
+        if step.sample:
+            self._show(step.sample)
+        self._skipped += [Path(name).name for name in step.skipped]
+        if not step.complaint:
+            self._curves.note(step.step, step.losses, step.validation)
+
+    def _show(self, sample: Path) -> None:
+        """A copy of it, which outlives the folder of the training."""
+        if self._sample:
+            self._visit.retire([self._sample])
+        self._sample = Path(shutil.copy(sample, self._visit.new_file("sample.jpg")))
+
+    def _is_enough(self) -> bool:
+        if self._is_dropped or self._visit.is_over:
+            raise _Dropped
+        return self._stop.is_set()

@@ -1,0 +1,239 @@
+"""Paintings on the page: sketches, stops, failures, and what they leave behind."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from impasto.app import paintings, visits
+from impasto.app.limits import Limits
+from impasto.app.look import Look
+from impasto.app.paintings import Sketch, paint
+from impasto.app.studio import stylize, take_home
+from impasto.app.visits import Visit
+from impasto.errors import DivergenceError, ImpastoError
+from impasto.imaging import io
+from impasto.painting.paint import Painter
+from impasto.progress import Step
+from tests.app.conftest import write_photo
+
+LOOK = Look((("starry-night", 1.0),), size=64, expert={"iterations": 12})
+
+
+@pytest.fixture
+def visit(tmp_path: Path) -> Visit:
+    (tmp_path / "visit").mkdir()
+    return Visit(tmp_path / "visit", 24)
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    return write_photo(tmp_path / "photo.jpg")
+
+
+@pytest.fixture
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sketch of every gradient, so that nothing depends on how fast this machine is."""
+    monkeypatch.setattr(paintings, "_BETWEEN", 0.0)
+
+
+def files(folder: Path) -> set[Path]:
+    return {path for path in folder.rglob("*") if path.is_file()}
+
+
+def pixels(path: Path) -> Any:
+    with Image.open(path) as picture:
+        return np.asarray(picture.convert("RGB")).astype(int)
+
+
+@pytest.mark.usefixtures("often")
+def test_sketches_become_the_painting(visit: Visit, photo: Path) -> None:
+    sketches = []
+    for sketch in paint(visit, photo, LOOK, Limits()):
+        assert all(path.is_file() for path in sketch.shown)
+        sketches.append((sketch, pixels(sketch.shown[1])))
+    *working, (last, picture) = sketches
+    assert [sketch.done for sketch, _ in sketches] == sorted(sketch.done for sketch, _ in sketches)
+    assert len(working) >= 10
+    assert all(sketch.result is None and sketch.left >= 0 for sketch, _ in working)
+    far = [np.abs(seen - picture).mean() for _, seen in working]
+    assert far[0] > far[-1], "later sketches are nearer to the painting"
+    assert last.done == 1
+    assert not last.notes
+    assert last.result is visit.results[0]
+    assert not visit.is_busy
+
+
+@pytest.mark.usefixtures("often")
+def test_the_last_sketches_stay_for_a_slow_network(visit: Visit, photo: Path) -> None:
+    """Answers that are still on their way when the painting has ended are not of files that are gone."""
+    *late, _ = [sketch.shown[1] for sketch in paint(visit, photo, LOOK, Limits())][-8:]
+    assert all(path.is_file() for path in late)
+
+
+@pytest.mark.usefixtures("often")
+def test_what_is_kept(visit: Visit, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The photo and the picture as they are shown, the picture in full, the film: no sketches, in the end."""
+    monkeypatch.setattr(visits, "_RETIRED", 0)
+    *_, last = paint(visit, photo, LOOK, Limits())
+    assert last.result is not None
+    assert last.result.film is not None
+    assert files(visit.folder) == set(last.result.files)
+    with Image.open(last.result.film) as film:
+        assert film.n_frames > 3
+    assert '"iterations": 12' in (io.read_record(last.result.whole or "") or "")
+
+
+@pytest.mark.usefixtures("often")
+def test_the_picture_so_far_is_kept_when_it_is_stopped(visit: Visit, photo: Path) -> None:
+    sketches: list[Sketch] = []
+    for sketch in paint(visit, photo, LOOK, Limits()):
+        sketches.append(sketch)
+        if len(sketches) == 3:
+            visit.stop()
+    assert len(sketches) == 4
+    assert sketches[-1].result is visit.results[0]
+    assert 0 < sketches[-1].done < 1
+    assert sketches[-1].notes[-1].startswith(f"stopped at {sketches[-1].done:.0%}")
+    home = take_home(visit, visit.results[0], Limits())
+    assert pixels(home).shape == pixels(photo).shape
+
+
+@pytest.mark.usefixtures("often")
+def test_a_new_painting_stops_the_one_before(visit: Visit, photo: Path) -> None:
+    first = paint(visit, photo, LOOK, Limits())
+    next(first)
+    second = paint(visit, photo, LOOK, Limits())
+    next(second)
+    *_, last = first
+    assert "stopped" in last.notes[-1]
+    *_, last = second
+    assert last.done == 1
+
+
+def test_time_runs_out(visit: Visit, photo: Path) -> None:
+    look = Look((("starry-night", 1.0),), size=128, expert={"iterations": 2000})
+    *_, last = paint(visit, photo, look, Limits(job_minutes=0.01))
+    assert last.notes[-1].startswith("out of time at ")
+    assert last.result is visit.results[0]
+    assert 0.6 <= last.result.seconds < 5
+
+
+def test_no_painting_is_larger_than_allowed(visit: Visit, photo: Path) -> None:
+    look = Look((("starry-night", 1.0),), size=512, expert={"iterations": 1})
+    *_, last = paint(visit, photo, look, Limits(painting_size=80))
+    assert last.result is not None
+    assert max(pixels(last.result.whole or Path()).shape) == 80
+    assert last.result.look.size == 80
+
+
+@pytest.mark.parametrize("job", [paint, stylize])
+def test_photos_with_too_many_pixels(visit: Visit, photo: Path, job: Any) -> None:
+    write_photo(photo, size=(200, 100))
+    with pytest.raises(ImpastoError, match=r"20,000 pixels"):
+        list(job(visit, photo, LOOK, Limits(megapixels=0.015)))
+    assert not files(visit.folder)
+    assert not visit.is_busy
+
+
+def test_a_style_with_too_many_pixels(visit: Visit, photo: Path, tmp_path: Path) -> None:
+    style = write_photo(tmp_path / "large.png", size=(200, 100))
+    with pytest.raises(ImpastoError, match=r"20,000 pixels"):
+        list(paint(visit, photo, Look(((style, 1.0),), size=64), Limits(megapixels=0.015)))
+
+
+def failing(after: int, kind: type[Exception]) -> Any:
+    """`Painter.steps` with an error after some of them."""
+    steps = Painter.steps
+
+    def fail(self: Painter) -> Iterator[Step]:
+        for index, step in enumerate(steps(self)):
+            if index == after:
+                raise kind("the loss became infinite")
+            yield step
+
+    return fail
+
+
+@pytest.mark.usefixtures("often")
+def test_a_painting_that_diverges_keeps_its_last_good_picture(
+    visit: Visit, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Painter, "steps", failing(3, DivergenceError))
+    *_, last = paint(visit, photo, LOOK, Limits())
+    assert last.result is visit.results[0]
+    assert last.notes == ("the loss became infinite; this is the last good picture",)
+
+
+def test_nothing_is_kept_of_one_that_never_was(
+    visit: Visit, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Painter, "steps", failing(0, DivergenceError))
+    with pytest.raises(DivergenceError):
+        list(paint(visit, photo, LOOK, Limits()))
+    assert not visit.results
+    assert not visit.is_busy
+
+
+@pytest.mark.usefixtures("often")
+def test_a_visitor_who_leaves_ends_the_work(visit: Visit, photo: Path) -> None:
+    work = paint(visit, photo, LOOK, Limits())
+    next(work)
+    visit.end()
+    with pytest.raises(ImpastoError):
+        list(work)
+    assert not visit.folder.exists()
+    assert not visit.is_busy
+
+
+@pytest.mark.usefixtures("often")
+@pytest.mark.parametrize("end", ["cancelled", "failed", "stopped"])
+def test_memory_is_given_back(visit: Visit, photo: Path, end: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of what Python allocates; `test_app_load` looks at the whole process."""
+    if end == "failed":
+        monkeypatch.setattr(Painter, "steps", failing(4, RuntimeError))
+
+    def once() -> None:
+        work = paint(visit, photo, LOOK, Limits())
+        next(work)
+        if end == "cancelled":
+            work.close()  # type: ignore[attr-defined]
+        elif end == "stopped":
+            visit.stop()
+            list(work)
+        else:
+            with pytest.raises(RuntimeError):
+                list(work)
+        visit.results.clear()
+
+    once()
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        for _ in range(3):
+            once()
+        grown = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert grown < 300_000, "a single float32 picture of this size and its like would be more after three"
+    assert not visit.is_busy
+
+
+def test_transparency_and_depth_come_home(visit: Visit, tmp_path: Path) -> None:
+    photo = tmp_path / "cut.png"
+    with Image.open(write_photo(tmp_path / "photo.png")) as picture:
+        picture.putalpha(Image.linear_gradient("L").resize(picture.size))
+        picture.save(photo)
+    result = stylize(visit, photo, LOOK, Limits())
+    *_, last = paint(visit, photo, LOOK, Limits())
+    assert last.result is not None
+    for made in (result, last.result):
+        with Image.open(take_home(visit, made, Limits())) as home, Image.open(photo) as given:
+            assert home.mode == "RGBA"
+            assert np.abs(np.asarray(home)[..., 3].astype(int) - np.asarray(given)[..., 3]).max() <= 2

@@ -1,0 +1,237 @@
+"""Visits: folders that cannot be guessed, results that are limited, and ends that leave nothing."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from impasto.app import visits as module
+from impasto.app.limits import Limits
+from impasto.app.look import Look
+from impasto.app.visits import Result, Visit, Visits
+from impasto.errors import UsageError
+
+PHOTO = Path("photo.jpg")
+NIGHT, WAVE = Look((("starry-night", 1.0),)), Look((("great-wave", 1.0),))
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is replaced is deleted without delay."""
+    monkeypatch.setattr(module, "_RETIRED", 0)
+
+
+@pytest.fixture
+def visits(tmp_path: Path) -> Visits:
+    return Visits(tmp_path, Limits(results=3, keep_minutes=1))
+
+
+def picture(visit: Visit, name: str = "picture.jpg") -> Path:
+    path = visit.new_file(name)
+    path.write_bytes(b"picture")
+    return path
+
+
+def result(visit: Visit, look: Look = NIGHT, photo: Path = PHOTO, painted: bool = False) -> Result:
+    made = Result("stylized", photo, look, (picture(visit), picture(visit)), 0.1)
+    if painted:
+        made = replace(made, kind="painted", whole=picture(visit), film=picture(visit, "film.webp"))
+    visit.add(made)
+    return made
+
+
+def files(folder: Path) -> set[Path]:
+    return {path for path in folder.rglob("*") if path.is_file()}
+
+
+def test_sessions_have_folders_of_their_own(visits: Visits, tmp_path: Path) -> None:
+    one, other = visits.of("one"), visits.of("other")
+    assert one is visits.of("one") is not other
+    assert len(visits) == 2 == len(list(tmp_path.iterdir()))
+    for visit in (one, other):
+        assert visit.folder.parent == tmp_path
+        assert len(visit.folder.name) == 32  # 128 bits of chance
+    assert one.folder != other.folder
+
+
+def test_no_name_leads_out_of_the_folder(visits: Visits) -> None:
+    visit = visits.of("one")
+    for name in ("../../escape.jpg", "/etc/passwd", "a/b.jpg"):
+        path = visit.new_file(name)
+        assert path.parent.parent == visit.folder
+        assert path.name == Path(name).name
+
+
+def test_names_do_not_clash(visits: Visits) -> None:
+    visit = visits.of("one")
+    assert len({visit.new_file("picture.jpg") for _ in range(20)}) == 20
+
+
+def test_a_stylized_picture_takes_the_place_of_its_like(visits: Visits) -> None:
+    visit = visits.of("one")
+    first, painted, second = result(visit), result(visit, painted=True), result(visit)
+    assert visit.results == [second, painted]
+    assert not any(path.exists() for path in first.files)
+    assert all(path.exists() for path in (*second.files, *painted.files))
+
+
+def test_other_photos_and_styles_stand_beside_it(visits: Visits) -> None:
+    visit = visits.of("one")
+    made = [result(visit), result(visit, WAVE), result(visit, photo=Path("other.jpg"))]
+    assert visit.results == made[::-1]
+
+
+def test_the_oldest_make_way(visits: Visits) -> None:
+    visit = visits.of("one")
+    made = [result(visit, painted=True) for _ in range(5)]
+    assert visit.results == made[:1:-1]
+    assert files(visit.folder) == {path for each in made[2:] for path in each.files}
+
+
+def test_a_job_is_called_off_before_its_turn(visits: Visits) -> None:
+    visit = visits.of("one")
+    visit.announce()
+    assert not visit.is_busy
+    visit.stop()
+    with pytest.raises(UsageError, match="stopped before it began"), visit.job():
+        pytest.fail("it began")
+    with visit.job() as stop:
+        assert not stop.is_set(), "the next one is another"
+    visit.announce()
+    with visit.job() as stop:
+        visit.stop()
+        assert stop.is_set()
+
+
+def test_what_was_replaced_stays_for_answers_on_their_way(
+    visits: Visits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_RETIRED", 4)
+    visit = visits.of("one")
+    made = [result(visit) for _ in range(5)]
+    assert visit.results == made[-1:]
+    there = [all(path.exists() for path in each.files) for each in made]
+    assert there == [False, False, True, True, True]
+
+
+def test_what_another_result_shows_stays(visits: Visits) -> None:
+    visit = visits.of("one")
+    first = result(visit)
+    second = replace(first, shown=(first.shown[0], picture(visit)))
+    visit.add(second)
+    assert first.shown[0].exists()
+    assert not first.shown[1].exists()
+
+
+def test_downloads_make_way_for_later_ones(visits: Visits) -> None:
+    visit = visits.of("one")
+    made = []
+    for _ in range(9):
+        made.append(visit.hand_out("picture.jpg"))
+        made[-1].write_bytes(b"picture")
+    assert made[-1].exists()
+    assert 1 <= len(files(visit.folder)) <= 4
+
+
+def test_leaving_deletes_everything(visits: Visits, tmp_path: Path) -> None:
+    stays = result(visits.of("other"))
+    result(visits.of("one"))
+    visits.leave("one")
+    visits.leave("one")
+    assert files(tmp_path) == set(stays.files)
+    assert not visits.of("one").results
+
+
+def test_nothing_is_written_after_the_end(visits: Visits, tmp_path: Path) -> None:
+    visit = visits.of("one")
+    visits.leave("one")
+    with pytest.raises(UsageError, match=r"over: load the page again"):
+        visit.new_file("late.jpg")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_job_ends_with_its_visit(visits: Visits, tmp_path: Path) -> None:
+    visit = visits.of("one")
+    with visit.job() as stop:
+        late = picture(visit)
+        visits.leave("one")
+        assert stop.is_set()
+        late.parent.mkdir(parents=True)  # as of a job that was about to write
+        late.write_bytes(b"late")
+    assert not list(tmp_path.iterdir())
+
+
+def test_jobs_come_one_after_another(visits: Visits) -> None:
+    visit = visits.of("one")
+    assert not visit.is_busy
+    with visit.job() as first:
+        assert visit.is_busy
+        assert not first.is_set()
+        with visit.job() as second:
+            assert first.is_set()
+            assert not second.is_set()
+        assert not visit.is_busy
+    visit.stop()  # there is nothing to stop
+
+
+def test_a_failed_job_leaves_the_visit_free(visits: Visits) -> None:
+    visit = visits.of("one")
+    with pytest.raises(ZeroDivisionError), visit.job():
+        raise ZeroDivisionError
+    assert not visit.is_busy
+
+
+def test_the_sweep_takes_the_idle(visits: Visits) -> None:
+    idle, busy, awake = (visits.of(name) for name in ("idle", "busy", "awake"))
+    for visit in (idle, busy):
+        visit.seen = time.monotonic() - 61
+    awake.seen = time.monotonic() - 55
+    with busy.job():
+        visits.sweep()
+        assert not idle.folder.exists()
+        assert busy.folder.exists()
+        assert awake.folder.exists()
+    visits.sweep()
+    assert not busy.folder.exists()
+    assert len(visits) == 1
+
+
+def test_a_question_keeps_a_visit_awake(visits: Visits) -> None:
+    visits.of("one").seen = time.monotonic() - 61
+    visits.of("one")
+    visits.sweep()
+    assert len(visits) == 1
+
+
+def test_closing_ends_all(visits: Visits, tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        result(visits.of(name))
+    visits.close()
+    assert len(visits) == 0
+    assert not list(tmp_path.iterdir())
+
+
+def test_many_at_once(visits: Visits) -> None:
+    """Threads that come at the same time see the same visit, whose results stay complete."""
+    barrier, seen = threading.Barrier(8), []
+
+    def come(index: int) -> None:
+        barrier.wait()
+        visit = visits.of("one")
+        seen.append(visit)
+        for _ in range(5):
+            result(visit, photo=Path(f"{index}.jpg"))
+
+    threads = [threading.Thread(target=come, args=(index,)) for index in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    visit = visits.of("one")
+    assert all(each is visit for each in seen)
+    assert len(visit.results) == 3
+    assert files(visit.folder) == {path for each in visit.results for path in each.files}
