@@ -1,0 +1,155 @@
+"""The libraries that impasto stands on, and those of its extras, as the package's metadata names them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib import metadata
+
+from impasto.diagnosis.findings import Finding, State
+from impasto.diagnosis.loading import faults
+
+CORE = "impasto needs"  # the name of the finding without which nothing works
+
+_PACKAGE = "impasto"
+_FOR_DEVELOPERS = {"dev", "docs", "fuzz"}
+_REQUIREMENT = re.compile(
+    r"(?P<name>[\w.-]+)\s*(?:\[[^\]]*\])?\s*\(?(?P<spec>[^;)]*)\)?\s*(?:;(?P<marker>.*))?"
+)
+_EXTRA = re.compile(r"""extra\s*==\s*['"]([\w.-]+)['"]""")
+_RELEASE = re.compile(r"\d+(?:\.\d+)*")
+_MODULES = {"opencv-python-headless": "cv2"}  # of libraries that several distributions can bring
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """A library that is wanted: its distribution, which versions of it, by which extra, or None.
+
+    `optional` tells that it is wanted on some machines only.
+    """
+
+    name: str
+    spec: str = ""
+    extra: str | None = None
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class Library:
+    """A requirement beside what is here: version and distribution, or None, and why it does not load."""
+
+    wanted: Requirement
+    version: str | None = None
+    distribution: str = ""
+    fault: str | None = None
+
+    @property
+    def is_outdated(self) -> bool:
+        return self.version is not None and not meets(self.version, self.wanted.spec)
+
+
+def look() -> Iterator[Finding]:
+    """What impasto needs, and then extra by extra, in the order of the alphabet."""
+    groups = find_groups(map(parse, metadata.requires(_PACKAGE) or ()))
+    found = {library.wanted: library for library in _find(groups)}
+    for name, wanted in groups.items():
+        yield _judge(name, [found[one] for one in wanted])
+
+
+def parse(text: str) -> Requirement:
+    """A line of the metadata, such as "onnx>=1.17; extra == 'fast'"."""
+    match = _REQUIREMENT.match(text)
+    if match is None:
+        raise ValueError(f"{text!r} names no library")
+    marker = match["marker"] or ""
+    extra = _EXTRA.search(marker)
+    others = re.sub(r"[()\s]|\band\b", "", _EXTRA.sub("", marker))
+    name = re.sub(r"[-_.]+", "-", match["name"]).lower()
+    return Requirement(name, match["spec"].strip(), extra[1] if extra else None, bool(others))
+
+
+def find_groups(requirements: Iterable[Requirement]) -> dict[str, list[Requirement]]:
+    """What impasto needs, as CORE, and what each extra for users brings; extras of extras are left out."""
+    groups: dict[str, list[Requirement]] = {CORE: []}
+    for one in sorted(requirements, key=lambda one: (one.extra or "", one.name)):
+        if one.name != _PACKAGE and one.extra not in _FOR_DEVELOPERS:
+            groups.setdefault(one.extra or CORE, []).append(one)
+    return groups
+
+
+def meets(version: str, spec: str) -> bool:
+    """Whether a version is within the bounds ">=" and "<" of a specifier such as ">=2.4,<3"."""
+    bounds = [part.strip() for part in spec.split(",")]
+    least = [part[2:] for part in bounds if part.startswith(">=")]
+    below = [part[1:] for part in bounds if part.startswith("<") and not part.startswith("<=")]
+    here = _release(version)
+    return all(here >= _release(bound) for bound in least) and all(here < _release(bound) for bound in below)
+
+
+def _release(version: str) -> tuple[int, ...]:
+    """The numbers of a version, without zeros at their end: "2.13.0+cpu" is (2, 13)."""
+    match = _RELEASE.match(version.strip())
+    numbers = [int(part) for part in match[0].split(".")] if match else []
+    while numbers and numbers[-1] == 0:
+        numbers.pop()
+    return tuple(numbers)
+
+
+def _find(groups: Mapping[str, list[Requirement]]) -> list[Library]:
+    """Which of them are here, each loaded once in a process of its own."""
+    owners = {module: list(names) for module, names in metadata.packages_distributions().items()}
+    wanted = [one for group in groups.values() for one in group]
+    modules = {one.name: _module_of(one.name, owners) for one in wanted}
+    here = {name: owner for name, module in modules.items() if (owner := _owner(name, module, owners))}
+    broken = faults({modules[name] for name in here})
+    return [
+        Library(one, metadata.version(here[one.name]), _normal(here[one.name]), broken.get(modules[one.name]))
+        if one.name in here
+        else Library(one)
+        for one in wanted
+    ]
+
+
+def _module_of(name: str, owners: Mapping[str, list[str]]) -> str:
+    """What is imported of a distribution."""
+    guess = _MODULES.get(name, name.replace("-", "_"))
+    own = [module for module, names in owners.items() if name in map(_normal, names)]
+    public = sorted(module for module in own if not module.startswith("_"))
+    return guess if guess in public or not public else public[0]
+
+
+def _owner(name: str, module: str, owners: Mapping[str, list[str]]) -> str | None:
+    """The distribution itself, or another one that brings the same module, such as onnxruntime-gpu."""
+    names = owners.get(module, [])
+    return next((one for one in names if _normal(one) == name), next(iter(names), None))
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _judge(group: str, libraries: list[Library]) -> Finding:
+    """One line for a group: the worst of its libraries decides."""
+    here = [one for one in libraries if one.version is not None]
+    missing = [one.wanted.name for one in libraries if one.version is None and not one.wanted.optional]
+    broken = [one for one in here if one.fault]
+    outdated = [one for one in here if one.is_outdated]
+
+    def found(state: State, parts: Iterable[str], advice: str = "") -> Finding:
+        facts = {one.distribution: one.version for one in here}
+        return Finding(group, state, "; ".join(filter(None, parts)), advice, facts=facts)
+
+    wanted = _PACKAGE if group == CORE else f"'{_PACKAGE}[{group}]'"
+    versions = ", ".join(f"{one.distribution} {one.version}" for one in here)
+    if broken:
+        names = " ".join(one.distribution for one in broken)
+        texts = (f"{one.distribution} {one.version} does not load ({one.fault})" for one in broken)
+        return found("failed", texts, f"pip install --upgrade --force-reinstall {names}")
+    if missing:
+        state: State = "failed" if group == CORE else "absent"
+        return found(state, [versions, f"{', '.join(missing)} not installed"], f"pip install {wanted}")
+    if outdated:
+        texts = (f"{one.distribution} {one.version} where {one.wanted.spec} is needed" for one in outdated)
+        return found("warning", texts, f"pip install --upgrade {wanted}")
+    return found("ok", [versions])
