@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from impasto.progress import Step
     from impasto.stylizing.stylizer import Stylizer, load
     from impasto.stylizing.video import stylize_video
+    from impasto.training.door import train_style
+
+    __version__: str
 
 __all__ = [
     "ImpastoError",
@@ -23,6 +26,7 @@ __all__ = [
     "paint",
     "stylize_video",
     "texture",
+    "train_style",
 ]
 
 _HOMES = {
@@ -35,15 +39,18 @@ _HOMES = {
     "paint": "impasto.painting.paint",
     "stylize_video": "impasto.stylizing.video",
     "texture": "impasto.painting.texture",
+    "train_style": "impasto.training.door",
 }
 
 
-def __getattr__(name: str) -> Any:
-    """Public names are imported when first used, so that `import impasto` itself is instant."""
-    if name == "__version__":
-        from importlib.metadata import version
+if not TYPE_CHECKING:  # else every name would be one
 
-        return version("impasto")
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'impasto' has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        """Public names are imported when first used, so that `import impasto` itself is instant."""
+        if name == "__version__":
+            from importlib.metadata import version
+
+            return version("impasto")
+        if name in _HOMES:
+            return getattr(import_module(_HOMES[name]), name)
+        raise AttributeError(f"module 'impasto' has no attribute {name!r}")

@@ -2,29 +2,56 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import sys
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from impasto.cli.adapt import adapt
+from impasto.cli.doctor import doctor
 from impasto.cli.encode import encode
+from impasto.cli.evaluate import evaluate
+from impasto.cli.export import export
+from impasto.cli.failures import INTERRUPTED
+from impasto.cli.import_ import import_
 from impasto.cli.lists import ListCommand
 from impasto.cli.paint import paint
 from impasto.cli.prime import prime
 from impasto.cli.sheet import sheet
+from impasto.cli.stopping import interruptible
 from impasto.cli.styles import styles
 from impasto.cli.stylize import stylize
 from impasto.cli.texture import texture
 from impasto.cli.train import train
 from impasto.cli.video import video
+from impasto.cli.web import web
 from impasto.cli.webcam import KEYS_IN_WORDS, webcam
+
+
+class _Commands(TyperGroup):
+    """The root. Its help says nothing of the values of switches, which have none, as newer Typers would."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        params: list[Any] = [*super().get_params(ctx)]
+        for switch in params:
+            switch.metavar = " "
+            switch.hidden = switch.hidden or switch.name == "show_completion"
+        return params
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        command = super().get_command(ctx, cmd_name)
+        if command and (switch := command.get_help_option(ctx)):
+            switch.metavar = " "
+        return command
+
 
 app = typer.Typer(
     name="impasto",
+    cls=_Commands,
     help="Neural style transfer: any photo, any style, in seconds on a CPU.",
     rich_markup_mode="rich",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 app.command()(paint)
@@ -32,12 +59,17 @@ app.command()(stylize)
 app.command()(texture)
 app.command()(video)
 app.command(epilog=f"Keys in the window: {KEYS_IN_WORDS}.")(webcam)
+app.command("app")(web)
 app.command()(styles)
 app.command(cls=ListCommand)(sheet)
+app.command(cls=ListCommand)(evaluate)
 app.command()(train)
 app.command()(prime)
 app.command()(encode)
 app.command()(adapt)
+app.command()(export)
+app.command("import")(import_)
+app.command()(doctor)
 
 # distill has its own --help, and what stands there comes with torch: it is imported when it is called
 _PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
@@ -73,4 +105,8 @@ def _root(
 
 def main() -> None:
     """The entry point."""
-    app(prog_name="impasto")
+    try:
+        with interruptible():
+            app(prog_name="impasto")
+    except KeyboardInterrupt:  # before a command could begin, or once more while one was ending
+        sys.exit(INTERRUPTED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +22,13 @@ from rich.text import Text
 Show = Callable[[float, str, str], None]  # share of the work done, what is being done, how it stands
 
 _SECONDS_BETWEEN_LINES = 10.0
+# what moves a terminal's cursor, recolours it, or turns the direction of a text
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def plain(text: str) -> str:
+    """A text from elsewhere, of a card or a file's name, in which nothing commands the terminal."""
+    return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def say(message: str, label: str = "", style: str = "") -> None:
@@ -28,7 +36,7 @@ def say(message: str, label: str = "", style: str = "") -> None:
     if not _leads():
         return
     prefix = (f"{label}: ", style) if label else ""
-    line = " ".join(message.splitlines())
+    line = plain(" ".join(message.splitlines()))
     console = Console(stderr=True, highlight=False)
     with console.capture() as capture:
         console.print(Text.assemble(prefix, line), soft_wrap=True)
@@ -82,10 +90,10 @@ def download(quiet: bool) -> Iterator[Callable[[int, int], None]]:
 def _bar(console: Console, clock: bool) -> Iterator[Show]:
     """A bar that appears when there is something to show, and leaves no trace."""
     columns = [
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(None),
         TaskProgressColumn(),
-        TextColumn("{task.fields[state]}", style="dim"),
+        TextColumn("{task.fields[state]}", style="dim", markup=False),
         *([TimeRemainingColumn(compact=True)] if clock else []),
     ]
     bar = Progress(*columns, console=console, transient=True, expand=True, refresh_per_second=5)
@@ -93,7 +101,7 @@ def _bar(console: Console, clock: bool) -> Iterator[Show]:
 
     def show(done: float, doing: str, state: str) -> None:
         bar.start()
-        bar.update(task, completed=done, description=doing, state=state)
+        bar.update(task, completed=done, description=plain(doing), state=plain(state))
 
     try:
         yield show

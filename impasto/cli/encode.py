@@ -8,10 +8,9 @@ from typing import Annotated
 
 import typer
 
+from impasto.cli.card_file import check_card_file
 from impasto.cli.display import say
 from impasto.cli.failures import explained
-from impasto.errors import UsageError
-from impasto.imaging.files import check_target
 
 
 @explained()
@@ -30,10 +29,7 @@ def encode(
     ] = False,
 ) -> None:
     """Save the style of any picture as a card, which paints without the picture."""
-    if check_target(out).suffix != ".safetensors":
-        raise UsageError(f"{out} must end in .safetensors")
-    if out.exists() and not overwrite:
-        raise UsageError(f"{out} exists: name another file, or replace it with --overwrite")
+    check_card_file(out, replaces=overwrite)
     from impasto.encoding import encode as to_card
     from impasto.networks.card import save_card  # these bring torch, which --help need not wait for
 

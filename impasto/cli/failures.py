@@ -29,14 +29,17 @@ def explained() -> Iterator[None]:
     except KeyboardInterrupt as error:
         say("stopped; nothing was written")
         raise typer.Exit(INTERRUPTED) from error
-    except OSError as error:
-        complain(str(error))
-        raise typer.Exit(1) from error
     except Exception as error:
         if os.environ.get("IMPASTO_DEBUG") or isinstance(error, typer.Exit | typer.Abort):
             raise
-        complain("memory ran out; try a smaller --size" if ran_out_of_memory(error) else _as_bug(error))
+        complain(_in_words(error))
         raise typer.Exit(1) from error
+
+
+def _in_words(error: Exception) -> str:
+    if ran_out_of_memory(error):
+        return "memory ran out; try a smaller --size"
+    return str(error) if isinstance(error, OSError) else _as_bug(error)
 
 
 def _as_bug(error: Exception) -> str:

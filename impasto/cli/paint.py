@@ -12,6 +12,7 @@ import typer
 
 from impasto import recipes, styles
 from impasto.cli import handles
+from impasto.cli.completion import recipe_names
 from impasto.cli.failures import explained
 from impasto.cli.flags import EXPERT, HANDLES, Flag, HelpAll, panel, with_flags
 from impasto.cli.output import (
@@ -29,6 +30,7 @@ from impasto.cli.output import (
 )
 from impasto.errors import ImageError, UsageError
 from impasto.painting.options import PaintOptions
+from impasto.paths import exists
 
 Weighted = tuple[tuple[Path, float], ...]  # files with weights
 
@@ -78,7 +80,7 @@ def parse_tile(text: str) -> int | str:
 
 def parse_style(text: str) -> tuple[Path, float]:
     """File and weight of `wave.jpg:0.7`, `wave.jpg` or a shipped style; a file of that very name wins."""
-    if Path(text).exists():
+    if exists(text):
         return Path(text), 1.0
     name, _, number = text.rpartition(":")
     try:
@@ -87,11 +89,11 @@ def parse_style(text: str) -> tuple[Path, float]:
         name, weight = text, 1.0
     if not name or not 0 <= weight < math.inf:
         raise UsageError(f"{text}: the weight of a style is a number from 0 up, as in wave.jpg:0.7")
-    if Path(name).exists():
+    if exists(name):
         return Path(name), weight
     if shipped := styles.find(name):
         return shipped, weight
-    raise ImageError(f"{name} does not exist; the shipped styles are {', '.join(styles.pictures())}")
+    raise ImageError(f"{name} does not exist; the shipped styles are {', '.join(styles.paintable())}")
 
 
 FLAGS = {
@@ -148,7 +150,11 @@ def paint(
     ] = None,
     recipe: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help=f"Published: {', '.join(recipes.names('paint'))}."),
+        typer.Option(
+            metavar="NAME",
+            autocompletion=recipe_names("paint"),
+            help=f"Published: {', '.join(recipes.names('paint'))}.",
+        ),
     ] = None,
     like: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Take the options of a picture painted before.")

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, get_args
 
 import typer
 
+from impasto.cli.completion import style_names
 from impasto.cli.failures import explained
 from impasto.errors import UsageError
 from impasto.options import KeepColour, check_choice, check_range, check_whole
@@ -91,6 +92,7 @@ def sheet(
         typer.Option(
             "--styles",
             metavar="STYLE...",
+            autocompletion=style_names,
             help="The rows: names, cards' files or pictures; for paint, pictures.",
         ),
     ],

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from impasto.cli.completion import style_names
 from impasto.cli.failures import explained
 
 
@@ -25,7 +26,11 @@ class StylesJob:
 def styles(
     cards: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[STYLE...]", help="Only these: names, or files of cards of your own."),
+        typer.Argument(
+            metavar="[STYLE...]",
+            autocompletion=style_names,
+            help="Only these: names, or files of cards of your own.",
+        ),
     ] = None,
     sheet: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a contact sheet: .html, .png or .jpg.")

@@ -18,7 +18,7 @@ from rich.text import Text
 from impasto import styles
 from impasto.cli import contact
 from impasto.cli.contact import Cell, Row, Sheet
-from impasto.cli.display import progress, say
+from impasto.cli.display import plain, progress, say
 from impasto.cli.styles import StylesJob
 from impasto.errors import UsageError
 from impasto.networks.card import Card, load_summary
@@ -84,7 +84,7 @@ def _print_table(listed: Sequence[Listed], photos: Sequence[Path]) -> None:
     for card in listed:
         summary = card.summary
         told = (summary.title, summary.artist, summary.year, summary.licence)
-        cells = [Text(card.name, style="bold"), *(Text(text) for text in told)]
+        cells = [Text(plain(card.name), style="bold"), *(Text(plain(text)) for text in told)]
         table.add_row(*[_thumbnail(card, photos), *cells] if draws else cells)
     console.print(table)
 

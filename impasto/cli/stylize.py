@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from impasto import styles
+from impasto.cli.completion import style_names
 from impasto.cli.failures import explained
 from impasto.cli.flags import EXPERT, OUTPUT, HelpAll, panel, with_flags
 from impasto.cli.handles import FLAGS, Mask, Regions, parse_regions, require_style
@@ -27,7 +28,7 @@ class StylizeJob:
     """One call of the command: what to stylise, how, and where to."""
 
     inputs: tuple[str, ...]
-    out: Path
+    out: str
     styles: tuple[str, ...]
     options: BulkOptions
     strength: float = 1.0
@@ -37,6 +38,8 @@ class StylizeJob:
     device: DeviceName = "auto"
     precision: PrecisionName = "auto"
     runtime: RuntimeName = "auto"
+    cluster: str | None = None
+    workers: int | None = None
     dry_run: bool = False
     quiet: bool = False
 
@@ -64,17 +67,19 @@ def stylize(
     inputs: Annotated[
         list[str],
         typer.Argument(
-            metavar="INPUT", help="Photos, folders with all below them, or patterns such as 'in/**/*.jpg'."
+            metavar="INPUT",
+            help="Photos, folders with all below them, or patterns such as 'in/**/*.jpg'; URLs such as s3://...",
         ),
     ],
     out: Annotated[
-        Path,
+        str,
         typer.Option("--out", "-o", metavar="OUT", help="A folder; for one photo a picture file, too."),
     ],
     style: Annotated[
         list[str] | None,
         typer.Option(
             metavar="STYLE...",
+            autocompletion=style_names,
             help="A name or a card's file, perhaps several with weights: starry-night:0.6 great-wave:0.4."
             + _shipped(),
         ),
@@ -149,11 +154,30 @@ def stylize(
             **panel(EXPERT),
         ),
     ] = StylizeJob.runtime,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|ADDRESS",
+            help="Share the work among processes of this machine, or the machines of a Ray cluster.",
+            **panel(EXPERT),
+        ),
+    ] = StylizeJob.cluster,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Of --cluster [dim](as many as it has processors, or GPUs)[/dim]",
+            **panel(EXPERT),
+        ),
+    ] = StylizeJob.workers,
 ) -> None:
     """Apply a trained style to photos. What is done already is skipped when run again."""
     photos, names = split_inputs(inputs, style or [])
     regions = parse_regions(region)
     require_style(names, regions)
+    if workers and not cluster:
+        raise UsageError("--workers is how many a --cluster has: add --cluster auto")
     job = StylizeJob(
         inputs=photos,
         out=out,
@@ -175,6 +199,8 @@ def stylize(
         device=device,  # type: ignore[arg-type]  # checked by the stylizer
         precision=precision,  # type: ignore[arg-type]
         runtime=runtime,  # type: ignore[arg-type]
+        cluster=cluster,
+        workers=workers,
         dry_run=dry_run,
         quiet=quiet,
     )

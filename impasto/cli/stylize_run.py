@@ -14,7 +14,9 @@ from impasto.cli.failures import INTERRUPTED
 from impasto.cli.stylize import StylizeJob
 from impasto.errors import ImpastoError, UsageError
 from impasto.stylizing.bulk import Summary, stylize_all
-from impasto.stylizing.inputs import Item, collect
+from impasto.stylizing.cluster.errands import collect_errands
+from impasto.stylizing.cluster.stores import is_url
+from impasto.stylizing.inputs import Errand, Item, collect
 from impasto.stylizing.pipeline import Event
 from impasto.stylizing.runtime import runtime_for
 from impasto.stylizing.stylizer import Stylizer
@@ -24,16 +26,17 @@ _MOST_LINES = 20
 
 def run(job: StylizeJob) -> None:
     """Stylise all; raises what `explained` explains."""
-    items = collect(job.inputs, job.out, job.options)
+    away = job.cluster is not None or any(is_url(name) for name in (*job.inputs, job.out))
+    items: Sequence[Item | Errand] = (collect_errands if away else collect)(job.inputs, job.out, job.options)
     _check_masks_stay(job, items)
     stylizer = Stylizer(
         list(job.styles) or None,
         job.strength,
         mask=job.mask,
         region=job.regions,
-        device=job.device,
+        device="cpu" if away else job.device,
         precision=job.precision,
-        runtime=runtime_for(job.runtime, len(items)),
+        runtime="torch" if away else runtime_for(job.runtime, len(items)),
         **asdict(job.handles),
     )
     told = stylizer.notes
@@ -42,13 +45,13 @@ def run(job: StylizeJob) -> None:
     if job.dry_run:
         from impasto.cli.dry_run import describe_stylizing  # brings all that paints, too
 
-        describe_stylizing(items, stylizer, job.options)
+        describe_stylizing([_as_item(item) for item in items], stylizer, job.options)
         return
     with progress(job.quiet or len(items) == 1) as show:
         watch = _Watch(show, len(items))
         try:
             show(0.0, "stylising", f"0/{len(items)}")
-            stylize_all(items, stylizer, job.options, watch)
+            _work(job, items, stylizer, watch)
             stopped: BaseException | None = None
         except (KeyboardInterrupt, ImpastoError) as error:
             stopped = error
@@ -56,11 +59,30 @@ def run(job: StylizeJob) -> None:
     _report(job, items, watch, stopped)
 
 
-def _check_masks_stay(job: StylizeJob, items: Sequence[Item]) -> None:
+def _work(job: StylizeJob, items: Sequence[Item | Errand], stylizer: Stylizer, watch: _Watch) -> None:
+    here = [item for item in items if isinstance(item, Item)]
+    if len(here) == len(items):
+        stylize_all(here, stylizer, job.options, watch)
+        return
+    from impasto.cli.stylize_cluster import work
+
+    work(job, [item for item in items if isinstance(item, Errand)], stylizer, watch)
+
+
+def _as_item(item: Item | Errand) -> Item:
+    """Of this machine. Raises UsageError for a photo that is elsewhere."""
+    if isinstance(item, Item):
+        return item
+    if is_url(item.source):
+        raise UsageError(f"--dry-run looks into photos, which {item.source} would have to be fetched for")
+    return Item(Path(item.source), Path(item.target))
+
+
+def _check_masks_stay(job: StylizeJob, items: Sequence[Item | Errand]) -> None:
     named = [*job.regions, *([] if job.mask is None else [str(job.mask)])]
     masks = [Path(mask).resolve() for mask in named]
     for item in items:
-        if item.target.resolve() in masks:
+        if Path(item.target).resolve() in masks:
             raise UsageError(f"{item.target} is a mask and would be overwritten: choose another name")
 
 
@@ -88,7 +110,9 @@ class _Watch:
         return time.monotonic() - self._started
 
 
-def _report(job: StylizeJob, items: Sequence[Item], watch: _Watch, stopped: BaseException | None) -> None:
+def _report(
+    job: StylizeJob, items: Sequence[Item | Errand], watch: _Watch, stopped: BaseException | None
+) -> None:
     summary = watch.summary
     if not job.quiet:
         _tell(watch.notes)
@@ -113,7 +137,7 @@ def _report(job: StylizeJob, items: Sequence[Item], watch: _Watch, stopped: Base
         raise typer.Exit(1)
 
 
-def _report_one(job: StylizeJob, item: Item, watch: _Watch) -> None:
+def _report_one(job: StylizeJob, item: Item | Errand, watch: _Watch) -> None:
     """A single photo: no statistics, and no other way to learn that its picture was not made."""
     if watch.summary.failed:
         complain(watch.summary.failed[0][1])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,9 +10,11 @@ from typing import Annotated, Any
 import typer
 
 from impasto import recipes
+from impasto.cli.completion import recipe_names
 from impasto.cli.failures import explained
 from impasto.cli.flags import EXPERT, OUTPUT, Flag, HelpAll, panel, with_flags
 from impasto.errors import UsageError
+from impasto.options import kebab
 from impasto.training.options import TrainOptions
 
 
@@ -52,18 +53,14 @@ def parse_skips(text: str) -> tuple[int, ...]:
         raise UsageError(f"--skips is a list of levels such as 2,3,4, or none, not {text}") from None
 
 
-def kebab(text: str) -> str:
-    """Words in small letters, joined by hyphens: "Starry Night_2" is "starry-night-2"."""
-    return re.sub(r"[\W_]+", "-", text.lower()).strip("-") or "style"
-
-
 LOOP_FLAGS = {
     "minutes": Flag("Time that it may take"),
     "steps": Flag("Gradient steps instead", unset="by the time"),
     "size": Flag("Side of the crops it learns from", "PIXELS"),
     "network": Flag("light, transformer_net, encoder_decoder or unet", "NAME", panel=EXPERT),
     "skips": Flag("Levels of a unet joined directly", "2,3,4", "all but the longest", parse_skips, EXPERT),
-    "batch": Flag("Photos a step, over all processes", panel=EXPERT),
+    "batch": Flag("Photos a pass, over all processes", panel=EXPERT),
+    "accumulate": Flag("Passes whose gradients make a step", panel=EXPERT),
     "learning_rate": Flag("At its peak", panel=EXPERT),
     "schedule": Flag("Of the learning rate", panel=EXPERT),
     "weight_decay": Flag("As in AdamW", panel=EXPERT),
@@ -118,7 +115,11 @@ def train(
     given: dict[str, Any],
     recipe: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help=f"Published: {', '.join(recipes.names('train'))}."),
+        typer.Option(
+            metavar="NAME",
+            autocompletion=recipe_names("train"),
+            help=f"Published: {', '.join(recipes.names('train'))}.",
+        ),
     ] = None,
     start: Annotated[
         str | None,

@@ -15,6 +15,7 @@ _SHARED = [
     "skips",
     "size",
     "batch",
+    "accumulate",
     "seed",
     "workers",
     "augment",

@@ -12,6 +12,7 @@ from pathlib import Path
 import typer
 
 from impasto import recipes, styles
+from impasto.cli.card_file import check_card_file
 from impasto.cli.display import as_time, progress, say, warn
 from impasto.cli.failures import INTERRUPTED
 from impasto.cli.stopping import stopping
@@ -19,11 +20,9 @@ from impasto.cli.train import Job, TrainJob
 from impasto.cli.train_options import recipe_priming, resolve, resolve_priming
 from impasto.cli.watch import Watch
 from impasto.device import resolve_device
-from impasto.encoding import encode
-from impasto.errors import ImageError, UsageError
+from impasto.errors import ImageError
 from impasto.imaging import io
-from impasto.imaging.files import check_target
-from impasto.networks.card import Card, load_card, save_card
+from impasto.networks.card import Card, load_card
 from impasto.networks.primed import load_primed
 from impasto.recipes import Recipe
 from impasto.training.data import Photos, find_photos
@@ -31,8 +30,9 @@ from impasto.training.keeper import Plan, workspace
 from impasto.training.options import LoopOptions, TrainOptions
 from impasto.training.parallel import teamwork
 from impasto.training.plots import can_plot
+from impasto.training.restarts import is_restarted
 from impasto.training.samples import is_augmented
-from impasto.training.synthetic import Synthetic
+from impasto.training.start import instant_start, made_up
 from impasto.training.train import find_rate, prime, train
 
 
@@ -75,17 +75,15 @@ def run_prime(job: Job) -> None:
 
 def check_out(job: Job, *, exists_already: bool = False) -> None:
     """Raises UsageError and ImageError where nothing can be written."""
-    if check_target(job.out).suffix != ".safetensors":
-        raise UsageError(f"{job.out} must end in .safetensors")
-    if job.out.exists() and not (exists_already or job.resume or job.overwrite):
-        raise UsageError(f"{job.out} exists: name another file, or replace it with --overwrite")
+    goes_on = job.resume or is_restarted(workspace(job.out))
+    check_card_file(job.out, replaces=exists_already or goes_on or job.overwrite)
 
 
 def _find_style(job: TrainJob) -> Path:
     """The picture named, or the shipped one of that name. Tells what is to be known of it."""
     path = job.style if job.style.exists() else styles.find(str(job.style))
     if path is None:
-        shipped = ", ".join(styles.pictures())
+        shipped = ", ".join(styles.paintable())
         raise ImageError(f"{job.style} does not exist; the shipped pictures are {shipped}")
     for note in io.read(path)[1].notes:
         _note(job, note)
@@ -96,7 +94,7 @@ def find_training_photos(job: Job, options: LoopOptions) -> Photos:
     """Those named, or made-up ones; tells what is to be known of them."""
     if not job.photos:
         _note(job, "without --photos it learns from made-up pictures; photos would make a better card")
-        return Synthetic(size=options.size * 5 // 4, seed=options.seed)  # crops show 0.6 of a side at least
+        return made_up(options)
     photos = find_photos(job.photos)
     if options.augment is None and is_augmented(photos, options):
         _note(
@@ -154,10 +152,11 @@ def _find_start(
     if job.start:
         return styles.load(job.start)
     if recipe is None or not recipe.priming:
-        return _encoded(job, style) if options.network == "light" else load_primed(options.network)
+        return _instant(job, style) if options.network == "light" else load_primed(options.network)
     out = _primed_by_recipe(job)
-    if out.exists():
-        return load_card(out)
+    with teamwork(resolve_device(options.device)) as team:
+        if team.agree(float(out.exists())):  # who does not see it takes its weights over from who does
+            return load_card(out) if out.exists() else None
     if job.find_lr:
         return None
     watch.begin("priming")
@@ -166,16 +165,12 @@ def _find_start(
     return replace(card, tensors={name: t.cpu().half().float() for name, t in card.tensors.items()})
 
 
-def _encoded(job: TrainJob, style: Path) -> Card:
-    """The style at once, to be learned better. It is kept: where it is computed again, it may differ."""
-    kept = workspace(job.out) / "start.safetensors"
-    if job.resume and kept.exists():
-        return load_card(kept)
-    card = encode(style)
-    if job.find_lr:
-        return card
-    save_card(card, kept)
-    return load_card(kept)
+def _instant(job: TrainJob, style: Path) -> Card | None:
+    """The style at once, to be learned better.
+
+    A search for a rate begins before that: so little is left to be learned from here that no rate stands out.
+    """
+    return load_primed("light") if job.find_lr else instant_start(style, job.out, resume=job.resume)
 
 
 def _primed_by_recipe(job: Job) -> Path:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from impasto.cli.completion import style_names
 from impasto.cli.failures import explained
 from impasto.cli.flags import EXPERT, OUTPUT, Flag, HelpAll, panel, with_flags
 from impasto.cli.handles import FLAGS as HANDLE_FLAGS
@@ -59,6 +60,7 @@ FLAGS = {
     "every": Flag("Take one of so many frames.", "N"),
     "size": Flag("Long side of the result.", "PIXELS", "original", parse=parse_size),
     "steady": Flag("Hold strokes where they are, against flicker."),
+    "fast": Flag("Paint every second frame; motion makes the ones between."),
     "side_by_side": Flag("Show the photo beside the picture."),
     "overwrite": Flag("Replace OUT, or what is unfinished of it."),
     "codec": Flag("Of the video.", "h264|hevc|vp9|av1|prores", "h264, in .webm vp9", panel=OUTPUT),
@@ -79,7 +81,11 @@ def video(
     *,
     style: Annotated[
         list[str] | None,
-        typer.Option(metavar="STYLE", help="A name or a card's file; for --engine paint a picture."),
+        typer.Option(
+            metavar="STYLE",
+            autocompletion=style_names,
+            help="A name or a card's file; for --engine paint a picture.",
+        ),
     ] = None,
     given: Mapping[str, Any],
     strength: Annotated[
@@ -117,6 +123,8 @@ def video(
     """Apply a style to a video, with its sound. What a stop or a kill leaves, the same command completes."""
     if engine not in ENGINES:
         raise UsageError(f"there is no engine {engine}: choose {' or '.join(ENGINES)}")
+    if engine == "paint" and given.get("fast"):
+        raise UsageError("--fast is for networks: --engine paint needs each frame for the next one")
     regions = parse_regions(region)
     require_style(style, regions)
     task = VideoTask(

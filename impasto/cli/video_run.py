@@ -42,7 +42,10 @@ def run(task: VideoTask) -> None:
     started = time.monotonic()
     with stopping() as stop, progress(task.quiet) as show:
         watch = _Watch(show)
-        complete = job.run(task.out, watch, stop)
+        try:
+            complete = job.run(task.out, watch, stop)
+        except KeyboardInterrupt:  # the second one, or one before there was a first frame
+            complete = False
     _tell(task, [*engine.notes(), *job.notes], told)
     if not complete:
         kept = "; the same command goes on from there" if is_video(task.out) else ""

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from impasto.cli.completion import style_names
 from impasto.cli.failures import explained
 from impasto.cli.flags import EXPERT, HelpAll, panel, with_flags
 from impasto.cli.handles import FLAGS, Mask
@@ -54,7 +55,12 @@ class WebcamTask:
 @with_flags(Handles, FLAGS, "handles")
 def webcam(
     *,
-    style: Annotated[str, typer.Option(metavar="STYLE", help="The first one: a name, or a card's file.")],
+    style: Annotated[
+        str,
+        typer.Option(
+            metavar="STYLE", autocompletion=style_names, help="The first one: a name, or a card's file."
+        ),
+    ],
     camera: Annotated[
         str, typer.Option(metavar="CAMERA", help="Its number, or a clip that plays as if it were one.")
     ] = WebcamTask.camera,

@@ -68,3 +68,10 @@ def test_bad_input_gets_one_line(stylize, arguments, code, words):
     assert line.startswith("error: ")
     assert words in line
     assert not Path("out.png").exists()
+
+
+def test_what_would_not_fit_whole_is_refused_before_it_is_enlarged(stylize):
+    result = stylize("photo.jpg", "-o", "out.png", "--tile", "off", "--size", "99999")
+    assert result.exit_code == 1
+    assert "needs about" in result.stderr
+    assert not Path("out.png").exists()

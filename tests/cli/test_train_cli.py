@@ -19,12 +19,13 @@ from skimage import data
 
 from impasto import networks, recipes
 from impasto.cli.flags import EXPERT
-from impasto.cli.train import FLAGS, kebab, parse_skips
+from impasto.cli.train import FLAGS, parse_skips
 from impasto.cli.train_options import recipe_priming, resolve
 from impasto.errors import DivergenceError, UsageError
 from impasto.imaging import io
 from impasto.networks.card import Card, load_card, save_card
 from impasto.networks.primed import fingerprint, load_primed
+from impasto.options import kebab
 from impasto.training import plots
 from impasto.training.options import TrainOptions
 

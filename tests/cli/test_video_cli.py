@@ -79,6 +79,12 @@ def test_animation_and_folder(video):
         assert picture.n_frames == 4
 
 
+def test_fast(video):
+    result = video("clip.mp4", "out.mp4", "--fast")
+    assert result.exit_code == 0, result.stderr
+    assert len(read_clip(Path("out.mp4"))) == len(read_clip(Path("clip.mp4")))
+
+
 def test_paint_engine(impasto, clip):
     result = impasto("video", clip, "out.mp4", "--style", "wave.jpg", "--engine", "paint", "--every", 8)
     assert result.exit_code == 0, result.stderr
@@ -108,6 +114,7 @@ def test_a_corrupt_video_is_made_up_to_the_fault(video):
         (("clip.mp4", "out.mp4", "--start", "soon"), 2, "a time is seconds"),
         (("clip.mp4", "out.mp4", "--start", 2, "--end", 1), 2, "after start"),
         (("clip.mp4", "out.mp4", "--every", 0), 2, "every"),
+        (("clip.mp4", "out.mp4", "--fast", "--engine", "paint"), 2, "--fast is for networks"),
         (("clip.mp4", "out.mp4", "--engine", "oil"), 2, "oil"),
         (("clip.mp4", "out.mp4", "--preview", 99), 2, "no frame 99"),
         (("clip.mp4", "missing/out.mp4"), 1, "missing"),

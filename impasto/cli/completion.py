@@ -1,0 +1,26 @@
+"""What the shell offers when Tab is pressed: names that ship. Files are completed by the shell itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from impasto import recipes, styles
+from impasto.recipes import Job
+
+
+def style_names(incomplete: str) -> list[str]:
+    """The shipped style cards that begin so."""
+    return _beginning(styles.cards(), incomplete)
+
+
+def recipe_names(job: Job) -> Callable[[str], list[str]]:
+    """A function that gives the recipes for a job that begin so."""
+
+    def names(incomplete: str) -> list[str]:
+        return _beginning(recipes.names(job), incomplete)
+
+    return names
+
+
+def _beginning(names: Iterable[str], start: str) -> list[str]:
+    return [name for name in names if name.startswith(start)]

@@ -1,0 +1,21 @@
+"""`impasto doctor`: what can be asked for."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from impasto.cli.failures import explained
+
+
+@explained()
+def doctor(
+    as_json: Annotated[
+        bool, typer.Option("--json", metavar=" ", help="Print the report as JSON, for bug reports.")
+    ] = False,
+) -> None:
+    """Tell what is here, whether it works, and what to do if not."""
+    from impasto.cli.doctor_run import run  # brings torch, which --help need not wait for
+
+    raise typer.Exit(0 if run(as_json) else 1)

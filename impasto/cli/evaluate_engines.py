@@ -1,0 +1,143 @@
+"""Pictures made for an evaluation: each engine in a process of its own, what is there already kept."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any
+
+from impasto.cli.evaluate_specs import EngineSpec
+from impasto.errors import ImageError, ImpastoError
+from impasto.evaluation import pictures
+from impasto.evaluation.measuring import Contender
+from impasto.evaluation.options import EvaluateOptions
+from impasto.evaluation.store import Store, key_of
+from impasto.imaging import io
+from impasto.options import kebab
+
+TIMES = "made.jsonl"
+_WORKER = "impasto.cli.evaluate_worker"
+
+
+@dataclass(frozen=True)
+class Todo:
+    """A picture to make; `record` says how, and stands in its file, `key` is its name."""
+
+    photo: str
+    style: str
+    target: str
+    record: str
+    key: str
+
+
+@dataclass
+class Making:
+    """The pictures of one engine, those that are still to be made, and why some could not be."""
+
+    spec: EngineSpec
+    folder: Path
+    size: int
+    device: str
+    wanted: Mapping[tuple[str, str], Todo]
+    store: Store
+    todo: Sequence[Todo]
+    failures: list[str] = field(default_factory=list)
+
+    def contender(self) -> Contender:
+        """What was made, with its times and the memory that it took."""
+        there = {pair: todo for pair, todo in self.wanted.items() if _is_made(todo)}
+        known = {pair: self.store.get(todo.key, ("seconds",)) for pair, todo in there.items()}
+        peaks = [values["memory"] for todo in there.values() if (values := self._memory(todo))]
+        return Contender(
+            self.spec.name,
+            {pair: Path(todo.target) for pair, todo in there.items()},
+            {pair: values["seconds"] for pair, values in known.items() if values},
+            int(max(peaks)) if peaks else None,
+        )
+
+    def _memory(self, todo: Todo) -> dict[str, float] | None:
+        return self.store.get(todo.key, ("memory",))
+
+
+def plan(
+    spec: EngineSpec,
+    photos: Mapping[str, Path],
+    styles: Mapping[str, Path],
+    options: EvaluateOptions,
+    keep: Path,
+) -> Making:
+    """What an engine has to make, and what of that is there, made in this very way.
+
+    Raises ImageError where its folder cannot be made, or a photo or style cannot be read.
+    """
+    folder = keep / kebab(spec.name)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImageError(f"the folder {folder} cannot be made: {error.strerror or error}") from error
+    known = {path: pictures.digest(path) for path in (*photos.values(), *styles.values())}
+    wanted = {}
+    for style, style_path in styles.items():
+        for photo, photo_path in photos.items():
+            how = {"engine": spec.engine, "options": dict(spec.options), "size": options.size}
+            of = {"photo": known[photo_path], "style": known[style_path]}
+            record = json.dumps({"evaluation": {**how, **of}}, sort_keys=True)
+            target = folder / f"{photo}-{style}.png"
+            wanted[photo, style] = Todo(
+                str(photo_path), str(style_path.resolve()), str(target), record, key_of(record)
+            )
+    todo = [todo for todo in wanted.values() if not _is_made(todo)]
+    store = Store(folder / TIMES)
+    return Making(spec, folder, options.size, options.device, wanted, store, todo)
+
+
+def make(making: Making, on_picture: Callable[[], None]) -> None:
+    """Make what is missing. Raises ImpastoError if the process ends before its work does."""
+    if not making.todo:
+        return
+    for line in _lines(making):
+        if "error" in line:
+            making.failures.append(f"{making.spec.name}: {line['error']}")
+        else:
+            making.store.add(line["key"], {k: line[k] for k in ("seconds", "memory") if line[k] is not None})
+        on_picture()
+
+
+def _lines(making: Making) -> Iterator[dict[str, Any]]:
+    job = {
+        "engine": making.spec.engine,
+        "options": dict(making.spec.options),
+        "size": making.size,
+        "device": making.device,
+        "pictures": [asdict(todo) for todo in making.todo],
+    }
+    with TemporaryFile("w+") as said, TemporaryFile("w+") as asked:
+        json.dump(job, asked)
+        asked.seek(0)
+        with subprocess.Popen(
+            [sys.executable, "-m", _WORKER], stdin=asked, stdout=subprocess.PIPE, stderr=said, text=True
+        ) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                yield json.loads(line)
+        if process.returncode:
+            said.seek(0)
+            raise ImpastoError(_ended(making, process.returncode, said.read()))
+
+
+def _ended(making: Making, code: int, said: str) -> str:
+    last = said.strip().splitlines()[-1:] or [f"exit code {code}"]
+    reason = "it was killed, perhaps for memory" if code < 0 else last[0]
+    return f"{making.spec.name} ended before its work did ({reason}): the same command goes on from there"
+
+
+def _is_made(todo: Todo) -> bool:
+    try:
+        return io.read_record(todo.target) == todo.record
+    except ImpastoError:
+        return False

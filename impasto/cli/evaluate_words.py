@@ -1,0 +1,137 @@
+"""An evaluation in words and in a table: what terminal and report have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from impasto.evaluation.bootstrap import Estimate
+from impasto.evaluation.options import CONTENT, METRICS, STYLE
+from impasto.evaluation.outcome import Comparison, Outcome, Row
+from impasto.evaluation.pictures import CONTROLS
+
+
+def headings(outcome: Outcome) -> list[str]:
+    """Of the columns, as `cells` has them."""
+    named = [METRICS[name].short for name in outcome.metrics]
+    return ["", *named, *(["ArtFID"] if outcome.artfid else []), *(["memory"] if outcome.memory else [])]
+
+
+def cells(outcome: Outcome, row: Row) -> list[tuple[str, str]]:
+    """Each a number, and its interval, or what it is."""
+    about = CONTROLS.get(row.name, "")
+    numbers = [
+        as_number(row.estimates[metric], METRICS[metric].places) if metric in row.estimates else ("", "")
+        for metric in outcome.metrics
+    ]
+    artfid = [("" if row.artfid is None else f"{row.artfid:.4g}", "")] if outcome.artfid else []
+    memory = [("" if row.memory is None else f"{row.memory / 1e6:.0f} MB", "")] if outcome.memory else []
+    return [(row.name, about), *numbers, *artfid, *memory]
+
+
+def as_number(estimate: Estimate, places: int = 3) -> tuple[str, str]:
+    """A mean and its interval, with so many decimals, less of large numbers."""
+    if estimate.low is None or estimate.high is None:
+        return _digits(estimate.mean, places), ""
+    return _digits(estimate.mean, places), f"{_digits(estimate.low, places)}–{_digits(estimate.high, places)}"  # noqa: RUF001
+
+
+def as_table(outcome: Outcome) -> Table:
+    """For a terminal: contenders, and below a line the controls."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for heading in headings(outcome):
+        table.add_column(Text(heading), justify="right" if heading else "left", overflow="fold")
+    for row, after in zip(outcome.rows, (*outcome.rows[1:], None), strict=True):
+        style = "dim" if row.control else ""
+        (name, _), *numbers = cells(outcome, row)
+        table.add_row(name, *(two_lines(*cell) for cell in numbers), style=style)
+        if after and after.control and not row.control:
+            table.add_row("")
+    return table
+
+
+def basis(outcome: Outcome) -> str:
+    """What the numbers are means of."""
+    pairs, options = int(outcome.common.sum()), outcome.options
+    photos, styles = (int(outcome.common.any(axis).sum()) for axis in (1, 0))
+    more = "; below them 95 % intervals over photos and styles" if max(photos, styles) > 1 else ""
+    of = f"{_count(pairs, 'pair')} of {_count(photos, 'photo')} and {_count(styles, 'style')}"
+    return (
+        f"Mean errors over {of} at {options.size} pixels, backbone {options.backbone}{more}. Less is better, "
+        "of style and of content together: neither means anything alone."
+    )
+
+
+def legend() -> str:
+    """What the controls are."""
+    return f"Controls: {', '.join(f'{name} ({what})' for name, what in CONTROLS.items())}."
+
+
+def remarks(outcome: Outcome) -> Iterator[str]:
+    """What the controls say of the contenders."""
+    if len(outcome.contenders) > 1:
+        yield f"Beaten by none in both style and content: {', '.join(outcome.front)}."
+    for name in (row.name for row in outcome.rows if not row.control):
+        by_metric = {c.metric: c for c in outcome.compare(name, "colours")}
+        if by_metric[STYLE].better != name:
+            yield (
+                f"{name} is not shown to be closer to the styles than the photo with the style's colours: "
+                "it may have taken no more than these."
+            )
+        if {c.metric: c for c in outcome.compare(name, "style")}[CONTENT].better != name:
+            yield f"{name} is not shown to keep more of the photos than the styles themselves do."
+    if outcome.artfid:
+        best = min(outcome.artfid, key=lambda name: outcome.artfid[name])
+        if best in CONTROLS:
+            yield f"The best ArtFID is that of {CONTROLS[best]}: do not read it alone."
+
+
+def verdict(first: str, second: str, comparisons: Sequence[Comparison]) -> Iterator[str]:
+    """Which of two is better in what, in sentences; the last of them sums up."""
+    for comparison in comparisons:
+        yield _sentence(first, second, comparison)
+    better = {c.metric: c.better for c in comparisons}
+    yield _summary(better[STYLE], better[CONTENT])
+
+
+def _sentence(first: str, second: str, comparison: Comparison) -> str:
+    metric, difference = METRICS[comparison.metric], comparison.difference
+    of = f"{metric.name[0].upper()}{metric.name[1:]}"
+    if difference.low is None or difference.high is None:
+        numbers = f"{first} minus {second} is {difference.mean:+.3g}, for a single pair"
+        return f"{of}: not decided; {numbers}."
+    interval = f"{difference.low:+.3g} to {difference.high:+.3g}"
+    numbers = f"{first} minus {second} is {difference.mean:+.3g}, {interval}"
+    if comparison.better is None:
+        return f"{of}: not decided; {numbers}."
+    return f"{of}: {comparison.better} is better; {numbers}."
+
+
+def _summary(style: str | None, content: str | None) -> str:
+    if style and style == content:
+        return f"On the whole {style} is better: closer to the styles, and closer to the photos."
+    if style and content:
+        return (
+            f"On the whole neither is: {style} takes more of the styles, {content} keeps more of the photos."
+        )
+    if style or content:
+        what, open_ = ("styles", "content") if style else ("photos", "style")
+        return f"On the whole {style or content} is closer to the {what}; in {open_} it is not decided."
+    return "On the whole it is not decided: more photos and styles would tell."
+
+
+def two_lines(number: str, interval: str) -> Text:
+    """A cell: what stands below is fainter."""
+    return Text(number) if not interval else Text.assemble(number, "\n", (interval, "dim"))
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' if number > 1 else ''}"
+
+
+def _digits(value: float, places: int) -> str:
+    if abs(value) >= 100:
+        return f"{value:.0f}"
+    return f"{value:.2f}" if abs(value) >= 10 else f"{value:.{places}f}"
