@@ -53,7 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for section in only:
         console.rule(section)
         result = import_module(f"benchmarks.any_style_{section}").run(settings)
-        written = save_section(settings.results / "any_style.json", section, result)
+        part = section if len(settings.methods) > 1 else f"{section} of {settings.methods[0]}"
+        written = save_section(settings.results / "any_style.json", part, result)
         console.print(f"written: {written}", style="dim")
 
 
