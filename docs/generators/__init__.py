@@ -1,0 +1,1 @@
+"""What makes the pages, tables and pictures of the documentation that follow from something else."""

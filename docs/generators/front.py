@@ -1,0 +1,119 @@
+"""The pictures of the front page, and the viewer that shows them.
+
+python -m docs.generators.front     # makes docs/images/front-*.* anew, by the commands that the page quotes
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from html import escape
+from pathlib import Path
+
+from PIL import Image, ImageOps
+
+from impasto import styles
+
+ROOT = Path(__file__).resolve().parents[2]
+IMAGES = ROOT / "docs" / "images"
+PHOTO = ROOT / "examples" / "pictures" / "summer-palace.jpg"
+
+_QUALITY, _ANIMATED_QUALITY = 82, 40
+_FRAMES, _RATE, _WINDOW = 40, 10, (448, 252)  # of the clip; pixels
+_MAKING_FRAMES, _PAUSE = 20, 12
+
+
+def viewer() -> str:
+    """HTML: one picture for each trained style, to be laid beside the photo. Without scripts, a plain row."""
+    photo = '<img class="photo" src="images/front-photo.jpg" width="640" height="427" alt="The photo">'
+    figures = "\n".join(map(_figure, styles.cards()))
+    return f'<div class="viewer">\n{photo}\n{figures}\n</div>'
+
+
+def _figure(style: str) -> str:
+    name = escape(style)
+    return (
+        f'<figure data-name="{name}"><img src="images/front-{name}.jpg" width="640" height="427" '
+        f'alt="The photo in the style {name}" loading="lazy"><figcaption>{name}</figcaption></figure>'
+    )
+
+
+def main() -> None:
+    """Make them all: a few minutes."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        shutil.copy(PHOTO, folder / "photo.jpg")
+        _save(PHOTO, "front-photo.jpg")
+        for style in styles.cards():
+            _run(folder, "stylize", "photo.jpg", "-o", f"{style}.jpg", "--style", style)
+            _save(folder / f"{style}.jpg", f"front-{style}.jpg")
+        _run(folder, "paint", "photo.jpg", "swirling-night", "-o", "painting.jpg", "--animate", "making.webp")
+        _animate(_every(folder / "making.webp", _MAKING_FRAMES), "front-making.webp", 8)
+        _write_pan(folder / "holiday.mp4")
+        _run(folder, "video", "holiday.mp4", "painted.webp", "--style", "starry-night")
+        _animate(_frames(folder / "painted.webp"), "front-video.webp", _RATE)
+
+
+def _run(folder: Path, *words: str) -> None:
+    subprocess.run([sys.executable, "-m", "impasto", *words, "-q"], cwd=folder, check=True)
+
+
+def _save(path: Path, name: str) -> None:
+    with Image.open(path) as picture:
+        ImageOps.exif_transpose(picture).convert("RGB").save(
+            IMAGES / name, quality=_QUALITY, optimize=True, progressive=True
+        )
+
+
+def _frames(path: Path) -> list[Image.Image]:
+    frames = []
+    with Image.open(path) as picture:
+        for number in range(getattr(picture, "n_frames", 1)):
+            picture.seek(number)
+            frames.append(picture.convert("RGB"))
+    return frames
+
+
+def _every(path: Path, most: int) -> list[Image.Image]:
+    frames = _frames(path)
+    places = sorted({round(k * (len(frames) - 1) / (most - 1)) for k in range(most)})
+    return [frames[place] for place in places] + [frames[-1]] * _PAUSE
+
+
+def _animate(frames: list[Image.Image], name: str, rate: int) -> None:
+    first, *others = frames
+    first.save(
+        IMAGES / name,
+        save_all=True,
+        append_images=others,
+        duration=1000 // rate,
+        loop=0,
+        quality=_ANIMATED_QUALITY,
+        method=6,
+    )
+
+
+def _write_pan(path: Path) -> None:
+    """A clip: a window that glides over the photo and back."""
+    from fractions import Fraction
+    from math import cos, pi
+
+    import av
+
+    with Image.open(PHOTO) as photo, av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=_RATE, options={"crf": "12"})
+        stream.width, stream.height, stream.pix_fmt = *_WINDOW, "yuv420p"
+        for number in range(_FRAMES):
+            share = (1 - cos(2 * pi * number / _FRAMES)) / 2
+            left, top = share * (photo.width - _WINDOW[0]), 30 + share * 60
+            box = (left, top, left + _WINDOW[0], top + _WINDOW[1])
+            frame = av.VideoFrame.from_image(photo.resize(_WINDOW, Image.Resampling.BICUBIC, box))
+            frame.pts, frame.time_base = number, Fraction(1, _RATE)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+
+if __name__ == "__main__":
+    main()
