@@ -1,6 +1,7 @@
-"""Small real pictures, and backbones with seeded random weights in files: nothing here needs training."""
+"""Small real pictures, and backbones and styles with seeded random weights: nothing here needs training."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,10 @@ from safetensors.torch import save_file
 from skimage import data
 from torch import Tensor
 
+from impasto import networks
 from impasto.backbones.compact import TEACHER_WIDTHS, WIDTH_OF, Compact, save_compact
+from impasto.networks.card import Card, save_card
+from impasto.networks.primed import fingerprint
 
 # torchvision's index of each convolution of VGG-19 up to conv3_1, its inputs and its outputs
 VGG_START = {0: (3, 64), 2: (64, 64), 5: (64, 128), 7: (128, 128), 10: (128, 256)}
@@ -25,6 +29,12 @@ Picture = Callable[[str, int], Tensor]
 def one_thread() -> None:
     """On pictures as small as these, threads do nothing but wait for each other."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def same_dice() -> None:
+    """Random weights and pictures are the same in every run, whatever ran before."""
+    torch.manual_seed(0)
 
 
 @pytest.fixture(scope="session")
@@ -80,6 +90,27 @@ def compressed_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("compressed") / "narrow.safetensors"
     save_file(tensors, path)
     return path
+
+
+@pytest.fixture(scope="session")
+def cards_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A family of tiny styles, each as a file; their pictures are neither flat nor wild.
+
+    primed, night and wave, which are trained from it, and a stranger.
+    """
+    folder = tmp_path_factory.mktemp("cards")
+    with torch.random.fork_rng():
+        torch.manual_seed(6)
+        network = networks.build("light", channels=(8, 8), blocks=(0, 1, 0), last_channels=8)
+        primed = Card("light", network.config, network.state_dict())
+        save_card(primed, folder / "primed.safetensors")
+        for name, base in (("night", fingerprint(primed)), ("wave", fingerprint(primed)), ("stranger", "")):
+            tensors = {n: t + 0.1 * torch.randn_like(t) for n, t in primed.tensors.items()}
+            card = replace(
+                primed, tensors=tensors, style=name, base=base, licence="CC0", origin=f"https://{name}.org"
+            )
+            save_card(card, folder / f"{name}.safetensors")
+    return folder
 
 
 def convolution(name: str, inputs: int, outputs: int, side: int, dice: torch.Generator) -> dict[str, Tensor]:
