@@ -1,5 +1,6 @@
 """Small real pictures, and backbones and styles with seeded random weights: nothing here needs training."""
 
+import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,11 @@ VGG_START = {0: (3, 64), 2: (64, 64), 5: (64, 128), 7: (128, 128), 10: (128, 256
 COMPRESSED_DEPTHS, COMPRESSED_WIDTHS = (2, 2, 4, 4, 1), (4, 6, 8, 10, 12)
 
 Picture = Callable[[str, int], Tensor]
+
+
+def pytest_configure() -> None:
+    """Ctrl-C interrupts, even where a shell began the tests in the background and had it ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -97,6 +97,7 @@ def test_likeness_tells_photos_apart(tmp_path: Path) -> None:
         assert np.mean(np.array(others) > 0.5) < 0.3
 
 
+@pytest.mark.slow
 def test_memory_after_paintings(app: App, join: Callable[..., Client], tmp_path: Path) -> None:
     """What one that is told to stop, fails or loses its visitor took at its full size is given back."""
     photo = photo_of(40, 36, tmp_path)  # 416 x 352 pixels

@@ -122,7 +122,8 @@ def test_time_runs_out(visit: Visit, photo: Path) -> None:
     *_, last = paint(visit, photo, look, Limits(job_minutes=0.01))
     assert last.notes[-1].startswith("out of time at ")
     assert last.result is visit.results[0]
-    assert 0.6 <= last.result.seconds < 5
+    assert last.result.seconds >= 0.6
+    assert last.done < 0.5
 
 
 def test_no_painting_is_larger_than_allowed(visit: Visit, photo: Path) -> None:

@@ -6,7 +6,6 @@ import inspect
 import json
 import os
 import re
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -151,11 +150,9 @@ def test_too_many_pixels(ask: Asking, tmp_path: Path, private: Path, field: str,
     Image.new("1", (9000, 9000)).save(bomb)
     assert bomb.stat().st_size < 100_000
     given = {"photo": ask.upload(private), "own": ask.upload(private), "style": "own", "size": 128}
-    started = time.monotonic()
     refused = ask.refusal(method, **{**given, field: ask.upload(bomb)})
     assert "81,000,000 pixels" in refused
     assert refused.startswith("bomb.png"), "without its folder"
-    assert time.monotonic() - started < 20
 
 
 @pytest.mark.parametrize(

@@ -175,9 +175,7 @@ def begin(visit: Visit, lesson: Lesson) -> Iterator[News]:
 def test_stopped_it_keeps_what_was_learned(visit: Visit, style: Path, photos: tuple[Path, ...]) -> None:
     running = begin(visit, Lesson(style, photos=photos, minutes=10, expert=SMALL | {"steps": None}))
     visit.stop()
-    started = time.monotonic()
     *_, last = running
-    assert time.monotonic() - started < 30
     assert "stopped at" in last.notes[0]
     assert last.card
     card = load_card(last.card)

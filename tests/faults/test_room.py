@@ -83,7 +83,6 @@ def test_a_folder_that_is_read_only(name: str, nursery: Nursery, tmp_path: Path,
     mount(folder / OUT, "size=1m,ro")
     end = nursery.run(folder, job.begin, first=job.first)
     assert_told(end, "out")
-    assert end.seconds < 30
     assert list((folder / OUT).iterdir()) == []
 
 

@@ -1,7 +1,6 @@
 """The short form of fuzzing, the same inputs each time; and proof that the long form finds what there is."""
 
 import random
-import time
 import warnings
 from pathlib import Path
 
@@ -117,11 +116,9 @@ def test_the_watcher_finds(tmp_path: Path, target: str, kind: str, told: str) ->
 
 
 def test_the_watcher_finds_nothing_where_nothing_is(tmp_path: Path) -> None:
-    started = time.monotonic()
     result = run_round(tmp_path, "sound", seconds=0.5, seed=1, hang=5, module=HURT)
     assert result.new_faults == 0
     assert result.count > 1
-    assert time.monotonic() - started < 60
     assert not (tmp_path / "faults").exists()
 
 

@@ -62,6 +62,7 @@ def changed(memory: Memory, **options: Any) -> Memory:
     return replace(memory, options=replace(memory.options, **options))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells a process its peak")
 def test_against_the_peak_of_a_process(memory: Memory, compact_file: Path) -> None:
     """What a picture adds to a process that has painted a tiny one: the least of three processes, as memory

@@ -7,6 +7,7 @@ import tarfile
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
@@ -49,6 +50,14 @@ def assert_same(found: list[Batch], expected: list[Batch]) -> None:
     assert len(found) == len(expected)
     for one, other in zip(found, expected, strict=True):
         assert torch.equal(one.images, other.images)
+
+
+def wait_until(reached: Callable[[], bool]) -> None:
+    """Fail if it is not in a minute."""
+    deadline = time.monotonic() + 60
+    while not reached():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_batches_hold_the_samples_in_order(crops: Crops) -> None:
@@ -147,10 +156,7 @@ def test_closing_ends_the_workers(crops: Crops) -> None:
     source.close()
     assert multiprocessing.active_children() == []
     assert not any(worker.is_alive() for worker in workers)
-    until = time.monotonic() + 5
-    while threading.active_count() > threads and time.monotonic() < until:
-        time.sleep(0.01)  # threads that fed the workers' queues end a moment later
-    assert threading.active_count() <= threads
+    wait_until(lambda: threading.active_count() <= threads)  # those that fed the queues end a moment later
 
 
 def test_workers_leave_ctrl_c_to_the_training(crops: Crops) -> None:
@@ -189,7 +195,7 @@ def test_a_worker_that_sends_nothing_is_not_waited_for_for_ever(monkeypatch: pyt
     source = batches(Crops(Stuck(), 16), start_step=0, batch=2, workers=1)
     with pytest.raises(MemoryLimitError, match=r"no photos came for 0 seconds .* --workers 0"):
         next(source)
-    assert multiprocessing.active_children() == []
+    wait_until(lambda: multiprocessing.active_children() == [])  # told to, by then
 
 
 @pytest.mark.parametrize("workers", [0, 1])

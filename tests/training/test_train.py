@@ -394,6 +394,7 @@ train(
 """
 
 
+@pytest.mark.slow  # tests/faults kills a training, too
 @pytest.mark.skipif(os.name == "nt", reason="needs signals of POSIX")
 def test_killed_at_random_moments_it_comes_to_the_same_weights(
     tmp_path: Path, folder: Path, style_file: Path, compact_file: Path, narrow: Card
