@@ -10,9 +10,9 @@ from impasto.errors import UsageError
 from impasto.imaging.flow import Floats, Frame, load_opencv
 from impasto.stylizing.following import Follower
 
-_SHARE = 0.85  # of the frame before, where it can be trusted
+_SHARE = 0.8  # of the frame before, where it can be trusted
 _WINDOW = 15  # pixels, in which contrast is compared
-_MOST_GAIN = 1.3  # more brings out specks, which the next frame then inherits
+_MOST_GAIN = 1.2  # more brings out specks, which the next frame then inherits
 
 
 class Steadier:

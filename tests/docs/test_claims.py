@@ -29,9 +29,9 @@ MATHEMATICS = (DOCS / "mathematics.md").read_text(encoding="utf-8")
 @pytest.mark.parametrize(
     ("said", "is_so"),
     [
-        (r"0.85 \, v", steady._SHARE == 0.85),
+        (r"0.8 \, v", steady._SHARE == 0.8),
         (r"|}{0.12}", following._TOLERANCE == 0.12),
-        ("windows of 15 pixels, between 1 and 1.3", (steady._WINDOW, steady._MOST_GAIN) == (15, 1.3)),
+        ("windows of 15 pixels, between 1 and 1.2", (steady._WINDOW, steady._MOST_GAIN) == (15, 1.2)),
         (r"10 \, E_\text{range}", objective._RANGE_WEIGHT == RANGE_WEIGHT == 10),
         ("1 for `gram`", COMPARISONS["gram"].balance == 1),
         ("1.5 for `moments`", COMPARISONS["moments"].balance == 1.5),
