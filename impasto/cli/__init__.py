@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from impasto.cli.adapt import adapt
+from impasto.cli.display import say
 from impasto.cli.doctor import doctor
 from impasto.cli.encode import encode
 from impasto.cli.evaluate import evaluate
@@ -109,4 +110,5 @@ def main() -> None:
         with interruptible():
             app(prog_name="impasto")
     except KeyboardInterrupt:  # before a command could begin, or once more while one was ending
+        say("stopped")
         sys.exit(INTERRUPTED)

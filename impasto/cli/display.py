@@ -54,6 +54,11 @@ def complain(message: str) -> None:
     say(message, "error", "bold red")
 
 
+def counted(number: int, noun: str) -> str:
+    """ "1 photo", "2 photos"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def as_time(seconds: float) -> str:
     """A duration as people say it."""
     if seconds < 90:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from impasto.cli.display import progress, say, warn
+from impasto.cli.display import counted, progress, say, warn
 from impasto.export.job import Report, export
 from impasto.export.options import ExportOptions
 from impasto.export.quality import Quality
@@ -45,7 +45,6 @@ def _summary(report: Report, options: ExportOptions) -> str:
 
 
 def _cost(quality: Quality, speed: float | None, options: ExportOptions) -> str:
-    photos = "1 photo" if quality.photos == 1 else f"{quality.photos} photos"
     of = "" if quality.of_work else " from float32's pictures"
     parts = [
         f"{quality.psnr:.1f} dB from float32, {quality.worst:.1f} dB at worst",
@@ -53,4 +52,4 @@ def _cost(quality: Quality, speed: float | None, options: ExportOptions) -> str:
         f"content error {quality.content[0]:.4f} to {quality.content[1]:.4f}",
     ]
     parts += [f"{speed:.1f} times as fast here"] if speed else []
-    return f"what {options.precision} costs on {photos}: {'; '.join(parts)}"
+    return f"what {options.precision} costs on {counted(quality.photos, 'photo')}: {'; '.join(parts)}"

@@ -28,7 +28,7 @@ from impasto.cli.output import (
     StripMetadata,
     parse_megapixels,
 )
-from impasto.errors import ImageError, UsageError
+from impasto.errors import UsageError
 from impasto.painting.options import PaintOptions
 from impasto.paths import exists
 
@@ -93,7 +93,7 @@ def parse_style(text: str) -> tuple[Path, float]:
         return Path(name), weight
     if shipped := styles.find(name):
         return shipped, weight
-    raise ImageError(f"{name} does not exist; the shipped styles are {', '.join(styles.paintable())}")
+    raise styles.missing_picture(name)
 
 
 FLAGS = {

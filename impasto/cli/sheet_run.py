@@ -12,7 +12,7 @@ from PIL import Image
 from impasto import styles
 from impasto.cli import contact
 from impasto.cli.contact import Cell, Row, Sheet
-from impasto.cli.display import Show, progress, say
+from impasto.cli.display import Show, counted, progress, say
 from impasto.cli.paint import parse_style
 from impasto.cli.sheet import Column, SheetJob
 from impasto.cli.styles_run import credit_of
@@ -64,7 +64,8 @@ def run(job: SheetJob) -> None:
             rows.append(_row(photo, drawer, job.columns, watch))
     contact.write(job.out, Sheet(rows, "Styles", _footer(job)))
     if not job.quiet:
-        say(f"{job.out}: {len(drawers)} styles in {len(job.columns)} columns, {len(photos)} photos")
+        size = f"{counted(len(drawers), 'style')} in {counted(len(job.columns), 'column')}"
+        say(f"{job.out}: {size}, {counted(len(photos), 'photo')}")
 
 
 def _row(photo: Image.Image, drawer: Drawer, columns: Sequence[Column], watch: Watch) -> Row:

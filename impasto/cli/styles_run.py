@@ -18,7 +18,7 @@ from rich.text import Text
 from impasto import styles
 from impasto.cli import contact
 from impasto.cli.contact import Cell, Row, Sheet
-from impasto.cli.display import plain, progress, say
+from impasto.cli.display import counted, plain, progress, say
 from impasto.cli.styles import StylesJob
 from impasto.errors import UsageError
 from impasto.networks.card import Card, load_summary
@@ -129,7 +129,7 @@ def _write_sheet(path: Path, listed: Sequence[Listed], photos: Sequence[Path]) -
             show(done / len(listed), "stylising", card.name)
             rows.append(_row(card, originals, names))
     contact.write(path, Sheet(rows, "Styles", "" if photos else SAMPLE_CREDIT, _HEIGHT))
-    say(f"{path}: {len(listed)} styles on {len(originals)} photos")
+    say(f"{path}: {counted(len(listed), 'style')} on {counted(len(originals), 'photo')}")
 
 
 def _row(card: Listed, photos: Sequence[Image.Image], names: Sequence[str]) -> Row:

@@ -80,7 +80,7 @@ def stylize(
         typer.Option(
             metavar="STYLE...",
             autocompletion=style_names,
-            help="A name or a card's file, perhaps several with weights: starry-night:0.6 great-wave:0.4."
+            help="A name, any picture, or a card's file; several with weights: starry-night:0.6 wave.jpg:0.4."
             + _shipped(),
         ),
     ] = None,
@@ -172,7 +172,7 @@ def stylize(
         ),
     ] = StylizeJob.workers,
 ) -> None:
-    """Apply a trained style to photos. What is done already is skipped when run again."""
+    """Apply a style to photos: a trained one, or any picture's. A run again skips what is done."""
     photos, names = split_inputs(inputs, style or [])
     regions = parse_regions(region)
     require_style(names, regions)

@@ -20,7 +20,6 @@ from impasto.cli.train import Job, TrainJob
 from impasto.cli.train_options import recipe_priming, resolve, resolve_priming
 from impasto.cli.watch import Watch
 from impasto.device import resolve_device
-from impasto.errors import ImageError
 from impasto.imaging import io
 from impasto.networks.card import Card, load_card
 from impasto.networks.primed import load_primed
@@ -83,8 +82,7 @@ def _find_style(job: TrainJob) -> Path:
     """The picture named, or the shipped one of that name. Tells what is to be known of it."""
     path = job.style if job.style.exists() else styles.find(str(job.style))
     if path is None:
-        shipped = ", ".join(styles.paintable())
-        raise ImageError(f"{job.style} does not exist; the shipped pictures are {shipped}")
+        raise styles.missing_picture(job.style)
     for note in io.read(path)[1].notes:
         _note(job, note)
     return path

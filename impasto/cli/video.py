@@ -84,7 +84,7 @@ def video(
         typer.Option(
             metavar="STYLE",
             autocompletion=style_names,
-            help="A name or a card's file; for --engine paint a picture.",
+            help="A name or any picture; for networks a card's file, too.",
         ),
     ] = None,
     given: Mapping[str, Any],

@@ -11,7 +11,7 @@ import typer
 from PIL import Image
 
 from impasto import backbones
-from impasto.cli.display import as_time, progress, say, warn
+from impasto.cli.display import as_time, counted, progress, say, warn
 from impasto.cli.failures import INTERRUPTED
 from impasto.cli.paint import parse_style
 from impasto.cli.stopping import stopping
@@ -49,11 +49,11 @@ def run(task: VideoTask) -> None:
     _tell(task, [*engine.notes(), *job.notes], told)
     if not complete:
         kept = "; the same command goes on from there" if is_video(task.out) else ""
-        say(f"stopped after {watch.frames} frames{kept}")
+        say(f"stopped after {counted(watch.frames, 'frame')}{kept}")
         raise typer.Exit(INTERRUPTED)
     if not task.quiet:
         seconds = as_time(time.monotonic() - started)
-        say(f"{task.out}: {watch.frames} frames in {seconds}, {watch.rate:.1f} a second")
+        say(f"{task.out}: {counted(watch.frames, 'frame')} in {seconds}, {watch.rate:.1f} a second")
 
 
 class _Watch:
@@ -65,7 +65,7 @@ class _Watch:
 
     def __call__(self, progress: Progress) -> None:
         self.frames, self.rate = progress.frames, progress.per_second
-        self._show(progress.done, "styling", f"{self.frames} frames, {self.rate:.1f} a second")
+        self._show(progress.done, "styling", f"{counted(self.frames, 'frame')}, {self.rate:.1f} a second")
 
 
 @dataclass(frozen=True)

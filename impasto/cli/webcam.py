@@ -58,7 +58,9 @@ def webcam(
     style: Annotated[
         str,
         typer.Option(
-            metavar="STYLE", autocompletion=style_names, help="The first one: a name, or a card's file."
+            metavar="STYLE",
+            autocompletion=style_names,
+            help="The first one: a name, any picture, or a card's file.",
         ),
     ],
     camera: Annotated[

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import difflib
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from impasto.errors import UsageError, WeightsError
+from impasto.errors import ImageError, UsageError, WeightsError
 from impasto.paths import exists, is_file
 
 if TYPE_CHECKING:
@@ -78,6 +79,12 @@ def load(style: str | Path) -> Card:
     return encode_file(path)
 
 
+def missing_picture(name: str | Path) -> ImageError:
+    """What to raise where neither a file nor a shipped style to paint with is of that name."""
+    near = _near(str(name), paintable())
+    return ImageError(f"{name} does not exist{near or ';'} the shipped styles are {', '.join(paintable())}")
+
+
 def parse(text: str) -> tuple[str, float]:
     """Style and weight of "starry-night:0.6", "starry-night" or "card.safetensors:2".
 
@@ -111,6 +118,11 @@ def _advice(name: str) -> str:
     names = list(cards())
     if not names:
         return ": no trained styles come with this version; train a card (impasto train)"
+    near = _near(name, names) or ":"
+    return f"{near} the shipped ones are {', '.join(names)}; any picture file is a style, too"
+
+
+def _near(name: str, names: Iterable[str]) -> str:
+    """A question for what was meant, or nothing where no name is near."""
     near = difflib.get_close_matches(name.lower(), names, n=2, cutoff=0.5)
-    meant = f": did you mean {' or '.join(near)}?" if near else ":"
-    return f"{meant} the shipped ones are {', '.join(names)}; any picture file is a style, too"
+    return f": did you mean {' or '.join(near)}?" if near else ""

@@ -528,6 +528,7 @@ def test_bad_input_gets_one_line(paint, rubbish, photo, arguments, code, fragmen
     [
         ("none.jpg", 1, "none.jpg does not exist; the shipped styles are burning-sky, "),
         ("none.jpg:0.5", 1, "none.jpg does not exist; the shipped"),
+        ("stary-night", 1, "stary-night does not exist: did you mean starry-night or "),
         ("wave.jpg:-1", 2, "wave.jpg:-1: the weight of a style"),
         ("wave.jpg:inf", 2, "the weight of a style"),
         ("wave.jpg:0", 2, "sum must be positive"),

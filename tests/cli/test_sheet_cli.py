@@ -65,7 +65,7 @@ def test_a_page_of_two_styles(impasto: Impasto, cards: Path) -> None:
         "--strengths", "0.25", "1", "-o", "sheet.html",
     )  # fmt: skip
     assert result.exit_code == 0, result.stderr
-    assert "sheet.html: 2 styles in 2 columns, 1 photos" in result.stderr
+    assert "sheet.html: 2 styles in 2 columns, 1 photo" in result.stderr
     assert labels("sheet.html") == ["photo", "strength 0.25", "strength 1"] * 2
     assert titles("sheet.html") == ["mine", "night"]
     page = Path("sheet.html").read_text(encoding="utf-8")

@@ -467,7 +467,7 @@ def test_bad_input_gets_one_line(
 @pytest.mark.parametrize(
     ("style", "fragment"),
     [
-        ("none.jpg", "none.jpg does not exist; the shipped pictures are burning-sky, "),
+        ("none.jpg", "none.jpg does not exist; the shipped styles are burning-sky, "),
         ("style.jpg", "style.jpg is not a picture"),
         ("clear.png", "clear.png is wholly transparent"),
         ("photos", "photos is a folder"),
