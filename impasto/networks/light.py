@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from impasto.networks.base import StyleNetwork, whole_numbers
 from impasto.networks.blocks import Convolution, Grain, NormedConvolution, Residual
+from impasto.networks.enlarging import EnlargingConvolution, SquareBlur
 
 _PERIODS = (127, 61)  # of the noise at a quarter and an eighth: primes, which together hardly ever repeat
 
@@ -21,9 +22,10 @@ class Light(StyleNetwork):
     Norms stand in the branches only: the stream from the pixels to the picture has none, so that a network
     primed to give back what it sees knows how bright and how rich in contrast that was.
 
-    Enlarging is bilinear, with convolutions after it, up to half the resolution. The last convolution gives
-    each 2 x 2 square at once; its four pixels start equal (ICNR, Aitken et al. 2017), and a blur that takes
-    out exactly the finest grid follows (Sugawara et al. 2019): there is no checkerboard to be learned.
+    Enlarging is bilinear, with convolutions after it, up to half the resolution; both are done at once. The
+    last convolution gives each 2 x 2 square at once; its four pixels start equal (ICNR, Aitken et al. 2017),
+    and a blur that takes out exactly the finest grid follows (Sugawara et al. 2019): there is no checkerboard
+    to be learned.
 
     Args:
         channels: at a quarter and at an eighth of the resolution.
@@ -56,30 +58,21 @@ class Light(StyleNetwork):
         self.down = NormedConvolution(outer, inner, stride=2)
         self.coarse_grain = Grain(inner, _PERIODS[1])
         self.body = _residuals(inner, within)
-        self.up = Convolution(inner, outer)
+        self.up = EnlargingConvolution(inner, outer)
         self.tail = _residuals(outer, after)
-        self.fine = Convolution(outer, last_channels)
+        self.fine = EnlargingConvolution(outer, last_channels)
         self.last = Convolution(last_channels, 3 * 2 * 2)
+        self.blur = SquareBlur(3, factor=0.5, shift=0.5)  # from [-1, 1] to [0, 1]
         _start_equal(self.last.conv2d)
 
     def paint(self, image: Tensor) -> Tensor:
         folded = F.pixel_unshuffle(image, 4).mul_(2).sub_(1)
         quarter = self.head(F.relu_(self.first(folded)))
         quarter = self.grain(quarter)
-        seen = self.up(_enlarge(self.body(self.coarse_grain(self.down(quarter)))))
-        fine = F.relu_(self.fine(_enlarge(self.tail(seen.add_(quarter)))))
-        return _blurred_sum(F.pixel_shuffle(self.last(fine), 2)).div_(2 * 16).add_(0.5)
-
-
-def _enlarge(x: Tensor) -> Tensor:
-    return F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
-
-
-def _blurred_sum(image: Tensor) -> Tensor:
-    """[1 2 1] across and down, which leaves nothing of a grid of single pixels: 16 times the blur."""
-    x = F.pad(image, (1, 1, 1, 1), mode="reflect")
-    x = (x[..., :-2] + x[..., 2:]).add_(x[..., 1:-1], alpha=2)
-    return (x[..., :-2, :] + x[..., 2:, :]).add_(x[..., 1:-1, :], alpha=2)
+        seen = self.up(self.body(self.coarse_grain(self.down(quarter))))
+        fine = F.relu_(self.fine(self.tail(seen.add_(quarter))))
+        painted: Tensor = self.blur(self.last(fine))
+        return painted
 
 
 def _residuals(channels: int, count: int) -> nn.Sequential:

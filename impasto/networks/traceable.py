@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from impasto.networks.base import StyleNetwork
 from impasto.networks.blocks import InstanceNorm
+from impasto.networks.enlarging import Enlarging, EnlargingConvolution
 
 
 class Traceable(nn.Module):
@@ -15,25 +16,28 @@ class Traceable(nn.Module):
 
     Norms say plainly that they are instance norms. From a group norm with one channel a group, which torch
     computes faster, others make reshapes: OpenVINO leaves the layout of its convolutions for each, and
-    version 2026.4 crashes when it compiles some of them in float32.
+    version 2026.4 crashes when it compiles some of them in float32. Kernels that follow from others are
+    constants.
     """
 
     def __init__(self, network: StyleNetwork) -> None:
         super().__init__()
         self.network = deepcopy(network).float().cpu().requires_grad_(False)
-        _replace_norms(self.network)
+        _replace_parts(self.network)
         self.eval()
 
     def forward(self, image: Tensor) -> Tensor:
         return self.network.paint(image)
 
 
-def _replace_norms(module: nn.Module) -> None:
+def _replace_parts(module: nn.Module) -> None:
     for name, child in module.named_children():
         if isinstance(child, InstanceNorm):
             setattr(module, name, _plain(child))
+        elif isinstance(child, EnlargingConvolution):
+            setattr(module, name, Enlarging(child))
         else:
-            _replace_norms(child)
+            _replace_parts(child)
 
 
 def _plain(norm: InstanceNorm) -> nn.InstanceNorm2d:
