@@ -50,7 +50,8 @@ class OpenVinoRunner:
         self._frames: tuple[tuple[int, ...], Any] = ((), None)
 
     def __call__(self, batch: Tensor) -> Tensor:
-        return torch.cat([self._network.pad_and_crop(image[None], self._paint) for image in batch])
+        painted = [self._network.pad_and_crop(image[None], self._paint) for image in batch]
+        return painted[0] if len(painted) == 1 else torch.cat(painted)
 
     def frame(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
         height, width, _ = frame.shape
