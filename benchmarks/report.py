@@ -39,7 +39,8 @@ def _cpu_model() -> str:
         first, *_ = Path("/proc/cpuinfo").read_text().split("\n\n")
     except OSError:
         return platform.processor()
-    facts = {name.strip(): value.strip() for name, _, value in (l.partition(":") for l in first.splitlines())}
+    told = (line.partition(":") for line in first.splitlines())
+    facts = {name.strip(): value.strip() for name, _, value in told}
     if "model name" not in facts:
         return platform.processor()
     generation = f"family {facts['cpu family']}, model {facts['model']}" if "cpu family" in facts else ""
