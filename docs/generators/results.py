@@ -135,9 +135,15 @@ def _runtimes(part: dict[str, Any]) -> str:
         "photo 512 x 512": "{photo_512x512_ms:.0f} ms",
         "frame 512 x 512": "{frame_512x512_ms:.0f} ms",
         "frame 1280 x 720": "{frame_1280x720_ms:.0f} ms",
+        "levels off": "{levels_off}",
         "ready in": "{seconds_to_get_ready:.1f} s",
     }
-    return _listed(part, columns)
+    rows = [row | {"levels_off": _level(row["levels_off"])} for row in part["rows"]]
+    return _listed({"rows": rows}, columns)
+
+
+def _level(off: float | None) -> str:
+    return "-" if off is None else f"{off:.1f}"
 
 
 def _video_speed(part: dict[str, Any]) -> str:
@@ -147,11 +153,12 @@ def _video_speed(part: dict[str, Any]) -> str:
             "yes" if row["steady"] else "no",
             "yes" if row["fast"] else "no",
             f"{row['frames a second']:.1f}",
+            f"{row['with start-up']:.1f}",
             f"{row['peak MB']:.0f} MB",
         ]
         for row in part["rows"]
     ]
-    return table(["size", "steady", "fast", "frames a second", "peak memory"], rows)
+    return table(["size", "steady", "fast", "frames a second", "with start-up", "peak memory"], rows)
 
 
 def _steady(part: dict[str, Any]) -> str:
@@ -162,24 +169,37 @@ def _steady(part: dict[str, Any]) -> str:
         "steady": "{steady:.3f}",
         "less": "{less:.0%}",
         "steady and fast": "{fast:.3f}",
+        "what it takes": "{ms a frame:.0f} ms a frame",
     }
     return _listed(part, columns)
 
 
 def _huge(part: dict[str, Any]) -> str:
     rows = [
-        [row["size"], row["tile"] or "-", f"{row['seconds']:.1f} s", f"{row['peak_gb']:.2f} GB"]
+        [
+            row["size"],
+            row["tile"] or "-",
+            f"{row['seconds']:.1f} s",
+            f"{row['peak_gb']:.2f} GB",
+            f"{row['estimate_gb']:.2f} GB",
+        ]
         for row in part["rows"]
     ]
-    return table(["pixels", "tiles of", "whole command", "peak memory"], rows)
+    return table(["pixels", "tiles of", "whole command", "peak memory", "by `--dry-run`"], rows)
 
 
 def _huge_paint(part: dict[str, Any]) -> str:
     rows = [
-        [row["size"], row["tile"] or "-", f"{row['seconds_per_gradient']:.2f} s", f"{row['peak_gb']:.2f} GB"]
+        [
+            row["size"],
+            row["tile"] or "-",
+            f"{row['seconds_per_gradient']:.2f} s",
+            f"{row['peak_gb']:.2f} GB",
+            f"{row['expected_gb']:.2f} GB",
+        ]
         for row in part["rows"]
     ]
-    return table(["long side in pixels", "tiles of", "one gradient", "peak memory"], rows)
+    return table(["long side in pixels", "tiles of", "one gradient", "peak memory", "expected"], rows)
 
 
 def _workers(part: dict[str, Any]) -> str:

@@ -9,12 +9,13 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 
 import impasto
 from docs.generators.elsewhere import with_links
 from impasto.imaging import detail, palette
-from impasto.networks import blocks
+from impasto.networks import blocks, enlarging
 from impasto.painting import objective, solver
 from impasto.painting.options import PaintOptions
 from impasto.perception.comparisons import _SHARE_OF_MOMENTS, COMPARISONS
@@ -24,6 +25,15 @@ from tests.docs.snippets import PAGES, ROOT, snippets
 
 DOCS = ROOT / "docs"
 MATHEMATICS = (DOCS / "mathematics.md").read_text(encoding="utf-8")
+
+
+def is_tied(pixel: int) -> bool:
+    """Whether a kernel of ones across, and each of three taps down, becomes what the page's matrix has."""
+    stated = ((3, 1, 0), (1, 3, 0), (0, 3, 1)), ((1, 3, 0), (0, 3, 1), (0, 1, 3))
+    taps = enlarging._TAPS.view(3, 3, 2, 2, 3, 3)[:, :, pixel, 0].sum(
+        (1, 3)
+    )  # for each tap across, weights sum to 1
+    return bool(torch.allclose(4 * taps / 3, torch.tensor(stated[pixel], dtype=taps.dtype)))
 
 
 @pytest.mark.parametrize(
@@ -43,6 +53,8 @@ MATHEMATICS = (DOCS / "mathematics.md").read_text(encoding="utf-8")
         (r"\bar e_p / 4 + 10^{-4}", (detail._FAVOUR, detail._NOISE) == (2, 0.01)),
         ("more than eightfold", palette._MOST_GAIN == 8),
         ("10^{-5}", blocks.EPSILON == 1e-5),
+        (r"T_0 = \frac{1}{4} \begin{pmatrix} 3 & 1 & 0 \\ 1 & 3 & 0 \\ 0 & 3 & 1 \end{pmatrix}", is_tied(0)),
+        (r"T_1 = \frac{1}{4} \begin{pmatrix} 1 & 3 & 0 \\ 0 & 3 & 1 \\ 0 & 1 & 3 \end{pmatrix}", is_tied(1)),
         ("up to 64 crops", sampling._MOST_CROPS == 64),
         ("twelve pairs", solver._HISTORY == 12),
         ("four times the last", solver._EXPLODED == 4),
