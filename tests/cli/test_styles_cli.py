@@ -109,7 +109,7 @@ def test_a_page_that_needs_nothing_else(listing):
 
 
 def test_a_picture(listing):
-    assert "sheet.png: 2 styles on 1 photos" in listing("--sheet", "sheet.png").stderr
+    assert "sheet.png: 2 styles on 1 photo" in listing("--sheet", "sheet.png").stderr
     with Image.open("sheet.png") as sheet:
         assert sheet.width >= 640
         assert sheet.height > 3 * 240

@@ -161,15 +161,17 @@ def test_bfloat16_is_near(photo: Tensor, styles: list[Style], image: Tensor) -> 
 def test_a_painting_in_tiles(photo: Tensor, styles: list[Style], optimizer: Any) -> None:
     """Solvers magnify what is rounded away."""
     backbone = backbones.load("compact")
-    options = PaintOptions(size=150, iterations=5, optimizer=optimizer, device="cpu", precision="float32")
+    options = PaintOptions(
+        size=150, iterations=5, optimizer=optimizer, init="photo", device="cpu", precision="float32"
+    )
     off, whole, tiled = (
         list(paint_steps(photo[0], styles, backbone, replace(options, tile=tile)))
         for tile in ("off", WHOLE, SIDE)
     )
     for one, other in zip(whole, tiled, strict=True):
         assert one.losses == pytest.approx(other.losses, rel=1e-3, abs=1e-6)
-    assert (whole[-1].image - tiled[-1].image).abs().mean() < 5e-4
-    assert (off[-1].image - tiled[-1].image).abs().mean() < 5e-3
+    assert (whole[-1].image - tiled[-1].image).abs().mean() < 1e-4
+    assert (off[-1].image - tiled[-1].image).abs().mean() < 1e-3
 
 
 @pytest.mark.parametrize("layer", LAYERS)
