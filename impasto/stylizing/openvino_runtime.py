@@ -108,6 +108,7 @@ def _as_levels(picture: Any) -> Any:
 def _convert(network: StyleNetwork) -> Any:
     """`openvino.convert_model` does the same, and reports to its makers that it was called."""
     from openvino.frontend import FrontEndManager
+    from openvino.frontend.pytorch import ConversionExtension
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
     with warnings.catch_warnings(), torch.inference_mode():
@@ -116,7 +117,18 @@ def _convert(network: StyleNetwork) -> Any:
         traced = torch.jit.trace(Traceable(network), example, check_trace=False)  # type: ignore[no-untyped-call]
     decoder = TorchScriptPythonDecoder(traced, shared_memory=False)
     frontend = FrontEndManager().load_by_framework("pytorch")
+    frontend.add_extension(ConversionExtension("aten::pixel_shuffle", _as_depth_to_space))
     return frontend.convert(frontend.load(decoder))
+
+
+def _as_depth_to_space(context: Any) -> list[Any]:
+    """A pixel_shuffle as one operation. It becomes reshapes otherwise, which lose the number of channels: a
+    model of dynamic shape then leaves the layout of its convolutions for each.
+    """
+    from openvino import opset13 as ops
+
+    shuffled = ops.depth_to_space(context.get_input(0), "depth_first", context.get_values_from_const_input(1))
+    return [shuffled.output(0)]
 
 
 @cache
