@@ -13,7 +13,7 @@ from torch.overrides import TorchFunctionMode
 from impasto.device import cuda_libraries
 from impasto.errors import MemoryLimitError
 
-_TRIAL_SIDE = 64  # pixels: a fraction of a second, and borders add little
+_TRIAL_SIDE = 256  # pixels: a fraction of a second; borders, and kernels of one size, add little
 IMAGES = 4.0 * 12  # bytes a pixel: photo, picture, and two of them on the way
 _MARGIN = 1.1  # convolutions have buffers of their own, and allocators round up
 _LEAST_SIDE = 64  # pixels; no advice to go below

@@ -325,3 +325,12 @@ def test_bytes_per_pixel(name, measured):
     """Not less than what a process grew by, per pixel of 1024 x 1024, and not much more."""
     network = networks.build(name).requires_grad_(False)
     assert measured < bytes_per_pixel(network) < 1.3 * measured
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_bytes_per_pixel_are_those_of_a_large_picture(monkeypatch, dtype):
+    """Kernels that follow from others have one size for all pictures."""
+    network = networks.build("light").requires_grad_(False).to(dtype)
+    found = bytes_per_pixel(network, dtype)
+    monkeypatch.setattr("impasto.stylizing.estimate._TRIAL_SIDE", 1024)
+    assert found == pytest.approx(bytes_per_pixel(network, dtype), rel=0.03)
