@@ -97,7 +97,7 @@ def run(session: Any, image: Tensor) -> Tensor:
 def quantise(model: bytes, photos: Iterable[Tensor]) -> bytes:
     """A float32 model with the inputs and weights of its convolutions in 8 bits.
 
-    The first and the last one of each network in it stay in float32: they see and make colours. Weights
+    The first and the last ones of each network in it stay in float32: they see and make colours. Weights
     have a scale for each channel; activations one, from the mean of the ranges seen in the photos, as a few
     extremes would cost all others their steps.
 
