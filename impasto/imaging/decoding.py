@@ -166,7 +166,7 @@ def _deep_to_samples(deep: Deep, profile: bytes | None) -> tuple[Samples, str | 
     channels = deep.shape[-1]
     converts, problem = changes_values(profile, "L" if channels < 3 else "RGB")
     if not converts:
-        return np.divide(deep[..., _AS_COLOUR[channels]], 65535, dtype=np.float32), problem
+        return _shares(deep[..., _AS_COLOUR[channels]], 65535), problem
     shallow = np.rint(deep.astype(np.float32) / 257).astype(np.uint8)
     samples, _ = _to_samples(Image.fromarray(shallow[..., 0] if channels == 1 else shallow), profile)
     return samples, "was converted from its colour profile to sRGB at 8 bits per channel"
@@ -183,7 +183,16 @@ def _to_samples(image: Image.Image, profile: bytes | None) -> tuple[Samples, str
     converted, problem = to_srgb(image, profile)
     if alpha is not None:
         converted.putalpha(alpha)
-    return np.divide(np.asarray(converted), 255, dtype=np.float32), problem
+    return _shares(np.asarray(converted), 255), problem
+
+
+def _shares(levels: NDArray[Any], most: int) -> Samples:
+    """Levels up to `most` as floats in [0, 1]. Where NumPy gets no memory for the buffers of a division that
+    casts, too, it ends the process.
+    """
+    shares: Samples = levels.astype(np.float32)
+    shares /= most
+    return shares
 
 
 def _read_exif(image: Image.Image) -> tuple[Any, bytes | None, str | None]:
