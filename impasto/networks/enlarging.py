@@ -64,9 +64,7 @@ class SquareBlur(nn.Module):
 
     def __init__(self, channels: int, factor: float, shift: float) -> None:
         super().__init__()
-        kernel = torch.zeros(
-            channels, 4, channels, 4, 9, device="cpu"
-        )  # where no other part has weights, too
+        kernel = torch.zeros(channels, 4, channels, 4, 9, device="cpu")  # even among weights on "meta"
         for channel in range(channels):
             kernel[channel, :, channel] = factor * _BLUR
         self.register_buffer("kernel", kernel.view(4 * channels, 4 * channels, 3, 3), persistent=False)
