@@ -114,7 +114,7 @@ def test_a_thread_stands_in_for_workers_where_other_threads_run(crops: Crops) ->
     with ThreadPoolExecutor(1) as thread:
         assert_same(thread.submit(learn).result(), alone)
     assert seen == [0]
-    assert threading.active_count() == threads
+    wait_until(lambda: threading.active_count() <= threads)  # fewer, where another test's end a moment later
 
 
 def test_a_later_start_continues_the_same_run(crops: Crops) -> None:
