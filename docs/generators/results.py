@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from string import Formatter
 from typing import Any
 
 from .tables import table
@@ -32,8 +33,14 @@ def machine(facts: dict[str, Any]) -> str:
 
 def _listed(part: dict[str, Any], columns: dict[str, str]) -> str:
     """A line for each row of a section; `columns` tells by their heads how cells are made of its fields."""
-    rows = [[cell.format_map(row) for cell in columns.values()] for row in part["rows"]]
+    rows = [[_cell(form, row) for form in columns.values()] for row in part["rows"]]
     return table(list(columns), rows)
+
+
+def _cell(form: str, row: dict[str, Any]) -> str:
+    """A dash where there is no value."""
+    fields = [name for _, name, _, _ in Formatter().parse(form) if name]
+    return "-" if any(row[name] is None for name in fields) else form.format_map(row)
 
 
 def _network(part: dict[str, Any]) -> str:
@@ -135,15 +142,10 @@ def _runtimes(part: dict[str, Any]) -> str:
         "photo 512 x 512": "{photo_512x512_ms:.0f} ms",
         "frame 512 x 512": "{frame_512x512_ms:.0f} ms",
         "frame 1280 x 720": "{frame_1280x720_ms:.0f} ms",
-        "levels off": "{levels_off}",
+        "levels off": "{levels_off:.1f}",
         "ready in": "{seconds_to_get_ready:.1f} s",
     }
-    rows = [row | {"levels_off": _level(row["levels_off"])} for row in part["rows"]]
-    return _listed({"rows": rows}, columns)
-
-
-def _level(off: float | None) -> str:
-    return "-" if off is None else f"{off:.1f}"
+    return _listed(part, columns)
 
 
 def _video_speed(part: dict[str, Any]) -> str:
@@ -175,31 +177,25 @@ def _steady(part: dict[str, Any]) -> str:
 
 
 def _huge(part: dict[str, Any]) -> str:
-    rows = [
-        [
-            row["size"],
-            row["tile"] or "-",
-            f"{row['seconds']:.1f} s",
-            f"{row['peak_gb']:.2f} GB",
-            f"{row['estimate_gb']:.2f} GB",
-        ]
-        for row in part["rows"]
-    ]
-    return table(["pixels", "tiles of", "whole command", "peak memory", "by `--dry-run`"], rows)
+    columns = {
+        "pixels": "{size}",
+        "tiles of": "{tile}",
+        "whole command": "{seconds:.1f} s",
+        "peak memory": "{peak_gb:.2f} GB",
+        "by `--dry-run`": "{estimate_gb:.2f} GB",
+    }
+    return _listed(part, columns)
 
 
 def _huge_paint(part: dict[str, Any]) -> str:
-    rows = [
-        [
-            row["size"],
-            row["tile"] or "-",
-            f"{row['seconds_per_gradient']:.2f} s",
-            f"{row['peak_gb']:.2f} GB",
-            f"{row['expected_gb']:.2f} GB",
-        ]
-        for row in part["rows"]
-    ]
-    return table(["long side in pixels", "tiles of", "one gradient", "peak memory", "expected"], rows)
+    columns = {
+        "long side in pixels": "{size}",
+        "tiles of": "{tile}",
+        "one gradient": "{seconds_per_gradient:.2f} s",
+        "peak memory": "{peak_gb:.2f} GB",
+        "expected": "{expected_gb:.2f} GB",
+    }
+    return _listed(part, columns)
 
 
 def _workers(part: dict[str, Any]) -> str:
@@ -215,26 +211,15 @@ def _workers(part: dict[str, Any]) -> str:
 
 
 def _exports(part: dict[str, Any]) -> str:
-    rows = [
-        [
-            row["kind"],
-            f"{row['megabytes']:.2f} MB",
-            f"{row['seconds_to_export']:.0f} s",
-            f"{row['difference']:.1g}" if row["difference"] is not None else "-",
-            f"{row['psnr']:.0f} dB, at worst {row['worst_psnr']:.0f}" if row["psnr"] else "-",
-            f"{row['photo_512x512_ms']:.0f} ms" if row["photo_512x512_ms"] else "-",
-        ]
-        for row in part["rows"]
-    ]
-    head = [
-        "",
-        "size",
-        "exported in",
-        "off PyTorch",
-        "near float32's pictures",
-        "photo 512 x 512 in ONNX Runtime",
-    ]
-    return table(head, rows)
+    columns = {
+        "": "{kind}",
+        "size": "{megabytes:.2f} MB",
+        "exported in": "{seconds_to_export:.0f} s",
+        "off PyTorch": "{difference:.1g}",
+        "near float32's pictures": "{psnr:.0f} dB, at worst {worst_psnr:.0f}",
+        "photo 512 x 512 in ONNX Runtime": "{photo_512x512_ms:.0f} ms",
+    }
+    return _listed(part, columns)
 
 
 def _in_a_browser(part: dict[str, Any]) -> str:
