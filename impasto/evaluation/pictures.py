@@ -10,7 +10,7 @@ from torch import Tensor
 from impasto.errors import ImageError
 from impasto.imaging import io
 from impasto.imaging.geometry import fit_long_side, resize
-from impasto.imaging.palette import match_colours
+from impasto.imaging.color_transfer import match_colours
 
 CONTROLS = {
     "photo": "the untouched photo",

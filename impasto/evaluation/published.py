@@ -13,7 +13,7 @@ from torch import Tensor
 
 from impasto.errors import ImpastoError, MissingExtraError, UsageError
 from impasto.evaluation.yardstick import Likeness
-from impasto.imaging.palette import luma
+from impasto.imaging.color_transfer import luma
 
 _BUILD = "the build that belongs to your PyTorch: see pytorch.org"
 

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from impasto.imaging.palette import luma
+from impasto.imaging.color_transfer import luma
 
 _SCALES = (1.0, 2.0)  # pixels, deviations of the blurs between which bands lie
 _WINDOW = 2.0  # scales, deviation of the window in which a band's energy is measured

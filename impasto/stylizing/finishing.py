@@ -11,7 +11,7 @@ from torch import Tensor
 from impasto.imaging import io
 from impasto.imaging.detail import HALO, return_detail
 from impasto.imaging.masks import blend
-from impasto.imaging.palette import keep_colour
+from impasto.imaging.color_transfer import keep_colour
 from impasto.imaging.video.clip import Pixels
 from impasto.stylizing.handles import Handles
 from impasto.stylizing.pixels import as_image, as_pixels
@@ -71,7 +71,7 @@ class Finish:
 
         Args:
             picture, photo: (3, H, W) or (N, 3, H, W) in [0, 1].
-            alpha, seen: as for `imaging.palette.keep_colour`.
+            alpha, seen: as for `imaging.color_transfer.keep_colour`.
             size, box: of which picture they are a part, and which; without, they are whole.
         """
         handles = self.handles

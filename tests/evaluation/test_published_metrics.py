@@ -19,7 +19,7 @@ from impasto.evaluation.naming import list_pictures, match_results
 from impasto.evaluation.options import EvaluateOptions
 from impasto.evaluation.published import load_lpips, load_ssim
 from impasto.evaluation.yardstick import Yardstick
-from impasto.imaging.palette import luma, match_colours
+from impasto.imaging.color_transfer import luma, match_colours
 from tests.conftest import Picture
 from tests.evaluation.conftest import PHOTOS, STYLES, Results
 

@@ -12,7 +12,7 @@ from impasto import backbones
 from impasto.errors import UsageError
 from impasto.evaluation import pictures
 from impasto.evaluation.yardstick import Yardstick
-from impasto.imaging.palette import match_colours
+from impasto.imaging.color_transfer import match_colours
 from impasto.painting.objective import Objective, Style
 from impasto.painting.options import PaintOptions
 from tests.conftest import Picture

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from impasto.imaging.detail import HALO, return_detail
-from impasto.imaging.palette import luma
+from impasto.imaging.color_transfer import luma
 
 Picture = Callable[[str, int], Tensor]
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 from torch import Tensor
 
-from impasto.imaging.palette import from_lab, keep_colour, luma, match_colours, to_lab
+from impasto.imaging.color_transfer import from_lab, keep_colour, luma, match_colours, to_lab
 from impasto.options import KeepColour
 
 Picture = Callable[[str, int], Tensor]
