@@ -12,6 +12,7 @@ from impasto.errors import UsageError
 
 KeepColour = Literal["none", "luminance", "histogram", "lab-transfer"]
 StyleLoss = Literal["moments", "gram", "sliced", "nearest"]
+Pooling = Literal["max", "average", "l2"]
 SUMMED: tuple[StyleLoss, ...] = ("moments", "gram")  # of sums over positions, which tiles can add up
 Layers = tuple[tuple[str, float], ...]  # names with weights
 

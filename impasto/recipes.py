@@ -56,6 +56,7 @@ _LITERATURE = {
     "style_weight": 1e6,
     "tv_weight": 0.0,
     "optimizer": "lbfgs",
+    "pooling": "max",
     "precision": "float32",
 }
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from impasto.backbones.base import Backbone, Pooling
+from impasto.backbones.base import Backbone
 from impasto.backbones.compact import load_compact
 from impasto.backbones.compressed import Compressed
 from impasto.backbones.vgg import PUBLISHED, load_vgg
+from impasto.options import Pooling
 from impasto.weights import ProgressCallback, load_metadata, load_tensors
 
 __all__ = ["NAMES", "Backbone", "Pooling", "load"]
@@ -23,7 +24,7 @@ def load(
     Args:
         name: one of NAMES, or a weights file (.safetensors, .pth): a compact backbone, VGG-16 or VGG-19 with
             torchvision's names, whole or cut after any convolution, or the sixteenfold compressed VGG-19.
-        pooling: "max" as trained, or "average", which Gatys et al. found smoother.
+        pooling: "max" as trained; "average", which Gatys et al. found smoother; or "l2", see `base.l2_pool`.
         on_progress: told the bytes here and the bytes in all while a published file downloads.
 
     Raises:

@@ -12,8 +12,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from impasto.backbones.base import Backbone, Pooling
+from impasto.backbones.base import Backbone
 from impasto.errors import WeightsError
+from impasto.options import Pooling
 from impasto.weights import load_tensors, save_tensors
 
 EMBEDDED = Path(__file__).with_name("compact.safetensors")

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from impasto.backbones.base import Backbone, Pooling
+from impasto.backbones.base import Backbone
 from impasto.errors import WeightsError
 
 _DEPTHS = (2, 2, 4, 4, 1)

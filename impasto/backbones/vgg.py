@@ -11,8 +11,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from impasto.backbones.base import Backbone, Pooling
+from impasto.backbones.base import Backbone
 from impasto.errors import UsageError, WeightsError
+from impasto.options import Pooling
 from impasto.weights import (
     ProgressCallback,
     Weights,

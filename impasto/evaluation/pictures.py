@@ -9,8 +9,8 @@ from torch import Tensor
 
 from impasto.errors import ImageError
 from impasto.imaging import io
-from impasto.imaging.geometry import fit_long_side, resize
 from impasto.imaging.color_transfer import match_colours
+from impasto.imaging.geometry import fit_long_side, resize
 
 CONTROLS = {
     "photo": "the untouched photo",

@@ -1,4 +1,4 @@
-"""Colours of one picture given to another: the photo's, to what was painted of it."""
+"""Colors of one picture given to another: a style's to a photo, and a photo's to what was painted of it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TO_XYZ = torch.tensor(
 _TO_LAB = torch.tensor([[0.0, 116.0, 0.0], [500.0, -500.0, 0.0], [0.0, 200.0, -200.0]])
 _BEND = 6 / 29  # where CIELAB's cube root becomes a line
 
-Moments = tuple[Tensor, Tensor]  # mean (..., 3, 1) and covariance (..., 3, 3)
+ColorMoments = tuple[Tensor, Tensor]  # mean (..., 3, 1) and covariance (..., 3, 3) of RGB
 
 
 def match_colours(image: Tensor, target: Tensor) -> Tensor:
@@ -33,7 +33,7 @@ def match_colours(image: Tensor, target: Tensor) -> Tensor:
     Returns:
         The shape of `image`, clamped to [0, 1].
     """
-    return _matched(image, _moments(image), _moments(target)).clamp(0, 1)
+    return map_colors(image, color_moments(image), color_moments(target)).clamp(0, 1)
 
 
 def keep_colour(
@@ -66,11 +66,49 @@ def keep_colour(
     if how == "luminance":
         kept = _with_luma(photo, luma(picture))
     elif how == "histogram":
-        kept = _matched(picture, *(_moments(part, alpha) for part in measured))
+        kept = map_colors(picture, *(color_moments(part, alpha) for part in measured))
     else:
-        lab = _scaled(to_lab(picture), *(_moments(to_lab(part), alpha) for part in measured))
+        lab = _scaled(to_lab(picture), *(color_moments(to_lab(part), alpha) for part in measured))
         kept = from_lab(lab)
     return torch.lerp(picture, kept.clamp(0, 1), amount)
+
+
+def color_moments(image: Tensor, weight: Tensor | None = None) -> ColorMoments:
+    """Mean and covariance of the colors of (..., 3, H, W).
+
+    `weight`, (..., 1, H, W) and not negative, says how much each pixel counts; where it is 0 all over, all
+    pixels count alike.
+    """
+    values = image.flatten(-2)
+    if weight is None or not bool(weight.any()):
+        mean = values.mean(-1, keepdim=True)
+        centered = values - mean
+        return mean, centered @ centered.mT / values.shape[-1]
+    share = weight.to(values).flatten(-2)
+    share = share / share.sum(-1, keepdim=True)
+    mean = (values * share).sum(-1, keepdim=True)
+    centered = values - mean
+    return mean, (centered * share) @ centered.mT
+
+
+def map_colors(image: Tensor, source: ColorMoments, target: ColorMoments) -> Tensor:
+    """Move colors by the symmetric linear map that turns one mean and covariance into another.
+
+    A = S^-1/2 (S^1/2 T S^1/2)^1/2 S^-1/2 moves Gaussian colors least of all maps (Pitié & Kokaram 2007). Its
+    eigenvalues are limited to 8: in a nearly gray picture more would turn noise into color.
+
+    Args:
+        image: (..., 3, H, W).
+
+    Returns:
+        The same shape, not clamped.
+    """
+    root = _power(source[1].double(), 0.5)
+    inverse = _power(source[1].double(), -0.5)
+    matrix = inverse @ _power(root @ target[1].double() @ root, 0.5) @ inverse
+    matrix = _power(matrix, 1.0, most=_MOST_GAIN)
+    moved: Tensor = matrix.to(image) @ (image.flatten(-2) - source[0]) + target[0]
+    return moved.view_as(image)
 
 
 def luma(image: Tensor) -> Tensor:
@@ -114,29 +152,6 @@ def _with_luma(photo: Tensor, brightness: Tensor) -> Tensor:
     return (photo - grey).div_(excess).add_(brightness)  # in place, as frames of videos pass here
 
 
-def _moments(image: Tensor, alpha: Tensor | None = None) -> Moments:
-    """Over all positions, weighted by alpha unless it hides them all."""
-    values = image.flatten(-2)
-    if alpha is None or not bool(alpha.any()):
-        mean = values.mean(-1, keepdim=True)
-        centred = values - mean
-        return mean, centred @ centred.mT / values.shape[-1]
-    weight = alpha.to(values).flatten(-2)
-    weight = weight / weight.sum(-1, keepdim=True)
-    mean = (values * weight).sum(-1, keepdim=True)
-    centred = values - mean
-    return mean, (centred * weight) @ centred.mT
-
-
-def _matched(image: Tensor, source: Moments, target: Moments) -> Tensor:
-    root = _power(source[1].double(), 0.5)
-    inverse = _power(source[1].double(), -0.5)
-    matrix = inverse @ _power(root @ target[1].double() @ root, 0.5) @ inverse
-    matrix = _power(matrix, 1.0, most=_MOST_GAIN)
-    moved: Tensor = matrix.to(image) @ (image.flatten(-2) - source[0]) + target[0]
-    return moved.view_as(image)
-
-
 def _power(matrix: Tensor, exponent: float, most: float | None = None) -> Tensor:
     """Of a symmetric matrix (..., 3, 3), with its eigenvalues at least 0 and at most `most`."""
     values, vectors = torch.linalg.eigh(matrix)
@@ -145,7 +160,7 @@ def _power(matrix: Tensor, exponent: float, most: float | None = None) -> Tensor
     return powered
 
 
-def _scaled(lab: Tensor, source: Moments, target: Moments) -> Tensor:
+def _scaled(lab: Tensor, source: ColorMoments, target: ColorMoments) -> Tensor:
     variances = (moments[1].diagonal(dim1=-2, dim2=-1).clamp(min=0) for moments in (source, target))
     before, after = (variance.sqrt().unsqueeze(-1) for variance in variances)
     gain = after / before.clamp(min=_LEAST_VARIANCE**0.5)

@@ -9,11 +9,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from impasto.imaging.color_transfer import luma
+from impasto.imaging.geometry import resize
 
 _SCALES = (1.0, 2.0)  # pixels, deviations of the blurs between which bands lie
 _WINDOW = 2.0  # scales, deviation of the window in which a band's energy is measured
 _FAVOUR = 2.0  # the photo's structure counts as this many times as strong as the strokes
 _NOISE = 0.01  # of luma: weaker structure stays away
+_FLAT = 1e-3  # variance of luma below which the photo counts as flat
 _CUT = 3.0  # deviations at which a blur ends
 
 # pixels around a part of a picture that its result depends on: every blur is of the one before
@@ -45,6 +47,40 @@ def return_detail(picture: Tensor, photo: Tensor, amount: float) -> Tensor:
         change += _weight(strokes, structure, _WINDOW * scale) * (structure - strokes)
         painted, seen = coarse_painted, coarse_seen
     return (picture + amount * change).clamp(0, 1)
+
+
+def enlarge_along(picture: Tensor, photo: Tensor) -> Tensor:
+    """Enlarge a picture along the edges of the photo that it was made of.
+
+    A fast guided filter (He & Sun 2015): around each pixel the picture is a linear function of the photo's
+    luma, which also holds for the photo's luma at full size.
+
+    Args:
+        picture: (3, h, w) in [0, 1].
+        photo: (3, H, W) in [0, 1].
+
+    Returns:
+        (3, H, W) in [0, 1]; a larger picture is reduced, and one of that size is returned as it is.
+    """
+    size, small = (photo.shape[1], photo.shape[2]), (picture.shape[1], picture.shape[2])
+    if max(small) >= max(size):
+        return resize(picture[None], size)[0]
+    guide, paint = luma(photo)[None], picture[None]
+    seen = resize(guide, small)
+    mean_guide, mean_paint = _box(seen), _box(paint)
+    variance = _box(seen * seen) - mean_guide * mean_guide
+    slope = (_box(seen * paint) - mean_guide * mean_paint) / (variance + _FLAT)
+    fine = guide - resize(seen, size)
+    return (resize(paint, size) + _enlarged(slope, size) * fine)[0].clamp(0, 1)
+
+
+def _box(image: Tensor) -> Tensor:
+    """Mean over 5 x 5 pixels, fewer at the border."""
+    return F.avg_pool2d(image, 5, stride=1, padding=2, count_include_pad=False)
+
+
+def _enlarged(image: Tensor, size: tuple[int, int]) -> Tensor:
+    return F.interpolate(image, size=size, mode="bilinear", align_corners=False)
 
 
 def _weight(strokes: Tensor, structure: Tensor, window: float) -> Tensor:

@@ -10,8 +10,6 @@ from torch import Tensor
 
 from impasto.errors import UsageError
 
-FIRST_RUNG = 128  # pixels on the long side: large shapes settle here, at a sixteenth of the cost of 512
-
 
 def fit_long_side(size: tuple[int, int], long_side: int) -> tuple[int, int]:
     """(height, width) of the same shape with this long side, at least one pixel each way."""
@@ -21,7 +19,7 @@ def fit_long_side(size: tuple[int, int], long_side: int) -> tuple[int, int]:
 
 
 def scale_ladder(
-    long_side: int, scales: int | Sequence[int] | None = None, first: int = FIRST_RUNG
+    long_side: int, scales: int | Sequence[int] | None = None, first: int = 128
 ) -> tuple[int, ...]:
     """Long sides in pixels, growing, that end in `long_side`.
 
@@ -48,10 +46,13 @@ def scale_ladder(
 
 
 def split_iterations(total: int, rungs: int, ratio: float = 0.6) -> tuple[int, ...]:
-    """Iterations per scale, coarse first, at least one each: beyond that one, `ratio` of those before."""
+    """Iterations per scale, coarse first, at least one each.
+
+    Beyond that one, the first two scales have equal shares, and each later one `ratio` of the one before.
+    """
     if total < rungs:
         raise UsageError(f"{total} iterations do not suffice for {rungs} scales: give at least {rungs}")
-    sums = [0.0, *accumulate(ratio**rung for rung in range(rungs))]
+    sums = [0.0, *accumulate(ratio ** max(0, rung - 1) for rung in range(rungs))]
     marks = [round((total - rungs) * part / sums[-1]) for part in sums]  # what is left after one each
     return tuple(1 + end - start for start, end in pairwise(marks))
 

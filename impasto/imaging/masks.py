@@ -10,8 +10,8 @@ from torch import Tensor
 
 from impasto.errors import ImageError, UsageError
 from impasto.imaging import io
-from impasto.imaging.geometry import fit_long_side, resize
 from impasto.imaging.color_transfer import luma
+from impasto.imaging.geometry import fit_long_side, resize
 
 _LEVEL = 1.5 / 255  # what is darker is black: one step, as compression leaves it, counts for nothing
 _TOLERANCE = 0.02  # by which shares may miss 1, as resized edges do

@@ -15,7 +15,7 @@ from impasto.painting.memory import LIBRARIES, Memory
 from impasto.painting.objective import Style
 from impasto.painting.options import PaintOptions
 from impasto.painting.record import make_record
-from impasto.painting.scales import Scale, paint_steps, plan, with_shares
+from impasto.painting.scales import Scale, paint_steps, plan, result_size, with_shares
 from impasto.perception import resolve_layers
 from impasto.progress import Step
 from impasto.weights import ProgressCallback
@@ -26,7 +26,7 @@ class Easel(ABC):
 
     Args:
         photo: (3, H, W) in [0, 1].
-        styles, regions, start: as `scales.paint_steps` takes them.
+        styles, regions, start, alpha: as `scales.paint_steps` takes them.
         options: sizes, weights, solver, device.
         name: of the photo, for messages.
         on_download: hears of a download of weights.
@@ -46,11 +46,12 @@ class Easel(ABC):
         *,
         regions: Sequence[Tensor] = (),
         start: Tensor | None = None,
+        alpha: Tensor | None = None,
         name: str = "the picture",
         on_download: ProgressCallback | None = None,
     ) -> None:
         self.photo, self.styles, self.options = photo, with_shares(styles), options
-        self.regions, self.start, self.notes = regions, start, list[str]()
+        self.regions, self.start, self.alpha, self.notes = regions, start, alpha, list[str]()
         self.scales: tuple[Scale, ...] = plan((photo.shape[1], photo.shape[2]), options)
         self.backbone = backbones.load(options.backbone, pooling=options.pooling, on_progress=on_download)
         self.device = resolve_device(options.device)
@@ -60,7 +61,7 @@ class Easel(ABC):
     @property
     def size(self) -> tuple[int, int]:
         """(height, width) of the result."""
-        return self.scales[-1].size
+        return result_size((self.photo.shape[1], self.photo.shape[2]), self.options)
 
     @property
     def exif(self) -> bytes | None:
@@ -74,7 +75,9 @@ class Easel(ABC):
     def steps(self) -> Iterator[Step]:
         """Paint, one `Step` per gradient. Raises MemoryLimitError before any work that would not fit."""
         self._needs().check(self.scales[-1].size, self.scales[-1].iterations)
-        return paint_steps(self.photo, self.styles, self.backbone, self.options, self.start, self.regions)
+        return paint_steps(
+            self.photo, self.styles, self.backbone, self.options, self.start, self.regions, self.alpha
+        )
 
     def record(self, step: Step) -> str:
         """JSON that says how the picture was made; `painting.record.options_from` reads it."""

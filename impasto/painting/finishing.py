@@ -7,9 +7,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from impasto.imaging.color_transfer import keep_colour, match_colours
 from impasto.imaging.detail import return_detail
 from impasto.imaging.masks import blend
-from impasto.imaging.color_transfer import keep_colour, match_colours
 from impasto.painting.objective import Style
 from impasto.painting.options import PaintOptions
 

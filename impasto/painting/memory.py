@@ -100,8 +100,8 @@ class Memory:
     def _activations(self, size: tuple[int, int], tile: int | None) -> tuple[int, int]:
         """Bytes for a gradient, and for encoding alone, of the largest window of a picture of this size.
 
-        For a gradient all convolutions' outputs are kept and, for max pooling, the places of the maxima, in
-        eight bytes each. Its peak comes as it starts on its way back, when all that is looked at has one.
+        For a gradient all outputs of convolutions and poolings are kept and, for max pooling, the places of
+        the maxima, in eight bytes each. Its peak comes as it starts on its way back, when all that is looked at has one.
         """
         tiles = cut(size, tile, *self._reach())
         window = max((tile.seen for tile in tiles), key=prod)

@@ -1,4 +1,4 @@
-"""What a painting minimises: style, content and smoothness, weighted, at one scale."""
+"""The objective of a painting at one scale: style, content, light and smoothness, weighted."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from impasto import losses
@@ -17,6 +18,8 @@ from impasto.painting.tiles import Tile, cut, reach, strides, sum_over
 from impasto.perception import ContentTerm, Features, Perception, StyleTerm, shrink
 
 _RANGE_WEIGHT = 10.0
+_LIGHT_WEIGHT = 0.3  # of content's
+_FLAT_LIGHT = 1e-3  # variance of colors below which a picture counts as one of a single color
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,8 @@ class Objective:
         regions: masks (1, H, W) in [0, 1] of the photo's size, where the styles of each region hold: all
             statistics of the picture are then taken within them, as in guided Gram matrices (Gatys et al.
             2017), and count by their areas.
+        light: (1, 3, h, w) of any size, the picture whose large-scale light and color is to stay; None for
+            none. Without it, more gradients bring more clouds of the style's colors.
     """
 
     def __init__(
@@ -65,6 +70,7 @@ class Objective:
         dtype: torch.dtype = torch.float32,
         tile: int | None = None,
         regions: Sequence[Tensor] = (),
+        light: Tensor | None = None,
     ) -> None:
         self._perception = _perceive(backbone, options, dtype)
         # small eigenvalues, whose roots count, drown in float32's rounding of large ones; float64 takes some
@@ -72,19 +78,26 @@ class Objective:
         self._sums = torch.float64 if tile and photo.device.type != "mps" else torch.float32
         self._summed = options.style_loss in SUMMED
         content_weight, style_weight, tv_weight = options.weights
-        self._weights = {"style": style_weight, "content": content_weight, "tv": tv_weight}
+        self._weights = {
+            "style": style_weight,
+            "content": content_weight,
+            "light": _LIGHT_WEIGHT * content_weight,
+            "tv": tv_weight,
+        }
         content = {name for name, _ in self._perception.content_layers} if content_weight > 0 else set()
         style = {name for name, _ in self._perception.style_layers} if style_weight > 0 else set()
         self._style_layers, self._layers = sorted(style), content | style
         self._strides = strides(backbone, self._layers)
-        stride, halo = reach(backbone, self._layers)
-        self._cut = partial(cut, side=tile, stride=stride, halo=halo)
+        self._stride, halo = reach(backbone, self._layers)
+        self._cut = partial(cut, side=tile, stride=self._stride, halo=halo)
         with torch.no_grad():
             self._regions = self._encode(styles, regions or (None,)) if style else []
             self._content = self._content_terms(photo) if content else {}
+        small = (photo.shape[2] // self._stride, photo.shape[3] // self._stride)
+        self._light = None if light is None else F.adaptive_avg_pool2d(light.to(photo), small)
 
     def __call__(self, image: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """The value and its unweighted terms, `style`, `content` and `tv`, for (1, 3, H, W).
+        """The value and its unweighted terms, `style`, `content`, `light` and `tv`, for (1, 3, H, W).
 
         Style or content of weight 0 is not computed, nor are the layers that it alone needs.
         """
@@ -92,6 +105,8 @@ class Objective:
         terms = {"tv": tv}
         if self._content:
             terms["content"] = rest.pop(0)
+        if self._light is not None:
+            terms["light"] = rest.pop(0)
         if self._regions:
             terms["style"] = self._style_error(rest)
         total = _RANGE_WEIGHT * outside
@@ -105,11 +120,20 @@ class Objective:
         parts = [tile.share(1) * losses.out_of_range(tile.core(window, 1)), _variation(window, tile)]
         if self._content:
             parts.append(self._perception.content_error(features, self._content[tile])[0])
+        if self._light is not None:
+            parts.append(self._light_error(window, tile, self._light))
         return parts + [
             self._statistic(layer, features[layer], tile, region.masks.get(layer))
             for region in self._regions
             for layer in self._style_layers
         ]
+
+    def _light_error(self, window: Tensor, tile: Tile, light: Tensor) -> Tensor:
+        """The core's part of the mean squared difference from the light, over the light's variance."""
+        seen = F.avg_pool2d(tile.core(window, 1), self._stride)
+        difference = seen - tile.place(light, self._stride)
+        spread = light.var(dim=(2, 3), correction=0).mean() + _FLAT_LIGHT
+        return tile.share(self._stride) * difference.square().mean() / spread
 
     def _style_error(self, statistics: Sequence[Tensor]) -> Tensor:
         """From those of all layers for each region in turn, a scalar."""

@@ -1,4 +1,4 @@
-"""What a painting can be asked for. Every default stands here and nowhere else."""
+"""The options of a painting. Every default stands here and nowhere else."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from impasto.options import (
     SUMMED,
     KeepColour,
     Layers,
+    Pooling,
     StyleLoss,
     check_choice,
     check_range,
@@ -20,7 +21,14 @@ from impasto.options import (
 )
 
 Optimizer = Literal["lbfgs", "adam"]
-FROM_SCRATCH, FROM_INSTANT = 125, 62  # gradients that lead to the same objective, by where they begin
+Effort = Literal["quick", "good", "best"]
+GRADIENTS: dict[Effort, int] = {"quick": 25, "good": 50, "best": 90}
+_CONTENT: dict[Effort, float] = {
+    "quick": 0.05,
+    "good": 0.05,
+    "best": 0.026,
+}  # of a style error, at strength 1/2
+_FROM_NOISE = 2.5  # times as many gradients: noise is far from every painting
 LEAST_TILE = 64  # pixels; what surrounds a tile is more than the tile then
 
 
@@ -30,17 +38,19 @@ class PaintOptions:
 
     Attributes:
         size: long side of the result in pixels; None keeps the photo's.
-        strength: 0 leaves the photo, 1 forgets it.
-        iterations: gradient evaluations in all, shared among the scales; None takes 62 from the start "auto",
-            125 from any other.
-        scales: None doubles from 128 pixels, from 256 after the start "auto"; a number; or the long sides.
+        strength: 0 keeps the photo, 0.25 gives it the style's light and visible strokes, 0.75 strokes
+            everywhere, 1 a texture.
+        effort: "quick" paints at 256 pixels and enlarges the picture along the photo's edges; "good" paints at
+            its size; "best" paints half as large again and reduces the picture, in three times the seconds.
+        iterations: gradient evaluations in all, shared among the scales; None follows `effort`.
+        scales: None doubles from 256 pixels, or from 128 where `init` is noise, a style or a file; a number;
+            or the long sides.
         stroke_size: the style's scale relative to the picture's.
         keep_colour: how the photo's colours are kept: "luminance" and "lab-transfer" change what was painted,
             "histogram" the style beforehand (Gatys et al. 2016).
         keep_colour_amount: 0 to 1.
         detail: how much of the photo's fine structure returns to what was painted, 0 to 1.
-        init: "auto", what the style's instant card makes of the photo; "photo", "noise", "style" or an image
-            file.
+        init: "auto", the photo in the style's colors; "photo", "noise", "style" or an image file.
         seed: of the noise.
         style_loss: "moments": mean and covariance; "gram"; "sliced": whole distributions, slower; "nearest":
             each place like some place of the style, slowest.
@@ -51,7 +61,7 @@ class PaintOptions:
             matrices divided by C h w, and weights as the literature has them.
         optimizer, learning_rate: None takes 1 for L-BFGS and 0.02 for Adam.
         backbone: "compact", "vgg19", "vgg16" or a weights file.
-        pooling: "max" or "average".
+        pooling: in the backbone: "l2", the smoothest; "max", as it was trained; or "average".
         tile: pixels of the side of tiles in which gradients are taken: exact, with little memory, slower.
             "auto" takes them where the whole would not fit, "off" never does. For "moments" and "gram" only.
         device, precision: "auto" takes the fastest that is here.
@@ -59,6 +69,7 @@ class PaintOptions:
 
     size: int | None = 512
     strength: float = 0.5
+    effort: Effort = "good"
     iterations: int | None = None
     scales: int | tuple[int, ...] | None = None
     stroke_size: float = 1.0
@@ -77,7 +88,7 @@ class PaintOptions:
     optimizer: Optimizer = "lbfgs"
     learning_rate: float | None = None
     backbone: str = "compact"
-    pooling: Literal["max", "average"] = "max"
+    pooling: Pooling = "l2"
     tile: Literal["auto", "off"] | int = "auto"
     device: DeviceName = "auto"
     precision: PrecisionName = "auto"
@@ -88,7 +99,8 @@ class PaintOptions:
         object.__setattr__(self, "scales", _checked_scales(self.scales))
         check_choice("style_loss", self.style_loss, StyleLoss)
         check_choice("optimizer", self.optimizer, Optimizer)
-        check_choice("pooling", self.pooling, Literal["max", "average"])
+        check_choice("effort", self.effort, Effort)
+        check_choice("pooling", self.pooling, Pooling)
         check_choice("device", self.device, DeviceName)
         check_choice("precision", self.precision, PrecisionName)
         check_range("strength", self.strength, 0, 1)
@@ -123,7 +135,8 @@ class PaintOptions:
     @property
     def gradients(self) -> int:
         """The iterations, resolved."""
-        return self.iterations or (FROM_INSTANT if self.init == "auto" else FROM_SCRATCH)
+        factor = _FROM_NOISE if self.init == "noise" else 1
+        return self.iterations or round(factor * GRADIENTS[self.effort])
 
     @property
     def step_length(self) -> float:
@@ -134,11 +147,12 @@ class PaintOptions:
     def weights(self) -> tuple[float, float, float]:
         """Factors of content, style and total variation.
 
-        At strength 1/2 a content error counts 0.04 of a style error, which balances the two for pictures of
-        all kinds; towards the ends the ratio falls to 0 and rises to infinity.
+        At strength 1/2 a content error counts 0.05 of a style error, which balances the two for pictures of
+        all kinds, and less for `best`, which keeps more of the photo; towards the ends the ratio falls to 0
+        and rises to infinity.
         """
         style = (2 * self.strength) ** 2
-        content = 0.04 * (2 * (1 - self.strength)) ** 2
+        content = _CONTENT[self.effort] * (2 * (1 - self.strength)) ** 2
         defaults = (content, style, 0.05 * style) if self.normalise else (1.0, 1e6, 0.0)
         given = (self.content_weight, self.style_weight, self.tv_weight)
         content, style, tv = (d if g is None else g for g, d in zip(given, defaults, strict=True))

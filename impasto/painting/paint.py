@@ -10,12 +10,13 @@ from torch import Tensor
 
 from impasto.errors import UsageError
 from impasto.imaging import io
+from impasto.imaging.detail import enlarge_along
 from impasto.imaging.geometry import resize
 from impasto.painting.easel import Easel
 from impasto.painting.finishing import recolour, touch_up
 from impasto.painting.options import PaintOptions
 from impasto.painting.reading import Regions, Styles, read_regions, read_styles, split_regions
-from impasto.painting.scales import plan
+from impasto.painting.scales import result_size
 from impasto.progress import Step, StepCallback
 from impasto.weights import ProgressCallback
 
@@ -89,15 +90,20 @@ class Painter(Easel):
         image, self.info = io.read(photo, max_pixels=max_pixels)
         masks, groups = split_regions(style, region)
         styles, style_notes = read_styles(groups, max_pixels)
-        size = plan(self.info.size, options)[-1].size
+        size = result_size(self.info.size, options)
         base = len(groups) > len(masks)
         regions, self.mask, mask_notes = read_regions(masks, mask, self.info.size, size, base=base)
         if options.keep_colour == "histogram":
             styles = [recolour(one, image, options.keep_colour_amount) for one in styles]
-        start = _read_start(options, max_pixels)
-        name = self.info.name
         super().__init__(
-            image, styles, options, regions=regions, start=start, name=name, on_download=on_download
+            image,
+            styles,
+            options,
+            regions=regions,
+            start=_read_start(options, max_pixels),
+            alpha=self.info.alpha,
+            name=self.info.name,
+            on_download=on_download,
         )
         self.notes += [*self.info.notes, *style_notes, *mask_notes]
 
@@ -106,7 +112,8 @@ class Painter(Easel):
         return self.info.exif
 
     def finish(self, step: Step) -> tuple[Tensor, Tensor | None]:
-        image, photo = (resize(picture[None], self.size)[0] for picture in (step.image, self.photo))
+        photo = resize(self.photo[None], self.size)[0]
+        image = enlarge_along(step.image, photo)
         alpha = None if self.info.alpha is None else resize(self.info.alpha[None], self.size)[0]
         return touch_up(image, photo, self.options, alpha=alpha, mask=self.mask), alpha
 

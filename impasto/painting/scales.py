@@ -14,15 +14,17 @@ from impasto.backbones import Backbone
 from impasto.device import available_memory, resolve_device, resolve_precision
 from impasto.errors import UsageError
 from impasto.imaging.arrays import without_hidden
-from impasto.imaging.geometry import FIRST_RUNG, fit_long_side, resize, scale_ladder, split_iterations
-from impasto.painting.instant import instant
+from impasto.imaging.geometry import fit_long_side, resize, scale_ladder, split_iterations
+from impasto.painting.initial import initial_image
 from impasto.painting.memory import Memory
 from impasto.painting.objective import Objective, Style
 from impasto.painting.options import PaintOptions
 from impasto.painting.solver import SOLVERS
 from impasto.progress import Step
 
-_AFTER_INSTANT = 256  # pixels on the long side: the large shapes are painted already
+_FIRST_SIDE = 256  # pixels: the photo has the large shapes already
+_SUPERSAMPLING = 1.5  # of a best painting, whose finest structure is averaged out when it is reduced
+_FIRST_SIDE_ELSE = 128  # pixels: large shapes settle here, at a sixteenth of the cost of 512
 
 
 @dataclass(frozen=True)
@@ -33,14 +35,26 @@ class Scale:
     iterations: int
 
 
+def result_size(size: tuple[int, int], options: PaintOptions) -> tuple[int, int]:
+    """(height, width) of the result, for a photo of this (height, width)."""
+    return size if options.size is None else fit_long_side(size, options.size)
+
+
 def plan(size: tuple[int, int], options: PaintOptions) -> tuple[Scale, ...]:
-    """The ladder for a photo of this (height, width). Raises UsageError where the options do not fit."""
-    first = _AFTER_INSTANT if options.init == "auto" else FIRST_RUNG
-    ladder = scale_ladder(options.size or max(size), options.scales, first)
+    """The ladder for a photo of this (height, width). Raises UsageError where the options do not fit.
+
+    Unless `options.scales` names others, the last scale of a quick painting is the first, and that of a best
+    painting is larger than the result.
+    """
+    whole = result_size(size, options)
+    first = _FIRST_SIDE if options.init in ("auto", "photo") else _FIRST_SIDE_ELSE
+    ladder = scale_ladder(max(whole), options.scales, first)
+    if options.scales is None and options.effort == "quick":
+        ladder = (min(max(whole), _FIRST_SIDE),)
+    if options.scales is None and options.effort == "best":
+        ladder = (*ladder, round(_SUPERSAMPLING * max(whole)))
     shares = split_iterations(options.gradients, len(ladder))
-    sizes = [fit_long_side(size, side) for side in ladder]
-    if options.size is None:
-        sizes[-1] = size
+    sizes = [whole if side == max(whole) else fit_long_side(size, side) for side in ladder]
     return tuple(Scale(s, n) for s, n in zip(sizes, shares, strict=True))
 
 
@@ -51,6 +65,7 @@ def paint_steps(
     options: PaintOptions,
     start: Tensor | None = None,
     regions: Sequence[Tensor] = (),
+    alpha: Tensor | None = None,
 ) -> Iterator[Step]:
     """Paint, tensors in and tensors out: yields a `Step` per gradient; the last one carries the result.
 
@@ -62,6 +77,7 @@ def paint_steps(
         start: (3, h, w) to begin from, if `options.init` is a file.
         regions: masks (1, h, w) in [0, 1] of the photo's shape, where the styles hold that name them; without
             any, all is one region.
+        alpha: opacity of the photo, (1, H, W): hidden colors do not count at the start.
 
     Raises:
         UsageError: layers that the backbone has not, sizes too small for them, weights that sum to 0.
@@ -73,7 +89,8 @@ def paint_steps(
     memory = Memory(backbone, options, dtype, available_memory(device), len(regions))
     styles = with_shares(styles)
     scales = plan((photo.shape[1], photo.shape[2]), options)
-    image = _begin(photo, styles, scales[0].size, options, start, regions)
+    image = initial_image(photo, styles, scales[0].size, options, start=start, regions=regions, alpha=alpha)
+    light = image if options.init == "auto" else None
     costs = [scale.size[0] * scale.size[1] for scale in scales]
     whole = sum(cost * scale.iterations for cost, scale in zip(costs, scales, strict=True))
     spent = 0
@@ -86,6 +103,7 @@ def paint_steps(
             dtype,
             memory.tile(scale.size, scale.iterations),
             [resize(mask[None], scale.size)[0].to(device) for mask in regions],
+            light,
         )
         image = _to(resize(image.clamp(0, 1), scale.size), device)
         solve = SOLVERS[options.optimizer]
@@ -116,31 +134,6 @@ def with_shares(styles: Sequence[Style]) -> list[Style]:
     if not positive or any(style.weight < 0 for style in styles):
         raise UsageError("the weights of the styles must not be negative, and their sum must be positive")
     return [replace(s, weight=s.weight / sums[s.region]) for s in styles if s.weight > 0]
-
-
-def _begin(
-    photo: Tensor,
-    styles: Sequence[Style],
-    size: tuple[int, int],
-    options: PaintOptions,
-    start: Tensor | None,
-    regions: Sequence[Tensor],
-) -> Tensor:
-    """The image that the first scale starts from, (1, 3, H, W)."""
-    if options.init == "auto":
-        return resize(instant(photo, styles, regions, options.strength)[None], size)
-    if options.init == "noise":
-        dice = torch.Generator().manual_seed(options.seed)
-        return 0.5 + 0.1 * torch.randn(1, 3, *size, generator=dice)
-    if options.init == "style":
-        return resize(styles[0].image[None], size)
-    if options.init == "photo":
-        return resize(photo[None], size)
-    if start is None:
-        raise UsageError(
-            f"there is no start {options.init}: choose auto, photo, noise, style or an image file"
-        )
-    return resize(start[None], size)
 
 
 def _at_scale(style: Style, long_side: float, device: torch.device) -> Style:

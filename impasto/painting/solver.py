@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from impasto.errors import DivergenceError
@@ -40,6 +41,8 @@ def lbfgs(
     function: Function, image: Tensor, iterations: int, step_length: float = 1.0, history: int = _HISTORY
 ) -> Iterator[Iterate]:
     """Limited-memory BFGS (Nocedal 1980) from `image`, one gradient per iteration: no line search.
+
+    The initial inverse Hessian favors fine structure, for which the objective is flattest.
 
     `function` gives the value, a scalar, and terms to report. The first step is tiny, as the scale of the
     problem is not known before it. Very large images have a shorter history. Raises DivergenceError.
@@ -166,13 +169,19 @@ class _Pairs:
             alpha = _dot(step, result) / curvature
             _add(result, change, -alpha)
             alphas.append(alpha)
+        result = self._sharpened(result, gradient.shape)
         if self._kept:
             _, change, curvature = self._kept[-1]
-            result.mul_(curvature / _dot(change, change))
+            result.mul_(curvature / _dot(change, self._sharpened(change, gradient.shape)))
         for (step, change, curvature), alpha in zip(self._kept, reversed(alphas), strict=True):
             _add(result, step, alpha - _dot(change, result) / curvature)
-        count, channels, height, width = gradient.shape
-        return result.view(count, height, width, channels).permute(0, 3, 1, 2)
+        return _unflat(result, gradient.shape)
+
+    def _sharpened(self, vector: Tensor, shape: torch.Size) -> Tensor:
+        """v + (v - mean of v over 3 x 3 pixels), flat: positive definite and symmetric, as a Hessian is."""
+        image = _unflat(vector, shape).float()
+        mean = F.avg_pool2d(image, 3, stride=1, padding=1)  # zeros beyond the border keep it symmetric
+        return _flat(mean.neg_().add_(image, alpha=2))
 
     def _difference(self, a: Tensor, b: Tensor) -> Tensor:
         result = torch.empty(a.numel(), dtype=self._dtype, device=a.device)
@@ -205,3 +214,9 @@ def _sum_of_sizes(image: Tensor) -> float:
 def _flat(image: Tensor) -> Tensor:
     """Of images that are laid out alike, without a copy."""
     return image.permute(0, 2, 3, 1).reshape(-1)
+
+
+def _unflat(vector: Tensor, shape: torch.Size) -> Tensor:
+    """The inverse of `_flat`, for (N, C, H, W)."""
+    count, channels, height, width = shape
+    return vector.view(count, height, width, channels).permute(0, 3, 1, 2)

@@ -7,8 +7,8 @@ from typing import Literal
 
 from impasto.device import DeviceName, PrecisionName
 from impasto.errors import UsageError
-from impasto.options import Layers, StyleLoss, check_whole
-from impasto.painting.options import FROM_SCRATCH, Optimizer, PaintOptions
+from impasto.options import Layers, Pooling, StyleLoss, check_whole
+from impasto.painting.options import Optimizer, PaintOptions
 
 
 @dataclass(frozen=True)
@@ -25,14 +25,14 @@ class TextureOptions:
 
     size: int | tuple[int, int] = 512
     stroke_size: float = PaintOptions.stroke_size
-    iterations: int = FROM_SCRATCH
+    iterations: int = 125
     seed: int = PaintOptions.seed
     style_loss: StyleLoss = PaintOptions.style_loss
     style_layers: Layers | str = "relu1_1,relu2_1,relu3_1,relu4_1"
     optimizer: Optimizer = PaintOptions.optimizer
     learning_rate: float | None = PaintOptions.learning_rate
     backbone: str = PaintOptions.backbone
-    pooling: Literal["max", "average"] = PaintOptions.pooling
+    pooling: Pooling = PaintOptions.pooling
     tile: Literal["auto", "off"] | int = PaintOptions.tile
     device: DeviceName = PaintOptions.device
     precision: PrecisionName = PaintOptions.precision

@@ -9,9 +9,9 @@ import numpy as np
 from torch import Tensor
 
 from impasto.imaging import io
+from impasto.imaging.color_transfer import keep_colour
 from impasto.imaging.detail import HALO, return_detail
 from impasto.imaging.masks import blend
-from impasto.imaging.color_transfer import keep_colour
 from impasto.imaging.video.clip import Pixels
 from impasto.stylizing.handles import Handles
 from impasto.stylizing.pixels import as_image, as_pixels

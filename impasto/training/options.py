@@ -8,7 +8,15 @@ from typing import Literal
 
 from impasto.device import DeviceName, PrecisionName
 from impasto.errors import UsageError
-from impasto.options import Layers, StyleLoss, check_choice, check_range, check_whole, parse_layers
+from impasto.options import (
+    Layers,
+    Pooling,
+    StyleLoss,
+    check_choice,
+    check_range,
+    check_whole,
+    parse_layers,
+)
 
 Schedule = Literal["onecycle", "cosine", "constant"]
 PrimingLoss = Literal["pixels", "content"]
@@ -96,14 +104,14 @@ class TrainOptions(LoopOptions):
     style_layers: Layers | None = None
     normalise: bool = True
     backbone: str = "compact"
-    pooling: Literal["max", "average"] = "max"
+    pooling: Pooling = "max"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "content_layers", parse_layers(self.content_layers))
         object.__setattr__(self, "style_layers", parse_layers(self.style_layers))
         check_choice("style_loss", self.style_loss, StyleLoss)
-        check_choice("pooling", self.pooling, Literal["max", "average"])
+        check_choice("pooling", self.pooling, Pooling)
         check_whole("style_size", self.style_size, 32, 8192)
         for name in ("content_weight", "style_weight", "tv_weight"):
             check_range(name, getattr(self, name), 0, math.inf)

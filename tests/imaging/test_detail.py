@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from impasto.imaging.detail import HALO, return_detail
 from impasto.imaging.color_transfer import luma
+from impasto.imaging.detail import HALO, return_detail
 
 Picture = Callable[[str, int], Tensor]
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from impasto.painting.instant import instant
 from torch import Tensor
 
 from impasto import backbones
 from impasto.backbones import Backbone
 from impasto.errors import DivergenceError, UsageError
 from impasto.imaging.geometry import resize
-from impasto.painting.instant import instant
 from impasto.painting.objective import Objective, Style
 from impasto.painting.options import PaintOptions
 from impasto.painting.scales import Scale, paint_steps, plan, with_shares

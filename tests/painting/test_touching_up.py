@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from impasto.imaging.color_transfer import keep_colour, luma, match_colours
 from impasto.imaging.detail import return_detail
 from impasto.imaging.masks import blend
-from impasto.imaging.color_transfer import keep_colour, luma, match_colours
 from impasto.painting.finishing import recolour, touch_up
 from impasto.painting.objective import Style
 from impasto.painting.options import PaintOptions

@@ -5,8 +5,8 @@ import pytest
 import torch
 from PIL import Image
 
-from impasto.imaging.detail import return_detail
 from impasto.imaging.color_transfer import keep_colour, luma
+from impasto.imaging.detail import return_detail
 from impasto.stylizing import finishing
 from impasto.stylizing.finishing import Finish, FrameFinish
 from impasto.stylizing.handles import Handles

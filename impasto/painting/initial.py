@@ -1,0 +1,100 @@
+"""The image that a painting starts from: the photo in the colors of the style, noise, or a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from impasto.errors import UsageError
+from impasto.imaging.arrays import without_hidden
+from impasto.imaging.color_transfer import ColorMoments, color_moments, map_colors
+from impasto.imaging.geometry import fit_long_side, resize
+from impasto.painting.objective import Style
+from impasto.painting.options import PaintOptions
+
+_RECOLORED = 0.25  # strength from which on the start has the style's colors entirely
+_SEEN = 512  # pixels of a style's long side at which its colors are measured
+
+
+def initial_image(
+    photo: Tensor,
+    styles: Sequence[Style],
+    size: tuple[int, int],
+    options: PaintOptions,
+    *,
+    start: Tensor | None = None,
+    regions: Sequence[Tensor] = (),
+    alpha: Tensor | None = None,
+) -> Tensor:
+    """The image that the first scale starts from, (1, 3, H, W) in [0, 1] unless it is noise.
+
+    Args:
+        photo, styles, start, regions, alpha: as `scales.paint_steps` takes them.
+        size: (height, width) of the scale.
+
+    Raises UsageError for an `options.init` that is neither a known start nor comes with a picture.
+    """
+    if options.init == "noise":
+        generator = torch.Generator().manual_seed(options.seed)
+        return 0.5 + 0.1 * torch.randn(1, 3, *size, generator=generator)
+    if options.init == "style":
+        return resize(styles[0].image[None], size)
+    if options.init in ("auto", "photo"):
+        image = resize(photo[None], size)
+        if options.init == "photo":
+            return image
+        masks = [resize(mask[None], size)[0] for mask in regions]
+        opacity = None if alpha is None else resize(alpha[None], size)[0]
+        return recolor(image[0], styles, options.strength, masks, opacity)[None]
+    if start is None:
+        raise UsageError(
+            f"there is no start {options.init}: choose auto, photo, noise, style or an image file"
+        )
+    return resize(start[None], size)
+
+
+def recolor(
+    photo: Tensor,
+    styles: Sequence[Style],
+    strength: float,
+    regions: Sequence[Tensor] = (),
+    alpha: Tensor | None = None,
+) -> Tensor:
+    """The photo in the colors of the styles: it keeps the photo's light and dark where they are.
+
+    Args:
+        photo: (3, H, W) in [0, 1].
+        styles: at least one for each region that is to change; weights that sum to 1 in each.
+        strength: of the painting; below a quarter the colors change in part, at 0 not at all.
+        regions: masks (1, H, W) in [0, 1], in each of which colors are measured and changed by themselves.
+        alpha: opacity of the photo, (1, H, W): hidden colors do not count.
+
+    Returns:
+        (3, H, W) in [0, 1].
+    """
+    amount = min(1.0, strength / _RECOLORED)
+    if amount == 0:
+        return photo
+    result = photo.clone()
+    for region, mask in enumerate(regions or (None,)):
+        own = [style for style in styles if style.region == region]
+        if not own:
+            continue
+        weight = mask if alpha is None else alpha if mask is None else mask * alpha
+        mapped = map_colors(photo, color_moments(photo, weight), _mean_moments(own)).clamp(0, 1)
+        result += amount * (mapped - photo) * (1 if mask is None else mask)
+    return result.clamp(0, 1)
+
+
+def _mean_moments(styles: Sequence[Style]) -> ColorMoments:
+    """The weighted mean of the styles' color moments."""
+    mean, covariance = torch.zeros(3, 1), torch.zeros(3, 3)
+    for style in styles:
+        image = style.image if style.alpha is None else without_hidden(style.image, style.alpha)
+        size = fit_long_side((image.shape[1], image.shape[2]), min(_SEEN, max(image.shape[1:])))
+        opacity = None if style.alpha is None else resize(style.alpha[None], size)[0]
+        own = color_moments(resize(image[None], size)[0], opacity)
+        mean, covariance = mean + style.weight * own[0], covariance + style.weight * own[1]
+    return mean, covariance
