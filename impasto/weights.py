@@ -65,10 +65,9 @@ def fetch(weights: Weights, *, on_progress: ProgressCallback | None = None) -> P
     The hash is checked at every call. An interrupted download goes on where it stopped at the next call.
     Raises WeightsError where no verified copy can be had.
     """
+    if found := _find(weights):
+        return found
     kept = cache_dir() / weights.filename
-    for path in (kept, Path(torch.hub.get_dir(), "checkpoints", weights.filename)):
-        if _mismatch(path, weights) is None:
-            return path
     try:
         kept.parent.mkdir(parents=True, exist_ok=True)
         with _claimed(kept.with_name(f"{kept.name}.part")) as part:
@@ -83,6 +82,18 @@ def fetch(weights: Weights, *, on_progress: ProgressCallback | None = None) -> P
             f"{weights.size / 1e6:.0f} MB there, or name another folder in IMPASTO_CACHE"
         ) from error
     return kept
+
+
+def is_cached(weights: Weights) -> bool:
+    """Whether `fetch` has a verified copy at hand."""
+    return _find(weights) is not None
+
+
+def _find(weights: Weights) -> Path | None:
+    """A verified copy in our cache or in that of torch.hub."""
+    folders = cache_dir(), Path(torch.hub.get_dir(), "checkpoints")
+    paths = (folder / weights.filename for folder in folders)
+    return next((path for path in paths if _mismatch(path, weights) is None), None)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from impasto.backbones.base import Backbone
 from impasto.errors import WeightsError
+from impasto.options import Pooling
 
 _DEPTHS = (2, 2, 4, 4, 1)
 _LAYERS = tuple(f"relu{block}_1" for block in range(1, len(_DEPTHS) + 1))

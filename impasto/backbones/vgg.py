@@ -19,6 +19,7 @@ from impasto.weights import (
     Weights,
     cache_dir,
     fetch,
+    is_cached,
     load_metadata,
     load_tensors,
     save_tensors,
@@ -112,13 +113,38 @@ def load_vgg(
     )
 
 
-def _published(name: str, on_progress: ProgressCallback | None) -> Path:
-    """The convolutions of a published file, kept in the cache; the rest, six sevenths, is dropped."""
-    weights = PUBLISHED[name]
+def needed_download(name: str) -> Weights | None:
+    """The published file that `load_vgg` would have to download first; None if nothing is missing."""
+    weights = PUBLISHED.get(name)
+    if weights is None or _kept(name) or is_cached(weights):
+        return None
+    return weights
+
+
+def untrained_vgg(name: str, *, pooling: Pooling = "max") -> VGG:
+    """A published VGG with random weights: the same layers, memory and speed, with nothing to download."""
+    channels, convolutions = 3, {}
+    for _, layer in _numbered(_DEPTHS[name]):
+        width = _WIDTHS[int(layer[4]) - 1]
+        convolutions[layer] = nn.Conv2d(channels, width, 3, padding=1)
+        channels = width
+    return VGG(convolutions, normalisation=_NORMALISATION["torchvision"], pooling=pooling, source=name)
+
+
+def _kept(name: str) -> Path | None:
+    """The convolutions of a published file in the cache, if they are there."""
     kept = cache_dir() / f"{name}-features.safetensors"
     with suppress(WeightsError):
-        if load_metadata(kept).get("sha256") == weights.sha256:
+        if load_metadata(kept).get("sha256") == PUBLISHED[name].sha256:
             return kept
+    return None
+
+
+def _published(name: str, on_progress: ProgressCallback | None) -> Path:
+    """The convolutions of a published file, kept in the cache; the rest, six sevenths, is dropped."""
+    if kept := _kept(name):
+        return kept
+    weights, kept = PUBLISHED[name], cache_dir() / f"{name}-features.safetensors"
     whole = fetch(weights, on_progress=on_progress)
     tensors = {key: tensor for key, tensor in load_tensors(whole).items() if key.startswith("features.")}
     metadata = {"preprocessing": "torchvision", "sha256": weights.sha256, "licence": weights.licence}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from impasto import recipes
+from impasto.backbones.vgg import needed_download, untrained_vgg
 from impasto.cli.display import download
 from impasto.cli.making import check_output, make, open_frames
 from impasto.cli.paint import PaintJob
@@ -57,13 +58,20 @@ def _read(job: PaintJob) -> list[Path]:
 
 def _prepare(job: PaintJob, options: PaintOptions) -> Painter:
     most = job.output.max_pixels
+    missing = needed_download(options.backbone) if job.output.dry_run else None
+    untrained = untrained_vgg(options.backbone, pooling=options.pooling) if missing else None
     with download(job.output.quiet) as on_download:
-        return Painter(
+        painter = Painter(
             job.photo,
             list(job.styles) or None,
             options,
             region={mask: list(styles) for mask, styles in job.regions.items()},
             mask=job.mask,
             max_pixels=io.MAX_PIXELS if most is None else most,
+            backbone=untrained,
             on_download=on_download,
         )
+    if missing:
+        size = f"{missing.size / 1e6:.0f} MB"
+        painter.notes.append(f"painting would first download {missing.name}, {size}, from {missing.url}")
+    return painter

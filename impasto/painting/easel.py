@@ -29,6 +29,7 @@ class Easel(ABC):
         styles, regions, start, alpha: as `scales.paint_steps` takes them.
         options: sizes, weights, solver, device.
         name: of the photo, for messages.
+        backbone: takes the place of the one that the options name.
         on_download: hears of a download of weights.
 
     Attributes:
@@ -48,12 +49,15 @@ class Easel(ABC):
         start: Tensor | None = None,
         alpha: Tensor | None = None,
         name: str = "the picture",
+        backbone: backbones.Backbone | None = None,
         on_download: ProgressCallback | None = None,
     ) -> None:
         self.photo, self.styles, self.options = photo, with_shares(styles), options
         self.regions, self.start, self.alpha, self.notes = regions, start, alpha, list[str]()
         self.scales: tuple[Scale, ...] = plan((photo.shape[1], photo.shape[2]), options)
-        self.backbone = backbones.load(options.backbone, pooling=options.pooling, on_progress=on_download)
+        self.backbone = backbone or backbones.load(
+            options.backbone, pooling=options.pooling, on_progress=on_download
+        )
         self.device = resolve_device(options.device)
         self.dtype = resolve_precision(options.precision, self.device)
         self._check_sizes(name)

@@ -101,7 +101,8 @@ class Memory:
         """Bytes for a gradient, and for encoding alone, of the largest window of a picture of this size.
 
         For a gradient all outputs of convolutions and poolings are kept and, for max pooling, the places of
-        the maxima, in eight bytes each. Its peak comes as it starts on its way back, when all that is looked at has one.
+        the maxima, in eight bytes each. Memory peaks at the start of the backward pass, when every activation
+        that is compared also has a gradient.
         """
         tiles = cut(size, tile, *self._reach())
         window = max((tile.seen for tile in tiles), key=prod)

@@ -40,8 +40,8 @@ class PaintOptions:
         size: long side of the result in pixels; None keeps the photo's.
         strength: 0 keeps the photo, 0.25 gives it the style's light and visible strokes, 0.75 strokes
             everywhere, 1 a texture.
-        effort: "quick" paints at 256 pixels and enlarges the picture along the photo's edges; "good" paints at
-            its size; "best" paints half as large again and reduces the picture, in three times the seconds.
+        effort: "quick" paints at 256 pixels and enlarges the picture along the photo's edges; "good" paints
+            at the size; "best" paints half as large again and reduces the picture, in three times the time.
         iterations: gradient evaluations in all, shared among the scales; None follows `effort`.
         scales: None doubles from 256 pixels, or from 128 where `init` is noise, a style or a file; a number;
             or the long sides.

@@ -8,6 +8,7 @@ from typing import Any
 from PIL import Image
 from torch import Tensor
 
+from impasto.backbones import Backbone
 from impasto.errors import UsageError
 from impasto.imaging import io
 from impasto.imaging.detail import enlarge_along
@@ -72,7 +73,8 @@ def make_options(**options: Any) -> PaintOptions:
 class Painter(Easel):
     """One painting of a photo: reads the pictures and the backbone when made.
 
-    `notes` are sentences that the user should hear, `scales` the ladder. Arguments are as for `paint`.
+    `notes` are sentences that the user should hear, `scales` the ladder. Arguments are as for `paint` and
+    `Easel`.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class Painter(Easel):
         region: Regions = (),
         mask: io.Source | None = None,
         max_pixels: int = io.MAX_PIXELS,
+        backbone: Backbone | None = None,
         on_download: ProgressCallback | None = None,
     ) -> None:
         options = options or PaintOptions()
@@ -103,6 +106,7 @@ class Painter(Easel):
             start=_read_start(options, max_pixels),
             alpha=self.info.alpha,
             name=self.info.name,
+            backbone=backbone,
             on_download=on_download,
         )
         self.notes += [*self.info.notes, *style_notes, *mask_notes]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -19,7 +20,7 @@ from impasto.painting.initial import initial_image
 from impasto.painting.memory import Memory
 from impasto.painting.objective import Objective, Style
 from impasto.painting.options import PaintOptions
-from impasto.painting.solver import SOLVERS
+from impasto.painting.solver import SOLVERS, Solver, lbfgs
 from impasto.progress import Step
 
 _FIRST_SIDE = 256  # pixels: the photo has the large shapes already
@@ -106,7 +107,7 @@ def paint_steps(
             light,
         )
         image = _to(resize(image.clamp(0, 1), scale.size), device)
-        solve = SOLVERS[options.optimizer]
+        solve = _solver(options)
         for count, iterate in enumerate(solve(objective, image, scale.iterations, options.step_length), 1):
             image = iterate.image
             spent += costs[number]
@@ -122,6 +123,13 @@ def paint_steps(
             )
 
 
+def _solver(options: PaintOptions) -> Solver:
+    """The literature's objectives have the literature's L-BFGS."""
+    if options.optimizer == "lbfgs" and not options.normalise:
+        return partial(lbfgs, sharpness=0.0)
+    return SOLVERS[options.optimizer]
+
+
 def with_shares(styles: Sequence[Style]) -> list[Style]:
     """The same styles, their weights divided by the sum in their region.
 
@@ -133,7 +141,7 @@ def with_shares(styles: Sequence[Style]) -> list[Style]:
     positive = sums and all(0 < whole < math.inf for whole in sums.values())
     if not positive or any(style.weight < 0 for style in styles):
         raise UsageError("the weights of the styles must not be negative, and their sum must be positive")
-    return [replace(s, weight=s.weight / sums[s.region]) for s in styles if s.weight > 0]
+    return [replace(s, weight=float(s.weight / sums[s.region])) for s in styles if s.weight > 0]
 
 
 def _at_scale(style: Style, long_side: float, device: torch.device) -> Style:

@@ -38,16 +38,22 @@ class Iterate:
 
 
 def lbfgs(
-    function: Function, image: Tensor, iterations: int, step_length: float = 1.0, history: int = _HISTORY
+    function: Function,
+    image: Tensor,
+    iterations: int,
+    step_length: float = 1.0,
+    history: int = _HISTORY,
+    sharpness: float = 1.0,
 ) -> Iterator[Iterate]:
     """Limited-memory BFGS (Nocedal 1980) from `image`, one gradient per iteration: no line search.
 
-    The initial inverse Hessian favors fine structure, for which the objective is flattest.
+    The initial inverse Hessian is v + `sharpness` (v - mean of v over 3 x 3 pixels): it favors fine
+    structure, for which the objective is flattest. 0 is the usual multiple of the identity.
 
     `function` gives the value, a scalar, and terms to report. The first step is tiny, as the scale of the
     problem is not known before it. Very large images have a shorter history. Raises DivergenceError.
     """
-    walk, pairs = _Walk(function, image), _Pairs(*kept_pairs(image.numel(), image.dtype, history))
+    walk, pairs = _Walk(function, image), _Pairs(*kept_pairs(image.numel(), image.dtype, history), sharpness)
     del image  # large ones are not held for longer than needed, here and below
     for _ in range(iterations):
         before = walk.here
@@ -86,7 +92,8 @@ def adam(
         walk.step((first / (1 - betas[0] ** age)).div_(scale), step_length)
 
 
-SOLVERS: dict[str, Callable[[Function, Tensor, int, float], Iterator[Iterate]]] = {
+Solver = Callable[[Function, Tensor, int, float], Iterator[Iterate]]
+SOLVERS: dict[str, Solver] = {
     "lbfgs": lbfgs,
     "adam": adam,
 }
@@ -144,9 +151,9 @@ def kept_pairs(numbers: int, dtype: torch.dtype, history: int = _HISTORY) -> tup
 class _Pairs:
     """Steps and changes of the gradient, as flat vectors, and the inverse Hessian that they stand for."""
 
-    def __init__(self, most: int, dtype: torch.dtype) -> None:
+    def __init__(self, most: int, dtype: torch.dtype, sharpness: float) -> None:
         self._kept: deque[tuple[Tensor, Tensor, float]] = deque(maxlen=most)
-        self._dtype = dtype
+        self._dtype, self._sharpness = dtype, sharpness
 
     def __bool__(self) -> bool:
         return bool(self._kept)
@@ -178,10 +185,13 @@ class _Pairs:
         return _unflat(result, gradient.shape)
 
     def _sharpened(self, vector: Tensor, shape: torch.Size) -> Tensor:
-        """v + (v - mean of v over 3 x 3 pixels), flat: positive definite and symmetric, as a Hessian is."""
-        image = _unflat(vector, shape).float()
+        """A flat image with its fine structure raised: symmetric and positive definite, as a Hessian is."""
+        if not self._sharpness:
+            return vector
+        image = _unflat(vector, shape)
+        image = image.to(torch.promote_types(image.dtype, torch.float32))
         mean = F.avg_pool2d(image, 3, stride=1, padding=1)  # zeros beyond the border keep it symmetric
-        return _flat(mean.neg_().add_(image, alpha=2))
+        return _flat(mean.mul_(-self._sharpness).add_(image, alpha=1 + self._sharpness))
 
     def _difference(self, a: Tensor, b: Tensor) -> Tensor:
         result = torch.empty(a.numel(), dtype=self._dtype, device=a.device)

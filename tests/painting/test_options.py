@@ -81,7 +81,7 @@ def test_layers_that_mean_nothing(value: Any, message: str) -> None:
         ("learning_rate", float("inf"), "learning_rate must be positive, not inf"),
         ("style_loss", "grams", "style_loss must be one of moments, gram, sliced, nearest, not grams"),
         ("optimizer", "sgd", "optimizer must be one of lbfgs, adam, not sgd"),
-        ("pooling", "median", "pooling must be one of max, average, not median"),
+        ("pooling", "median", "pooling must be one of max, average, l2, not median"),
         ("tile", "on", "tile must be auto, off or a number of pixels, not on"),
         ("tile", 63, "tile must be a whole number from 64 to 100000, not 63"),
         ("tile", 512.5, "tile must be a whole number from 64 to 100000, not 512.5"),

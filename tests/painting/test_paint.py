@@ -20,6 +20,7 @@ from impasto.imaging import io
 from impasto.imaging.detail import return_detail
 from impasto.imaging.geometry import resize
 from impasto.painting import easel as easel_module
+from impasto.painting.initial import initial_image
 from impasto.painting.options import PaintOptions
 from impasto.painting.paint import Painter, make_options, paint
 from impasto.painting.record import options_from
@@ -113,14 +114,26 @@ def test_same_seed_same_painting_other_strength_another(
 
 
 def test_transparency_of_the_photo_is_restored(
-    photo: Image.Image, style: Image.Image, quick: dict[str, Any], painting: NDArray[np.uint8]
+    photo: Image.Image, style: Image.Image, quick: dict[str, Any]
 ) -> None:
-    result = paint(half_transparent(photo), style, **quick)
+    result = paint(half_transparent(photo), style, **quick | {"init": "photo"})
     assert (result.mode, result.size) == ("RGBA", (40, 27))
     alpha = np.asarray(result)[..., 3]
     assert alpha[:, :19].max() == 0
     assert alpha[:, 21:].min() == 255
-    np.testing.assert_array_equal(np.asarray(result)[..., :3], painting)  # it is painted under, too
+    whole = paint(photo, style, **quick | {"init": "photo"})
+    np.testing.assert_array_equal(np.asarray(result)[..., :3], np.asarray(whole))  # it is painted under, too
+
+
+def test_hidden_colors_of_the_photo_do_not_count(
+    photo: Image.Image, style: Image.Image, quick: dict[str, Any]
+) -> None:
+    cut = half_transparent(photo)
+    repainted = np.array(cut)
+    repainted[repainted[..., 3] == 0, :3] = (255, 0, 255)
+    starts = [Painter(one, style, PaintOptions(**quick)) for one in (cut, Image.fromarray(repainted))]
+    one, other = (initial_image(p.photo, p.styles, (27, 40), p.options, alpha=p.alpha) for p in starts)
+    torch.testing.assert_close(one[..., 22:], other[..., 22:], atol=0.02, rtol=0)
 
 
 def test_transparent_part_of_a_style_is_not_seen(
@@ -203,7 +216,7 @@ def test_any_step_can_be_finished_at_full_size(
 
 def test_wrong_option_names_those_there_are(photo: Image.Image, style: Image.Image) -> None:
     with pytest.raises(
-        UsageError, match=r"no option sise: choose among size, strength, iterations, .*precision"
+        UsageError, match=r"no option sise: choose among size, strength, effort, iterations, .*precision"
     ):
         paint(photo, style, sise=64)
     with pytest.raises(UsageError, match="strength must be from 0 to 1, not 50"):

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from impasto.painting.instant import instant
 from torch import Tensor
 
 from impasto import backbones
 from impasto.backbones import Backbone
 from impasto.errors import DivergenceError, UsageError
 from impasto.imaging.geometry import resize
+from impasto.painting.initial import initial_image
 from impasto.painting.objective import Objective, Style
 from impasto.painting.options import PaintOptions
-from impasto.painting.scales import Scale, paint_steps, plan, with_shares
+from impasto.painting.scales import Scale, paint_steps, plan, result_size, with_shares
 from impasto.progress import Step
 
 Picture = Callable[[str, int], Tensor]
@@ -52,12 +52,12 @@ def last(photo: Tensor, style: Style, backbone: Backbone, options: PaintOptions)
 
 
 def test_plan() -> None:
-    assert plan((300, 400), PaintOptions(iterations=240, init="photo")) == (
-        Scale((96, 128), 122),
-        Scale((192, 256), 73),
-        Scale((384, 512), 45),
+    assert plan((300, 400), PaintOptions(iterations=240, init="noise")) == (
+        Scale((96, 128), 92),
+        Scale((192, 256), 92),
+        Scale((384, 512), 56),
     )
-    assert plan((300, 400), PaintOptions()) == (Scale((192, 256), 39), Scale((384, 512), 23))
+    assert plan((300, 400), PaintOptions()) == (Scale((192, 256), 25), Scale((384, 512), 25))
     assert plan((30, 20), PaintOptions(size=64, iterations=5)) == (Scale((64, 43), 5),)
 
 
@@ -66,9 +66,19 @@ def test_plan_keeps_the_size_of_the_photo() -> None:
     assert finest.size == (1001, 333)
 
 
+def test_effort_decides_on_the_last_scale() -> None:
+    assert plan((300, 400), PaintOptions(effort="quick")) == (Scale((192, 256), 25),)
+    assert plan((30, 40), PaintOptions(effort="quick", size=40)) == (Scale((30, 40), 25),)
+    assert [scale.size[1] for scale in plan((300, 400), PaintOptions(effort="best"))] == [256, 512, 768]
+    told = PaintOptions(effort="best", scales=(100, 512))
+    assert [scale.size[1] for scale in plan((300, 400), told)] == [100, 512]
+    for effort in ("quick", "good", "best"):
+        assert result_size((300, 400), PaintOptions(effort=effort)) == (384, 512)  # type: ignore[arg-type]
+
+
 def test_plan_that_does_not_fit() -> None:
     with pytest.raises(UsageError, match="2 iterations do not suffice for 3 scales"):
-        plan((300, 400), PaintOptions(iterations=2, init="photo"))
+        plan((300, 400), PaintOptions(iterations=2, init="noise"))
     with pytest.raises(UsageError, match="scales must grow"):
         plan((300, 400), PaintOptions(scales=(600,)))
 
@@ -98,7 +108,7 @@ def test_losses_fall_at_each_scale(painted: list[Step]) -> None:
     for number in (0, 1):
         totals = [step.losses["total"] for step in painted if step.scale == number]
         assert totals[-1] < totals[0]
-    assert all(set(step.losses) == {"total", "style", "content", "tv"} for step in painted)
+    assert all(set(step.losses) == {"total", "style", "content", "light", "tv"} for step in painted)
     assert painted[-1].losses["style"] < painted[0].losses["style"]
 
 
@@ -167,8 +177,8 @@ def test_where_a_painting_begins(photo: Tensor, style: Style, backbone: Backbone
         return next(paint_steps(photo, [style], backbone, options, start)).image
 
     size = (32, 48)
-    instantly = instant(photo, [style], (), 0.5)[None]
-    torch.testing.assert_close(beginning("auto"), resize(instantly, size)[0], atol=1e-3, rtol=0)
+    recolored = initial_image(photo, [style], size, PaintOptions())
+    torch.testing.assert_close(beginning("auto"), recolored[0], atol=1e-3, rtol=0)
     torch.testing.assert_close(beginning("photo"), resize(photo[None], size)[0])
     torch.testing.assert_close(beginning("style"), resize(style.image[None], size)[0])
     other = picture("astronaut", 40)

@@ -5,6 +5,7 @@ from itertools import islice, pairwise
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from impasto.errors import DivergenceError
@@ -67,7 +68,7 @@ def test_lbfgs_walks_as_torchs_does(value: Value) -> None:
     image = start().double().requires_grad_()
     reference = torch.optim.LBFGS([image], lr=1, max_iter=1, history_size=12, line_search_fn=None)
     expected = walked(reference, image, value, 8)
-    found = list(lbfgs(with_terms(value), start().double(), 8, history=12))
+    found = list(lbfgs(with_terms(value), start().double(), 8, history=12, sharpness=0))
     for one, other in zip(found, expected, strict=True):
         torch.testing.assert_close(one.image, other, rtol=1e-6, atol=1e-8)
 
@@ -76,7 +77,7 @@ def test_lbfgs_forgets_what_is_older_than_its_history() -> None:
     image = start().double().requires_grad_()
     reference = torch.optim.LBFGS([image], lr=1, max_iter=1, history_size=3, line_search_fn=None)
     expected = walked(reference, image, quadratic, 9)
-    found = list(lbfgs(with_terms(quadratic), start().double(), 9, history=3))
+    found = list(lbfgs(with_terms(quadratic), start().double(), 9, history=3, sharpness=0))
     torch.testing.assert_close(found[-1].image, expected[-1], rtol=1e-6, atol=1e-8)
 
 
@@ -194,7 +195,7 @@ def test_steps_are_shorter_after_a_bad_one() -> None:
 
 def test_lbfgs_starts_anew_after_a_bad_step() -> None:
     """What it knew of the curvature led it astray: a tiny step along the gradient, as at the beginning."""
-    iterates = list(lbfgs(Trap(range(6, 7), nan), start(), 7))
+    iterates = list(lbfgs(Trap(range(6, 7), nan), start(), 7, sharpness=0))
     good, after = iterates[4], iterates[6]
     length = 0.5 * min(1.0, 1.0 / good.gradient.abs().sum().item())
     torch.testing.assert_close(after.image, good.image - length * good.gradient)
@@ -219,6 +220,30 @@ def test_hopeless_function(solve: Callable[..., Iterator[Iterate]], good_calls: 
     assert len(good) == good_calls
     with pytest.raises(DivergenceError, match="choose smaller weights, a smaller learning rate"):
         list(iterates)
+
+
+def test_sharpened_steps_are_those_of_a_change_of_variables() -> None:
+    """L-BFGS with the initial inverse Hessian P takes the steps of plain L-BFGS in u = P^-1/2 x."""
+    shape, count = start().shape, start().numel()
+    columns = torch.eye(count, dtype=torch.double).reshape(count, *shape[1:])
+    means = F.avg_pool2d(columns, 3, stride=1, padding=1)
+    matrix = (2 * columns - means).reshape(count, count)
+    torch.testing.assert_close(matrix, matrix.T)
+    values, vectors = torch.linalg.eigh(matrix)
+    assert values.min() > 0.5
+    root = vectors * values.sqrt() @ vectors.T
+
+    def small(image: Tensor) -> Tensor:
+        return 1e-3 * wavy(image)  # gradients so small that no first step is shortened
+
+    def from_u(u: Tensor) -> Tensor:
+        return (root @ u.flatten()).view(shape)
+
+    first = torch.linalg.solve(root, start().double().flatten()).view(shape)
+    sharp = list(lbfgs(with_terms(small), start().double(), 9))
+    plain = list(lbfgs(with_terms(lambda u: small(from_u(u))), first, 9, sharpness=0))
+    for one, other in zip(sharp, plain, strict=True):
+        torch.testing.assert_close(one.image, from_u(other.image), rtol=1e-6, atol=1e-8)
 
 
 def test_lbfgs_at_the_minimum_stays_there() -> None:
