@@ -1,4 +1,4 @@
-"""What coarse to fine and the instant start are worth: the objective by gradients, and by seconds."""
+"""What coarse to fine and the recolored start are worth: the objective by gradients, and by seconds."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from impasto.imaging.geometry import resize
 MOST_PAIRS = 3
 POINTS = 40
 WAYS: dict[str, dict[str, Any]] = {
-    "instant": {},
+    "recolored": {},
     "ladder": {"init": "photo"},
     "single": {"init": "photo", "scales": 1},
 }
@@ -29,7 +29,7 @@ Points = list[dict[str, float]]
 
 
 def run(settings: Settings) -> dict[str, Any]:
-    """The default, and two ways from the photo with twice its gradients; means over the pairs."""
+    """The default, and two ways from the photo; means over the pairs."""
     pairs = settings.chosen()[:MOST_PAIRS]
     curves: dict[str, dict[str, Points]] = {way: {} for way in WAYS}
     for pair in pairs:
@@ -80,17 +80,17 @@ def _mean_points(curves: list[Points]) -> Points:
     ]
 
 
-def _final(name: str, instant: Points, ladder: Points, single: Points) -> dict[str, Any]:
+def _final(name: str, recolored: Points, ladder: Points, single: Points) -> dict[str, Any]:
     """All ends, and where single-scale stands after the gradients and the seconds of the ladder."""
     in_time = [point for point in single if point["seconds"] <= ladder[-1]["seconds"]]
     return {
         "pair": name,
         "photo": ladder[0]["objective"],
-        "instant": instant[-1]["objective"],
+        "recolored": recolored[-1]["objective"],
         "ladder": ladder[-1]["objective"],
         "single": single[-1]["objective"],
         "single_in_same_seconds": in_time[-1]["objective"],
-        "instant_seconds": instant[-1]["seconds"],
+        "recolored_seconds": recolored[-1]["seconds"],
         "ladder_seconds": ladder[-1]["seconds"],
         "single_seconds": single[-1]["seconds"],
     }
@@ -100,11 +100,11 @@ def _print(settings: Settings, finals: list[dict[str, Any]]) -> None:
     columns = {
         "pair": "pair",
         "the photo": "photo",
-        "instant start": "instant",
+        "from the recolored photo": "recolored",
         "coarse to fine": "ladder",
         "single scale": "single",
         "single, equal seconds": "single_in_same_seconds",
-        "instant, s": "instant_seconds",
+        "from the recolored photo, s": "recolored_seconds",
         "coarse to fine, s": "ladder_seconds",
         "single, s": "single_seconds",
     }

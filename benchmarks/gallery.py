@@ -6,7 +6,7 @@ import ast
 import hashlib
 import json
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,21 @@ from benchmarks.settings import Pair, Settings
 from impasto import Painter, PaintOptions
 from impasto.backbones.compact import EMBEDDED
 from impasto.imaging import io
+from impasto.painting.initial import recolor
 from impasto.painting.objective import Style
 from impasto.painting.scales import paint_steps
 
 # What decides how a picture comes out. Comments and layout do not count.
-_SOURCES = ("losses.py", "imaging/geometry.py", "painting/*.py", "backbones/*.py")
+_SOURCES = (
+    "losses.py",
+    "imaging/geometry.py",
+    "imaging/color_transfer.py",
+    "imaging/detail.py",
+    "painting/*.py",
+    "backbones/*.py",
+)
+CONTROLS = ("photo", "style", "recolored")
+DEFAULT_STRENGTH = PaintOptions.strength
 _INDIFFERENT = ("distill.py", "estimate.py", "paint.py")
 
 
@@ -59,14 +69,22 @@ class Gallery:
         named = {"pair": painting.pair.name, "painter": painting.painter}
         return named | {"strength": painting.options.strength} | _read(record)
 
-    def control(self, pair: Pair, picture: Path) -> dict[str, Any]:
-        """The scores of the photo or of the style picture itself."""
-        what = "photo" if picture == pair.photo else "style"
-        record = self.folder / pair.name / f"control-{what}-{self.settings.size}.json"
+    def control(self, pair: Pair, name: str) -> dict[str, Any]:
+        """The scores of one of the CONTROLS."""
+        folder = self.folder / pair.name
+        record = folder / f"control-{name}-{self.settings.size}.json"
         if not record.exists():
-            record.parent.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
+            picture = {"photo": pair.photo, "style": pair.style}.get(name) or self._recolored(pair, folder)
             _write(record, self.judge.score(picture, pair))
-        return {"pair": pair.name, "painter": what} | _read(record)
+        return {"pair": pair.name, "painter": name} | _read(record)
+
+    def _recolored(self, pair: Pair, folder: Path) -> Path:
+        """The photo in the style's colors, which painting starts from."""
+        painter = Painter(pair.photo, pair.style, replace(self.settings.options, backbone="compact"))
+        picture = folder / f"control-recolored-{self.settings.size}.png"
+        io.to_pil(recolor(painter.photo, painter.styles, DEFAULT_STRENGTH)).save(picture)
+        return picture
 
     def file(self, painting: Painting) -> Path:
         """Where a painting is kept; another name for everything that makes another picture."""

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from benchmarks import surface
 from benchmarks.settings import Pair, Settings
 
 Features = dict[str, Tensor]
@@ -27,7 +28,10 @@ class Judge:
 
     @torch.inference_mode()
     def score(self, picture: Path, pair: Pair) -> dict[str, Any]:
-        """style, gram, content, ssim, and style by layer, as the judge's own help explains them."""
+        """style, gram, content, layout, ssim, and style by layer, as the judge's own help explains them.
+
+        And grain and modeling, as `benchmarks.surface` does.
+        """
         self._look_at(pair)
         shape = (self._photo.shape[3], self._photo.shape[2])
         image = self._module.read(picture, self._size, shape=shape)
@@ -53,6 +57,8 @@ class Judge:
             "style": _mean(terms),
             "gram": _mean(grams),
             "content": float(self._module.content_term(features, content)),
+            "layout": float(self._module.layout(image, photo)),
+            **surface.measure(image, photo),
             "ssim": float(self._module.ssim(image, photo)),
             "layers": {layer: float(value) for layer, value in terms.items()},
         }

@@ -14,45 +14,54 @@ from impasto import PaintOptions
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 
-COLOURS = {"compact": "#c8553d", "16x": "#2f6690", "exact": "#3a7d44"}
-NAMES = {"compact": "compact", "16x": "16x compressed VGG-19", "exact": "exact features, single scale"}
+COLOURS = {
+    "compact": "#c8553d", "quick": "#e0a458", "best": "#7b2d26", "16x": "#2f6690", "exact": "#3a7d44"
+}  # fmt: skip
+NAMES = {
+    "compact": "good",
+    "quick": "quick",
+    "best": "best",
+    "16x": "16x compressed VGG-19",
+    "exact": "exact features, single scale",
+}
 METHODS = {"ours": "#c8553d", "wct": "#2f6690", "adain": "#3a7d44", "photo": "#888888", "style": "#222222"}
 WAYS = {
-    "instant": ("coarse to fine from the instant card", "#588b3f"),
+    "recolored": ("coarse to fine from the recolored photo", "#588b3f"),
     "ladder": ("coarse to fine from the photo", "#c8553d"),
     "single": ("single scale from the photo", "#2f6690"),
 }
 
 
 def trade(settings: Settings, rows: list[dict[str, Any]]) -> Path:
-    """Style against content: every pair at the defaults, and the closer pairs through the strengths."""
+    """Style against content and against layout: every pair at the defaults, and means through the strengths."""
     closer = {pair.name for pair in settings.chosen()[:CLOSER]}
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.8), sharey=True, layout="constrained")
-    for painter, colour in COLOURS.items():
-        own = [row for row in rows if row["painter"] == painter]
-        default = [row for row in own if row["strength"] == PaintOptions.strength]
-        if default:
-            left.scatter(*_xy(default), color=colour, s=22, alpha=0.7, label=NAMES[painter])
-            left.scatter(*_centre(default), color=colour, s=150, marker="+", linewidths=2.5)
-            _strengths(right, [row for row in own if row["pair"] in closer], colour)
-    left.set(title="every pair, at the defaults; + the mean", ylabel="style (0: the style's own)")
-    right.set(title=f"{len(closer)} pairs through the strengths; thick: their mean")
-    for axes in (left, right):
-        axes.set(xlabel="content (0: the photo's own)", yscale="log")
-        axes.grid(alpha=0.25, which="both")
-    left.legend(frameon=False)
+    figure, grid = plt.subplots(2, 2, figsize=(11, 9), sharey=True, layout="constrained")
+    for line, against in zip(grid, ("content", "layout"), strict=True):
+        for painter, colour in COLOURS.items():
+            own = [row for row in rows if row["painter"] == painter]
+            default = [row for row in own if row["strength"] == PaintOptions.strength]
+            if default:
+                line[0].scatter(*_xy(default, against), color=colour, s=22, alpha=0.7, label=NAMES[painter])
+                line[0].scatter(*_centre(default, against), color=colour, s=150, marker="+", linewidths=2.5)
+                _strengths(line[1], [row for row in own if row["pair"] in closer], colour, against)
+        line[0].set(title="every pair, at the defaults; + the mean", ylabel="style (0: the style's own)")
+        line[1].set(title=f"{len(closer)} pairs through the strengths; thick: their mean")
+        for axes in line:
+            axes.set(xlabel=f"{against} (0: the photo's own)", yscale="log")
+            axes.grid(alpha=0.25, which="both")
+    grid[0][0].legend(frameon=False)
     return _save(figure, settings.results / "style-against-content.png")
 
 
-def _strengths(axes: Any, rows: list[dict[str, Any]], colour: str) -> None:
+def _strengths(axes: Any, rows: list[dict[str, Any]], colour: str, against: str) -> None:
     """A line per pair through its strengths, and one of their means."""
     by_pair: dict[str, list[dict[str, Any]]] = {}
     for row in sorted(rows, key=lambda row: row["strength"]):
         by_pair.setdefault(row["pair"], []).append(row)
     for line in by_pair.values():
-        axes.plot(*_xy(line), color=colour, marker=".", linewidth=1, alpha=0.35)
+        axes.plot(*_xy(line, against), color=colour, marker=".", linewidth=1, alpha=0.35)
     groups = list(zip(*by_pair.values(), strict=True))  # by strength
-    means = [_centre(group) for group in groups]
+    means = [_centre(group, against) for group in groups]
     axes.plot(*zip(*means, strict=True), color=colour, marker="o", linewidth=2.5)
     for group, place in zip(groups, means, strict=True):
         label = f"{group[0]['strength']:g}"
@@ -98,12 +107,12 @@ def any_style(
     return _save(figure, results / "any-style.png")
 
 
-def _xy(rows: list[dict[str, Any]]) -> tuple[list[float], list[float]]:
-    return [row["content"] for row in rows], [row["style"] for row in rows]
+def _xy(rows: list[dict[str, Any]], against: str) -> tuple[list[float], list[float]]:
+    return [row[against] for row in rows], [row["style"] for row in rows]
 
 
-def _centre(rows: Any) -> tuple[float, float]:
-    return mean(row["content"] for row in rows), mean(row["style"] for row in rows)
+def _centre(rows: Any, against: str) -> tuple[float, float]:
+    return mean(row[against] for row in rows), mean(row["style"] for row in rows)
 
 
 def _save(figure: Any, path: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Style and content by the reference judge: the compact backbone, its teacher, and exact features."""
+"""Style, content and layout by the reference judge: every effort, other backbones, what others published."""
 
 from __future__ import annotations
 
@@ -8,16 +8,24 @@ from statistics import mean
 from typing import Any
 
 from benchmarks import plots, sheet
-from benchmarks.gallery import Gallery, Painting
+from benchmarks.gallery import CONTROLS, Gallery, Painting
 from benchmarks.report import print_table
 from benchmarks.settings import CLOSER, Settings
 from impasto import PaintOptions
 
 DEFAULT = PaintOptions.strength
-STRENGTHS = (0.35, 0.5, 0.65)
+STRENGTHS = (0.25, 0.4, 0.5, 0.75)
 EXACT_ITERATIONS = 150
-TARGETS = {"mean_style": 0.036, "mean_content": 1.15, "worst_style": 0.09}
-PAINTERS = ("compact", "16x", "exact")
+TARGETS = {
+    "mean_style": 0.025,
+    "mean_content": 0.92,
+    "mean_layout": 0.05,
+    "worst_style": 0.05,
+    "worst_layout": 0.10,
+}
+EFFORTS = ("quick", "best")  # beside the default
+PAINTERS = ("compact", *EFFORTS, "16x", "exact")
+FIGURES = ("style", "content", "layout", "grain", "dark", "bright")
 
 Row = dict[str, Any]
 
@@ -26,12 +34,14 @@ def run(settings: Settings) -> dict[str, Any]:
     gallery = Gallery(settings)
     paintings = list(_paintings(settings))
     rows = [gallery.row(painting) for painting in paintings]
-    controls = [gallery.control(p, picture) for p in settings.chosen() for picture in (p.photo, p.style)]
+    controls = [gallery.control(pair, name) for pair in settings.chosen() for name in CONTROLS]
+    published = _published(settings, gallery)
     summary = {
         painter: summarise([r for r in at_default(rows) if r["painter"] == painter]) for painter in PAINTERS
     }
     trade = _trade(settings, rows)
     _print(settings, rows, controls, summary, trade)
+    _print_published(settings, published)
     plots.trade(settings, rows)
     sheet.save(settings, gallery, [p for p in paintings if p.options.strength == DEFAULT], rows)
     return {
@@ -44,7 +54,17 @@ def run(settings: Settings) -> dict[str, Any]:
         "pairs": {pair.name: [pair.photo.stem, pair.style.stem] for pair in settings.chosen()},
         "rows": rows,
         "controls": controls,
+        "published": published,
     }
+
+
+def _published(settings: Settings, gallery: Gallery) -> list[Row]:
+    """What others published, and ours of the same photo in the same style, at the defaults."""
+    rows = []
+    for pair, picture in settings.published().items():
+        rows.append({"pair": pair.name, "painter": "published"} | gallery.judge.score(picture, pair))
+        rows.append(gallery.row(Painting(pair, "compact", settings.options)))
+    return rows
 
 
 def _paintings(settings: Settings) -> Iterator[Painting]:
@@ -55,6 +75,8 @@ def _paintings(settings: Settings) -> Iterator[Painting]:
     told = {painter: replace(settings.options, backbone=name) for painter, name in backbones.items()}
     for painter, options in told.items():
         yield from (Painting(pair, painter, options) for pair in pairs)
+    for effort in EFFORTS:
+        yield from (Painting(pair, effort, replace(told["compact"], effort=effort)) for pair in pairs)
     for painter, options in told.items():
         for strength in others:
             yield from (Painting(pair, painter, replace(options, strength=strength)) for pair in closer)
@@ -87,9 +109,10 @@ def summarise(rows: list[Row]) -> dict[str, Any] | None:
     worst = max(rows, key=lambda row: row["style"])
     return {
         "pairs": len(rows),
-        "mean_style": mean(row["style"] for row in rows),
-        "mean_content": mean(row["content"] for row in rows),
-        "mean_ssim": mean(row["ssim"] for row in rows),
+        **{f"mean_{name}": mean(row[name] for row in rows) for name in (*FIGURES, "ssim")},
+        "worst_layout": max(row["layout"] for row in rows),
+        "least_dark": min(row["dark"] for row in rows),
+        "least_bright": min(row["bright"] for row in rows),
         "mean_seconds": mean(row["seconds"] for row in rows),
         "worst_style": worst["style"],
         "worst_pair": worst["pair"],
@@ -111,15 +134,29 @@ def _print(
     settings: Settings, rows: list[Row], controls: list[Row], summary: dict[str, Any], trade: list[Row]
 ) -> None:
     cells = {(row["pair"], row["painter"]): _cell(row) for row in (*at_default(rows), *controls)}
-    columns = (*PAINTERS, "photo", "style")
+    columns = (*PAINTERS, *CONTROLS)
     print_table(
-        f"Style @ content at {settings.size} pixels, defaults (strength {DEFAULT:g})",
+        f"Style @ content, layout at {settings.size} pixels, defaults (strength {DEFAULT:g})",
         ("pair", *columns),
         [(pair.name, *(cells.get((pair.name, c)) for c in columns)) for pair in settings.chosen()],
-        "Smaller is better, for both. photo, style: the picture itself in the painting's place.",
+        "Smaller is better. photo, style, recolored: controls in the painting's place.",
     )
     have = summary["compact"]
-    names = ("mean_style", "mean_content", "worst_style", "worst_pair", "mean_ssim", "mean_seconds", "pairs")
+    names = (
+        "mean_style",
+        "mean_content",
+        "mean_layout",
+        "worst_style",
+        "worst_layout",
+        "worst_pair",
+        "mean_grain",
+        "mean_dark",
+        "least_dark",
+        "mean_bright",
+        "least_bright",
+        "mean_seconds",
+        "pairs",
+    )
     print_table(
         "Over the pairs",
         ("", *(name.replace("_", " ") for name in names)),
@@ -134,13 +171,21 @@ def _print(
     )
     print_table(
         "The trade, over the same pairs",
-        ("painter", "strength", "mean style", "mean content", "mean ssim", "mean seconds", "pairs"),
+        ("painter", "strength", "mean style", "mean content", "mean layout", "mean seconds", "pairs"),
         [
-            (row["painter"], f"{row['strength']:g}", *(row[name] for name in (*names[:2], *names[4:])))
+            (row["painter"], f"{row['strength']:g}", *(row[name] for name in (*names[:3], *names[-2:])))
             for row in trade
         ],
     )
 
 
+def _print_published(settings: Settings, rows: list[Row]) -> None:
+    print_table(
+        f"Beside what others published, at {settings.size} pixels",
+        ("pair", "painter", *FIGURES),
+        [(row["pair"], row["painter"], *(row[name] for name in FIGURES)) for row in rows],
+    )
+
+
 def _cell(row: Row) -> str:
-    return f"{row['style']:.3f} @ {row['content']:.2f}"
+    return f"{row['style']:.3f} @ {row['content']:.2f}, {row['layout']:.2f}"

@@ -30,6 +30,13 @@ _CHOSEN = (
     ("parasol", "00059", "two-sisters-renoir"),
     ("hoover-tower", "00076", "starry-night-over-the-rhone-van-gogh"),
 )
+
+# Photos, styles and results that others published, by the judge's side; nothing of it is in the repository.
+_PUBLISHED = {
+    "golden-gate": ("starry", "scream", "matisse", "escher", "kahlo", "seated"),
+    "chicago": ("wave", "scream", "shipwreck"),
+}
+_PUBLISHERS = {"golden-gate": "neural-style-pt", "chicago": "lengstrom"}
 CLOSER = 4  # how many pairs are looked at more closely
 
 
@@ -65,6 +72,18 @@ class Settings:
     def compressed(self) -> Path:
         """The sixteenfold compressed VGG-19."""
         return self.reference / "weights" / "vgg19-16x.safetensors"
+
+    def published(self) -> dict[Pair, Path]:
+        """What others published of a photo in a style, by the pair."""
+        folder = self.reference / "evidence" / "published"
+        return {
+            Pair(f"{photo}-{style}", folder / f"{photo}.jpg", folder / f"style-{style}.jpg"): (
+                folder / f"{photo}-{style}-{_PUBLISHERS[photo]}.jpg"
+            )
+            for photo, styles in _PUBLISHED.items()
+            for style in styles
+            if folder.is_dir()
+        }
 
     def chosen(self) -> list[Pair]:
         """The reference pairs, as many as asked for; without the reference, the shipped pictures."""

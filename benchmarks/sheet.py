@@ -12,7 +12,7 @@ from benchmarks.gallery import Gallery, Painting
 from benchmarks.report import console
 from benchmarks.settings import Settings
 
-COLUMNS = ("photo", "style", "compact", "16x", "exact")
+COLUMNS = ("photo", "style", "quick", "compact", "best", "16x", "exact")
 WIDTH, HEIGHT, LABEL = 400, 300, 22
 
 
@@ -26,7 +26,7 @@ def save(settings: Settings, gallery: Gallery, paintings: list[Painting], rows: 
     for painting in paintings:
         key = (painting.pair.name, painting.painter)
         row = scores[*key, painting.options.strength]
-        label = f"{painting.painter}  {row['style']:.3f} @ {row['content']:.2f}"
+        label = f"{painting.painter}  {row['style']:.3f} @ {row['content']:.2f}, {row['layout']:.2f}"
         cells[key] = gallery.file(painting), label
     path = settings.pictures / f"sheet-{settings.size}.jpg"
     draw([pair.name for pair in settings.chosen()], COLUMNS, cells).save(path, quality=90)

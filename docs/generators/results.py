@@ -131,7 +131,7 @@ def _curve(part: dict[str, Any]) -> str:
     return table(["pair", "objective of the photo", *head], rows)
 
 
-_WAYS = ("instant", "ladder", "single")
+_WAYS = ("recolored", "ladder", "single")
 
 
 def _runtimes(part: dict[str, Any]) -> str:

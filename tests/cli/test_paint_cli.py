@@ -369,6 +369,17 @@ def test_dry_run_tells_and_writes_nothing(paint, workshop):
     assert sorted(path.name for path in workshop.iterdir()) == ["photo.jpg", "wave.jpg"]
 
 
+def test_dry_run_of_a_recipe_downloads_nothing(paint, workshop, monkeypatch):
+    monkeypatch.setenv("IMPASTO_CACHE", str(workshop / "cache"))
+    monkeypatch.setenv("TORCH_HOME", str(workshop / "torch"))
+    result = paint("--dry-run", "--recipe", "gatys", "--size", 64)
+    assert result.exit_code == 0, result.stderr
+    note = " ".join(result.stderr.split())
+    assert "painting would first download VGG-19, 575 MB, from https://download.pytorch.org" in note
+    assert "memory about" in " ".join(result.stdout.split())
+    assert not (workshop / "cache").exists()
+
+
 # --- flags and help -----------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,64 @@
+"""How a picture's surface looks: the grain on flat parts, and the photo's modeling in dark and bright ones."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from impasto.imaging.color_transfer import luma, to_lab
+
+_FLAT = 0.25  # share of the positions that count as flat: those of the photo's least local variance
+_FIFTH = 0.2
+_NORMAL = 0.6745  # median of the absolute value of a standard normal variable
+
+
+def grain(image: Tensor, photo: Tensor) -> float:
+    """Noise level of luma on the photo's flattest quarter, in 1/255.
+
+    Median of the absolute diagonal Haar coefficients over 0.6745 (Donoho & Johnstone 1994). Strokes, which have
+    a direction, hardly count; a sandy speckle does. Compare it with the style's own, `grain(style, style)`.
+
+    Args:
+        image, photo: (1, 3, H, W) in [0, 1], of one size.
+    """
+    height, width = (length // 2 * 2 for length in image.shape[2:])
+    painted, seen = (255 * luma(one)[..., :height, :width] for one in (image, photo))
+    corners = [painted[..., y::2, x::2] for y in (0, 1) for x in (0, 1)]
+    diagonal = (corners[0] - corners[1] - corners[2] + corners[3]) / 2
+    mean, square = (F.avg_pool2d(one, 16, 1, 8) for one in (seen, seen * seen))
+    variance = (square - mean * mean)[..., :height:2, :width:2]
+    flat = variance <= variance.flatten().quantile(_FLAT)
+    return float(diagonal[flat].abs().median() / _NORMAL)
+
+
+def modeling(image: Tensor, photo: Tensor) -> tuple[float, float]:
+    """Local contrast of lightness that is kept in the photo's darkest and in its brightest fifth.
+
+    The slope of the picture's local lightness (CIELAB's L, means over 3 x 3 less means over 41 x 41 pixels) on
+    the photo's: 1 keeps all of the photo's modeling, 0 none. Strokes do not count, as the photo has none.
+
+    Args:
+        image, photo: (1, 3, H, W) in [0, 1], of one size.
+    """
+    painted, seen = (_local(to_lab(one)[:, :1]) for one in (image, photo))
+    lightness = to_lab(photo)[:, :1]
+    dark = lightness <= lightness.flatten().quantile(_FIFTH)
+    bright = lightness >= lightness.flatten().quantile(1 - _FIFTH)
+    kept = []
+    for part in (dark, bright):
+        own = seen[part]
+        kept.append(float((own * painted[part]).mean() / own.square().mean().clamp(min=1e-6)))
+    return kept[0], kept[1]
+
+
+def _local(lightness: Tensor) -> Tensor:
+    fine, coarse = (F.avg_pool2d(lightness, n, 1, n // 2, count_include_pad=False) for n in (3, 41))
+    return fine - coarse
+
+
+def measure(image: Tensor, photo: Tensor) -> dict[str, float]:
+    """Grain and modeling by name."""
+    with torch.inference_mode():
+        dark, bright = modeling(image, photo)
+        return {"grain": grain(image, photo), "dark": dark, "bright": bright}
