@@ -33,7 +33,7 @@ WAYS = {
 
 
 def trade(settings: Settings, rows: list[dict[str, Any]]) -> Path:
-    """Style against content and against layout: every pair at the defaults, and means through the strengths."""
+    """Style against content and layout: every pair at the defaults, and means through the strengths."""
     closer = {pair.name for pair in settings.chosen()[:CLOSER]}
     figure, grid = plt.subplots(2, 2, figsize=(11, 9), sharey=True, layout="constrained")
     for line, against in zip(grid, ("content", "layout"), strict=True):

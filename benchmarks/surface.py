@@ -1,4 +1,4 @@
-"""How a picture's surface looks: the grain on flat parts, and the photo's modeling in dark and bright ones."""
+"""The surface of a picture: grain on flat parts, and the photo's modeling in dark and bright ones."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _NORMAL = 0.6745  # median of the absolute value of a standard normal variable
 def grain(image: Tensor, photo: Tensor) -> float:
     """Noise level of luma on the photo's flattest quarter, in 1/255.
 
-    Median of the absolute diagonal Haar coefficients over 0.6745 (Donoho & Johnstone 1994). Strokes, which have
-    a direction, hardly count; a sandy speckle does. Compare it with the style's own, `grain(style, style)`.
+    Median of the absolute diagonal Haar coefficients over 0.6745 (Donoho & Johnstone 1994). Strokes, which
+    have a direction, hardly count; a sandy speckle does. The style's own is `grain(style, style)`.
 
     Args:
         image, photo: (1, 3, H, W) in [0, 1], of one size.
@@ -35,8 +35,8 @@ def grain(image: Tensor, photo: Tensor) -> float:
 def modeling(image: Tensor, photo: Tensor) -> tuple[float, float]:
     """Local contrast of lightness that is kept in the photo's darkest and in its brightest fifth.
 
-    The slope of the picture's local lightness (CIELAB's L, means over 3 x 3 less means over 41 x 41 pixels) on
-    the photo's: 1 keeps all of the photo's modeling, 0 none. Strokes do not count, as the photo has none.
+    The slope of the picture's local lightness (CIELAB's L, means over 3 x 3 less means over 41 x 41 pixels)
+    on the photo's: 1 keeps all of the photo's modeling, 0 none. Strokes do not count, as the photo has none.
 
     Args:
         image, photo: (1, 3, H, W) in [0, 1], of one size.

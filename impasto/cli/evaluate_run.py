@@ -20,6 +20,7 @@ from impasto.cli.failures import INTERRUPTED
 from impasto.device import resolve_device
 from impasto.errors import MissingExtraError, UsageError
 from impasto.evaluation.artfid import ArtFid, measure_artfid
+from impasto.evaluation.layout import layout
 from impasto.evaluation.measuring import Contender, measure
 from impasto.evaluation.naming import list_pictures, match_results
 from impasto.evaluation.outcome import Outcome
@@ -72,7 +73,7 @@ def run(job: EvaluateJob) -> None:
 def _instruments(job: EvaluateJob) -> tuple[Yardstick, ArtFid | None, list[str]]:
     """What is asked for has to be there; what is usual and not there is told."""
     device = resolve_device(job.options.device)
-    likenesses: dict[str, Likeness] = {}
+    likenesses: dict[str, Likeness] = {"layout": layout}
     notes: list[str] = []
     try:
         likenesses["ssim"] = load_ssim()

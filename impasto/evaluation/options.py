@@ -36,6 +36,7 @@ METRICS: Mapping[str, Metric] = {
     "moments": Metric("style error (moments)", "style (moments)", "style"),
     "gram": Metric("style error (Gram)", "style (Gram)", "style"),
     "content": Metric("content error", "content", "content", places=2),
+    "layout": Metric("layout", "layout", "content", places=2),
     "ssim": Metric("SSIM", "SSIM ↑", "content", less=False, places=2),
     "lpips": Metric("LPIPS", "LPIPS", "content"),
     "seconds": Metric("seconds a picture", "seconds", "cost", places=2),

@@ -18,6 +18,22 @@ _TO_XYZ = torch.tensor(
 _TO_LAB = torch.tensor([[0.0, 116.0, 0.0], [500.0, -500.0, 0.0], [0.0, 200.0, -200.0]])
 _BEND = 6 / 29  # where CIELAB's cube root becomes a line
 
+# Ottosson 2020, "A perceptual color space for image processing": from linear sRGB to cones, and on to Oklab
+_TO_CONES = torch.tensor(
+    [
+        [0.4122214708, 0.5363325363, 0.0514459929],
+        [0.2119034982, 0.6806995451, 0.1073969566],
+        [0.0883024619, 0.2817188376, 0.6299787005],
+    ]
+)
+_OKLAB = torch.tensor(
+    [
+        [0.2104542553, 0.7936177850, -0.0040720468],
+        [1.9779984951, -2.4285922050, 0.4505937099],
+        [0.0259040371, 0.7827717662, -0.8086757660],
+    ]
+)
+
 ColorMoments = tuple[Tensor, Tensor]  # mean (..., 3, 1) and covariance (..., 3, 3) of RGB
 
 
@@ -119,8 +135,7 @@ def luma(image: Tensor) -> Tensor:
 
 def to_lab(image: Tensor) -> Tensor:
     """(..., 3, H, W) in sRGB to CIELAB under D65: L from 0 to 100."""
-    linear = torch.where(image <= 0.04045, image / 12.92, ((image.clamp(min=0) + 0.055) / 1.055) ** 2.4)
-    xyz = _mixed(_TO_XYZ, linear)
+    xyz = _mixed(_TO_XYZ, _linear(image))
     bent = torch.where(xyz > _BEND**3, xyz.clamp(min=_BEND**3) ** (1 / 3), xyz / (3 * _BEND**2) + 4 / 29)
     lab = _mixed(_TO_LAB, bent)
     lab[..., 0, :, :] -= 16
@@ -136,6 +151,16 @@ def from_lab(lab: Tensor) -> Tensor:
     return torch.where(
         linear <= 0.0031308, linear * 12.92, 1.055 * linear.clamp(min=0.0031308) ** (1 / 2.4) - 0.055
     )
+
+
+def to_oklab(image: Tensor) -> Tensor:
+    """(..., 3, H, W) in sRGB to Oklab (Ottosson 2020): L from 0 to 1."""
+    return _mixed(_OKLAB, _mixed(_TO_CONES, _linear(image)).clamp(min=0) ** (1 / 3))
+
+
+def _linear(image: Tensor) -> Tensor:
+    """sRGB without its transfer curve (IEC 61966-2-1)."""
+    return torch.where(image <= 0.04045, image / 12.92, ((image.clamp(min=0) + 0.055) / 1.055) ** 2.4)
 
 
 def _mixed(matrix: Tensor, channels: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ import yaml
 
 import impasto
 from docs.generators.elsewhere import with_links
-from impasto.imaging import detail, palette
+from impasto.imaging import color_transfer, detail
 from impasto.networks import blocks, enlarging
 from impasto.painting import objective, solver
 from impasto.painting.options import PaintOptions
@@ -42,6 +42,9 @@ def is_tied(pixel: int) -> bool:
         (r"0.8 \, v", steady._SHARE == 0.8),
         (r"|}{0.12}", following._TOLERANCE == 0.12),
         ("windows of 15 pixels, between 1 and 1.2", (steady._WINDOW, steady._MOST_GAIN) == (15, 1.2)),
+        ("0.026 with the effort", PaintOptions(effort="best").weights[0] == 0.026),
+        (r"C + 0.3 \, E_\text{light}", objective._LIGHT_WEIGHT == 0.3),
+        ("variance plus 0.001", objective._FLAT_LIGHT == 1e-3),
         (r"10 \, E_\text{range}", objective._RANGE_WEIGHT == RANGE_WEIGHT == 10),
         ("1 for `gram`", COMPARISONS["gram"].balance == 1),
         ("1.5 for `moments`", COMPARISONS["moments"].balance == 1.5),
@@ -51,7 +54,7 @@ def is_tied(pixel: int) -> bool:
         ("in\ntraining 0.1 of it", FLAT == 0.1),
         ("C^4", COMPARISONS["gram"].raw_power == 4),
         (r"\bar e_p / 4 + 10^{-4}", (detail._FAVOUR, detail._NOISE) == (2, 0.01)),
-        ("more than eightfold", palette._MOST_GAIN == 8),
+        ("more than eightfold", color_transfer._MOST_GAIN == 8),
         ("10^{-5}", blocks.EPSILON == 1e-5),
         (r"T_0 = \frac{1}{4} \begin{pmatrix} 3 & 1 & 0 \\ 1 & 3 & 0 \\ 0 & 3 & 1 \end{pmatrix}", is_tied(0)),
         (r"T_1 = \frac{1}{4} \begin{pmatrix} 1 & 3 & 0 \\ 0 & 3 & 1 \\ 0 & 1 & 3 \end{pmatrix}", is_tied(1)),
@@ -67,10 +70,13 @@ def test_constants_of_formulas(said: str, is_so: bool) -> None:
 
 @pytest.mark.parametrize("strength", [0.0, 0.3, 0.5, 1.0])
 def test_weights_by_strength(strength: float) -> None:
-    r"""(2 s)^2 (S + 0.05 E_tv) + 0.04 (2 - 2 s)^2 C."""
-    assert r"(2\sigma)^2 \left( S + 0.05 \, E_\text{tv} \right) + 0.04 \, (2 - 2\sigma)^2 \, C" in MATHEMATICS
+    r"""(2 s)^2 (S + 0.05 E_tv) + 0.05 (2 - 2 s)^2 (C + 0.3 E_light)."""
+    assert (
+        r"(2\sigma)^2 \left( S + 0.05 \, E_\text{tv} \right) + 0.05 \, (2 - 2\sigma)^2 \, (C + 0.3 "
+        in MATHEMATICS
+    )
     content, style, variation = PaintOptions(strength=strength).weights
-    assert content == pytest.approx(0.04 * (2 - 2 * strength) ** 2)
+    assert content == pytest.approx(0.05 * (2 - 2 * strength) ** 2)
     assert (style, variation) == pytest.approx(((2 * strength) ** 2, 0.05 * (2 * strength) ** 2))
 
 

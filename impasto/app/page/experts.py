@@ -35,7 +35,7 @@ class Experts:
         with gr.Accordion("For experts", open=False):
             gr.Markdown("These count for paintings. What is empty is left to impasto.")
             with gr.Row():
-                iterations = _text("Gradients", "62")
+                iterations = _text("Gradients", "50")
                 style_loss = _list("Style loss", get_args(StyleLoss), _DEFAULT.style_loss)
             with gr.Row():
                 optimizer = _list("Optimiser", get_args(Optimizer), _DEFAULT.optimizer)
