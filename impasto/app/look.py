@@ -10,10 +10,9 @@ from typing import Any
 from impasto import backbones, styles
 from impasto.errors import UsageError
 from impasto.options import check_range
-from impasto.painting.options import PaintOptions
+from impasto.painting.options import STARTS, PaintOptions
 from impasto.stylizing.handles import Handles
 
-STARTS = ("auto", "photo", "noise", "style")  # of a painting
 PICTURE = "picture"  # the folder of the picture that a card was trained on
 BALANCED = 0.5  # strength of a painting that is to a photo what a whole trained style is
 

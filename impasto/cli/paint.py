@@ -69,6 +69,16 @@ def parse_scales(text: str) -> int | tuple[int, ...] | None:
     return sides if len(sides) > 1 else sides[0]
 
 
+def parse_style_crop(text: str) -> str | tuple[int, ...]:
+    """ "auto", "off", or left, top, width and height in pixels."""
+    if text in ("auto", "off"):
+        return text
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise UsageError(f"--style-crop is auto, off or X,Y,W,H in pixels, not {text}") from None
+
+
 def parse_tile(text: str) -> int | str:
     """ "auto", "off" or pixels."""
     if text in ("auto", "off"):
@@ -98,6 +108,7 @@ def parse_style(text: str) -> tuple[Path, float]:
 
 FLAGS = {
     "size": Flag("Long side in pixels, or 'original'", "PIXELS", parse=parse_size),
+    "style_crop": Flag("Frames and margins out", "auto|off|X,Y,W,H", parse=parse_style_crop, panel=EXPERT),
     "strength": Flag("0 keeps the photo, 1 forgets it"),
     "effort": Flag("quick, good or best", "HOW"),
     "stroke_size": Flag("Strokes, relative to the picture"),
@@ -115,7 +126,7 @@ FLAGS = {
     "tv_weight": Flag("Raw factor of total variation: smoothness", unset="from --strength", panel=EXPERT),
     "style_loss": Flag("How features are compared", panel=EXPERT),
     "normalise": Flag("Errors relative to their targets", panel=EXPERT),
-    "init": Flag("Start from auto, photo, noise, style or a picture file", "START", panel=EXPERT),
+    "init": Flag("auto, photo, noise, style, instant or a picture file", "START", panel=EXPERT),
     "optimizer": Flag("Solver", panel=EXPERT),
     "learning_rate": Flag("Length of a step", unset="1, or 0.02 for adam", panel=EXPERT),
     "scales": Flag("auto, how many, or their long sides", "N|N,N,...", "auto", parse_scales, EXPERT),

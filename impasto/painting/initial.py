@@ -7,12 +7,16 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from impasto.encoding import card_of
 from impasto.errors import UsageError
 from impasto.imaging.arrays import without_hidden
 from impasto.imaging.color_transfer import ColorMoments, color_moments, map_colors
 from impasto.imaging.geometry import fit_long_side, resize
+from impasto.networks.card import Card
+from impasto.networks.mixing import interpolate
+from impasto.networks.primed import load_primed
 from impasto.painting.objective import Style
-from impasto.painting.options import PaintOptions
+from impasto.painting.options import STARTS, PaintOptions
 
 _RECOLORED = 0.25  # strength from which on the start has the style's colors entirely
 _SEEN = 512  # pixels of a style's long side at which its colors are measured
@@ -41,17 +45,17 @@ def initial_image(
         return 0.5 + 0.1 * torch.randn(1, 3, *size, generator=generator)
     if options.init == "style":
         return resize(styles[0].image[None], size)
-    if options.init in ("auto", "photo"):
+    if options.init in STARTS:
         image = resize(photo[None], size)
+        masks = [resize(mask[None], size)[0] for mask in regions]
         if options.init == "photo":
             return image
-        masks = [resize(mask[None], size)[0] for mask in regions]
+        if options.init == "instant":
+            return stylize(image, styles, options.strength, masks)
         opacity = None if alpha is None else resize(alpha[None], size)[0]
         return recolor(image[0], styles, options.strength, masks, opacity)[None]
     if start is None:
-        raise UsageError(
-            f"there is no start {options.init}: choose auto, photo, noise, style or an image file"
-        )
+        raise UsageError(f"there is no start {options.init}: choose {', '.join(STARTS)} or an image file")
     return resize(start[None], size)
 
 
@@ -85,6 +89,26 @@ def recolor(
         weight = mask if alpha is None else alpha if mask is None else mask * alpha
         mapped = map_colors(photo, color_moments(photo, weight), _mean_moments(own)).clamp(0, 1)
         result += amount * (mapped - photo) * (1 if mask is None else mask)
+    return result.clamp(0, 1)
+
+
+def stylize(
+    photo: Tensor, styles: Sequence[Style], strength: float, regions: Sequence[Tensor] = ()
+) -> Tensor:
+    """The picture that the adaptive network makes of a photo, (1, 3, H, W) in [0, 1].
+
+    `styles` and `regions` are as in `recolor`; from a strength of a half on, the picture is all style.
+    """
+    primed = load_primed()
+    assert primed, "the package holds primed weights"
+    share = min(1.0, 2 * strength)
+    result = photo.clone()
+    for region, mask in enumerate(regions or (None,)):
+        own = [style for style in styles if style.region == region]
+        cards: list[tuple[Card, float]] = [(card_of(s.image, s.alpha), share * s.weight) for s in own]
+        with torch.inference_mode():
+            painted = interpolate([*cards, (primed, 1 - share)]).build()(photo).clamp(0, 1)
+        result += (painted - photo) * (1 if mask is None else mask)
     return result.clamp(0, 1)
 
 

@@ -21,6 +21,7 @@ from impasto.options import (
 )
 
 Optimizer = Literal["lbfgs", "adam"]
+STARTS = ("auto", "photo", "noise", "style", "instant")  # of a painting; anything else is an image file
 Effort = Literal["quick", "good", "best"]
 GRADIENTS: dict[Effort, int] = {"quick": 25, "good": 50, "best": 90}
 _CONTENT: dict[Effort, float] = {
@@ -46,11 +47,14 @@ class PaintOptions:
         scales: None doubles from 256 pixels, or from 128 where `init` is noise, a style or a file; a number;
             or the long sides.
         stroke_size: the style's scale relative to the picture's.
+        style_crop: "auto" leaves out frames, mats, margins and vignettes of style pictures; "off" nothing; or
+            the part that counts: left, top, width and height in pixels.
         keep_colour: how the photo's colours are kept: "luminance" and "lab-transfer" change what was painted,
             "histogram" the style beforehand (Gatys et al. 2016).
         keep_colour_amount: 0 to 1.
         detail: how much of the photo's fine structure returns to what was painted, 0 to 1.
-        init: "auto", the photo in the style's colors; "photo", "noise", "style" or an image file.
+        init: "auto", the photo in the style's colors; "photo", "noise", "style"; "instant", what the adaptive
+            network makes of the photo; or an image file.
         seed: of the noise.
         style_loss: "moments": mean and covariance; "gram"; "sliced": whole distributions, slower; "nearest":
             each place like some place of the style, slowest.
@@ -73,6 +77,7 @@ class PaintOptions:
     iterations: int | None = None
     scales: int | tuple[int, ...] | None = None
     stroke_size: float = 1.0
+    style_crop: Literal["auto", "off"] | tuple[int, int, int, int] = "auto"
     keep_colour: KeepColour = "none"
     keep_colour_amount: float = 1.0
     detail: float = 0.0
@@ -111,6 +116,7 @@ class PaintOptions:
         if self.iterations is not None:
             check_whole("iterations", self.iterations, 1, 1_000_000)
         check_whole("seed", self.seed, 0, 2**63 - 1)
+        self._check_style_crop()
         self._check_tile()
         if self.size is not None:
             check_whole("size", self.size, 16, 100_000)
@@ -119,6 +125,16 @@ class PaintOptions:
                 check_range(name, weight, 0, math.inf)
         if self.learning_rate is not None and not 0 < self.learning_rate < math.inf:
             raise UsageError(f"learning_rate must be positive, not {self.learning_rate}")
+
+    def _check_style_crop(self) -> None:
+        if self.style_crop in ("auto", "off"):
+            return
+        if isinstance(self.style_crop, str) or len(self.style_crop) != 4:
+            raise UsageError(
+                f"style_crop must be auto, off, or left, top, width and height, not {self.style_crop}"
+            )
+        for number, least in zip(self.style_crop, (0, 0, 1, 1), strict=True):
+            check_whole("style_crop", number, least, 1_000_000)
 
     def _check_tile(self) -> None:
         if self.tile in ("auto", "off"):

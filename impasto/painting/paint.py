@@ -15,7 +15,7 @@ from impasto.imaging.detail import enlarge_along
 from impasto.imaging.geometry import resize
 from impasto.painting.easel import Easel
 from impasto.painting.finishing import recolour, touch_up
-from impasto.painting.options import PaintOptions
+from impasto.painting.options import STARTS, PaintOptions
 from impasto.painting.reading import Regions, Styles, read_regions, read_styles, split_regions
 from impasto.painting.scales import result_size
 from impasto.progress import Step, StepCallback
@@ -92,7 +92,7 @@ class Painter(Easel):
         options = options or PaintOptions()
         image, self.info = io.read(photo, max_pixels=max_pixels)
         masks, groups = split_regions(style, region)
-        styles, style_notes = read_styles(groups, max_pixels)
+        styles, style_notes = read_styles(groups, max_pixels, options.style_crop)
         size = result_size(self.info.size, options)
         base = len(groups) > len(masks)
         regions, self.mask, mask_notes = read_regions(masks, mask, self.info.size, size, base=base)
@@ -123,6 +123,6 @@ class Painter(Easel):
 
 
 def _read_start(options: PaintOptions, max_pixels: int) -> Tensor | None:
-    if options.init in ("auto", "photo", "noise", "style"):
+    if options.init in STARTS:
         return None
     return io.read(options.init, max_pixels=max_pixels)[0]

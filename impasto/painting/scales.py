@@ -48,7 +48,7 @@ def plan(size: tuple[int, int], options: PaintOptions) -> tuple[Scale, ...]:
     painting is larger than the result.
     """
     whole = result_size(size, options)
-    first = _FIRST_SIDE if options.init in ("auto", "photo") else _FIRST_SIDE_ELSE
+    first = _FIRST_SIDE if options.init in ("auto", "photo", "instant") else _FIRST_SIDE_ELSE
     ladder = scale_ladder(max(whole), options.scales, first)
     if options.scales is None and options.effort == "quick":
         ladder = (min(max(whole), _FIRST_SIDE),)

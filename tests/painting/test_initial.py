@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from impasto import styles
+from impasto.encoding import card_of
 from impasto.imaging import io
 from impasto.imaging.geometry import fit_long_side, resize
-from impasto.painting.initial import recolor
+from impasto.painting.initial import recolor, stylize
 from impasto.painting.objective import Style
 
 Picture = Callable[[str, int], Tensor]
@@ -115,3 +116,14 @@ def test_noise_of_a_nearly_gray_photo_stays_small(photo: Tensor, night: Style) -
     noisy = gray + torch.randn(photo.shape, generator=generator) / 255
     clean, found = (recolor(image, [soft(night)], 0.5) for image in (gray, noisy))
     assert (found - clean).std() < 9 / 255
+
+
+def test_the_instant_start_is_what_the_card_paints(photo: Tensor, night: Style, sea: Style) -> None:
+    with torch.no_grad():
+        expected = card_of(night.image).build()(photo[None]).clamp(0, 1)
+    torch.testing.assert_close(stylize(photo[None], [night], 0.5), expected, atol=1e-5, rtol=0)
+    left = torch.zeros(1, *photo.shape[1:])
+    left[..., :40] = 1
+    both = stylize(photo[None], [night, Style(sea.image, region=1)], 1.0, [left, 1 - left])
+    torch.testing.assert_close(both[..., :40], expected[..., :40], atol=1e-5, rtol=0)
+    assert (both[..., 40:] - expected[..., 40:]).abs().mean() > 0.01

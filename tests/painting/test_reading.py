@@ -84,3 +84,35 @@ def test_gaps_and_other_sizes_are_told() -> None:
 def test_a_black_mask() -> None:
     with pytest.raises(ImageError, match="black all over"):
         read_regions([], mask(), SIZE, SIZE, base=True)
+
+
+def framed(picture: Picture) -> Tensor:
+    """(3, H, W) of a photo with a white margin of 20 pixels."""
+    inner = picture("chelsea", 120)
+    canvas = torch.ones(3, inner.shape[1] + 40, inner.shape[2] + 40)
+    canvas[:, 20:-20, 20:-20] = inner
+    return canvas
+
+
+def test_borders_of_styles_are_left_out_and_said(picture: Picture) -> None:
+    (style,), (note,) = read_styles([framed(picture)])
+    height, width = picture("chelsea", 120).shape[1:]
+    assert abs(style.image.shape[1] - height) <= 4 and abs(style.image.shape[2] - width) <= 4
+    assert note.startswith("the border of ") and note.endswith(
+        f"of {width + 40} x {height + 40} pixels remain"
+    )
+
+
+def test_borders_are_kept_if_told(picture: Picture) -> None:
+    (style,), notes = read_styles([framed(picture)], style_crop="off")
+    assert torch.equal(style.image, framed(picture)) and not notes
+
+
+def test_a_part_of_a_style_can_be_named(picture: Picture) -> None:
+    (style,), notes = read_styles([framed(picture)], style_crop=(30, 20, 50, 40))
+    assert torch.equal(style.image, framed(picture)[:, 20:60, 30:80]) and not notes
+    for box in ((130, 0, 50, 40), (0, 0, 50, 500), (0, 0, 10, 40)):
+        with pytest.raises(
+            UsageError, match=r"style_crop .* does not fit .* or leaves fewer than 32 each way"
+        ):
+            read_styles([framed(picture)], style_crop=box)

@@ -13,7 +13,7 @@ from impasto import backbones
 from impasto.backbones import Backbone
 from impasto.errors import DivergenceError, UsageError
 from impasto.imaging.geometry import resize
-from impasto.painting.initial import initial_image
+from impasto.painting.initial import initial_image, stylize
 from impasto.painting.objective import Objective, Style
 from impasto.painting.options import PaintOptions
 from impasto.painting.scales import Scale, paint_steps, plan, result_size, with_shares
@@ -179,6 +179,8 @@ def test_where_a_painting_begins(photo: Tensor, style: Style, backbone: Backbone
     size = (32, 48)
     recolored = initial_image(photo, [style], size, PaintOptions())
     torch.testing.assert_close(beginning("auto"), recolored[0], atol=1e-3, rtol=0)
+    instant = stylize(resize(photo[None], size), [style], 0.5)
+    torch.testing.assert_close(beginning("instant"), instant[0], atol=1e-3, rtol=0)
     torch.testing.assert_close(beginning("photo"), resize(photo[None], size)[0])
     torch.testing.assert_close(beginning("style"), resize(style.image[None], size)[0])
     other = picture("astronaut", 40)
@@ -187,7 +189,7 @@ def test_where_a_painting_begins(photo: Tensor, style: Style, backbone: Backbone
     assert noise.mean().item() == pytest.approx(0.5, abs=0.02)
     assert noise.std().item() == pytest.approx(0.1, abs=0.02)
     with pytest.raises(
-        UsageError, match=r"no start a-file\.png: choose auto, photo, noise, style or an image file"
+        UsageError, match=r"no start a-file\.png: choose auto, photo, noise, style, instant or an image file"
     ):
         beginning("a-file.png")
 

@@ -8,7 +8,6 @@ from typing import Any, get_args
 import gradio as gr
 
 from impasto import backbones
-from impasto.app.look import STARTS
 from impasto.errors import UsageError
 from impasto.options import StyleLoss
 from impasto.painting.options import Optimizer, PaintOptions
