@@ -20,6 +20,13 @@ ROOT = Path(__file__).resolve().parents[2]
 IMAGES = ROOT / "docs" / "images"
 PHOTO = ROOT / "examples" / "pictures" / "summer-palace.jpg"
 
+_PAINTED = {  # photos of the app, each beside two paintings
+    "summer-palace": ("starry-night", "woodblock-sea"),
+    "coffee": ("the-scream", "grande-jatte"),
+    "cat": ("wheat-field-with-cypresses", "composition-vii"),
+    "astronaut": ("portrait-of-picasso", "great-wave"),
+}
+_CELL, _GAP = (320, 213), 6  # pixels of the sheet
 _QUALITY, _ANIMATED_QUALITY = 82, 40
 _FRAMES, _RATE, _WINDOW = 40, 10, (448, 252)  # of the clip; pixels
 _MAKING_FRAMES, _PAUSE = 20, 12
@@ -51,9 +58,29 @@ def main() -> None:
             _save(folder / f"{style}.jpg", f"front-{style}.jpg")
         _run(folder, "paint", "photo.jpg", "swirling-night", "-o", "painting.jpg", "--animate", "making.webp")
         _animate(_every(folder / "making.webp", _MAKING_FRAMES), "front-making.webp", 8)
+        _save_sheet(folder)
         _write_pan(folder / "holiday.mp4")
         _run(folder, "video", "holiday.mp4", "painted.webp", "--style", "starry-night")
         _animate(_frames(folder / "painted.webp"), "front-video.webp", _RATE)
+
+
+def _save_sheet(folder: Path) -> None:
+    """Each photo and its paintings in a row, by `impasto paint` with its defaults."""
+    rows = []
+    for photo, names in _PAINTED.items():
+        source = ROOT / "impasto" / "app" / "pictures" / f"{photo}.jpg"
+        files = [folder / f"{photo}-{name}.png" for name in names]
+        for name, file in zip(names, files, strict=True):
+            _run(folder, "paint", str(source), name, "-o", file.name, "--size", "640")
+        rows.append([source, *files])
+    width, height = (length + _GAP for length in _CELL)
+    sheet = Image.new("RGB", (3 * width - _GAP, len(rows) * height - _GAP), "white")
+    for y, row in enumerate(rows):
+        for x, file in enumerate(row):
+            with Image.open(file) as picture:
+                cell = ImageOps.fit(picture.convert("RGB"), _CELL, Image.Resampling.LANCZOS)
+            sheet.paste(cell, (x * width, y * height))
+    sheet.save(IMAGES / "paintings.jpg", quality=_QUALITY + 6, optimize=True, progressive=True)
 
 
 def _run(folder: Path, *words: str) -> None:

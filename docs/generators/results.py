@@ -68,17 +68,57 @@ def _style_quality(part: dict[str, Any]) -> str:
 
 
 def _paint_quality(part: dict[str, Any]) -> str:
+    names = {"compact": "the default, `good`", "quick": "`quick`", "best": "`best`"}
     rows = [
-        [name, scores["pairs"], *_scores(scores)]
+        [
+            names.get(name, name),
+            scores["pairs"],
+            *_scores(scores),
+            f"{scores['mean_layout']:.3f}",
+            f"{scores['mean_grain']:.1f}",
+            f"{scores['mean_dark']:.2f}, {scores['mean_bright']:.2f}",
+            f"{scores['mean_seconds']:.1f} s",
+        ]
         for name, scores in part["summary"].items()
         if scores is not None
     ]
-    return table(["backbone", "pairs", "style error", "content error", "worst style error"], rows)
+    return table(
+        [
+            "effort or backbone",
+            "pairs",
+            "style error",
+            "content error",
+            "worst style error",
+            "layout",
+            "grain",
+            "modeling in dark, bright",
+            "time",
+        ],
+        rows,
+    )
+
+
+def _paint_published(part: dict[str, Any]) -> str:
+    names = {"compact": "ours, the defaults", "published": "published"}
+    rows = [
+        [
+            row["pair"],
+            names[row["painter"]],
+            f"{row['style']:.3f}",
+            f"{row['content']:.2f}",
+            f"{row['layout']:.3f}",
+            f"{row['grain']:.1f}",
+        ]
+        for row in part["published"]
+    ]
+    return table(["photo and style", "picture", "style error", "content error", "layout", "grain"], rows)
 
 
 def _paint_trade(part: dict[str, Any]) -> str:
-    rows = [[row["painter"], row["strength"], *_scores(row)] for row in part["trade"]]
-    return table(["backbone", "strength", "style error", "content error", "worst style error"], rows)
+    rows = [
+        [row["painter"], row["strength"], *_scores(row), f"{row['mean_layout']:.3f}"] for row in part["trade"]
+    ]
+    return table(["painter", "strength", "style error", "content error", "worst style error", "layout"], rows)
 
 
 def _scores(of: dict[str, Any]) -> list[str]:
@@ -246,6 +286,7 @@ _MAKERS: dict[str, tuple[str, str, Make]] = {
     "paint speed": ("paint", "speed", _paint_speed),
     "paint gradients": ("paint", "gradients", _gradients),
     "paint quality": ("paint", "quality", _paint_quality),
+    "paint published": ("paint", "quality", _paint_published),
     "paint trade": ("paint", "quality", _paint_trade),
     "paint curve": ("paint", "curve", _curve),
     "runtimes": ("runtime", "runtimes", _runtimes),

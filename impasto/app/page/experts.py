@@ -10,7 +10,7 @@ import gradio as gr
 from impasto import backbones
 from impasto.errors import UsageError
 from impasto.options import StyleLoss
-from impasto.painting.options import Optimizer, PaintOptions
+from impasto.painting.options import STARTS, Optimizer, PaintOptions
 
 _DEFAULT = PaintOptions()
 _NUMBERS = {
