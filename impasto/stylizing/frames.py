@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from impasto.backbones import Backbone
+from impasto.imaging.detail import enlarge_along
 from impasto.imaging.flow import FlowEstimator, carry
 from impasto.imaging.video.clip import Pixels
 from impasto.painting.objective import Style
@@ -98,7 +99,7 @@ class PaintStyler:
         steps = paint_steps(image, self._styles, self._backbone, options, start, regions)
         for step in steps:
             last = step
-        picture = as_pixels(last.image)
+        picture = as_pixels(enlarge_along(last.image, image))  # quick and best paintings have other sizes
         self._before = photo, picture
         return picture
 

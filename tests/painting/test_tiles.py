@@ -128,6 +128,20 @@ def test_gradient_in_regions(photo: Tensor, styles: list[Style], image: Tensor, 
     assert (gradient - exact).norm() < rough * 5e-5 * exact.norm()
 
 
+def test_gradient_of_the_light(photo: Tensor, styles: list[Style], image: Tensor) -> None:
+    """It is a mean over squares, of which each tile has whole ones."""
+    backbone, options = backbones.load("compact"), PaintOptions(style_loss="gram", content_weight=1.0)
+    light = torch.rand(1, 3, 40, 50, generator=torch.Generator().manual_seed(5))
+    found = []
+    for tile in (None, SIDE):
+        x = image.clone(memory_format=torch.preserve_format).requires_grad_()
+        total, terms = Objective(backbone, photo, styles, options, tile=tile, light=light)(x)
+        found.append((terms["light"].item(), torch.autograd.grad(total, x)[0]))
+    (expected, exact), (value, gradient) = found
+    assert value == pytest.approx(expected, rel=1e-5) and expected > 0.1
+    assert (gradient - exact).norm() < 5e-5 * exact.norm()
+
+
 @pytest.mark.parametrize("weights", [(0.0, 1.0), (1.0, 0.0), (0.0, 0.0)])
 def test_gradient_of_each_term_alone(
     photo: Tensor, styles: list[Style], image: Tensor, weights: tuple[float, float]

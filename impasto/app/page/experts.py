@@ -9,7 +9,7 @@ import gradio as gr
 
 from impasto import backbones
 from impasto.errors import UsageError
-from impasto.options import StyleLoss
+from impasto.options import Pooling, StyleLoss
 from impasto.painting.options import STARTS, Optimizer, PaintOptions
 
 _DEFAULT = PaintOptions()
@@ -49,7 +49,7 @@ class Experts:
                 style_weight = _text("Style weight", "from the strength")
             with gr.Row():
                 tv_weight = _text("Smoothness (TV)", "from the strength")
-                pooling = _list("Pooling", ("max", "average"), _DEFAULT.pooling)
+                pooling = _list("Pooling", get_args(Pooling), _DEFAULT.pooling)
             normalise = gr.Checkbox(_DEFAULT.normalise, label="Errors relative to their targets")
         self.fields: dict[str, gr.components.Component] = {
             "iterations": iterations,
