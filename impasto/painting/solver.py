@@ -51,20 +51,23 @@ def lbfgs(
     structure, for which the objective is flattest. 0 is the usual multiple of the identity.
 
     `function` gives the value, a scalar, and terms to report. The first step is tiny, as the scale of the
-    problem is not known before it. Very large images have a shorter history. Raises DivergenceError.
+    problem is not known before it; while the curvature is not positive, each step is four times the one
+    before. Very large images have a shorter history. Raises DivergenceError.
     """
     walk, pairs = _Walk(function, image), _Pairs(*kept_pairs(image.numel(), image.dtype, history), sharpness)
     del image  # large ones are not held for longer than needed, here and below
+    growth = 0.25
     for _ in range(iterations):
-        before = walk.here
+        before, growth = walk.here, 4 * growth
         if not walk.evaluate():
             pairs.clear()
+            growth = 1.0
         elif before:
             pairs.add(before, walk.here)
         del before
         yield walk.here
         gradient = walk.here.gradient
-        cautious = 1.0 if pairs else min(1.0, 1.0 / max(_sum_of_sizes(gradient), 1e-12))
+        cautious = 1.0 if pairs else min(1.0, growth / max(_sum_of_sizes(gradient), 1e-12))
         walk.step(pairs.multiply(gradient), step_length * cautious)
 
 
