@@ -1,4 +1,4 @@
-"""What all backbones share: pooling."""
+"""Pooling, which all backbones share."""
 
 import pytest
 import torch
