@@ -84,7 +84,7 @@ def _margins(image: Tensor) -> tuple[int, int, int, int] | None:
     ]
     if not any(pairs):
         return None
-    # a picture's shadow at the margin belongs to the margin
+    # one pixel more: resizing has mixed the margin with the picture there
     top, bottom, left, right = (
         depth + 1 if is_deep else 0 for depth, is_deep in zip(depths, deep, strict=True)
     )

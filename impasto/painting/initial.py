@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -47,9 +47,9 @@ def initial_image(
         return resize(styles[0].image[None], size)
     if options.init in STARTS:
         image = resize(photo[None], size)
-        masks = [resize(mask[None], size)[0] for mask in regions]
         if options.init == "photo":
             return image
+        masks = [resize(mask[None], size)[0] for mask in regions]
         if options.init == "instant":
             return stylize(image, styles, options.strength, masks)
         opacity = None if alpha is None else resize(alpha[None], size)[0]
@@ -81,15 +81,13 @@ def recolor(
     amount = min(1.0, strength / _RECOLORED)
     if amount == 0:
         return photo
-    result = photo.clone()
-    for region, mask in enumerate(regions or (None,)):
-        own = [style for style in styles if style.region == region]
-        if not own:
-            continue
+
+    def change(own: Sequence[Style], mask: Tensor | None) -> Tensor:
         weight = mask if alpha is None else alpha if mask is None else mask * alpha
         mapped = map_colors(photo, color_moments(photo, weight), _mean_moments(own)).clamp(0, 1)
-        result += amount * (mapped - photo) * (1 if mask is None else mask)
-    return result.clamp(0, 1)
+        return amount * (mapped - photo)
+
+    return _changed(photo, styles, regions, change)
 
 
 def stylize(
@@ -102,13 +100,27 @@ def stylize(
     primed = load_primed()
     assert primed, "the package holds primed weights"
     share = min(1.0, 2 * strength)
-    result = photo.clone()
-    for region, mask in enumerate(regions or (None,)):
-        own = [style for style in styles if style.region == region]
+
+    def change(own: Sequence[Style], mask: Tensor | None) -> Tensor:
         cards: list[tuple[Card, float]] = [(card_of(s.image, s.alpha), share * s.weight) for s in own]
         with torch.inference_mode():
-            painted = interpolate([*cards, (primed, 1 - share)]).build()(photo).clamp(0, 1)
-        result += (painted - photo) * (1 if mask is None else mask)
+            painted: Tensor = interpolate([*cards, (primed, 1 - share)]).build()(photo).clamp(0, 1)
+        return painted - photo
+
+    return _changed(photo, styles, regions, change)
+
+
+def _changed(
+    photo: Tensor,
+    styles: Sequence[Style],
+    regions: Sequence[Tensor],
+    change: Callable[[Sequence[Style], Tensor | None], Tensor],
+) -> Tensor:
+    """The photo with each region's `change` added where its mask is, or everywhere without masks."""
+    result = photo.clone()
+    for region, mask in enumerate(regions or (None,)):
+        if own := [style for style in styles if style.region == region]:
+            result += change(own, mask) * (1 if mask is None else mask)
     return result.clamp(0, 1)
 
 
