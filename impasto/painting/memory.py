@@ -101,8 +101,8 @@ class Memory:
         """Bytes for a gradient, and for encoding alone, of the largest window of a picture of this size.
 
         For a gradient all outputs of convolutions and poolings are kept and, for max pooling, the places of
-        the maxima, in eight bytes each. Memory peaks at the start of the backward pass, when every activation
-        that is compared also has a gradient.
+        the maxima, in eight bytes each; L2 pooling, which squares its input, takes as much for a while.
+        Memory peaks as the backward pass starts, when every activation that is compared has a gradient, too.
         """
         tiles = cut(size, tile, *self._reach())
         window = max((tile.seen for tile in tiles), key=prod)
@@ -126,7 +126,7 @@ class Memory:
 
     def _kept(self, name: str, values: int) -> int:
         if name.startswith("pool"):
-            return values * (self._element() + 8 * (self.options.pooling == "max"))
+            return values * (self._element() + 8 * (self.options.pooling != "average"))
         in_place = name.startswith("relu") and name.replace("relu", "conv") not in set().union(*self._seen())
         return 0 if in_place else values * self._element()
 

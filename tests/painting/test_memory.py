@@ -86,8 +86,8 @@ def test_grows_with_what_is_asked_for(memory: Memory) -> None:
     assert needed(512, optimizer="adam") < usual
     assert needed(512, iterations=5) < usual
     assert needed(512, iterations=100) == usual
-    assert needed(512, pooling="average") == usual
-    assert needed(512, pooling="max") > usual
+    assert needed(512, pooling="average") < usual
+    assert needed(512, pooling="max") == usual
     assert needed(512, strength=0.0) < usual
     assert needed(512, stroke_size=8.0) > 2 * usual
     few, more = (
@@ -117,7 +117,7 @@ def test_tiles_take_little(memory: Memory) -> None:
     """4096 pixels by any number of gradients in 4 GB, with the libraries, a photo and a style."""
     size, short = (4096, 4096), replace(memory, dtype=torch.bfloat16)
     whole, tiled = (short.at_scale(size, 500, tile) for tile in (None, 1024))
-    assert whole > 8 * GIB
+    assert whole > 10 * GIB
     assert tiled + LIBRARIES + 2 * 3 * 4 * 4096**2 < 4.1 * GIB
     assert short.at_scale(size, 500, 512) < tiled
 
