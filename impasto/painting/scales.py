@@ -25,6 +25,7 @@ from impasto.progress import Step
 
 _FIRST_SIDE = 256  # pixels: the photo has the large shapes already
 _SUPERSAMPLING = 1.5  # of a best painting, whose finest structure is averaged out when it is reduced
+_MARGIN = 4  # pixels painted beyond each side and cut off: there the backbone's padding shows as a pale line
 _FIRST_SIDE_ELSE = 128  # pixels: large shapes settle here, at a sixteenth of the cost of 512
 
 
@@ -96,20 +97,22 @@ def paint_steps(
     whole = sum(cost * scale.iterations for cost, scale in zip(costs, scales, strict=True))
     spent = 0
     for number, scale in enumerate(scales):
+        canvas = _Canvas(scale.size, _MARGIN if options.normalise else 0, device)
         objective = Objective(
             backbone,
-            _to(resize(photo[None], scale.size), device),
+            canvas.show(photo[None]),
             (_at_scale(style, options.stroke_size * max(scale.size), device) for style in styles),
             options,
             dtype,
-            memory.tile(scale.size, scale.iterations),
-            [resize(mask[None], scale.size)[0].to(device) for mask in regions],
-            light,
+            memory.tile(canvas.whole, scale.iterations),
+            [canvas.show(mask[None])[0] for mask in regions],
+            None if light is None else canvas.show(light),
         )
-        image = _to(resize(image.clamp(0, 1), scale.size), device)
-        solve = _solver(options)
-        for count, iterate in enumerate(solve(objective, image, scale.iterations, options.step_length), 1):
-            image = iterate.image
+        solve, start_image = _solver(options), canvas.show(image.clamp(0, 1))
+        for count, iterate in enumerate(
+            solve(objective, start_image, scale.iterations, options.step_length), 1
+        ):
+            image = canvas.cut(iterate.image)
             spent += costs[number]
             yield Step(
                 scale=number,
@@ -121,6 +124,36 @@ def paint_steps(
                 losses={"total": iterate.value} | iterate.terms,
                 snapshot=_Snapshot(image),
             )
+
+
+@dataclass(frozen=True)
+class _Canvas:
+    """What is painted on: pictures of a size, (height, width), that their mirror image continues a little."""
+
+    size: tuple[int, int]
+    margin: int
+    device: torch.device
+
+    @property
+    def whole(self) -> tuple[int, int]:
+        """(height, width) with the margins."""
+        return self.size[0] + 2 * self._width, self.size[1] + 2 * self._width
+
+    def show(self, picture: Tensor) -> Tensor:
+        """(1, C, h, w) of any size, on the canvas."""
+        resized = resize(picture, self.size)
+        if self._width:
+            resized = F.pad(resized, (self._width,) * 4, mode="reflect")
+        return _to(resized, self.device)
+
+    def cut(self, painted: Tensor) -> Tensor:
+        """A view without the margins."""
+        end = -self._width or None
+        return painted[..., self._width : end, self._width : end]
+
+    @property
+    def _width(self) -> int:
+        return min(self.margin, *(side - 1 for side in self.size))
 
 
 def _solver(options: PaintOptions) -> Solver:

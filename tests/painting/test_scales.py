@@ -16,7 +16,7 @@ from impasto.imaging.geometry import resize
 from impasto.painting.initial import initial_image, stylize
 from impasto.painting.objective import Objective, Style
 from impasto.painting.options import PaintOptions
-from impasto.painting.scales import Scale, paint_steps, plan, result_size, with_shares
+from impasto.painting.scales import Scale, _Canvas, paint_steps, plan, result_size, with_shares
 from impasto.progress import Step
 
 Picture = Callable[[str, int], Tensor]
@@ -118,8 +118,9 @@ def test_losses_are_those_of_the_image_that_is_shown(
     """The first image at a scale is within [0, 1], and so the same as its snapshot."""
     step = painted[0]
     seen = replace(style, image=resize(style.image[None], (16, 24))[0])
-    objective = Objective(backbone, resize(photo[None], (16, 24)), [seen], OPTIONS)
-    total, terms = objective(step.image[None])
+    canvas = _Canvas((16, 24), 4, torch.device("cpu"))
+    objective = Objective(backbone, canvas.show(photo[None]), [seen], OPTIONS)
+    total, terms = objective(canvas.show(step.image[None]))
     assert step.losses["total"] == pytest.approx(total.item(), rel=1e-3)
     assert step.losses["style"] == pytest.approx(terms["style"].item(), rel=1e-3)
 
@@ -192,6 +193,17 @@ def test_where_a_painting_begins(photo: Tensor, style: Style, backbone: Backbone
         UsageError, match=r"no start a-file\.png: choose auto, photo, noise, style, instant or an image file"
     ):
         beginning("a-file.png")
+
+
+def test_the_canvas_is_larger_than_the_picture(picture: Picture) -> None:
+    """The backbone's padding, which leaves a pale line, is seen outside of the picture only."""
+    photo, canvas = picture("coffee", 60)[None], _Canvas((20, 30), 4, torch.device("cpu"))
+    shown = canvas.show(photo)
+    assert canvas.whole == tuple(shown.shape[2:]) == (28, 38)
+    assert torch.equal(canvas.cut(shown), resize(photo, (20, 30)))
+    assert torch.equal(shown[..., 3, :], shown[..., 5, :]), "mirrored"
+    assert _Canvas((3, 30), 4, torch.device("cpu")).whole == (7, 34), "no further than a picture is high"
+    assert _Canvas((20, 30), 0, torch.device("cpu")).whole == (20, 30)
 
 
 def test_strength_zero_leaves_the_photo(photo: Tensor, style: Style, backbone: Backbone) -> None:
