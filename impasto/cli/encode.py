@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from impasto.cli.card_file import check_card_file
-from impasto.cli.display import say
+from impasto.cli.display import say, warn
 from impasto.cli.failures import explained
 
 
@@ -30,10 +30,13 @@ def encode(
 ) -> None:
     """Save the style of any picture as a card, which paints without the picture."""
     check_card_file(out, replaces=overwrite)
-    from impasto.encoding import encode as to_card
-    from impasto.networks.card import save_card  # these bring torch, which --help need not wait for
+    from impasto.encoding import card_of  # these bring torch, which --help need not wait for
+    from impasto.imaging.style import read_style
+    from impasto.networks.card import save_card
 
-    card = to_card(picture, network=network)
-    save_card(card, out)
+    image, info = read_style(picture)
+    save_card(card_of(image, info.alpha, name=picture.stem, network=network), out)
     if not quiet:
+        for note in info.notes:
+            warn(note)
         say(f"use it: impasto stylize photo.jpg -o out.jpg --style {shlex.quote(str(out))}")

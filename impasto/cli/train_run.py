@@ -20,7 +20,7 @@ from impasto.cli.train import Job, TrainJob
 from impasto.cli.train_options import recipe_priming, resolve, resolve_priming
 from impasto.cli.watch import Watch
 from impasto.device import resolve_device
-from impasto.imaging import io
+from impasto.imaging.style import read_style
 from impasto.networks.card import Card, load_card
 from impasto.networks.primed import load_primed
 from impasto.recipes import Recipe
@@ -83,7 +83,7 @@ def _find_style(job: TrainJob) -> Path:
     path = job.style if job.style.exists() else styles.find(str(job.style))
     if path is None:
         raise styles.missing_picture(job.style)
-    for note in io.read(path)[1].notes:
+    for note in read_style(path)[1].notes:
         _note(job, note)
     return path
 

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from numbers import Real
-from typing import Any, Literal, TypeGuard
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor
 
 from impasto.errors import UsageError
 from impasto.imaging import io
-from impasto.imaging.borders import Box, crop, find_picture
 from impasto.imaging.geometry import resize
 from impasto.imaging.masks import read_mask, share_out
-from impasto.imaging.style import LEAST_SIDE, read_style
+from impasto.imaging.style import StyleCrop, read_style
 from impasto.painting.objective import Style
 
 StyleSource = io.Source | tuple[io.Source, float]
 Styles = StyleSource | Sequence[StyleSource]
 Regions = Mapping[Any, Styles] | Sequence[tuple[io.Source, Styles]]  # masks, each with its styles
 Size = tuple[int, int]  # height, width
-StyleCrop = Literal["auto", "off"] | Box
 
 
 def split_regions(style: Styles | None, region: Regions) -> tuple[list[io.Source], list[Styles]]:
@@ -48,32 +45,10 @@ def read_styles(
     notes: list[str] = []
     for region, group in enumerate(groups):
         for source, weight in _pairs(group):
-            image, info = read_style(source, max_pixels=max_pixels)
-            style, said = _cropped(Style(image, weight, info.alpha, region), info.name, style_crop)
-            styles.append(style)
-            notes += [*info.notes, *said]
+            image, info = read_style(source, max_pixels=max_pixels, style_crop=style_crop)
+            styles.append(Style(image, weight, info.alpha, region))
+            notes += info.notes
     return styles, tuple(notes)
-
-
-def _cropped(style: Style, name: str, how: StyleCrop) -> tuple[Style, list[str]]:
-    """A style without its borders, and what the user should hear."""
-    height, width = style.image.shape[1:]
-    if how == "off" or (how == "auto" and style.alpha is not None):
-        return style, []
-    box = find_picture(style.image) if isinstance(how, str) else how
-    if box is None:
-        return style, []
-    left, top, wide, high = box
-    if left + wide > width or top + high > height or min(wide, high) < LEAST_SIDE:
-        if how == "auto":
-            return style, []
-        raise UsageError(
-            f"style_crop {left},{top},{wide},{high} does not fit {name}, which has {width} x {height} "
-            f"pixels, or leaves fewer than {LEAST_SIDE} each way"
-        )
-    alpha = None if style.alpha is None else crop(style.alpha, box)
-    note = f"the border of {name} is left out: {wide} x {high} of {width} x {height} pixels remain"
-    return replace(style, image=crop(style.image, box), alpha=alpha), [note] if how == "auto" else []
 
 
 def read_regions(

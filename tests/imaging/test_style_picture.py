@@ -53,3 +53,23 @@ def test_what_is_transparent_is_not_seen(picture: Picture) -> None:
 def test_the_limit_of_pixels_holds(picture: Picture) -> None:
     with pytest.raises(ImageError):
         read_style(picture("coffee", 64), max_pixels=1000)
+
+
+def test_a_border_is_left_out_and_said(picture: Picture) -> None:
+    inner = picture("coffee", 120)
+    canvas = torch.ones(3, inner.shape[1] + 40, inner.shape[2] + 40)
+    canvas[:, 20:-20, 20:-20] = inner
+    image, info = read_style(canvas)
+    assert image.shape[1:] == info.size
+    assert abs(info.size[0] - inner.shape[1]) <= 4 and abs(info.size[1] - inner.shape[2]) <= 4
+    assert info.notes[-1].startswith("the border of image is left out")
+    whole, info = read_style(canvas, style_crop="off")
+    assert torch.equal(whole, canvas) and not info.notes
+
+
+def test_alpha_is_cropped_with_the_colors(picture: Picture) -> None:
+    image = torch.cat([picture("coffee", 120), torch.linspace(0.1, 1, 120).expand(1, 80, 120)])
+    seen, info = read_style(image, style_crop=(30, 20, 50, 40))
+    assert torch.equal(seen, image[:3, 20:60, 30:80])
+    assert info.alpha is not None
+    assert torch.equal(info.alpha, image[3:, 20:60, 30:80])
