@@ -11,6 +11,15 @@ if TYPE_CHECKING:
 ARTEFACTS = Path(__file__).parents[2] / "out" / "test-artefacts" / "app"
 PATIENCE = 60_000  # milliseconds; a machine at work on other things is slow
 
+# whose scripts come one by one: the page is all there when each has come
+_LOADED_BY_ITSELF = (
+    "#photo input[type=file]",
+    "#examples button",
+    "#styles button",
+    "#style input",
+    "#strength input",
+)
+
 _IS_LOADED = "image => image.complete && image.naturalWidth > 0"
 _IS_ANOTHER = (
     "old => { const now = document.querySelectorAll('#compare img')[1]?.src; return now && now !== old; }"
@@ -24,7 +33,8 @@ class PhotoPage:
         self.page = page
         page.set_default_timeout(PATIENCE)
         page.goto(address + query)
-        page.locator("#photo input[type=file]").wait_for(state="attached")
+        for part in _LOADED_BY_ITSELF:
+            page.locator(part).first.wait_for(state="attached")
 
     @property
     def picture(self) -> str | None:
