@@ -23,15 +23,15 @@ def command(result: Result) -> str:
     """For a shell, in the folder of the photo and the styles."""
     look, out = result.look, file_name(result)
     weigh = len(look.files) > 1
-    short = _painted_from if result.kind == "painted" else _short
+    short = _short if result.kind == "stylized" else _painted_from
     named = [
         f"{short(style)}:{share:g}" if weigh else short(style) for style, share in look.styles if share > 0
     ]
-    if result.kind == "painted":
-        words = ["impasto", "paint", result.photo.name, *named, "-o", out, *_flags(_painting(look))]
-    else:
+    if result.kind == "stylized":
         words = ["impasto", "stylize", result.photo.name, "-o", out, "--style", *named]
         words += _flags(_stylizing(look))
+    else:
+        words = ["impasto", "paint", result.photo.name, *named, "-o", out, *_flags(_painting(look))]
     return shlex.join(words)
 
 

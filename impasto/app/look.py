@@ -14,6 +14,7 @@ from impasto.painting.options import STARTS, PaintOptions
 from impasto.stylizing.handles import Handles
 
 PICTURE = "picture"  # the folder of the picture that a card was trained on
+_CARD = ".safetensors"
 BALANCED = 0.5  # strength of a painting that is to a photo what a whole trained style is
 
 Chosen = tuple[str | Path, float]  # a shipped name or a visitor's picture or card, and its share
@@ -69,6 +70,12 @@ class Look:
         """The styles as pictures, which is what a painting needs. Raises UsageError where there is none."""
         return [(_picture(style), share) for style, share in self.styles if share > 0]
 
+    @property
+    def is_painted(self) -> bool:
+        """Whether a quick painting answers better than networks: not each style was learned by one."""
+        learned = [style in styles.cards() or Path(style).suffix == _CARD for style, _ in self.styles]
+        return not all(learned) and all(_find_picture(style) for style, _ in self.styles)
+
     def painting(self) -> PaintOptions:
         """The options of a painting."""
         asked = {each.name: getattr(self.handles, each.name) for each in fields(Handles)}
@@ -98,13 +105,18 @@ def mix(first: str | Path, second: str | Path | None, share: float) -> tuple[Cho
 
 def picture_of(style: Path) -> Path | None:
     """A picture itself; of a card, the one that it was trained on, which lies in a folder beside it."""
-    if style.suffix != ".safetensors":
+    if style.suffix != _CARD:
         return style
     return next(style.parent.glob(f"{PICTURE}/*"), None)
 
 
 def _picture(style: str | Path) -> Path:
-    path = styles.find(style) if isinstance(style, str) else picture_of(style)
-    if path is None or path.suffix == ".safetensors":
+    path = _find_picture(style)
+    if path is None:
         raise UsageError(f"{style} is a trained style without a picture, which painting needs: drop one")
     return path
+
+
+def _find_picture(style: str | Path) -> Path | None:
+    path = styles.find(style) if isinstance(style, str) else picture_of(style)
+    return None if path is None or path.suffix == _CARD else path

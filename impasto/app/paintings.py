@@ -16,6 +16,7 @@ from impasto.errors import DivergenceError
 from impasto.imaging import io
 from impasto.imaging.animation import AnimationWriter
 from impasto.imaging.geometry import resize
+from impasto.imaging.huge import find_size
 from impasto.painting.paint import Painter
 from impasto.progress import Step
 
@@ -51,6 +52,23 @@ def paint(visit: Visit, photo: Path, look: Look, limits: Limits) -> Iterator[Ske
     with visit.job() as stop:
         painter = Painter(photo, look.pictures, look.painting(), max_pixels=limits.pixels)
         yield from _Easel(visit, photo, look, painter).sketches(stop.is_set, 60 * limits.job_minutes)
+
+
+def paint_quickly(visit: Visit, photo: Path, look: Look, limits: Limits) -> Result:
+    """A quick painting at the size that the page shows: what `paint` begins with. Raises ImpastoError."""
+    started = time.monotonic()
+    side = max(16, *shown_size(find_size(photo)))  # the least there is of a painting
+    look = replace(look, size=side, expert={**look.expert, "effort": "quick"})
+    painter = Painter(photo, look.pictures, look.painting(), max_pixels=limits.pixels)
+    *_, step = painter.steps()
+    image, alpha = painter.finish(step)
+    before = resize(painter.photo[None], painter.size)[0]
+    shown = show(visit, before, fitted(painter.info.alpha, painter.size)), show(visit, image, alpha)
+    whole = visit.new_file("painting.png")
+    io.write(whole, image, alpha=alpha, record=painter.record(step))
+    result = Result("sketched", photo, look, shown, time.monotonic() - started, whole=whole)
+    visit.add(result)
+    return result
 
 
 class _Easel:

@@ -27,7 +27,7 @@ class Result:
     """One picture of a visit.
 
     Attributes:
-        kind: what made it.
+        kind: what made it: a network, a quick painting, or a painting.
         photo: the visitor's file.
         look: what was asked for.
         shown: the picture as the page shows it, a JPEG, and the photo at the same size.
@@ -36,7 +36,7 @@ class Result:
         seconds: that it took.
     """
 
-    kind: Literal["stylized", "painted"]
+    kind: Literal["stylized", "sketched", "painted"]
     photo: Path
     look: Look
     shown: tuple[Path, Path]
@@ -100,7 +100,7 @@ class Visit:
         return file
 
     def add(self, result: Result) -> None:
-        """Keep a result: a stylized picture takes the place of the last one of the same photo and styles."""
+        """Keep a result: an answer takes the place of the last one to the same photo and styles."""
         with self._lock:
             kept = [each for each in self.results if not _replaces(result, each)]
             gone = [each for each in self.results if _replaces(result, each)] + kept[self.most - 1 :]
@@ -209,4 +209,4 @@ class Visits:
 
 def _replaces(new: Result, old: Result) -> bool:
     same = old.photo == new.photo and old.look.styles == new.look.styles
-    return same and new.kind == old.kind == "stylized"
+    return same and new.kind == old.kind != "painted"

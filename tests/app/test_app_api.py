@@ -55,6 +55,9 @@ def test_stylize_and_download(client: Client, photo: Path, tmp_path: Path) -> No
 def test_a_picture_as_a_style(client: Client, photo: Path, tmp_path: Path) -> None:
     style = write_photo(tmp_path / "carpet.png", (30, 160, 90), (80, 80))
     assert "In the look of carpet" in app_client.stylize(client, photo, style, strength=0.7)
+    answer = client.predict(**app_client.ask_for(photo, style), api_name="/stylize")
+    assert answer[3].startswith("impasto paint photo.jpg carpet.png")
+    assert "--effort quick" in answer[3]
 
 
 def test_what_an_answer_holds(client: Client, photo: Path) -> None:

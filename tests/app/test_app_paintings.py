@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from PIL import Image
 from impasto.app import paintings, visits
 from impasto.app.limits import Limits
 from impasto.app.look import Look
-from impasto.app.paintings import Sketch, paint
+from impasto.app.paintings import Sketch, paint, paint_quickly
 from impasto.app.studio import stylize, take_home
 from impasto.app.visits import Visit
 from impasto.errors import DivergenceError, ImpastoError
@@ -238,3 +239,19 @@ def test_transparency_and_depth_come_home(visit: Visit, tmp_path: Path) -> None:
         with Image.open(take_home(visit, made, Limits())) as home, Image.open(photo) as given:
             assert home.mode == "RGBA"
             assert np.abs(np.asarray(home)[..., 3].astype(int) - np.asarray(given)[..., 3]).max() <= 2
+
+
+def test_a_quick_painting_is_what_a_painting_begins_with(visit: Visit, photo: Path, tmp_path: Path) -> None:
+    style = write_photo(tmp_path / "carpet.png", (30, 160, 90), (80, 80))
+    look = Look(((style, 1.0),), size=32)
+    assert look.is_painted
+    first = paint_quickly(visit, photo, look, Limits())
+    assert visit.results == [first]
+    assert first.whole is not None
+    assert pixels(first.shown[0]).shape == pixels(first.shown[1]).shape == pixels(photo).shape
+    assert '"effort": "quick"' in (io.read_record(first.whole) or "")
+    assert np.abs(pixels(first.shown[1]) - pixels(photo)).mean() > 5
+    second = paint_quickly(visit, photo, replace(look, strength=0.3), Limits())
+    assert visit.results == [second], "it takes the place of the first"
+    home = take_home(visit, second, Limits())
+    assert pixels(home).shape == pixels(photo).shape

@@ -115,3 +115,14 @@ def test_numbers_of_things_are_whole(field: str) -> None:
 
 def test_pixels() -> None:
     assert Limits(megapixels=2.5).pixels == 2_500_000
+
+
+def test_which_looks_are_painted(tmp_path: Path) -> None:
+    """Those of pictures that no network learned; not where one is a card without its picture."""
+    picture, card = tmp_path / "wave.jpg", tmp_path / "wave.safetensors"
+    assert Look(((picture, 1.0),)).is_painted
+    assert Look((("stained-glass", 1.0),)).is_painted
+    assert Look((("starry-night", 0.5), (picture, 0.5))).is_painted
+    assert not Look((("starry-night", 1.0),)).is_painted
+    assert not Look(((card, 1.0),)).is_painted
+    assert not Look(((card, 0.5), (picture, 0.5))).is_painted

@@ -17,7 +17,7 @@ from impasto.app.page.inputs import pictures
 from impasto.app.page.offers import OWN
 from impasto.app.page.turns import announce, at_rest
 from impasto.app.page.words import seconds, status, tell
-from impasto.app.paintings import paint
+from impasto.app.paintings import paint, paint_quickly
 from impasto.app.studio import is_readable, stylize, take_home
 from impasto.app.visits import Result, Visit, Visits
 from impasto.errors import UsageError
@@ -144,7 +144,9 @@ class PhotoTab:
 
     def _stylize(self, visit: Visit, values: Values) -> list[Any]:
         """The photo in a style, at once."""
-        result = stylize(visit, *self.controls.look(visit, values), self._limits)
+        photo, look = self.controls.look(visit, values)
+        answer = paint_quickly if look.is_painted else stylize
+        result = answer(visit, photo, look, self._limits)
         return self._tell(visit, result, f"{_headline(result)}: {result.seconds:.1f} s. Paint it refines it.")
 
     def _begin(self, visit: Visit, values: Values) -> list[Any]:
