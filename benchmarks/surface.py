@@ -1,4 +1,4 @@
-"""The surface of a picture: grain on flat parts, and the photo's modeling in dark and bright ones."""
+"""The surface of a picture: grain, a network's grid, and the photo's modeling in dark and bright parts."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from impasto.imaging.color_transfer import luma, to_lab
 
 _FLAT = 0.25  # share of the positions that count as flat: those of the photo's least local variance
 _FIFTH = 0.2
+_WINDOW, _CELL = 64, 8  # pixels: of a network's deepest stride
 _NORMAL = 0.6745  # median of the absolute value of a standard normal variable
 
 
@@ -30,6 +31,28 @@ def grain(image: Tensor, photo: Tensor) -> float:
     variance = (square - mean * mean)[..., :height:2, :width:2]
     flat = variance <= variance.flatten().quantile(_FLAT)
     return float(diagonal[flat].abs().median() / _NORMAL)
+
+
+def grid(image: Tensor) -> float:
+    """How much of the fine texture repeats every 8 pixels, where 1 is what chance gives.
+
+    Fine texture is luma less its mean over 9 x 9 pixels. In each window of 64 x 64 pixels, the variance of
+    the mean of all 8 x 8 cells, times their number, is compared with the variance of the pixels; the figure
+    is the mean over the windows. A network's weave is far above 1, strokes and photographs are near it.
+
+    Args:
+        image: (1, 3, H, W) in [0, 1], at least 64 pixels each way.
+    """
+    seen = luma(image)
+    fine = seen - F.avg_pool2d(seen, 9, 1, 4, count_include_pad=False)
+    rows, columns = (length // _WINDOW for length in fine.shape[2:])
+    count = _WINDOW // _CELL
+    cells = fine[..., : rows * _WINDOW, : columns * _WINDOW].reshape(
+        rows, count, _CELL, columns, count, _CELL
+    )
+    repeated = cells.mean((1, 4)).var(dim=(1, 3), correction=0)
+    whole = cells.var(dim=(1, 2, 4, 5), correction=0)
+    return float((count**2 * repeated / whole.clamp(min=1e-8)).mean())
 
 
 def modeling(image: Tensor, photo: Tensor) -> tuple[float, float]:
@@ -58,7 +81,7 @@ def _local(lightness: Tensor) -> Tensor:
 
 
 def measure(image: Tensor, photo: Tensor) -> dict[str, float]:
-    """Grain and modeling by name."""
+    """Grain, grid and modeling by name."""
     with torch.inference_mode():
         dark, bright = modeling(image, photo)
-        return {"grain": grain(image, photo), "dark": dark, "bright": bright}
+        return {"grain": grain(image, photo), "grid": grid(image), "dark": dark, "bright": bright}

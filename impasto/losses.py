@@ -119,6 +119,24 @@ def total_variation(image: Tensor) -> Tensor:
     return across.square().sum() / max(1, across.numel()) + down.square().sum() / max(1, down.numel())
 
 
+def lattice(image: Tensor, period: int = 8, window: int = 64) -> Tensor:
+    """Mean square of what repeats every `period` pixels across and down, whatever it is, within windows.
+
+    A network that works at an eighth of the resolution draws its weave there, in plain skies most of all. The
+    mean of all cells of a window shows it, while strokes and drawing, which follow no lattice, cancel out.
+
+    Args:
+        image: (N, C, H, W), at least `period` pixels each way; what is left beside whole windows is not seen.
+        window: pixels, a multiple of `period`; smaller images are one window.
+    """
+    n, c, height, width = image.shape
+    tall, wide = (min(window, side // period * period) for side in (height, width))
+    rows, columns = height // tall, width // wide
+    seen = image[..., : rows * tall, : columns * wide]
+    cells = seen.reshape(n, c, rows, tall // period, period, columns, wide // period, period).mean((3, 6))
+    return cells.var(dim=(3, 5), correction=0).mean()
+
+
 def out_of_range(image: Tensor) -> Tensor:
     """Mean squared distance from [0, 1]: keeps the picture where it can be shown, without a hard wall."""
     return (image - image.detach().clamp(0, 1)).square().mean()  # detached: the gradient is the same

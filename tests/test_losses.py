@@ -13,6 +13,7 @@ from impasto.losses import (
     content_error,
     gram_error,
     gram_norm,
+    lattice,
     nearest_error,
     out_of_range,
     principal_axes,
@@ -260,6 +261,36 @@ def test_total_variation(picture: Picture) -> None:
     expected = sum(np.mean(np.diff(pixels, axis=axis) ** 2) for axis in (2, 3))
     assert total_variation(image).item() == pytest.approx(expected, rel=1e-5)
     assert total_variation(torch.full((1, 3, 4, 5), 0.7)).item() == 0
+
+
+def test_a_lattice_is_seen_and_nothing_else(picture: Picture) -> None:
+    """A pattern that repeats every 8 or 4 pixels has its whole variance; one of 7 pixels, noise and a drawing
+    have next to none.
+    """
+    dice = torch.Generator().manual_seed(0)
+    cell = 0.1 * torch.randn(1, 3, 8, 8, generator=dice)
+    assert lattice(cell.repeat(1, 1, 16, 16)).item() == pytest.approx(
+        float(cell.var((2, 3), correction=0).mean()), rel=1e-4
+    )
+    quarter = cell[..., :4, :4]
+    assert lattice(quarter.repeat(1, 1, 30, 18)).item() == pytest.approx(
+        float(quarter.var((2, 3), correction=0).mean()), rel=1e-4
+    )
+    seven = cell[..., :7, :7]
+    assert lattice(seven.repeat(1, 1, 32, 32)) < 0.1 * seven.var((2, 3), correction=0).mean()
+    noise = torch.randn(1, 3, 128, 128, generator=dice)
+    assert lattice(noise).item() == pytest.approx(1 / 64, rel=0.2), "the mean of 64 cells"
+    photo = picture("coffee", 128)[None]
+    assert lattice(photo) < 0.02 * photo.var((2, 3), correction=0).mean()
+
+
+def test_a_lattice_in_what_is_small_or_left_over(picture: Picture) -> None:
+    """Windows that do not fit are not seen; a picture of one cell is one window."""
+    photo = picture("coffee", 128)[None]
+    assert lattice(photo[..., :70, :100]) == lattice(photo[..., :64, :64])
+    assert lattice(photo[..., :8, :9]).item() == pytest.approx(
+        float(photo[..., :8, :8].var((2, 3), correction=0).mean()), rel=1e-5
+    )
 
 
 def test_total_variation_of_a_line_counts_the_neighbours_there_are() -> None:

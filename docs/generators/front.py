@@ -1,6 +1,8 @@
 """The pictures of the front page, and the viewer that shows them.
 
-python -m docs.generators.front     # makes docs/images/front-*.* anew, by the commands that the page quotes
+python -m docs.generators.front [styles making paintings strengths video]
+
+makes docs/images/front-*.*, paintings.jpg and strengths.jpg anew, by the commands that the pages quote.
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ _PAINTED = {  # photos of the app, each beside two paintings
     "cat": ("wheat-field-with-cypresses", "composition-vii"),
     "astronaut": ("portrait-of-picasso", "great-wave"),
 }
-_CELL, _GAP = (320, 213), 6  # pixels of the sheet
+_STRENGTHS = ("0.25", "0.5", "0.75", "1")
+_CELL, _SMALL_CELL, _GAP = (320, 213), (240, 160), 6  # pixels of the sheets
 _QUALITY, _ANIMATED_QUALITY = 82, 40
 _FRAMES, _RATE, _WINDOW = 40, 10, (448, 252)  # of the clip; pixels
 _MAKING_FRAMES, _PAUSE = 20, 12
@@ -47,40 +50,80 @@ def _figure(style: str) -> str:
     )
 
 
-def main() -> None:
-    """Make them all: a few minutes."""
+def main(*names: str) -> None:
+    """Make those that are named, or all: a few minutes."""
+    makers = {
+        "styles": _save_styles,
+        "making": _save_making,
+        "paintings": _save_paintings,
+        "strengths": _save_strengths,
+        "video": _save_video,
+    }
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        shutil.copy(PHOTO, folder / "photo.jpg")
-        _save(PHOTO, "front-photo.jpg")
-        for style in styles.cards():
-            _run(folder, "stylize", "photo.jpg", "-o", f"{style}.jpg", "--style", style)
-            _save(folder / f"{style}.jpg", f"front-{style}.jpg")
-        _run(folder, "paint", "photo.jpg", "swirling-night", "-o", "painting.jpg", "--animate", "making.webp")
-        _animate(_every(folder / "making.webp", _MAKING_FRAMES), "front-making.webp", 8)
-        _save_sheet(folder)
-        _write_pan(folder / "holiday.mp4")
-        _run(folder, "video", "holiday.mp4", "painted.webp", "--style", "starry-night")
-        _animate(_frames(folder / "painted.webp"), "front-video.webp", _RATE)
+        for each in names or makers:
+            makers[each](Path(name))
 
 
-def _save_sheet(folder: Path) -> None:
+def _save_styles(folder: Path) -> None:
+    """The photo in every trained style."""
+    shutil.copy(PHOTO, folder / "photo.jpg")
+    _save(PHOTO, "front-photo.jpg")
+    for style in styles.cards():
+        _run(folder, "stylize", "photo.jpg", "-o", f"{style}.jpg", "--style", style)
+        _save(folder / f"{style}.jpg", f"front-{style}.jpg")
+
+
+def _save_making(folder: Path) -> None:
+    """How a painting comes about."""
+    shutil.copy(PHOTO, folder / "photo.jpg")
+    _run(folder, "paint", "photo.jpg", "swirling-night", "-o", "painting.jpg", "--animate", "making.webp")
+    _animate(_every(folder / "making.webp", _MAKING_FRAMES), "front-making.webp", 8)
+
+
+def _save_video(folder: Path) -> None:
+    """A pan over the photo, in a trained style."""
+    _write_pan(folder / "holiday.mp4")
+    _run(folder, "video", "holiday.mp4", "painted.webp", "--style", "starry-night")
+    _animate(_frames(folder / "painted.webp"), "front-video.webp", _RATE)
+
+
+def _save_paintings(folder: Path) -> None:
     """Each photo and its paintings in a row, by `impasto paint` with its defaults."""
     rows = []
     for photo, names in _PAINTED.items():
-        source = ROOT / "impasto" / "app" / "pictures" / f"{photo}.jpg"
+        source = _source(photo)
         files = [folder / f"{photo}-{name}.png" for name in names]
         for name, file in zip(names, files, strict=True):
             _run(folder, "paint", str(source), name, "-o", file.name, "--size", "640")
         rows.append([source, *files])
-    width, height = (length + _GAP for length in _CELL)
-    sheet = Image.new("RGB", (3 * width - _GAP, len(rows) * height - _GAP), "white")
+    _save_rows(rows, _CELL, "paintings.jpg")
+
+
+def _save_strengths(folder: Path) -> None:
+    """Each photo at growing strength in the style of its first painting."""
+    rows = []
+    for photo, (name, _) in _PAINTED.items():
+        files = [folder / f"{photo}-at-{strength}.png" for strength in _STRENGTHS]
+        for strength, file in zip(_STRENGTHS, files, strict=True):
+            _run(folder, "paint", str(_source(photo)), name, "-o", file.name, "--strength", strength)
+        rows.append([_source(photo), *files])
+    _save_rows(rows, _SMALL_CELL, "strengths.jpg")
+
+
+def _source(photo: str) -> Path:
+    return ROOT / "impasto" / "app" / "pictures" / f"{photo}.jpg"
+
+
+def _save_rows(rows: list[list[Path]], cell: tuple[int, int], name: str) -> None:
+    """Pictures in rows, each cut to a cell of (width, height)."""
+    width, height = (length + _GAP for length in cell)
+    sheet = Image.new("RGB", (len(rows[0]) * width - _GAP, len(rows) * height - _GAP), "white")
     for y, row in enumerate(rows):
         for x, file in enumerate(row):
             with Image.open(file) as picture:
-                cell = ImageOps.fit(picture.convert("RGB"), _CELL, Image.Resampling.LANCZOS)
-            sheet.paste(cell, (x * width, y * height))
-    sheet.save(IMAGES / "paintings.jpg", quality=_QUALITY + 6, optimize=True, progressive=True)
+                fitted = ImageOps.fit(picture.convert("RGB"), cell, Image.Resampling.LANCZOS)
+            sheet.paste(fitted, (x * width, y * height))
+    sheet.save(IMAGES / name, quality=_QUALITY + 6, optimize=True, progressive=True)
 
 
 def _run(folder: Path, *words: str) -> None:
@@ -143,4 +186,4 @@ def _write_pan(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -61,10 +61,10 @@ def _by_size(part: dict[str, Any]) -> str:
 
 def _style_quality(part: dict[str, Any]) -> str:
     rows = [
-        [f"`{name}`", *_scores(scores)]
+        [f"`{name}`", *_scores(scores), *_more(scores)]
         for name, scores in sorted(part["summary"].items(), key=lambda item: item[1]["mean_style"])
     ]
-    return table(["style", "style error", "content error", "worst style error"], rows)
+    return table(["style", "style error", "content error", "worst style error", *_MORE], rows)
 
 
 def _paint_quality(part: dict[str, Any]) -> str:
@@ -125,10 +125,22 @@ def _scores(of: dict[str, Any]) -> list[str]:
     return [f"{of['mean_style']:.3f}", f"{of['mean_content']:.2f}", f"{of['worst_style']:.3f}"]
 
 
+_MORE = ("layout", "grid", "identity")
+
+
+def _more(of: dict[str, Any]) -> list[str]:
+    """A dash for what older results do not have."""
+    forms = {"mean_layout": "{:.3f}", "mean_grid": "{:.1f}", "identity": "{:.1f} dB"}
+    return [form.format(of[name]) if name in of else "-" for name, form in forms.items()]
+
+
 def _any_style_quality(part: dict[str, Any]) -> str:
     names = {"ours": "`adaptive`, ours", "photo": "the photo itself"}
-    rows = [[names.get(name, f"`{name}`"), *_scores(scores)] for name, scores in part["summary"].items()]
-    return table(["method", "style error", "content error", "worst style error"], rows)
+    rows = [
+        [names.get(name, f"`{name}`"), *_scores(scores), *_more(scores)]
+        for name, scores in part["summary"].items()
+    ]
+    return table(["method", "style error", "content error", "worst style error", *_MORE], rows)
 
 
 def _any_style_speed(part: dict[str, Any]) -> str:

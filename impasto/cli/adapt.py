@@ -27,6 +27,9 @@ FLAGS = {name: flag for name, flag in LOOP_FLAGS.items() if name not in ("networ
     "style_weight": Flag("More style, less of the photo", panel=EXPERT),
     "content_weight": Flag("Factor of content", panel=EXPERT),
     "tv_weight": Flag("Factor of total variation: smoothness", panel=EXPERT),
+    "lattice_weight": Flag("Factor of what repeats every 8 pixels", panel=EXPERT),
+    "light_weight": Flag("Factor of the photo's large-scale light", panel=EXPERT),
+    "pooled": Flag("Share of the style error that is of photos with one style together", panel=EXPERT),
 }
 
 

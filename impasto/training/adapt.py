@@ -18,10 +18,10 @@ from impasto.networks.adaptive_file import save_adaptive
 from impasto.networks.primed import digest
 from impasto.perception import Perception
 from impasto.training.keeper import Plan
-from impasto.training.lessons import Lesson, LessonObjective, Pupil, Styles, lessons
+from impasto.training.lessons import Lesson, LessonObjective, Pupil, Styles, lesson_of, lessons, sharing_of
 from impasto.training.loop import Training, Weights
 from impasto.training.objective import FLAT
-from impasto.training.options import AdaptOptions
+from impasto.training.options import AdaptOptions, TrainOptions
 from impasto.training.parallel import Team, teamwork
 from impasto.training.photos import Photos, split
 from impasto.training.samples import held_out_samples
@@ -51,10 +51,12 @@ def adapt(styles: Photos, network: Adaptive, options: AdaptOptions, plan: Plan) 
         perception = _perceive(options, team)
         known, kept = (Styles(part, perception, options, team.device) for part in split(styles, options.seed))
         if not bool(network.centre.any()):
-            network.normalise_by([moments.cpu() for moments in known.moments(range(_USUAL)).values()])
+            network.normalise_by([moments.cpu() for moments in known.known(range(_USUAL))[0].values()])
         photos, unreadable = held_out_samples(plan.photos, options)
-        held_out = Lesson(photos.to(team.device), kept.moments(range(len(photos))))
-        shown = torch.cat([kept.window(number) for number in range(len(photos))])
+        sharing = sharing_of(len(photos))
+        numbers = range(len(photos) // sharing)
+        held_out = lesson_of(photos.to(team.device), kept, numbers)
+        shown = torch.cat([kept.window(number) for number in numbers]).repeat_interleave(sharing, 0)
         task = Task(
             _training(network, perception, options, team),
             settings,
@@ -96,7 +98,9 @@ class _Maker:
 
 
 def _perceive(options: AdaptOptions, team: Team) -> Perception:
-    backbone = backbones.load("compact").to(team.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    backbone = backbones.load("compact", pooling=TrainOptions.pooling).to(
+        team.device, memory_format=torch.channels_last
+    )  # type: ignore[call-overload]
     return Perception(backbone, dtype=resolve_precision(options.precision, team.device), flat=FLAT)
 
 

@@ -15,7 +15,11 @@ from impasto.imaging.files import replacing
 from impasto.weights import load_plain
 
 _FORMAT = 1
-_LATER = {"accumulate": 1}  # settings that older checkpoints do not name: what they were made with
+_LATER = {
+    "accumulate": 1,
+    "recolor": False,
+    "pooled": 0.0,
+}  # settings that older checkpoints do not name: what they were made with
 _FREE = {"workers", "device"}  # may differ after a pause: they do not change what is computed
 
 

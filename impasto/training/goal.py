@@ -12,6 +12,7 @@ from impasto import backbones
 from impasto.device import resolve_precision
 from impasto.errors import UsageError
 from impasto.imaging import io
+from impasto.imaging.color_transfer import color_moments
 from impasto.imaging.geometry import fit_long_side, resize
 from impasto.imaging.style import read_style
 from impasto.options import Layers
@@ -49,8 +50,9 @@ def style_goal(
     alpha = None if info.alpha is None else resize(info.alpha[None], size).to(device)
     with torch.no_grad():
         terms = perception.style_terms(seen, alpha)
+    colors = color_moments(seen[0], None if alpha is None else alpha[0]) if options.recolor else None
     digest = hashlib.sha256(image.numpy().tobytes()).hexdigest()[:16]
-    return Goal(StyleObjective(perception, terms, options), {"style picture": digest})
+    return Goal(StyleObjective(perception, terms, options, colors), {"style picture": digest})
 
 
 def priming_goal(

@@ -14,9 +14,10 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from impasto import losses
+from impasto.imaging.color_transfer import ColorMoments, color_moments
 from impasto.networks.adaptive import Adaptive
 from impasto.perception import Features, Perception
-from impasto.training.objective import RANGE_WEIGHT
+from impasto.training.objective import RANGE_WEIGHT, Pool, alone, light_error, recolored
 from impasto.training.options import AdaptOptions
 from impasto.training.paintings import Windows
 from impasto.training.parallel import Team
@@ -27,11 +28,26 @@ _REMEMBERED = 400  # styles: to look at a new one takes as long as to learn from
 _USES = 4  # of a style, on average
 
 
+_SHARING = 2  # photos that share a style, where a pass has an even number
+
+
 class Lesson(NamedTuple):
-    """Photos (N, 3, size, size) and, by layer, the second moments (N, C + 1, C + 1) of a style for each."""
+    """Photos and styles, each of which is that of as many neighboring photos.
+
+    Attributes:
+        photos: (N, 3, size, size) in [0, 1].
+        moments: by layer, second moments of the M styles, (M, C + 1, C + 1), with N a multiple of M.
+        colors: mean and covariance of their colors, (M, 3, 1) and (M, 3, 3).
+    """
 
     photos: Tensor
     moments: Features
+    colors: ColorMoments
+
+    @property
+    def sharing(self) -> int:
+        """Photos of a style."""
+        return len(self.photos) // len(self.colors[0])
 
 
 class Pupil(nn.Module):
@@ -46,47 +62,60 @@ class Pupil(nn.Module):
         with torch.autocast(lesson.photos.device.type, enabled=False):
             weights = self.network(list(lesson.moments.values()))
         painted = [
-            functional_call(self._light[0], own, (photo[None],))
-            for own, photo in zip(weights, lesson.photos, strict=True)
+            functional_call(self._light[0], own, (photos,))
+            for own, photos in zip(weights, torch.split(lesson.photos, lesson.sharing), strict=True)
         ]
         return torch.cat(painted)
 
 
 class LessonObjective:
-    """Means over a lesson of the style, content and total variation errors, weighted."""
+    """The errors of `StyleObjective` for a lesson, pooled over the photos that share a style."""
+
+    pools = False  # over a step
 
     def __init__(self, perception: Perception, options: AdaptOptions) -> None:
-        self._perception = perception
+        self._perception, self._pooled = perception, options.pooled
         self._weights = {
             "style": options.style_weight,
             "content": options.content_weight,
             "tv": options.tv_weight,
+            "lattice": options.lattice_weight,
+            "light": options.light_weight,
         }
         self._layers = {name for name, _ in (*perception.content_layers, *perception.style_layers)}
 
-    def __call__(self, lesson: Lesson, painted: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    def __call__(
+        self, lesson: Lesson, painted: Tensor, pool: Pool = alone
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         features = self._perception.features(painted, self._layers)
         with torch.no_grad():
-            content = self._perception.content_terms(lesson.photos)
+            mean, covariance = (each.repeat_interleave(lesson.sharing, 0) for each in lesson.colors)
+            shown = recolored(lesson.photos, (mean, covariance))
+            content = self._perception.content_terms(shown)
         terms = {
-            "style": self._style_error(features, lesson.moments),
+            "style": self._style_error(features, lesson),
             "content": self._perception.content_error(features, content).mean(),
             "tv": losses.total_variation(painted),
+            "lattice": losses.lattice(painted),
+            "light": light_error(painted, shown, covariance).mean(),
         }
         total = RANGE_WEIGHT * losses.out_of_range(painted)
         for name, value in terms.items():
             total = total + self._weights[name] * value
         return total, terms
 
-    def _style_error(self, features: Features, targets: Features) -> Tensor:
-        """Each picture's from its own style, in the mean."""
-        moments = {layer: losses.second_moments(features[layer]) for layer in targets}
+    def _style_error(self, features: Features, lesson: Lesson) -> Tensor:
+        """Each picture's from its own style, and that of all with a style, in the mean."""
+        own = {layer: losses.second_moments(features[layer]) for layer in lesson.moments}
         errors = []
-        for k in range(len(next(iter(targets.values())))):
-            style = self._perception.style_terms_of({n: m[k : k + 1] for n, m in targets.items()})
-            own = {n: m[k : k + 1] for n, m in moments.items()}
-            errors.append(self._perception.style_error_of(own, style))
-        return torch.cat(errors).mean()
+        for k in range(len(lesson.colors[0])):
+            style = self._perception.style_terms_of({n: m[k : k + 1] for n, m in lesson.moments.items()})
+            part = slice(k * lesson.sharing, (k + 1) * lesson.sharing)
+            these = {n: m[part] for n, m in own.items()}
+            each = self._perception.style_error_of(these, style).mean()
+            of_all = {n: m.mean(0, keepdim=True) for n, m in these.items()}
+            errors.append(torch.lerp(each, self._perception.style_error_of(of_all, style)[0], self._pooled))
+        return torch.stack(errors).mean()
 
 
 class Styles:
@@ -110,25 +139,36 @@ class Styles:
         """(1, 3, window, window)"""
         return self._windows.sample(number)[None].to(self._device)
 
-    def moments(self, numbers: Sequence[int]) -> Features:
-        """By layer, (N, C + 1, C + 1)."""
+    def known(self, numbers: Sequence[int]) -> tuple[Features, ColorMoments]:
+        """By layer, second moments, (N, C + 1, C + 1); and mean and covariance of colors."""
         seen = [self._remembered(number) for number in numbers]
-        return {layer: torch.cat([one[layer] for one in seen]) for layer in seen[0]}
+        moments = {layer: torch.cat([one[layer] for one, _ in seen]) for layer in seen[0][0]}
+        mean, covariance = (torch.cat(part) for part in zip(*(colors for _, colors in seen), strict=True))
+        return moments, (mean, covariance)
 
-    def of_step(self, step: int, count: int, team: Team) -> Features:
-        """The moments of as many styles: a part of them new, the others those of earlier steps."""
+    def of_step(self, step: int, count: int, team: Team) -> list[int]:
+        """The numbers of as many styles: a part of them new, the others those of earlier steps."""
         new = -(-count // _USES)
         chance = random.Random(f"{self._seed}/{step}/{team.rank}")
         first = step * new
         known = [max(0, first - chance.randint(1, _REMEMBERED)) for _ in range(count - new)]
-        return self.moments([k * team.world + team.rank for k in (*range(first, first + new), *known)])
+        return [k * team.world + team.rank for k in (*range(first, first + new), *known)]
 
     @torch.no_grad()
-    def _look(self, number: int) -> Features:
-        features = self._perception.features(
-            self.window(number), [name for name, _ in self._perception.style_layers]
-        )
-        return {layer: losses.second_moments(f) for layer, f in features.items()}
+    def _look(self, number: int) -> tuple[Features, ColorMoments]:
+        window = self.window(number)
+        features = self._perception.features(window, [name for name, _ in self._perception.style_layers])
+        return {layer: losses.second_moments(f) for layer, f in features.items()}, color_moments(window)
+
+
+def lesson_of(photos: Tensor, styles: Styles, numbers: Sequence[int]) -> Lesson:
+    """Photos with styles by their numbers."""
+    return Lesson(photos, *styles.known(numbers))
+
+
+def sharing_of(photos: int) -> int:
+    """How many of the photos of a pass share a style."""
+    return _SHARING if photos % _SHARING == 0 else 1
 
 
 @contextmanager
@@ -145,9 +185,8 @@ def _with_styles(
 ) -> Iterator[tuple[Lesson, tuple[str, ...]]]:
     """Styles are chosen for a step as a whole, so that its passes show what one larger batch would."""
     for step in count(start_step):
-        moments: Features = {}
+        numbers: list[int] = []
         for number, (images, skipped) in enumerate(islice(source, passes)):
-            share = len(images)
-            moments = moments or styles.of_step(step, share * passes, team)
-            part = slice(number * share, (number + 1) * share)
-            yield Lesson(images, {layer: m[part] for layer, m in moments.items()}), skipped
+            share = len(images) // sharing_of(len(images))
+            numbers = numbers or styles.of_step(step, share * passes, team)
+            yield lesson_of(images, styles, numbers[number * share : (number + 1) * share]), skipped

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Generic, TypeVar
@@ -13,9 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from impasto.errors import DivergenceError
-from impasto.training.objective import Objective
+from impasto.perception import Features
+from impasto.training.objective import Objective, Pool
 from impasto.training.options import LoopOptions
-from impasto.training.parallel import Team
+from impasto.training.parallel import Team, with_gradient
 from impasto.training.schedule import Pace, rate_and_momentum
 from impasto.training.watchdog import Watchdog, share_of_blobs
 
@@ -160,15 +161,35 @@ class Training(Generic[B]):
         """
         count = self.options.accumulate
         self.optimiser.zero_grad()
+        passes = list(islice(batches, count))
+        pool = self._pool(passes)
         seen: list[dict[str, Tensor]] = []
-        for number, batch in enumerate(islice(batches, count), 1):
+        for number, batch in enumerate(passes, 1):
             with self.team.apart(self._shared, number < count):
                 painted = self._paint(self._shared, batch)
-                total, terms = self.objective(batch, painted)
+                total, terms = self.objective(batch, painted, pool)
                 (total / count).backward()  # type: ignore[no-untyped-call]
             losses = {"total": total, **terms, "blobs": share_of_blobs(painted)}
             seen.append({name: value.detach() for name, value in losses.items()})
         return {name: torch.stack([each[name] for each in seen]).mean(0) for name in seen[0]}
+
+    def _pool(self, passes: Sequence[B]) -> Pool:
+        """For several passes, each is looked at once before: only then are the means over all known."""
+        if len(passes) == 1 or not self.objective.pools:
+            return self.team.pool
+        means: list[Features] = []
+
+        def remember(own: Features) -> Features:
+            means.append(own)
+            return own
+
+        with torch.no_grad():
+            for batch in passes:
+                self.objective(batch, self._paint(self.network, batch), remember)
+            whole = self.team.pool(
+                {layer: torch.stack([m[layer] for m in means]).mean(0) for layer in means[0]}
+            )
+        return lambda own: with_gradient(whole, own)
 
     def _paint(self, network: nn.Module, batch: B) -> Tensor:
         device = self.team.device.type

@@ -2,64 +2,145 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from impasto import losses
-from impasto.perception import Perception, StyleTerm
+from impasto.imaging.color_transfer import ColorMoments, color_moments, map_colors
+from impasto.options import SUMMED
+from impasto.perception import Features, Perception, StyleTerm
 from impasto.training.options import TrainOptions
 
 RANGE_WEIGHT = 10.0
 FLAT = 0.1  # of the mean square: what the variance of a crop of plain sky is taken to be
 _PIXEL_WEIGHT = 0.1
+_LIGHT_SIDE = 16  # pixels over which colors are averaged to large-scale light
+_FLAT_LIGHT = 1e-3  # variance of colors below which a style counts as one of a single color
+_OWN = 0.6  # a crop's share of the statistics that it is recolored by; the rest is that of photographs
 
+# RGB over the pixels of 2,601 photographs in sRGB, each seen at 64 x 64
+_PHOTOGRAPHS: ColorMoments = (
+    torch.tensor([[0.467], [0.451], [0.398]]),
+    torch.tensor([[0.0640, 0.0545, 0.0480], [0.0545, 0.0594, 0.0556], [0.0480, 0.0556, 0.0680]]),
+)
 
 Batch = TypeVar("Batch", contravariant=True)
+Pool = Callable[[Features], Features]
+
+
+def alone(means: Features) -> Features:
+    """The pool of one pass in one process."""
+    return means
 
 
 class Objective(Protocol[Batch]):
     """A batch and what the network made of it, (N, 3, H, W), to the value and its unweighted terms.
 
-    All are means over the pictures: only then do processes, and passes, add up to the gradient of one batch.
+    Processes and passes must add up to the gradient of one batch. So all terms are means over the pictures,
+    or functions of what `pool` makes of means: it takes those of this batch, by layer, and returns those of
+    all pictures of the step, with the gradient of this batch's.
+
+    Attributes:
+        pools: whether `pool` is used.
     """
 
-    def __call__(self, batch: Batch, painted: Tensor, /) -> tuple[Tensor, dict[str, Tensor]]: ...
+    pools: bool
+
+    def __call__(
+        self, batch: Batch, painted: Tensor, pool: Pool = alone, /
+    ) -> tuple[Tensor, dict[str, Tensor]]: ...
 
 
 class StyleObjective:
-    """Means over the batch of the style, content and total variation errors, weighted.
+    """Style, content and total variation errors of a batch, weighted.
+
+    A share of the style error is that of the statistics pooled over the pictures: one crop may be sky and
+    another shadow, while together they are like the style. What each crop must have by itself becomes clouds
+    in plain skies.
 
     Args:
         perception: with its layers.
         style: what `Perception.style_terms` made of the style picture.
-        options: the weights.
+        options: weights, and the share that is pooled.
+        colors: of the style picture: photos are then recolored by them before their content is seen.
     """
 
-    def __init__(self, perception: Perception, style: Sequence[StyleTerm], options: TrainOptions) -> None:
-        self._perception, self._style = perception, style
+    def __init__(
+        self,
+        perception: Perception,
+        style: Sequence[StyleTerm],
+        options: TrainOptions,
+        colors: ColorMoments | None = None,
+    ) -> None:
+        self._perception, self._style, self._colors = perception, style, colors
+        self._pooled = options.pooled if options.style_loss in SUMMED else 0.0
+        self.pools = self._pooled > 0
         self._weights = {
             "style": options.style_weight,
             "content": options.content_weight,
             "tv": options.tv_weight,
+            "lattice": options.lattice_weight,
+            "light": options.light_weight,
         }
         self._layers = {name for name, _ in (*perception.content_layers, *perception.style_layers)}
 
-    def __call__(self, photos: Tensor, painted: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    def __call__(
+        self, photos: Tensor, painted: Tensor, pool: Pool = alone
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         features = self._perception.features(painted, self._layers)
         with torch.no_grad():
-            content = self._perception.content_terms(photos)
+            shown = photos if self._colors is None else recolored(photos, self._colors)
+            content = self._perception.content_terms(shown)
         terms = {
-            "style": self._perception.style_error(features, self._style).mean(),
+            "style": self._style_error(features, pool),
             "content": self._perception.content_error(features, content).mean(),
             "tv": losses.total_variation(painted),
+            "lattice": losses.lattice(painted),
         }
+        if self._colors is not None:
+            terms["light"] = light_error(painted, shown, self._colors[1]).mean()
         total = RANGE_WEIGHT * losses.out_of_range(painted)
         for name, value in terms.items():
             total = total + self._weights[name] * value
         return total, terms
+
+    def _style_error(self, features: Features, pool: Pool) -> Tensor:
+        statistic, error_of = self._perception.comparison.statistic, self._perception.style_error_of
+        own = {term.layer: statistic(features[term.layer]) for term in self._style}
+        each = error_of(own, self._style).mean()
+        if not self.pools:
+            return each
+        pooled = pool({layer: moments.mean(0, keepdim=True) for layer, moments in own.items()})
+        return torch.lerp(each, error_of(pooled, self._style)[0], self._pooled)
+
+
+def light_error(painted: Tensor, recolored: Tensor, covariance: Tensor) -> Tensor:
+    """Mean squared difference of colors averaged over 16 x 16 pixels, relative to a style's variance, (N,).
+
+    Args:
+        painted, recolored: (N, 3, H, W), at least 16 pixels each way.
+        covariance: of the style's colors, (3, 3) or (N, 3, 3).
+    """
+    difference = F.avg_pool2d(painted - recolored, _LIGHT_SIDE).square().mean((1, 2, 3))
+    return difference / (covariance.diagonal(dim1=-2, dim2=-1).mean(-1) + _FLAT_LIGHT)
+
+
+def recolored(photos: Tensor, style: ColorMoments) -> Tensor:
+    """Crops of photos in a style's colors and light, (N, 3, H, W) in [0, 1].
+
+    Each is moved as a whole by `map_colors`, from its own statistics mixed with those of photographs: a crop
+    of sky is not stretched to all colors of the style.
+    """
+    own = color_moments(photos)
+    mixed = (
+        torch.lerp(of_all.to(photos), of_one, _OWN) for of_all, of_one in zip(_PHOTOGRAPHS, own, strict=True)
+    )
+    mean, covariance = mixed
+    return map_colors(photos, (mean, covariance), style).clamp(0, 1)
 
 
 class PrimingObjective:
@@ -68,10 +149,14 @@ class PrimingObjective:
     Features fix the drawing but hardly the colours' level: the content loss has a tenth of the other with it.
     """
 
+    pools = False
+
     def __init__(self, perception: Perception | None = None) -> None:
         self._perception = perception
 
-    def __call__(self, photos: Tensor, painted: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    def __call__(
+        self, photos: Tensor, painted: Tensor, pool: Pool = alone
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         pixels = (painted - photos).square().mean()
         if self._perception is None:
             return pixels, {"pixels": pixels}

@@ -87,6 +87,11 @@ class TrainOptions(LoopOptions):
     Attributes:
         style_size: long side in pixels at which the style is seen: larger, and strokes grow in pictures.
         content_weight, style_weight, tv_weight: factors of content, style and total variation.
+        lattice_weight: factor of what repeats every 8 pixels: the grid that networks leave in plain skies.
+        light_weight: factor of the large-scale light and color of the recolored photo.
+        recolor: take content from photos in the style's colors, not from the photos themselves.
+        pooled: share of the style error that is that of all photos of a step together, where the style loss
+            is of moments: for "moments" and "gram".
         style_loss: "moments", means and covariances; "gram"; "sliced", whole distributions; or "nearest", the
             most similar places.
         content_layers, style_layers: names with weights; None takes those of painting.
@@ -99,12 +104,16 @@ class TrainOptions(LoopOptions):
     content_weight: float = 0.06
     style_weight: float = 1.0
     tv_weight: float = 0.05
+    lattice_weight: float = 10.0
+    light_weight: float = 0.05
+    recolor: bool = True
+    pooled: float = 0.7
     style_loss: StyleLoss = "moments"
     content_layers: Layers | None = None
     style_layers: Layers | None = None
     normalise: bool = True
     backbone: str = "compact"
-    pooling: Pooling = "max"
+    pooling: Pooling = "l2"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -113,7 +122,8 @@ class TrainOptions(LoopOptions):
         check_choice("style_loss", self.style_loss, StyleLoss)
         check_choice("pooling", self.pooling, Pooling)
         check_whole("style_size", self.style_size, 32, 8192)
-        for name in ("content_weight", "style_weight", "tv_weight"):
+        check_range("pooled", self.pooled, 0, 1)
+        for name in ("content_weight", "style_weight", "tv_weight", "lattice_weight", "light_weight"):
             check_range(name, getattr(self, name), 0, math.inf)
 
 
@@ -123,7 +133,7 @@ class AdaptOptions(LoopOptions):
 
     Attributes:
         window: side in pixels of the part of a style picture that is seen at a time.
-        content_weight, style_weight, tv_weight: as in `TrainOptions`.
+        content_weight, style_weight, tv_weight, lattice_weight, light_weight, pooled: as in `TrainOptions`.
     """
 
     minutes: float = 120.0
@@ -135,11 +145,15 @@ class AdaptOptions(LoopOptions):
     content_weight: float = TrainOptions.content_weight
     style_weight: float = TrainOptions.style_weight
     tv_weight: float = TrainOptions.tv_weight
+    lattice_weight: float = TrainOptions.lattice_weight
+    light_weight: float = TrainOptions.light_weight
+    pooled: float = TrainOptions.pooled
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_whole("window", self.window, 64, 4096)
-        for name in ("content_weight", "style_weight", "tv_weight"):
+        check_range("pooled", self.pooled, 0, 1)
+        for name in ("content_weight", "style_weight", "tv_weight", "lattice_weight", "light_weight"):
             check_range(name, getattr(self, name), 0, math.inf)
 
 

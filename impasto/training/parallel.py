@@ -54,6 +54,16 @@ class Team:
             stacked = stacked / self.world
         return dict(zip(values, stacked.tolist(), strict=True))
 
+    def pool(self, means: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Means over the team, each with the gradient of this process's own."""
+        if self.world == 1:
+            return dict(means)
+        flat = torch.cat([mean.detach().flatten() for mean in means.values()])
+        dist.all_reduce(flat)
+        parts = torch.split(flat / self.world, [mean.numel() for mean in means.values()])
+        whole = {name: part.view_as(means[name]) for name, part in zip(means, parts, strict=True)}
+        return with_gradient(whole, means)
+
     def is_same(self, number: int) -> bool:
         """Whether all processes say the same."""
         if self.world == 1:
@@ -84,6 +94,11 @@ class Team:
         received = io.BytesIO(data.cpu().numpy().tobytes())
         handed: State | None = torch.load(received, map_location="cpu", weights_only=True)
         return handed
+
+
+def with_gradient(values: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """`values`, with the gradient that `own` has."""
+    return {name: value + (own[name] - own[name].detach()) for name, value in values.items()}
 
 
 def _gather(backend: str, world: int) -> None:

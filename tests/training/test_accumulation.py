@@ -99,6 +99,7 @@ def test_the_gradient_of_an_adaptive_network(folder: Path, narrow: Card) -> None
     network.load_state_dict(state)
     parts, two, outcome = learn(batch=2, accumulate=2)
     assert torch.equal(torch.cat([part.photos for part in parts]), whole.photos)
+    assert whole.sharing == 2
     for layer, moments in whole.moments.items():
         assert torch.equal(torch.cat([part.moments[layer] for part in parts]), moments)
     assert float((two - one).norm()) < 1e-4 * float(one.norm())

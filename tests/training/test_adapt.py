@@ -17,7 +17,7 @@ from impasto.perception import Perception
 from impasto.training.adapt import adapt
 from impasto.training.data import find_photos
 from impasto.training.keeper import Plan, TrainStep, workspace
-from impasto.training.lessons import Lesson, LessonObjective, Pupil, Styles
+from impasto.training.lessons import LessonObjective, Pupil, Styles, lesson_of
 from impasto.training.options import AdaptOptions
 from impasto.training.parallel import Team
 from impasto.weights import load_metadata
@@ -59,7 +59,7 @@ def test_it_learns_styles(plan: Plan, start: Start) -> None:
     steps: list[TrainStep] = []
     adapt(plan.photos, start(), options(steps=40, learning_rate=0.01), replace(plan, on_step=steps.append))
     assert [step.step for step in steps] == list(range(1, 41))
-    assert steps[0].losses.keys() == {"total", "style", "content", "tv"}
+    assert steps[0].losses.keys() == {"total", "style", "content", "tv", "lattice", "light"}
     validations = [step.validation["total"] for step in steps if step.validation]
     assert min(validations[-5:]) < 0.9 * validations[0]
 
@@ -94,10 +94,13 @@ def test_a_resumed_training_is_the_uninterrupted_one(plan: Plan, start: Start, t
 def test_styles_are_the_same_whenever_asked_for(plan: Plan, perception: Perception) -> None:
     one, other = (Styles(plan.photos, perception, options(), ALONE.device) for _ in range(2))
     for step in range(3):
-        one.of_step(step, 4, ALONE)
-    first, again = one.of_step(3, 4, ALONE), other.of_step(3, 4, ALONE)
+        one.known(one.of_step(step, 4, ALONE))
+    numbers = one.of_step(3, 4, ALONE)
+    assert numbers == other.of_step(3, 4, ALONE)
+    (first, colors), (again, same) = one.known(numbers), other.known(numbers)
     assert all(torch.equal(first[layer], again[layer]) for layer in first)
-    assert {m.shape[0] for m in first.values()} == {4}
+    assert all(torch.equal(a, b) for a, b in zip(colors, same, strict=True))
+    assert {m.shape[0] for m in (*first.values(), *colors)} == {4}
 
 
 def test_a_part_of_the_styles_is_new(plan: Plan, perception: Perception) -> None:
@@ -106,7 +109,7 @@ def test_a_part_of_the_styles_is_new(plan: Plan, perception: Perception) -> None
     look = styles.window
     styles.window = lambda number: asked.append(number) or look(number)  # type: ignore[method-assign, func-returns-value]
     for step in range(3):
-        styles.of_step(step, 4, ALONE)
+        styles.known(styles.of_step(step, 4, ALONE))
     assert set(asked) == {0, 1, 2}
     assert len(asked) == 3
 
@@ -117,13 +120,27 @@ def test_every_picture_is_compared_with_its_own_style(
     styles = Styles(plan.photos, perception, options(), ALONE.device)
     photos = torch.rand(2, 3, 48, 48)
     objective = LessonObjective(perception, options())
-    both = Lesson(photos, styles.moments([0, 1]))
+    both = lesson_of(photos, styles, [0, 1])
     painted = Pupil(start())(both)
     _, terms = objective(both, painted)
-    alone = [
-        objective(Lesson(photos[k : k + 1], styles.moments([k])), painted[k : k + 1])[1] for k in range(2)
-    ]
+    alone = [objective(lesson_of(photos[k : k + 1], styles, [k]), painted[k : k + 1])[1] for k in range(2)]
     for name in ("style", "content"):
         assert float(terms[name].detach()) == pytest.approx(
             sum(float(one[name].detach()) for one in alone) / 2, rel=1e-4
         )
+
+
+def test_photos_with_one_style_are_judged_together(plan: Plan, perception: Perception, start: Start) -> None:
+    """Each is painted as if it were alone; a share of the style error is that of both together."""
+    styles = Styles(plan.photos, perception, options(), ALONE.device)
+    photos = torch.rand(2, 3, 48, 48) * torch.tensor([0.3, 1.0]).view(2, 1, 1, 1)
+    pupil = Pupil(start())
+    both, alone = lesson_of(photos, styles, [0]), [lesson_of(p[None], styles, [0]) for p in photos]
+    painted = pupil(both)
+    torch.testing.assert_close(painted, torch.cat([pupil(one) for one in alone]), rtol=1e-4, atol=1e-4)
+
+    def error(pooled: float) -> float:
+        return float(LessonObjective(perception, options(pooled=pooled))(both, painted)[1]["style"])
+
+    assert error(1.0) < 0.95 * error(0.0)
+    assert error(0.7) == pytest.approx(0.7 * error(1.0) + 0.3 * error(0.0), rel=1e-4)
