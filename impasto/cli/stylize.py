@@ -32,6 +32,7 @@ class StylizeJob:
     styles: tuple[str, ...]
     options: BulkOptions
     strength: float = 1.0
+    refine: int = 0
     mask: Path | None = None
     regions: Mapping[str, list[str]] = field(default_factory=dict)
     handles: Handles = field(default_factory=Handles)
@@ -87,6 +88,9 @@ def stylize(
     strength: Annotated[
         float, typer.Option(metavar="NUMBER", help="0 keeps the photo, 1 is all style.")
     ] = StylizeJob.strength,
+    refine: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Gradients of painting on top: slower, more of the style.")
+    ] = StylizeJob.refine,
     handles: Mapping[str, Any],
     mask: Mask = StylizeJob.mask,
     size: Annotated[
@@ -193,6 +197,7 @@ def stylize(
             overwrite=overwrite,
         ),
         strength=strength,
+        refine=refine,
         mask=mask,
         regions=regions,
         handles=Handles(**handles),

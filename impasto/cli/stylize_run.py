@@ -29,6 +29,8 @@ def run(job: StylizeJob) -> None:
     away = job.cluster is not None or any(is_url(name) for name in (*job.inputs, job.out))
     items: Sequence[Item | Errand] = (collect_errands if away else collect)(job.inputs, job.out, job.options)
     _check_masks_stay(job, items)
+    if away and job.refine:
+        raise UsageError("--refine works on this machine alone: leave out --cluster, and name local files")
     stylizer = Stylizer(
         list(job.styles) or None,
         job.strength,
@@ -36,6 +38,7 @@ def run(job: StylizeJob) -> None:
         region=job.regions,
         device="cpu" if away else job.device,
         precision=job.precision,
+        refine=job.refine,
         runtime="torch" if away else runtime_for(job.runtime, len(items)),
         **asdict(job.handles),
     )

@@ -19,6 +19,7 @@ _TEXTURES = Path(__file__).with_name("textures")
 _CARDS = Path(__file__).with_name("cards")
 _SAMPLE = Path(__file__).with_name("sample.jpg")
 _CARD, _PUBLISHED = ".safetensors", (".pth", ".pt", ".model")
+NETWORKS = (_CARD, *_PUBLISHED)  # suffixes of files that hold a style's network, not its picture
 
 
 def pictures() -> dict[str, Path]:
@@ -62,7 +63,7 @@ def load(style: str | Path) -> Card:
     if not is_file(path):
         path = find(name) or path
     suffix = path.suffix.lower()
-    if not exists(path) and suffix in (_CARD, *_PUBLISHED):
+    if not exists(path) and suffix in NETWORKS:
         raise WeightsError(f"there is no style card {style}{_advice(path.stem)}")
     if not exists(path):
         raise UsageError(f"there is no style {style}{_advice(name)}")

@@ -47,6 +47,15 @@ def load_styles(style: Styles) -> tuple[tuple[Card, float], ...]:
     return tuple((card, share) for (card, _), share in zip(pairs, shares, strict=True) if share)
 
 
+def find_pictures(style: Styles) -> list[tuple[Path, float]]:
+    """The pictures of styles, with their weights: files, and the textures that ship with the cards.
+
+    Raises UsageError for a style without one.
+    """
+    many: Sequence[Any] = style if isinstance(style, list | tuple) and not _is_pair(style) else [style]
+    return [_find_picture(item) for item in many]
+
+
 def mix(cards: Sequence[tuple[Card, float]], strength: float) -> Mixture:
     """Interpolate parameters among cards of one lineage, towards the embedded primed weights if they are of
     it; blend pictures, and the photo, where that is not possible. `strength` is from 0 to 1.
@@ -80,6 +89,19 @@ def _load_style(item: Style | tuple[Style, float]) -> tuple[Card, float]:
     if isinstance(style, str | PathLike):
         return styles.load(style if isinstance(style, str) else Path(style)), weight
     raise UsageError(f"a style is a name, a file or a Card, not {type(style).__name__}")
+
+
+def _find_picture(item: Style | tuple[Style, float]) -> tuple[Path, float]:
+    style, weight = item if _is_pair(item) else (item, 1.0)
+    if isinstance(style, str) and not _is_pair(item):
+        style, weight = styles.parse(style)
+    name = style.style if isinstance(style, Card) else str(style)
+    path = styles.find(name)
+    if path is None and not isinstance(style, Card) and Path(name).suffix.lower() not in styles.NETWORKS:
+        path = Path(name)
+    if path is None:
+        raise UsageError(f"the picture of the style {name} is not at hand: name the picture itself")
+    return path, weight
 
 
 def _is_pair(style: Any) -> TypeGuard[tuple[Style, float]]:

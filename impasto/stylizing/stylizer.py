@@ -17,7 +17,7 @@ from impasto.imaging import io
 from impasto.imaging.arrays import without_hidden
 from impasto.imaging.geometry import resize
 from impasto.imaging.video.clip import Pixels
-from impasto.options import check_range
+from impasto.options import check_range, check_whole
 from impasto.styles.mixture import Styles
 from impasto.stylizing.batches import as_batch
 from impasto.stylizing.ensemble import Ensemble
@@ -26,6 +26,7 @@ from impasto.stylizing.finishing import Finish, FrameFinish
 from impasto.stylizing.handles import Handles
 from impasto.stylizing.pixels import as_image, as_pixels
 from impasto.stylizing.places import Shares
+from impasto.stylizing.refining import Refiner
 from impasto.stylizing.resampling import Size
 from impasto.stylizing.runtime import RuntimeName, resolve
 from impasto.stylizing.torch_runtime import paint_bytes
@@ -52,11 +53,13 @@ class Stylizer:
         device, precision: "auto" takes the fastest that is here.
         runtime: what computes. "auto" takes the fastest that is installed and paints as PyTorch does: on a
             CPU OpenVINO, which takes seconds to get ready, many times less than it saves with a video.
+        refine: gradients of painting on top of what the networks make of a picture; not of frames.
         handles: the fields of `Handles`, such as keep_colour="luminance".
 
     Attributes:
         ensembles: what paints, one for each region.
         shares: where each of them does.
+        refine: gradients of painting on top.
         finish: what is done to a painted picture.
         per_pixel: bytes that painting a pixel takes.
 
@@ -78,18 +81,26 @@ class Stylizer:
         device: DeviceName = "auto",
         precision: PrecisionName = "auto",
         runtime: RuntimeName = "auto",
+        refine: int = 0,
         **handles: Any,
     ) -> None:
         check_range("strength", strength, 0, 1)
+        check_whole("refine", refine, 0, 1_000_000)
         regions = list(region.items() if isinstance(region, Mapping) else region)
         if style is None and not regions:
             raise UsageError("a stylizer needs a style, or regions with styles")
+        if refine and (regions or style is None):
+            raise UsageError("refine is for one style all over: leave out the regions")
         self.strength = strength
         self.device, self.dtype = resolve(runtime, device, precision)
         self.finish = Finish(Handles(**handles), mask)
         self.shares = Shares([mask for mask, _ in regions], base=style is not None)
         wanted = [*(styles for _, styles in regions), *([] if style is None else [style])]
         self.ensembles = [Ensemble(one, strength, self.device, self.dtype, runtime) for one in wanted]
+        self.refine = refine
+        self._refiner = (
+            Refiner(style, refine, strength, device, precision) if refine and style is not None else None
+        )
         self.per_pixel = self._estimate()
         self._frame_shape: tuple[int, ...] = ()
 
@@ -129,6 +140,7 @@ class Stylizer:
             "styles": base[0] if base else [],
             "strength": self.strength,
             **({"regions": regions} if regions else {}),
+            **({"refine": self.refine} if self.refine else {}),
             **self.finish.record(),
         }
 
@@ -199,7 +211,10 @@ class Stylizer:
 
     def _whole(self, photos: Tensor, alpha: Tensor | None) -> Tensor:
         photos = photos.to(self.device, torch.float32)
-        return self.finish(self._paint(photos, Ensemble.picture), photos, alpha=alpha)
+        painted = self._paint(photos, Ensemble.picture)
+        if self._refiner is not None:
+            painted = self._refiner(photos, painted)
+        return self.finish(painted, photos, alpha=alpha)
 
     def _paint(self, photos: Tensor, paint: Callable[[Ensemble, Tensor], Tensor]) -> Tensor:
         """Each region's picture where it belongs, (N, 3, H, W)."""

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from impasto.device import available_memory, ran_out_of_memory
-from impasto.errors import MemoryLimitError
+from impasto.errors import MemoryLimitError, UsageError
 from impasto.imaging.bands import Samples
 from impasto.imaging.encoding import quantise
 from impasto.imaging.huge import Source
@@ -186,12 +186,17 @@ class Tiler:
 
 
 def make_tiler(stylizer: Stylizer, size: tuple[int, int], tile: Tile) -> Tiler | None:
-    """What paints a picture of (height, width) in tiles, or None if it is to be painted whole."""
+    """What paints a picture of (height, width) in tiles, or None if it is to be painted whole.
+
+    Raises UsageError for a stylizer that refines what it paints, which needs it whole.
+    """
     if tile == "off" or (isinstance(tile, int) and tile >= max(size)):
         return None
-    if tile != "auto":
-        return Tiler(stylizer, tile)
-    return None if is_small(size, stylizer.per_pixel, stylizer.device) else Tiler(stylizer)
+    if tile == "auto" and is_small(size, stylizer.per_pixel, stylizer.device):
+        return None
+    if stylizer.refine:
+        raise UsageError("refine is for pictures that are painted whole: choose a smaller size")
+    return Tiler(stylizer, None if tile == "auto" else tile)
 
 
 def _reach(network: StyleNetwork) -> int:
