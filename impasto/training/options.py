@@ -100,11 +100,12 @@ class TrainOptions(LoopOptions):
         pooling: in the backbone.
     """
 
+    batch: int = 4
     style_size: int = 512
     content_weight: float = 0.06
     style_weight: float = 1.0
     tv_weight: float = 0.05
-    lattice_weight: float = 10.0
+    lattice_weight: float = 30.0
     light_weight: float = 0.05
     recolor: bool = True
     pooled: float = 0.7

@@ -48,7 +48,7 @@ def test_it_learns_a_style(
     assert [step.step for step in steps] == list(range(1, 61))
     assert {step.steps for step in steps} == {60}
     assert steps[-1].done == 1
-    assert steps[0].losses.keys() == {"total", "style", "content", "tv"}
+    assert steps[0].losses.keys() == {"total", "style", "content", "tv", "lattice", "light"}
     validations = [step.validation["total"] for step in steps if step.validation]
     assert len(validations) == 25
     assert validations[-1] < 0.8 * validations[0]
