@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from impasto.progress import Step
     from impasto.stylizing.stylizer import Stylizer, load
     from impasto.stylizing.video import stylize_video
-    from impasto.training.door import train_style
+    from impasto.training.api import train_style
 
     __version__: str
 
@@ -39,7 +39,7 @@ _HOMES = {
     "paint": "impasto.painting.paint",
     "stylize_video": "impasto.stylizing.video",
     "texture": "impasto.painting.texture",
-    "train_style": "impasto.training.door",
+    "train_style": "impasto.training.api",
 }
 
 

@@ -40,7 +40,7 @@ CALLS = {
 }  # fmt: skip
 STARTS = ("os.exec", "os.spawn", "os.posix_spawn")
 METHODS = {"extractall", "extract"}  # of archives: members are read from them instead
-LOADERS = {WEIGHTS, Path("impasto/training/parallel.py")}  # the second of what its own processes send
+LOADERS = {WEIGHTS, Path("impasto/training/distributed.py")}  # the second of what its own processes send
 # of what it has just made, to compare it
 STRETCHED = {("impasto/export/torchscript.py", "calls torch.jit.load")}
 

@@ -17,8 +17,8 @@ from impasto.app.limits import Limits
 from impasto.app.look import PICTURE
 from impasto.app.visits import Visit
 from impasto.imaging.style import read_style
+from impasto.training.checkpoints import Plan, TrainStep, workspace
 from impasto.training.data import find_photos
-from impasto.training.keeper import Plan, TrainStep, workspace
 from impasto.training.start import instant_start, made_up
 from impasto.training.train import train as train_card
 

@@ -14,8 +14,8 @@ from impasto.cli.train_run import check_out, find_training_photos, make_plan, wo
 from impasto.networks.adaptive import Adaptive
 from impasto.networks.adaptive_file import load_adaptive
 from impasto.training.adapt import adapt
+from impasto.training.checkpoints import workspace
 from impasto.training.data import find_photos
-from impasto.training.keeper import workspace
 from impasto.training.options import AdaptOptions
 
 

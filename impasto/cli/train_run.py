@@ -24,12 +24,12 @@ from impasto.imaging.style import read_style
 from impasto.networks.card import Card, load_card
 from impasto.networks.primed import load_primed
 from impasto.recipes import Recipe
+from impasto.training.checkpoints import Plan, workspace
 from impasto.training.data import Photos, find_photos
-from impasto.training.keeper import Plan, workspace
+from impasto.training.distributed import init_distributed
+from impasto.training.elastic import is_restarted
 from impasto.training.options import LoopOptions, TrainOptions
-from impasto.training.parallel import teamwork
 from impasto.training.plots import can_plot
-from impasto.training.restarts import is_restarted
 from impasto.training.samples import is_augmented
 from impasto.training.start import instant_start, made_up
 from impasto.training.train import find_rate, prime, train
@@ -105,9 +105,9 @@ def find_training_photos(job: Job, options: LoopOptions) -> Photos:
 
 @contextmanager
 def working(job: Job, options: LoopOptions) -> Iterator[Watch]:
-    """A team, a bar and an ear for Ctrl-C; afterwards, what was skipped, and how to go on."""
+    """A group, a bar and an ear for Ctrl-C; afterwards, what was skipped, and how to go on."""
     with (
-        teamwork(resolve_device(options.device)),
+        init_distributed(resolve_device(options.device)),
         stopping() as stop,
         progress(job.quiet, clock=False) as show,
     ):
@@ -152,8 +152,8 @@ def _find_start(
     if recipe is None or not recipe.priming:
         return _instant(job, style) if options.network == "light" else load_primed(options.network)
     out = _primed_by_recipe(job)
-    with teamwork(resolve_device(options.device)) as team:
-        if team.agree(float(out.exists())):  # who does not see it takes its weights over from who does
+    with init_distributed(resolve_device(options.device)) as group:
+        if group.broadcast(float(out.exists())):  # who does not see it takes its weights over from who does
             return load_card(out) if out.exists() else None
     if job.find_lr:
         return None
@@ -184,8 +184,8 @@ def _resumes(job: TrainJob, recipe: Recipe | None) -> bool:
 
 def _search(style: Path, options: TrainOptions, plan: Plan, job: Job) -> None:
     test = find_rate(style, options, plan)
-    with teamwork(resolve_device(options.device)) as team:
-        written = test.save(workspace(job.out)) if team.leads else []
+    with init_distributed(resolve_device(options.device)) as group:
+        written = test.save(workspace(job.out)) if group.is_main_process else []
     say(f"suggested: --learning-rate {test.suggestion():.2g}; see {' and '.join(map(str, written))}")
     if not can_plot():
         _note(job, "a plot of it needs Matplotlib: pip install 'impasto[train]'")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from threading import Event
 
 from impasto.cli.display import Show, as_time, say, warn
-from impasto.training.keeper import TrainStep
+from impasto.training.checkpoints import TrainStep
 
 _MOST_NAMES = 10
 

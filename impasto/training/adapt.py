@@ -1,4 +1,4 @@
-"""The door: `adapt` teaches the network that gives any picture's style."""
+"""Train the adaptive network, which writes a style network for any picture."""
 
 from __future__ import annotations
 
@@ -17,15 +17,23 @@ from impasto.networks.adaptive import Adaptive
 from impasto.networks.adaptive_file import save_adaptive
 from impasto.networks.primed import digest
 from impasto.perception import Perception
-from impasto.training.keeper import Plan
-from impasto.training.lessons import Lesson, LessonObjective, Pupil, Styles, lesson_of, lessons, sharing_of
+from impasto.training.adaptive_training import (
+    AdaptiveModule,
+    AdaptiveObjective,
+    StyleBatch,
+    Styles,
+    sharing_of,
+    style_batch,
+    style_batches,
+)
+from impasto.training.checkpoints import Plan
+from impasto.training.distributed import ProcessGroup, init_distributed
 from impasto.training.loop import Training, Weights
 from impasto.training.objective import FLAT
 from impasto.training.options import AdaptOptions, TrainOptions
-from impasto.training.parallel import Team, teamwork
 from impasto.training.photos import Photos, split
 from impasto.training.samples import held_out_samples
-from impasto.training.work import Task, work
+from impasto.training.trainer import TrainingTask, fit
 
 _USUAL = 200  # styles that tell what is usual
 
@@ -41,28 +49,30 @@ def adapt(styles: Photos, network: Adaptive, options: AdaptOptions, plan: Plan) 
 
     Interrupted and resumed as `train` is. Raises ImpastoError: any of the family.
     """
-    with teamwork(resolve_device(options.device)) as team:
+    with init_distributed(resolve_device(options.device)) as group:
         settings = {
             **asdict(options),
             "photos": plan.photos.description,
             "styles": styles.description,
             "start": digest(network.state_dict()),
         }
-        perception = _perceive(options, team)
-        known, kept = (Styles(part, perception, options, team.device) for part in split(styles, options.seed))
+        perception = _perceive(options, group)
+        known, kept = (
+            Styles(part, perception, options, group.device) for part in split(styles, options.seed)
+        )
         if not bool(network.centre.any()):
             network.normalise_by([moments.cpu() for moments in known.known(range(_USUAL))[0].values()])
         photos, unreadable = held_out_samples(plan.photos, options)
         sharing = sharing_of(len(photos))
         numbers = range(len(photos) // sharing)
-        held_out = lesson_of(photos.to(team.device), kept, numbers)
+        held_out = style_batch(photos.to(group.device), kept, numbers)
         shown = torch.cat([kept.window(number) for number in numbers]).repeat_interleave(sharing, 0)
-        task = Task(
-            _training(network, perception, options, team),
+        task = TrainingTask(
+            _training(network, perception, options, group),
             settings,
             held_out,
             unreadable,
-            lambda step: lessons(plan.photos, known, options, team, step),
+            lambda step: style_batches(plan.photos, known, options, group, step),
             _Maker(
                 network,
                 options,
@@ -70,7 +80,7 @@ def adapt(styles: Photos, network: Adaptive, options: AdaptOptions, plan: Plan) 
                 resize(shown, (options.size, options.size)),
             ),
         )
-        work(task, plan)
+        fit(task, plan)
 
 
 @dataclass(frozen=True)
@@ -80,9 +90,9 @@ class _Maker:
     network: Adaptive
     options: AdaptOptions
     learned_from: str
-    styles: Tensor  # pictures of those in the held-out lesson, (N, 3, size, size)
+    styles: Tensor  # pictures of those in the held-out batch, (N, 3, size, size)
 
-    def shown(self, batch: Lesson) -> list[Tensor]:
+    def shown(self, batch: StyleBatch) -> list[Tensor]:
         return [self.styles, batch.photos]
 
     def save(self, weights: Weights, loss: float, steps: int, path: Path) -> None:
@@ -97,19 +107,19 @@ class _Maker:
         save_adaptive(network, path, about)
 
 
-def _perceive(options: AdaptOptions, team: Team) -> Perception:
+def _perceive(options: AdaptOptions, group: ProcessGroup) -> Perception:
     backbone = backbones.load("compact", pooling=TrainOptions.pooling).to(
-        team.device, memory_format=torch.channels_last
+        group.device, memory_format=torch.channels_last
     )  # type: ignore[call-overload]
-    return Perception(backbone, dtype=resolve_precision(options.precision, team.device), flat=FLAT)
+    return Perception(backbone, dtype=resolve_precision(options.precision, group.device), flat=FLAT)
 
 
 def _training(
-    network: Adaptive, perception: Perception, options: AdaptOptions, team: Team
-) -> Training[Lesson]:
-    pupil = Pupil(network).requires_grad_(True).train().to(team.device)
-    dtype = resolve_precision(options.precision, team.device)
-    return Training(pupil, LessonObjective(perception, options), options, dtype, team)
+    network: Adaptive, perception: Perception, options: AdaptOptions, group: ProcessGroup
+) -> Training[StyleBatch]:
+    module = AdaptiveModule(network).requires_grad_(True).train().to(group.device)
+    dtype = resolve_precision(options.precision, group.device)
+    return Training(module, AdaptiveObjective(perception, options), options, dtype, group)
 
 
 def _learned_from(photos: Photos, styles: Photos) -> str:

@@ -1,6 +1,6 @@
 """Batches of training photos, made here or by others: the same wherever, and at every run.
 
-This is the door to the photos of a training: `find_photos`, or `Synthetic` ones without; `split`; `batches`.
+The entry points are `find_photos`, or `Synthetic` photos without any; `split`; `batches`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from impasto.errors import ImageError, MemoryLimitError, UsageError
 from impasto.training.crops import Crops, held_out_crops, stack
-from impasto.training.finding import find_photos
+from impasto.training.discovery import find_photos
 from impasto.training.photos import Photos, split
 from impasto.training.synthetic import Synthetic
 

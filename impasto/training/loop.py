@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from impasto.errors import DivergenceError
 from impasto.perception import Features
+from impasto.training.distributed import ProcessGroup, with_gradient
 from impasto.training.objective import Objective, Pool
 from impasto.training.options import LoopOptions
-from impasto.training.parallel import Team, with_gradient
 from impasto.training.schedule import Pace, rate_and_momentum
 from impasto.training.watchdog import Watchdog, share_of_blobs
 
@@ -51,7 +51,7 @@ class Training(Generic[B]):
         objective: what to minimise.
         options: rate, schedule, clipping.
         dtype: precision of the network's convolutions; losses are float32.
-        team: the processes that share the work.
+        group: the processes that share the work.
     """
 
     def __init__(
@@ -60,11 +60,11 @@ class Training(Generic[B]):
         objective: Objective[B],
         options: LoopOptions,
         dtype: torch.dtype,
-        team: Team,
+        group: ProcessGroup,
     ) -> None:
         self.network: nn.Module = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.objective, self.options, self.dtype, self.team = objective, options, dtype, team
-        self._shared: nn.Module = team.share(self.network)
+        self.objective, self.options, self.dtype, self.group = objective, options, dtype, group
+        self._shared: nn.Module = group.share(self.network)
         self.optimiser = torch.optim.AdamW(
             self.network.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay
         )
@@ -88,7 +88,7 @@ class Training(Generic[B]):
         self._set_rate()
         measured = self._differentiate(batches)
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.options.clip)
-        seen = self.team.means({**measured, "gradient": norm})
+        seen = self.group.means({**measured, "gradient": norm})
         # a gradient that is no number spoils the weights even where the loss still is one
         judged = seen["total"] + 0 * seen.pop("gradient")
         complaint = self._watchdog.complaint(judged, seen.pop("blobs"))
@@ -97,7 +97,7 @@ class Training(Generic[B]):
         else:
             self.optimiser.step()
         self.pace.advance()
-        self.pace.done = self.team.agree(self.pace.done)
+        self.pace.done = self.group.broadcast(self.pace.done)
         if complaint:
             return Outcome(seen, complaint, self.pace.step - self._good_step)
         if self.pace.step % _SNAPSHOT_STEPS == 0:
@@ -105,18 +105,18 @@ class Training(Generic[B]):
         return Outcome(seen)
 
     def try_rate(self, batches: Iterable[B], rate: float) -> float:
-        """The loss, before a step of this learning rate is made: for `finder`."""
+        """The loss, before a step of this learning rate is made: for `lr_finder`."""
         self.optimiser.param_groups[0] |= {"lr": rate, "betas": (0.9, _BETA_2)}
         total = self._differentiate(batches)["total"]
         nn.utils.clip_grad_norm_(self.network.parameters(), self.options.clip)
         self.optimiser.step()
-        return self.team.means({"total": total})["total"]
+        return self.group.means({"total": total})["total"]
 
     def validate(self, batch: B) -> dict[str, float]:
         """Losses on what is held out; the best weights so far are remembered."""
         with torch.no_grad():
             total, terms = self.objective(batch, self._paint(self.network, batch))
-        seen = self.team.means({"total": total, **terms})
+        seen = self.group.means({"total": total, **terms})
         if math.isfinite(seen["total"]) and (self.best is None or seen["total"] < self.best[0]):
             self.best = (seen["total"], self.weights())
         return seen
@@ -165,7 +165,7 @@ class Training(Generic[B]):
         pool = self._pool(passes)
         seen: list[dict[str, Tensor]] = []
         for number, batch in enumerate(passes, 1):
-            with self.team.apart(self._shared, number < count):
+            with self.group.apart(self._shared, number < count):
                 painted = self._paint(self._shared, batch)
                 total, terms = self.objective(batch, painted, pool)
                 (total / count).backward()  # type: ignore[no-untyped-call]
@@ -176,7 +176,7 @@ class Training(Generic[B]):
     def _pool(self, passes: Sequence[B]) -> Pool:
         """For several passes, each is looked at once before: only then are the means over all known."""
         if len(passes) == 1 or not self.objective.pools:
-            return self.team.pool
+            return self.group.pool
         means: list[Features] = []
 
         def remember(own: Features) -> Features:
@@ -186,13 +186,13 @@ class Training(Generic[B]):
         with torch.no_grad():
             for batch in passes:
                 self.objective(batch, self._paint(self.network, batch), remember)
-            whole = self.team.pool(
+            whole = self.group.pool(
                 {layer: torch.stack([m[layer] for m in means]).mean(0) for layer in means[0]}
             )
         return lambda own: with_gradient(whole, own)
 
     def _paint(self, network: nn.Module, batch: B) -> Tensor:
-        device = self.team.device.type
+        device = self.group.device.type
         with torch.autocast(device, torch.bfloat16, enabled=self.dtype == torch.bfloat16):
             painted: Tensor = network(batch)
         return painted.float()

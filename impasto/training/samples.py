@@ -12,8 +12,8 @@ from torch import Tensor
 
 from impasto.errors import ImageError
 from impasto.training.data import Crops, Photos, batches, held_out_crops, split
+from impasto.training.distributed import ProcessGroup
 from impasto.training.options import LoopOptions
-from impasto.training.parallel import Team
 from impasto.training.photos import Chosen
 
 _FEW = 500  # photos
@@ -28,20 +28,22 @@ def is_augmented(photos: Photos, options: LoopOptions) -> bool:
 
 
 @contextmanager
-def samples(photos: Photos, options: LoopOptions, team: Team, start_step: int) -> Iterator[Iterator[Sampled]]:
+def samples(
+    photos: Photos, options: LoopOptions, group: ProcessGroup, start_step: int
+) -> Iterator[Iterator[Sampled]]:
     """The images of the passes of a step, of the next one, and so on, (N, 3, size, size) on the device."""
     source = batches(
         Crops(split(photos, options.seed)[0], options.size, options.seed, is_augmented(photos, options)),
         start_step=start_step * options.accumulate,
         batch=options.batch,
-        rank=team.rank,
-        world=team.world,
-        workers=workers_for(options, team.device),
-        pin=team.device.type == "cuda",
+        rank=group.rank,
+        world=group.world,
+        workers=workers_for(options, group.device),
+        pin=group.device.type == "cuda",
     )
     with closing(source):
         yield (
-            (b.images.to(team.device, memory_format=torch.channels_last, non_blocking=True), b.skipped)
+            (b.images.to(group.device, memory_format=torch.channels_last, non_blocking=True), b.skipped)
             for b in source
         )
 

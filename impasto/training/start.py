@@ -6,10 +6,10 @@ from pathlib import Path
 
 from impasto.encoding import encode
 from impasto.networks.card import Card, load_card, save_card
-from impasto.training.keeper import workspace
+from impasto.training.checkpoints import workspace
+from impasto.training.distributed import is_main_process
+from impasto.training.elastic import is_restarted
 from impasto.training.options import LoopOptions
-from impasto.training.parallel import leads
-from impasto.training.restarts import is_restarted
 from impasto.training.synthetic import Synthetic
 
 
@@ -26,7 +26,7 @@ def instant_start(style: Path, out: Path, *, resume: bool = False) -> Card:
     Raises ImageError for a picture without a style, and WeightsError.
     """
     kept = workspace(out) / "start.safetensors"
-    if not leads():
+    if not is_main_process():
         return encode(style)
     if not ((resume or is_restarted(kept.parent)) and kept.exists()):
         save_card(encode(style), kept)

@@ -1,4 +1,4 @@
-"""The doors: `train` teaches a network a style, `prime` teaches it to give back what it sees."""
+"""`train` a network for a style; `prime` one to reproduce its input (identity pretraining)."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from impasto.imaging import io
 from impasto.networks import StyleNetwork
 from impasto.networks.card import Card, save_card
 from impasto.networks.primed import fingerprint
-from impasto.training.finder import RangeTest, rates
-from impasto.training.goal import Goal, priming_goal, style_goal
-from impasto.training.keeper import Plan, TrainStep
+from impasto.training.checkpoints import Plan, TrainStep
+from impasto.training.distributed import ProcessGroup, init_distributed
 from impasto.training.loop import Training, Weights
+from impasto.training.lr_finder import RangeTest, rates
+from impasto.training.objective_factory import BuiltObjective, priming_objective, style_objective
 from impasto.training.options import LoopOptions, PrimeOptions, TrainOptions
-from impasto.training.parallel import Team, teamwork
 from impasto.training.samples import held_out_samples, samples
-from impasto.training.work import Task, work
+from impasto.training.trainer import TrainingTask, fit
 
 
 def train(style: io.Source, options: TrainOptions, plan: Plan) -> Card:
@@ -34,14 +34,14 @@ def train(style: io.Source, options: TrainOptions, plan: Plan) -> Card:
 
     Raises ImpastoError: any of the family.
     """
-    with teamwork(resolve_device(options.device)) as team:
-        return _run(style_goal(style, options, team.device, plan.on_download), options, plan, team)
+    with init_distributed(resolve_device(options.device)) as group:
+        return _run(style_objective(style, options, group.device, plan.on_download), options, plan, group)
 
 
 def prime(options: PrimeOptions, plan: Plan) -> Card:
     """Teach a network to give back what it sees: a start for every style, which later cards share."""
-    with teamwork(resolve_device(options.device)) as team:
-        return _run(priming_goal(options, team.device, plan.on_download), options, plan, team)
+    with init_distributed(resolve_device(options.device)) as group:
+        return _run(priming_objective(options, group.device, plan.on_download), options, plan, group)
 
 
 def find_rate(style: io.Source, options: TrainOptions, plan: Plan, steps: int = 120) -> RangeTest:
@@ -49,15 +49,15 @@ def find_rate(style: io.Source, options: TrainOptions, plan: Plan, steps: int = 
 
     `plan.on_step` is told each trial; what it raises ends the test.
     """
-    with teamwork(resolve_device(options.device)) as team:
-        goal = style_goal(style, options, team.device, plan.on_download)
-        training, _ = _begin(goal, options, plan, team)
+    with init_distributed(resolve_device(options.device)) as group:
+        built = style_objective(style, options, group.device, plan.on_download)
+        training, _ = _begin(built, options, plan, group)
         test = RangeTest()
-        with samples(plan.photos, options, team, 0) as source:
+        with samples(plan.photos, options, group, 0) as source:
             batches = (images for images, _ in source)
             for step, rate in enumerate(rates(steps), 1):
                 test.add(rate, training.try_rate(batches, rate))
-                if team.leads:
+                if group.is_main_process:
                     trial = {"loss": test.trials[-1].loss, "rate": rate}
                     plan.on_step(TrainStep(step, steps, step / steps, trial, 0.0, 0.0))
                 if test.is_over:
@@ -93,34 +93,36 @@ class _CardMaker:
         save_card(self.card(weights, loss, steps), path)
 
 
-def _run(goal: Goal, options: LoopOptions, plan: Plan, team: Team) -> Card:
-    training, network = _begin(goal, options, plan, team)
+def _run(built: BuiltObjective, options: LoopOptions, plan: Plan, group: ProcessGroup) -> Card:
+    training, network = _begin(built, options, plan, group)
     shown, unreadable = held_out_samples(plan.photos, options)
     maker = _CardMaker(network, options, plan)
-    task = Task(
+    task = TrainingTask(
         training,
-        _settings(goal, options, plan),
-        shown.to(team.device),
+        _settings(built, options, plan),
+        shown.to(group.device),
         unreadable,
-        lambda step: samples(plan.photos, options, team, step),
+        lambda step: samples(plan.photos, options, group, step),
         maker,
     )
-    work(task, plan)
+    fit(task, plan)
     loss, weights = training.best or (float("nan"), training.weights())
     return maker.card(weights, loss, training.pace.step)
 
 
-def _settings(goal: Goal, options: LoopOptions, plan: Plan) -> dict[str, Any]:
+def _settings(built: BuiltObjective, options: LoopOptions, plan: Plan) -> dict[str, Any]:
     """What must be the same when a training is resumed."""
     start = fingerprint(plan.start) if plan.start else "random weights"
-    return {**asdict(options), **goal.made_of, "photos": plan.photos.description, "start": start}
+    return {**asdict(options), **built.made_of, "photos": plan.photos.description, "start": start}
 
 
-def _begin(goal: Goal, options: LoopOptions, plan: Plan, team: Team) -> tuple[Training[Tensor], StyleNetwork]:
+def _begin(
+    built: BuiltObjective, options: LoopOptions, plan: Plan, group: ProcessGroup
+) -> tuple[Training[Tensor], StyleNetwork]:
     torch.manual_seed(options.seed)
-    network = _network(options, plan.start).to(team.device)
-    precision = resolve_precision(options.precision, team.device)
-    return Training(network, goal.objective, options, precision, team), network
+    network = _network(options, plan.start).to(group.device)
+    precision = resolve_precision(options.precision, group.device)
+    return Training(network, built.objective, options, precision, group), network
 
 
 def _network(options: LoopOptions, start: Card | None) -> StyleNetwork:

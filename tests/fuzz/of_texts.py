@@ -33,7 +33,7 @@ from impasto.stylizing.cluster.manifest import Manifest
 from impasto.stylizing.handles import Handles
 from impasto.stylizing.inputs import collect
 from impasto.stylizing.options import VideoOptions
-from impasto.training.journal import Journal
+from impasto.training.metrics_log import MetricsLog
 from impasto.training.options import TrainOptions
 from impasto.training.shards import Shard
 from tests.fuzz.seeds import pictures
@@ -135,7 +135,7 @@ def _read_manifest(data: bytes, folder: Path) -> None:
 def _read_journal(data: bytes, folder: Path) -> None:
     """A table of losses, to which a row is added."""
     stored(data, folder, "losses.csv")
-    journal = Journal(folder, 30)
+    journal = MetricsLog(folder, 30)
     journal.note(40, {"total": 0.5})
     if len(data) % _SELDOM:
         journal._plotted = math.inf  # a plot takes a hundred times as long as the rest

@@ -21,9 +21,9 @@ from impasto.networks.mixing import lineage
 from impasto.networks.published import read_published
 from impasto.styles.mixture import mix
 from impasto.training.checkpoint import load_checkpoint, restoring, save_checkpoint
+from impasto.training.distributed import ProcessGroup
 from impasto.training.loop import Training
 from impasto.training.options import LoopOptions
-from impasto.training.parallel import Team
 from tests.fuzz.target import Target, stored
 from tests.training.shift import Shift
 
@@ -170,7 +170,7 @@ def _error(batch: Tensor, painted: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
 
 def _training() -> Training[Tensor]:
     options = LoopOptions(steps=20, schedule="constant")
-    return Training(Shift(), _error, options, torch.float32, Team(torch.device("cpu")))
+    return Training(Shift(), _error, options, torch.float32, ProcessGroup(torch.device("cpu")))
 
 
 @cache

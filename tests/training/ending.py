@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from impasto.training.keeper import TrainStep
+from impasto.training.checkpoints import TrainStep
 
 
 class Stop(Exception):

@@ -14,19 +14,25 @@ from impasto.errors import UsageError
 from impasto.networks.adaptive import Adaptive
 from impasto.networks.card import Card
 from impasto.perception import Perception
+from impasto.training.adaptive_training import (
+    AdaptiveModule,
+    AdaptiveObjective,
+    StyleBatch,
+    Styles,
+    style_batches,
+)
+from impasto.training.checkpoints import Plan, TrainStep, workspace
 from impasto.training.data import find_photos
-from impasto.training.goal import priming_goal, style_goal
-from impasto.training.keeper import Plan, TrainStep, workspace
-from impasto.training.lessons import Lesson, LessonObjective, Pupil, Styles, lessons
+from impasto.training.distributed import ProcessGroup
 from impasto.training.loop import Outcome, Training
 from impasto.training.objective import Objective
+from impasto.training.objective_factory import priming_objective, style_objective
 from impasto.training.options import AdaptOptions, LoopOptions, PrimeOptions, TrainOptions
-from impasto.training.parallel import Team
 from impasto.training.train import find_rate, train
 from tests.training.ending import Stop, stop_at
 
 Options = Callable[..., TrainOptions]
-ALONE = Team(torch.device("cpu"))
+ALONE = ProcessGroup(torch.device("cpu"))
 UNCLIPPED = 1e9
 
 
@@ -64,13 +70,13 @@ def assert_same_step(card: Card, objective: Objective[Tensor], options: LoopOpti
 @pytest.mark.parametrize("loss", ["moments", "gram", "sliced", "nearest"])
 def test_the_gradient_of_a_style(narrow: Card, style_file: Path, options: Options, loss: str) -> None:
     given = options(style_loss=loss, clip=UNCLIPPED, tv_weight=3.0)
-    assert_same_step(narrow, style_goal(style_file, given, ALONE.device).objective, given)
+    assert_same_step(narrow, style_objective(style_file, given, ALONE.device).objective, given)
 
 
 @pytest.mark.parametrize("loss", ["pixels", "content"])
 def test_the_gradient_of_priming(narrow: Card, compact_file: Path, loss: str) -> None:
     given = PrimeOptions(loss=loss, backbone=str(compact_file), clip=UNCLIPPED, precision="float32")  # type: ignore[arg-type]
-    assert_same_step(narrow, priming_goal(given, ALONE.device).objective, given)
+    assert_same_step(narrow, priming_objective(given, ALONE.device).objective, given)
 
 
 def test_the_gradient_of_an_adaptive_network(folder: Path, narrow: Card) -> None:
@@ -80,13 +86,13 @@ def test_the_gradient_of_an_adaptive_network(folder: Path, narrow: Card) -> None
     perception = Perception(backbones.load("compact"))
     found = find_photos([folder])
 
-    def learn(**given: int) -> tuple[list[Lesson], Tensor, Outcome]:
+    def learn(**given: int) -> tuple[list[StyleBatch], Tensor, Outcome]:
         settings = AdaptOptions(size=48, window=64, workers=0, clip=UNCLIPPED, precision="float32", **given)
         styles = Styles(found, perception, settings, ALONE.device)
-        with lessons(found, styles, settings, ALONE, 2) as source:
-            seen = [lesson for lesson, _ in islice(source, settings.accumulate)]
-        pupil = Pupil(network).requires_grad_(True)
-        training = Training(pupil, LessonObjective(perception, settings), settings, torch.float32, ALONE)
+        with style_batches(found, styles, settings, ALONE, 2) as source:
+            seen = [batch for batch, _ in islice(source, settings.accumulate)]
+        module = AdaptiveModule(network).requires_grad_(True)
+        training = Training(module, AdaptiveObjective(perception, settings), settings, torch.float32, ALONE)
         outcome = training.advance(seen)
         return (
             seen,

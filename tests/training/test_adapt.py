@@ -15,15 +15,15 @@ from impasto.networks.adaptive_file import load_adaptive
 from impasto.networks.card import Card
 from impasto.perception import Perception
 from impasto.training.adapt import adapt
+from impasto.training.adaptive_training import AdaptiveModule, AdaptiveObjective, Styles, style_batch
+from impasto.training.checkpoints import Plan, TrainStep, workspace
 from impasto.training.data import find_photos
-from impasto.training.keeper import Plan, TrainStep, workspace
-from impasto.training.lessons import LessonObjective, Pupil, Styles, lesson_of
+from impasto.training.distributed import ProcessGroup
 from impasto.training.options import AdaptOptions
-from impasto.training.parallel import Team
 from impasto.weights import load_metadata
 
 Start = Callable[[], Adaptive]
-ALONE = Team(torch.device("cpu"))
+ALONE = ProcessGroup(torch.device("cpu"))
 
 
 def options(**given: Any) -> AdaptOptions:
@@ -119,11 +119,11 @@ def test_every_picture_is_compared_with_its_own_style(
 ) -> None:
     styles = Styles(plan.photos, perception, options(), ALONE.device)
     photos = torch.rand(2, 3, 48, 48)
-    objective = LessonObjective(perception, options())
-    both = lesson_of(photos, styles, [0, 1])
-    painted = Pupil(start())(both)
+    objective = AdaptiveObjective(perception, options())
+    both = style_batch(photos, styles, [0, 1])
+    painted = AdaptiveModule(start())(both)
     _, terms = objective(both, painted)
-    alone = [objective(lesson_of(photos[k : k + 1], styles, [k]), painted[k : k + 1])[1] for k in range(2)]
+    alone = [objective(style_batch(photos[k : k + 1], styles, [k]), painted[k : k + 1])[1] for k in range(2)]
     for name in ("style", "content"):
         assert float(terms[name].detach()) == pytest.approx(
             sum(float(one[name].detach()) for one in alone) / 2, rel=1e-4
@@ -134,13 +134,13 @@ def test_photos_with_one_style_are_judged_together(plan: Plan, perception: Perce
     """Each is painted as if it were alone; a share of the style error is that of both together."""
     styles = Styles(plan.photos, perception, options(), ALONE.device)
     photos = torch.rand(2, 3, 48, 48) * torch.tensor([0.3, 1.0]).view(2, 1, 1, 1)
-    pupil = Pupil(start())
-    both, alone = lesson_of(photos, styles, [0]), [lesson_of(p[None], styles, [0]) for p in photos]
-    painted = pupil(both)
-    torch.testing.assert_close(painted, torch.cat([pupil(one) for one in alone]), rtol=1e-4, atol=1e-4)
+    module = AdaptiveModule(start())
+    both, alone = style_batch(photos, styles, [0]), [style_batch(p[None], styles, [0]) for p in photos]
+    painted = module(both)
+    torch.testing.assert_close(painted, torch.cat([module(one) for one in alone]), rtol=1e-4, atol=1e-4)
 
     def error(pooled: float) -> float:
-        return float(LessonObjective(perception, options(pooled=pooled))(both, painted)[1]["style"])
+        return float(AdaptiveObjective(perception, options(pooled=pooled))(both, painted)[1]["style"])
 
     assert error(1.0) < 0.95 * error(0.0)
     assert error(0.7) == pytest.approx(0.7 * error(1.0) + 0.3 * error(0.0), rel=1e-4)

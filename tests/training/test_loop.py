@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from impasto.errors import DivergenceError
+from impasto.training.distributed import ProcessGroup
 from impasto.training.loop import Training
 from impasto.training.options import LoopOptions
-from impasto.training.parallel import Team
 from tests.training.shift import Shift
 
 PHOTOS = torch.full((2, 3, 8, 8), 0.5)
@@ -29,7 +29,7 @@ class Scripted:
 
 def start(objective: Scripted, **given: object) -> Training:
     options = LoopOptions(**{"steps": 400, "schedule": "constant", "learning_rate": 0.01, **given})  # type: ignore[arg-type]
-    return Training(Shift(), objective, options, torch.float32, Team(torch.device("cpu")))
+    return Training(Shift(), objective, options, torch.float32, ProcessGroup(torch.device("cpu")))
 
 
 def rate(training: Training) -> float:

@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 from skimage import data
 
-from impasto.training.finding import find_photos
+from impasto.training.discovery import find_photos
 from impasto.training.paintings import Windows, _turn_hues
 
 

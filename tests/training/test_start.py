@@ -5,7 +5,7 @@ import torch
 from impasto import styles
 from impasto.encoding import encode
 from impasto.networks.card import load_card, save_card
-from impasto.training.keeper import workspace
+from impasto.training.checkpoints import workspace
 from impasto.training.options import TrainOptions
 from impasto.training.start import instant_start, made_up
 

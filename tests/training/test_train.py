@@ -20,9 +20,9 @@ from impasto.errors import ImageError, UsageError, WeightsError
 from impasto.imaging import io
 from impasto.networks.card import Card, load_card
 from impasto.networks.primed import fingerprint
-from impasto.training import keeper
+from impasto.training import checkpoints
+from impasto.training.checkpoints import Plan, TrainStep, workspace
 from impasto.training.data import find_photos
-from impasto.training.keeper import Plan, TrainStep, workspace
 from impasto.training.options import PrimeOptions, TrainOptions
 from impasto.training.train import find_rate, prime, train
 from impasto.weights import load_metadata
@@ -138,7 +138,7 @@ def test_best_and_last_may_differ(
     plan: Plan, style_file: Path, options: Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Held-out losses that only rise make the first weights the best."""
-    honest = keeper.Training.validate
+    honest = checkpoints.Training.validate
     rising = iter(range(1, 100))
 
     def worse(self: Any, photos: Tensor) -> dict[str, float]:
@@ -147,9 +147,9 @@ def test_best_and_last_may_differ(
             return honest(self, photos)
         finally:
             monkeypatch.undo()
-            monkeypatch.setattr(keeper.Training, "validate", worse)
+            monkeypatch.setattr(checkpoints.Training, "validate", worse)
 
-    monkeypatch.setattr(keeper.Training, "validate", worse)
+    monkeypatch.setattr(checkpoints.Training, "validate", worse)
     train(style_file, options(steps=5, learning_rate=0.05), plan)
     best, last = (load_card(path) for path in (plan.out, workspace(plan.out) / "last.safetensors"))
     assert best.scores["held_out_loss"] == 1
@@ -366,7 +366,7 @@ import time
 from pathlib import Path
 from impasto.networks.card import load_card
 from impasto.training.data import find_photos
-from impasto.training.keeper import Plan
+from impasto.training.checkpoints import Plan
 from impasto.training.options import TrainOptions
 from impasto.training.train import train
 import torch

@@ -10,10 +10,10 @@ import torch
 
 from impasto.errors import UsageError
 from impasto.networks.card import Card
+from impasto.training.checkpoints import Plan, TrainStep, workspace
 from impasto.training.data import find_photos
-from impasto.training.keeper import Plan, TrainStep, workspace
+from impasto.training.elastic import is_restarted, mark, run_name
 from impasto.training.options import TrainOptions
-from impasto.training.restarts import is_restarted, mark, run_name
 from impasto.training.start import instant_start
 from impasto.training.train import train
 

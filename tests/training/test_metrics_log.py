@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 
 from impasto.errors import MissingExtraError
-from impasto.training import journal, plots
-from impasto.training.journal import Journal
+from impasto.training import metrics_log, plots
+from impasto.training.metrics_log import MetricsLog
 
 
 def rows(folder: Path) -> list[dict[str, str]]:
@@ -19,7 +19,7 @@ def rows(folder: Path) -> list[dict[str, str]]:
 
 
 def test_every_tenth_step_ends_a_row_of_means(tmp_path: Path) -> None:
-    made = Journal(tmp_path / "wave.training")
+    made = MetricsLog(tmp_path / "wave.training")
     for step in range(1, 25):
         made.note(step, {"total": float(step), "style": 1.0})
     made.save()
@@ -30,7 +30,7 @@ def test_every_tenth_step_ends_a_row_of_means(tmp_path: Path) -> None:
 
 
 def test_held_out_photos_end_a_row_too(tmp_path: Path) -> None:
-    made = Journal(tmp_path)
+    made = MetricsLog(tmp_path)
     for step in range(1, 15):
         made.note(step, {"total": float(step)})
         if step in (10, 13):
@@ -45,23 +45,23 @@ def test_held_out_photos_end_a_row_too(tmp_path: Path) -> None:
 
 
 def test_held_out_photos_before_any_step(tmp_path: Path) -> None:
-    made = Journal(tmp_path)
+    made = MetricsLog(tmp_path)
     made.validated(1, {"total": 2.0})  # the first step was taken back
     made.close()
     assert rows(tmp_path) == [{"step": "1", "held_out_total": "2"}]
 
 
 def test_nothing_noted_nothing_written(tmp_path: Path) -> None:
-    Journal(tmp_path / "none").close()
+    MetricsLog(tmp_path / "none").close()
     assert not (tmp_path / "none").exists()
 
 
 def test_a_run_that_was_cut_off_is_gone_on_with(tmp_path: Path) -> None:
-    first = Journal(tmp_path)
+    first = MetricsLog(tmp_path)
     for step in range(1, 41):
         first.note(step, {"total": float(step)})
     first.save()
-    second = Journal(tmp_path, 20)  # the checkpoint's step
+    second = MetricsLog(tmp_path, 20)  # the checkpoint's step
     for step in range(21, 31):
         second.note(step, {"total": 0.0})
     second.save()
@@ -75,7 +75,7 @@ def test_a_run_that_was_cut_off_is_gone_on_with(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", ["", "step,total\n1,many\n", "total\n3\n", "\0\1"])
 def test_a_table_that_cannot_be_read_begins_anew(tmp_path: Path, content: str) -> None:
     (tmp_path / "losses.csv").write_text(content)
-    made = Journal(tmp_path, 100)
+    made = MetricsLog(tmp_path, 100)
     made.validated(100, {"total": 1.0})
     made.save()
     assert [row["step"] for row in rows(tmp_path)] == ["100"]
@@ -83,7 +83,7 @@ def test_a_table_that_cannot_be_read_begins_anew(tmp_path: Path, content: str) -
 
 def test_a_sheet_of_photos_over_pictures(tmp_path: Path) -> None:
     photos, painted = torch.zeros(3, 3, 16, 24), torch.full((3, 3, 16, 24), 1.4)
-    path = Journal(tmp_path).sample(70, [photos, painted])
+    path = MetricsLog(tmp_path).sample(70, [photos, painted])
     assert path == tmp_path / "samples" / "000070.jpg"
     with Image.open(path) as sheet:
         pixels = np.asarray(sheet.convert("L"), dtype=float)
@@ -94,7 +94,7 @@ def test_a_sheet_of_photos_over_pictures(tmp_path: Path) -> None:
 
 def test_no_plot_without_matplotlib(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plots, "find_spec", lambda name: None)
-    made = Journal(tmp_path)
+    made = MetricsLog(tmp_path)
     made.validated(1, {"total": 2.0})
     made.close()
     assert [path.name for path in tmp_path.iterdir()] == ["losses.csv"]
@@ -104,7 +104,7 @@ def test_tensorboard(tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    made = Journal(tmp_path, tensorboard=True)
+    made = MetricsLog(tmp_path, tensorboard=True)
     for step in range(1, 21):
         made.note(step, {"total": float(step)})
     made.validated(20, {"total": 3.0})
@@ -121,8 +121,8 @@ def test_tensorboard(tmp_path: Path) -> None:
 
 
 def test_tensorboard_that_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal, "find_spec", lambda name: None)
+    monkeypatch.setattr(metrics_log, "find_spec", lambda name: None)
     with pytest.raises(
         MissingExtraError, match=r"--tensorboard needs TensorBoard: pip install 'impasto\[train\]'"
     ):
-        Journal(tmp_path, tensorboard=True)
+        MetricsLog(tmp_path, tensorboard=True)

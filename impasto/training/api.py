@@ -1,4 +1,4 @@
-"""A style of one's own by one call, as `impasto train` makes it without further words."""
+"""Train a style network in one call, with the defaults of `impasto train`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from impasto.errors import UsageError
 from impasto.imaging.files import check_target
 from impasto.networks.card import Card
 from impasto.networks.primed import load_primed
+from impasto.training.checkpoints import Plan, TrainStep
 from impasto.training.data import find_photos
-from impasto.training.keeper import Plan, TrainStep
 from impasto.training.options import TrainOptions
 from impasto.training.start import instant_start, made_up
 from impasto.training.train import train

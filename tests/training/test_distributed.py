@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from impasto.networks.card import Card, save_card
-from impasto.training.parallel import Team, teamwork
+from impasto.training.distributed import ProcessGroup, init_distributed
 
 CPU = torch.device("cpu")
 SHARED = """
@@ -20,26 +20,26 @@ import torch
 from impasto.errors import UsageError
 from impasto.networks.card import load_card
 from impasto.training.data import find_photos
-from impasto.training.keeper import Plan
+from impasto.training.checkpoints import Plan
 from impasto.training.options import PrimeOptions, TrainOptions
-from impasto.training.parallel import teamwork
+from impasto.training.distributed import init_distributed
 from impasto.training.train import prime, train
 torch.set_num_threads(1)
 folder, style, backbone, start, out = sys.argv[1:6]
 loop = dict(steps=3, size=32, batch=4, workers=0, precision="float32",
             schedule="constant", learning_rate=2e-3)
 plan = Plan(find_photos([Path(folder)]), Path(out) / "primed.safetensors", start=load_card(start))
-with teamwork(torch.device("cpu")) as team:
+with init_distributed(torch.device("cpu")) as group:
     primed = prime(PrimeOptions(**loop), plan)
     plan = Plan(plan.photos, Path(out) / "card.safetensors", start=plan.start)
     # so few pixels have covariances without a rank, the slopes of whose roots are rounding errors: hence Gram
     card = train(style, TrainOptions(style_size=48, style_loss="gram", backbone=backbone, **loop), plan)
-    torch.save([primed.tensors, card.tensors, card.scores], f"{out}/{team.rank}.pt")
-    if team.world > 1:
+    torch.save([primed.tensors, card.tensors, card.scores], f"{out}/{group.rank}.pt")
+    if group.world > 1:
         try:
             train(style, TrainOptions(backbone=backbone, **loop | {"batch": 3}), plan)
         except UsageError as error:
-            Path(f"{out}/{team.rank}.txt").write_text(str(error))
+            Path(f"{out}/{group.rank}.txt").write_text(str(error))
 """
 
 
@@ -78,11 +78,11 @@ def moved(weights: Tensor, start: Tensor) -> float:
 
 
 def test_one_process_is_a_team_of_its_own() -> None:
-    with teamwork(CPU) as team:
-        assert team == Team(CPU, rank=0, world=1)
-        assert team.leads
+    with init_distributed(CPU) as group:
+        assert group == ProcessGroup(CPU, rank=0, world=1)
+        assert group.is_main_process
         network = nn.Linear(1, 1)
-        assert team.share(network) is network
-        assert team.means({"a": torch.tensor(2.0), "b": torch.tensor(3)}) == {"a": 2.0, "b": 3.0}
-        assert team.agree(0.1) == 0.1
-    assert not Team(CPU, rank=1, world=2).leads
+        assert group.share(network) is network
+        assert group.means({"a": torch.tensor(2.0), "b": torch.tensor(3)}) == {"a": 2.0, "b": 3.0}
+        assert group.broadcast(0.1) == 0.1
+    assert not ProcessGroup(CPU, rank=1, world=2).is_main_process

@@ -7,8 +7,8 @@ import pytest
 from torch.distributed import PrefixStore, TCPStore
 
 from impasto.errors import ImpastoError
-from impasto.training import meeting
-from impasto.training.meeting import meet
+from impasto.training import rendezvous
+from impasto.training.rendezvous import meet
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_those_who_died_while_they_came_are_not_waited_for(left_behind: TCPStore
 def test_somebody_does_not_come(
     left_behind: TCPStore, monkeypatch: pytest.MonkeyPatch, rank: int, missing: str
 ) -> None:
-    monkeypatch.setattr(meeting, "_MINUTES", 0.5 / 60)
+    monkeypatch.setattr(rendezvous, "_MINUTES", 0.5 / 60)
     with pytest.raises(ImpastoError, match=rf"^{missing} of this training did not come within .* minutes"):
         meet(rank, 2)
 

@@ -1,4 +1,4 @@
-"""What an adaptive network learns from: photos, each with a style, and how far its pictures are from both."""
+"""Training of the adaptive network: batches of photos with styles, and the objective."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from impasto import losses
 from impasto.imaging.color_transfer import ColorMoments, color_moments
 from impasto.networks.adaptive import Adaptive
 from impasto.perception import Features, Perception
+from impasto.training.distributed import ProcessGroup
 from impasto.training.objective import RANGE_WEIGHT, Pool, alone, light_error, recolored
 from impasto.training.options import AdaptOptions
 from impasto.training.paintings import Windows
-from impasto.training.parallel import Team
 from impasto.training.photos import Photos
 from impasto.training.samples import Sampled, samples
 
@@ -31,7 +31,7 @@ _USES = 4  # of a style, on average
 _SHARING = 2  # photos that share a style, where a pass has an even number
 
 
-class Lesson(NamedTuple):
+class StyleBatch(NamedTuple):
     """Photos and styles, each of which is that of as many neighboring photos.
 
     Attributes:
@@ -50,26 +50,26 @@ class Lesson(NamedTuple):
         return len(self.photos) // len(self.colors[0])
 
 
-class Pupil(nn.Module):
-    """An adaptive network at work: a lesson to pictures, (N, 3, size, size)."""
+class AdaptiveModule(nn.Module):
+    """The adaptive network as a module that maps a batch to pictures, (N, 3, size, size)."""
 
     def __init__(self, network: Adaptive) -> None:
         super().__init__()
         self.network = network
         self._light = (network.light,)  # in a tuple, it is no part of this module
 
-    def forward(self, lesson: Lesson) -> Tensor:
-        with torch.autocast(lesson.photos.device.type, enabled=False):
-            weights = self.network(list(lesson.moments.values()))
+    def forward(self, batch: StyleBatch) -> Tensor:
+        with torch.autocast(batch.photos.device.type, enabled=False):
+            weights = self.network(list(batch.moments.values()))
         painted = [
             functional_call(self._light[0], own, (photos,))
-            for own, photos in zip(weights, torch.split(lesson.photos, lesson.sharing), strict=True)
+            for own, photos in zip(weights, torch.split(batch.photos, batch.sharing), strict=True)
         ]
         return torch.cat(painted)
 
 
-class LessonObjective:
-    """The errors of `StyleObjective` for a lesson, pooled over the photos that share a style."""
+class AdaptiveObjective:
+    """The errors of `StyleObjective` for a batch of styles, pooled over the photos that share one."""
 
     pools = False  # over a step
 
@@ -85,15 +85,15 @@ class LessonObjective:
         self._layers = {name for name, _ in (*perception.content_layers, *perception.style_layers)}
 
     def __call__(
-        self, lesson: Lesson, painted: Tensor, pool: Pool = alone
+        self, batch: StyleBatch, painted: Tensor, pool: Pool = alone
     ) -> tuple[Tensor, dict[str, Tensor]]:
         features = self._perception.features(painted, self._layers)
         with torch.no_grad():
-            mean, covariance = (each.repeat_interleave(lesson.sharing, 0) for each in lesson.colors)
-            shown = recolored(lesson.photos, (mean, covariance))
+            mean, covariance = (each.repeat_interleave(batch.sharing, 0) for each in batch.colors)
+            shown = recolored(batch.photos, (mean, covariance))
             content = self._perception.content_terms(shown)
         terms = {
-            "style": self._style_error(features, lesson),
+            "style": self._style_error(features, batch),
             "content": self._perception.content_error(features, content).mean(),
             "tv": losses.total_variation(painted),
             "lattice": losses.lattice(painted),
@@ -104,13 +104,13 @@ class LessonObjective:
             total = total + self._weights[name] * value
         return total, terms
 
-    def _style_error(self, features: Features, lesson: Lesson) -> Tensor:
+    def _style_error(self, features: Features, batch: StyleBatch) -> Tensor:
         """Each picture's from its own style, and that of all with a style, in the mean."""
-        own = {layer: losses.second_moments(features[layer]) for layer in lesson.moments}
+        own = {layer: losses.second_moments(features[layer]) for layer in batch.moments}
         errors = []
-        for k in range(len(lesson.colors[0])):
-            style = self._perception.style_terms_of({n: m[k : k + 1] for n, m in lesson.moments.items()})
-            part = slice(k * lesson.sharing, (k + 1) * lesson.sharing)
+        for k in range(len(batch.colors[0])):
+            style = self._perception.style_terms_of({n: m[k : k + 1] for n, m in batch.moments.items()})
+            part = slice(k * batch.sharing, (k + 1) * batch.sharing)
             these = {n: m[part] for n, m in own.items()}
             each = self._perception.style_error_of(these, style).mean()
             of_all = {n: m.mean(0, keepdim=True) for n, m in these.items()}
@@ -146,13 +146,13 @@ class Styles:
         mean, covariance = (torch.cat(part) for part in zip(*(colors for _, colors in seen), strict=True))
         return moments, (mean, covariance)
 
-    def of_step(self, step: int, count: int, team: Team) -> list[int]:
+    def of_step(self, step: int, count: int, group: ProcessGroup) -> list[int]:
         """The numbers of as many styles: a part of them new, the others those of earlier steps."""
         new = -(-count // _USES)
-        chance = random.Random(f"{self._seed}/{step}/{team.rank}")
+        chance = random.Random(f"{self._seed}/{step}/{group.rank}")
         first = step * new
         known = [max(0, first - chance.randint(1, _REMEMBERED)) for _ in range(count - new)]
-        return [k * team.world + team.rank for k in (*range(first, first + new), *known)]
+        return [k * group.world + group.rank for k in (*range(first, first + new), *known)]
 
     @torch.no_grad()
     def _look(self, number: int) -> tuple[Features, ColorMoments]:
@@ -161,9 +161,9 @@ class Styles:
         return {layer: losses.second_moments(f) for layer, f in features.items()}, color_moments(window)
 
 
-def lesson_of(photos: Tensor, styles: Styles, numbers: Sequence[int]) -> Lesson:
-    """Photos with styles by their numbers."""
-    return Lesson(photos, *styles.known(numbers))
+def style_batch(photos: Tensor, styles: Styles, numbers: Sequence[int]) -> StyleBatch:
+    """A batch of photos with styles, given by their numbers."""
+    return StyleBatch(photos, *styles.known(numbers))
 
 
 def sharing_of(photos: int) -> int:
@@ -172,21 +172,21 @@ def sharing_of(photos: int) -> int:
 
 
 @contextmanager
-def lessons(
-    photos: Photos, styles: Styles, options: AdaptOptions, team: Team, start_step: int
-) -> Iterator[Iterator[tuple[Lesson, tuple[str, ...]]]]:
-    """The lessons of a step, of the next one, and so on, each with the names of photos found unreadable."""
-    with samples(photos, options, team, start_step) as source:
-        yield _with_styles(source, styles, options.accumulate, team, start_step)
+def style_batches(
+    photos: Photos, styles: Styles, options: AdaptOptions, group: ProcessGroup, start_step: int
+) -> Iterator[Iterator[tuple[StyleBatch, tuple[str, ...]]]]:
+    """Batches from a step on, each with the names of photos found unreadable."""
+    with samples(photos, options, group, start_step) as source:
+        yield _with_styles(source, styles, options.accumulate, group, start_step)
 
 
 def _with_styles(
-    source: Iterator[Sampled], styles: Styles, passes: int, team: Team, start_step: int
-) -> Iterator[tuple[Lesson, tuple[str, ...]]]:
+    source: Iterator[Sampled], styles: Styles, passes: int, group: ProcessGroup, start_step: int
+) -> Iterator[tuple[StyleBatch, tuple[str, ...]]]:
     """Styles are chosen for a step as a whole, so that its passes show what one larger batch would."""
     for step in count(start_step):
         numbers: list[int] = []
         for number, (images, skipped) in enumerate(islice(source, passes)):
             share = len(images) // sharing_of(len(images))
-            numbers = numbers or styles.of_step(step, share * passes, team)
-            yield lesson_of(images, styles, numbers[number * share : (number + 1) * share]), skipped
+            numbers = numbers or styles.of_step(step, share * passes, group)
+            yield style_batch(images, styles, numbers[number * share : (number + 1) * share]), skipped

@@ -1,4 +1,4 @@
-"""What a training is for: the objective made of a style picture, or of nothing but giving back a photo."""
+"""Build the objective of a training: for a style picture, or for identity pretraining."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from impasto.weights import ProgressCallback
 
 
 @dataclass(frozen=True)
-class Goal:
-    """An objective, and what it was made of, which a checkpoint must agree in to be resumed."""
+class BuiltObjective:
+    """An objective, and fingerprints of its inputs, which must match when a checkpoint is resumed."""
 
     objective: Objective[Tensor]
     made_of: dict[str, str] = field(default_factory=dict)
 
 
-def style_goal(
+def style_objective(
     style: io.Source,
     options: TrainOptions,
     device: torch.device,
     on_download: ProgressCallback | None = None,
-) -> Goal:
-    """To look like a style. Raises ImageError and WeightsError for what cannot be read, and UsageError."""
+) -> BuiltObjective:
+    """The objective for a style. Raises ImageError and WeightsError for unreadable files, and UsageError."""
     image, info = read_style(style)
     perception = _perceive(options, options.content_layers, options.style_layers, device, on_download)
     layers = [name for name, _ in (*perception.content_layers, *perception.style_layers)]
@@ -52,16 +52,18 @@ def style_goal(
         terms = perception.style_terms(seen, alpha)
     colors = color_moments(seen[0], None if alpha is None else alpha[0]) if options.recolor else None
     digest = hashlib.sha256(image.numpy().tobytes()).hexdigest()[:16]
-    return Goal(StyleObjective(perception, terms, options, colors), {"style picture": digest})
+    return BuiltObjective(StyleObjective(perception, terms, options, colors), {"style picture": digest})
 
 
-def priming_goal(
+def priming_objective(
     options: PrimeOptions, device: torch.device, on_download: ProgressCallback | None = None
-) -> Goal:
-    """To give back what is seen."""
+) -> BuiltObjective:
+    """The objective of identity pretraining."""
     if options.loss == "pixels":
-        return Goal(PrimingObjective())
-    return Goal(PrimingObjective(_perceive(options, (("relu1_1", 1.0),), None, device, on_download)))
+        return BuiltObjective(PrimingObjective())
+    return BuiltObjective(
+        PrimingObjective(_perceive(options, (("relu1_1", 1.0),), None, device, on_download))
+    )
 
 
 def _perceive(

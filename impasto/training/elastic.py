@@ -1,6 +1,6 @@
 """Restarts by torchrun, which runs the same command again: a training finds its own work, and goes on.
 
-The leading process leaves a mark in the training's folder. Who finds that of the same run, made by another
+The main process leaves a mark in the training's folder. Who finds that of the same run, made by another
 process, has been restarted.
 """
 

@@ -23,7 +23,7 @@ _BETWEEN_ROWS = 10  # steps that a row of the table stands for
 _BETWEEN_PLOTS = 25.0  # seconds: a plot takes a third of one
 
 
-class Journal:
+class MetricsLog:
     """Writes into the folder of a training; `losses.csv` always, `losses.png` if Matplotlib is here.
 
     Args:

@@ -1,4 +1,4 @@
-"""Keeps a training on disk while it runs: checkpoints, journal, sample pictures, cards; and reports it."""
+"""Write checkpoints, metrics, sample pictures and cards of a running training, and report its steps."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from impasto.errors import ImageError
 from impasto.networks.card import Card
 from impasto.training.checkpoint import save_checkpoint
 from impasto.training.data import Photos
-from impasto.training.journal import Journal
+from impasto.training.elastic import run_name
 from impasto.training.loop import Outcome, Training, Weights
-from impasto.training.restarts import run_name
+from impasto.training.metrics_log import MetricsLog
 from impasto.weights import ProgressCallback
 
 B = TypeVar("B")
@@ -72,7 +72,7 @@ class Plan:
         overwrite: begin anew in spite of a checkpoint there.
         tensorboard: write event files there, too.
         checkpoint_seconds: between checkpoints.
-        on_step: told every step, in the leading process; what it raises ends the work, after a checkpoint.
+        on_step: told every step, in the main process; what it raises ends the work, after a checkpoint.
         is_enough: asked before every step whether to end there, with the best card so far; the answer of the
             leading process counts. What it raises ends the work at once.
         on_download: told the bytes that are here, and those in all, while a backbone is fetched.
@@ -108,8 +108,8 @@ class Product(Protocol[B_contra]):
         ...
 
 
-class Keeper(Generic[B]):
-    """Called after every step. Only the leading process writes and reports.
+class CheckpointManager(Generic[B]):
+    """Called after every step. Only the main process writes and reports.
 
     Args:
         training: what is kept.
@@ -129,24 +129,24 @@ class Keeper(Generic[B]):
     ) -> None:
         self._training, self._plan, self._settings = training, plan, settings
         self._held_out, self._product = held_out, product
-        self._leads = training.team.leads
+        self._is_main = training.group.is_main_process
         self._folder = workspace(plan.out)
         self._validated = self._due()
         self._saved = time.monotonic()
-        self._journal: Journal | None = None
-        if self._leads:
-            self._journal = Journal(self._folder, training.pace.step, tensorboard=plan.tensorboard)
+        self._log: MetricsLog | None = None
+        if self._is_main:
+            self._log = MetricsLog(self._folder, training.pace.step, tensorboard=plan.tensorboard)
 
     def after(self, outcome: Outcome, skipped: tuple[str, ...]) -> None:
         """Note a step, measure and save where it is time, and report. Saves first if the report raises."""
         pace, options = self._training.pace, self._training.options
         validation, sample = None, None
-        if self._journal and not outcome.complaint:
-            self._journal.note(pace.step, outcome.losses)
+        if self._log and not outcome.complaint:
+            self._log.note(pace.step, outcome.losses)
         if self._due() > self._validated:
             self._validated = self._due()
             validation, sample = self._validate()
-        if self._leads and time.monotonic() - self._saved >= self._plan.checkpoint_seconds:
+        if self._is_main and time.monotonic() - self._saved >= self._plan.checkpoint_seconds:
             self._save()
         seconds = pace.step_seconds
         step = TrainStep(
@@ -162,7 +162,7 @@ class Keeper(Generic[B]):
             went_back=outcome.went_back,
             skipped=skipped,
         )
-        if self._leads:
+        if self._is_main:
             try:
                 self._plan.on_step(step)
             except BaseException:
@@ -173,7 +173,7 @@ class Keeper(Generic[B]):
         """Write the best weights to their place, and the last ones into the folder."""
         if not self._training.pace.is_over:  # the last ones, too, may be the best
             self._validate()
-        if not self._leads:
+        if not self._is_main:
             return
         self.close()  # before the card is there and nothing is left to go on with
         last, steps = self._training.weights(), self._training.pace.step
@@ -183,10 +183,10 @@ class Keeper(Generic[B]):
         self._put_away(self._folder / CHECKPOINT)
 
     def close(self) -> None:
-        journal, self._journal = self._journal, None
-        if journal:
+        log, self._log = self._log, None
+        if log:
             with suppress(OSError, ImageError):
-                journal.close()
+                log.close()
 
     def _due(self) -> int:
         return int(self._training.pace.done * _VALIDATIONS + 1e-6)
@@ -194,12 +194,12 @@ class Keeper(Generic[B]):
     def _validate(self) -> tuple[dict[str, float], Path | None]:
         step = self._training.pace.step
         losses = self._training.validate(self._held_out)
-        if not self._journal:
+        if not self._log:
             return losses, None
-        self._journal.validated(step, losses)
+        self._log.validated(step, losses)
         rows = [*self._product.shown(self._held_out), self._training.paint(self._held_out)]
         with suppress(OSError, ImageError):  # a disk that is full for sample pictures ends no training
-            return losses, self._journal.sample(step, [row[:_SAMPLES] for row in rows])
+            return losses, self._log.sample(step, [row[:_SAMPLES] for row in rows])
         return losses, None
 
     def _put_away(self, checkpoint: Path) -> None:
@@ -210,10 +210,10 @@ class Keeper(Generic[B]):
             checkpoint.replace(self._folder / FINISHED)
 
     def _save(self) -> None:
-        """The checkpoint last: it is what counts, and must not be older than the rows of the journal."""
-        if self._journal:
+        """The checkpoint last: it is what counts, and must not be older than the rows of the metrics."""
+        if self._log:
             with suppress(OSError, ImageError):
-                self._journal.save()
+                self._log.save()
         self._folder.mkdir(parents=True, exist_ok=True)
         save_checkpoint(self._folder / CHECKPOINT, self._settings, self._training.state())
         self._saved = time.monotonic()

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from impasto.errors import ImageError, UsageError
-from impasto.training.finding import find_photos
+from impasto.training.discovery import find_photos
 from impasto.training.photos import Photos
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from impasto.errors import DivergenceError
 from impasto.training import plots
-from impasto.training.finder import RangeTest, rates
+from impasto.training.lr_finder import RangeTest, rates
 
 
 def curve(steps: int = 120) -> RangeTest:

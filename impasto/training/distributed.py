@@ -1,4 +1,4 @@
-"""Several processes that train one network: what torchrun started, or one process alone."""
+"""The processes of a training: those that torchrun started, or one alone."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ _LOST = ("gloo", "nccl", "connection closed", "connection reset")  # in the word
 
 
 @dataclass(frozen=True)
-class Team:
-    """Who takes part: `rank` of `world`, each computing on its own device."""
+class ProcessGroup:
+    """A process, `rank` of `world`, with the device that it computes on."""
 
     device: torch.device
     rank: int = 0
     world: int = 1
 
     @property
-    def leads(self) -> bool:
+    def is_main_process(self) -> bool:
         """Whether this process is the one that writes files and reports."""
         return self.rank == 0
 
     def share(self, network: nn.Module) -> nn.Module:
-        """The network, its gradients averaged over the team."""
+        """Wrap the network so that its gradients are averaged over the group."""
         if self.world == 1:
             return network
         devices = [self.device] if self.device.type == "cuda" else None
@@ -47,7 +47,7 @@ class Team:
             yield
 
     def means(self, values: Mapping[str, Tensor]) -> dict[str, float]:
-        """Each value's mean over the team."""
+        """Each value's mean over the group."""
         stacked = torch.stack([value.detach().float() for value in values.values()])
         if self.world > 1:
             dist.all_reduce(stacked)
@@ -55,7 +55,7 @@ class Team:
         return dict(zip(values, stacked.tolist(), strict=True))
 
     def pool(self, means: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Means over the team, each with the gradient of this process's own."""
+        """Means over the group, each with the gradient of this process's own."""
         if self.world == 1:
             return dict(means)
         flat = torch.cat([mean.detach().flatten() for mean in means.values()])
@@ -72,23 +72,23 @@ class Team:
         dist.all_reduce(ends, dist.ReduceOp.MAX)
         return int(ends[0]) == -int(ends[1])
 
-    def agree(self, value: float) -> float:
-        """The value of the leading process, whose clock counts."""
+    def broadcast(self, value: float) -> float:
+        """The value of the main process, whose clock counts."""
         if self.world == 1:
             return value
         shared = torch.tensor([value], dtype=torch.float64, device=self.device)
         dist.broadcast(shared, 0)
         return float(shared)
 
-    def hand_on(self, state: State | None) -> State | None:
-        """What the leading process has, tensors on the CPU; that of the others does not count."""
+    def broadcast_object(self, state: State | None) -> State | None:
+        """What the main process has, tensors on the CPU; that of the others does not count."""
         if self.world == 1:
             return state
         file = io.BytesIO()
         torch.save(state, file)
-        length = int(self.agree(file.tell()))
+        length = int(self.broadcast(file.tell()))
         data = torch.empty(length, dtype=torch.uint8, device=self.device)
-        if self.leads:
+        if self.is_main_process:
             data.copy_(torch.frombuffer(file.getbuffer(), dtype=torch.uint8))
         dist.broadcast(data, 0)
         received = io.BytesIO(data.cpu().numpy().tobytes())
@@ -102,7 +102,7 @@ def with_gradient(values: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> di
 
 
 def _gather(backend: str, world: int) -> None:
-    from impasto.training.meeting import meet  # which not every torch is built for
+    from impasto.training.rendezvous import meet  # which not every torch is built for
 
     rank = int(os.environ["RANK"])
     if (store := meet(rank, world)) is None:
@@ -111,23 +111,23 @@ def _gather(backend: str, world: int) -> None:
         dist.init_process_group(backend, store=store, rank=rank, world_size=world)
 
 
-def leads() -> bool:
-    """Whether this process is to lead: known before there is a team."""
+def is_main_process() -> bool:
+    """Whether this is the main process, before there is a group."""
     return os.environ.get("RANK", "0") == "0"
 
 
 @contextmanager
-def teamwork(device: torch.device) -> Iterator[Team]:
-    """The team that torchrun set up (RANK, WORLD_SIZE, LOCAL_RANK), or one process on `device`.
+def init_distributed(device: torch.device) -> Iterator[ProcessGroup]:
+    """The group that torchrun set up (RANK, WORLD_SIZE, LOCAL_RANK), or one process on `device`.
 
-    Processes on GPUs take one each and talk by NCCL; those on CPUs talk by gloo. Inside of another `teamwork`
-    the team is the same: a store that torchrun set up serves for one only.
+    Processes on GPUs take one each and talk by NCCL; those on CPUs talk by gloo. Inside of another
+    `init_distributed` the group is the same: a store that torchrun set up serves for one only.
 
     Raises ImpastoError where another process is gone.
     """
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world == 1:
-        yield Team(device)
+        yield ProcessGroup(device)
         return
     if device.type == "cuda":
         device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
@@ -136,7 +136,7 @@ def teamwork(device: torch.device) -> Iterator[Team]:
     if not is_inner:
         _gather("nccl" if device.type == "cuda" else "gloo", world)
     try:
-        yield Team(device, dist.get_rank(), dist.get_world_size())
+        yield ProcessGroup(device, dist.get_rank(), dist.get_world_size())
     except RuntimeError as error:
         if not (isinstance(error, dist.DistError) or any(word in str(error).lower() for word in _LOST)):
             raise

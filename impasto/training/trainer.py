@@ -1,4 +1,4 @@
-"""The loop that every training goes through: take up a checkpoint, learn step by step, keep, finish."""
+"""The loop of every training: restore a checkpoint, take steps, write checkpoints and cards."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from typing import Any, Generic, TypeVar
 
 from impasto.errors import UsageError
 from impasto.training.checkpoint import load_checkpoint, restoring
-from impasto.training.keeper import CHECKPOINT, FINISHED, Keeper, Plan, Product, workspace
+from impasto.training.checkpoints import CHECKPOINT, FINISHED, CheckpointManager, Plan, Product, workspace
+from impasto.training.elastic import is_restarted, mark
 from impasto.training.loop import Training
-from impasto.training.restarts import is_restarted, mark
 
 B = TypeVar("B")
 
-Lessons = AbstractContextManager[Iterator[tuple[B, tuple[str, ...]]]]
+Batches = AbstractContextManager[Iterator[tuple[B, tuple[str, ...]]]]
 
 
 @dataclass(frozen=True)
-class Task(Generic[B]):
-    """One training, made ready.
+class TrainingTask(Generic[B]):
+    """One training, ready to run.
 
     Attributes:
         training: network, objective and pace.
         settings: what a checkpoint must agree in to be resumed.
         held_out: what is never trained on.
         unreadable: names of photos that were found damaged meanwhile.
-        lessons: the batches from a step on, `accumulate` for each, with the photos that were found damaged.
+        batches: those from a step on, `accumulate` for each, with the photos that were found damaged.
         product: what is to come of it.
     """
 
@@ -35,46 +35,49 @@ class Task(Generic[B]):
     settings: Mapping[str, Any]
     held_out: B
     unreadable: tuple[str, ...]
-    lessons: Callable[[int], Lessons[B]]
+    batches: Callable[[int], Batches[B]]
     product: Product[B]
 
 
-def work(task: Task[B], plan: Plan) -> None:
-    """Learn until the time is over, or it is enough, and write what came of it."""
+def fit(task: TrainingTask[B], plan: Plan) -> None:
+    """Train until the time is over or `plan.is_enough` says so, and write the best card."""
     training, unreadable = task.training, task.unreadable
-    _take_up(task, plan)
+    _restore(task, plan)
     with (
-        closing(Keeper(training, plan, task.settings, task.held_out, task.product)) as keeper,
-        task.lessons(training.pace.step) as source,
+        closing(CheckpointManager(training, plan, task.settings, task.held_out, task.product)) as manager,
+        task.batches(training.pace.step) as source,
     ):
-        while not (training.pace.is_over or training.team.agree(plan.is_enough())):
+        while not (training.pace.is_over or training.group.broadcast(plan.is_enough())):
             skipped: list[str] = []
             outcome = training.advance(_noting(skipped, source))
-            keeper.after(outcome, (*unreadable, *skipped))
+            manager.after(outcome, (*unreadable, *skipped))
             unreadable = ()
-        keeper.finish()
+        manager.finish()
 
 
 def _noting(skipped: list[str], source: Iterator[tuple[B, tuple[str, ...]]]) -> Iterator[B]:
-    """The batches alone; names of damaged photos are added to the list."""
+    """Yield the batches; add the names of damaged photos to the list."""
     for batch, names in source:
         skipped += names
         yield batch
 
 
-def _take_up(task: Task[B], plan: Plan) -> None:
-    """Go on from the checkpoint of the leading process, if it says so: others need not see its disk."""
-    team = task.training.team
-    if not team.is_same(len(plan.photos)):
+def _restore(task: TrainingTask[B], plan: Plan) -> None:
+    """Load the main process's checkpoint into all processes: the others need not see its disk."""
+    group = task.training.group
+    if not group.is_same(len(plan.photos)):
         raise UsageError("the machines of this training hold different numbers of photos: give all the same")
-    state = team.hand_on(_begin(task, plan) if team.leads else None)
+    state = group.broadcast_object(_prepare_workspace(task, plan) if group.is_main_process else None)
     if state is not None:
         with restoring():
             task.training.restore(state)
 
 
-def _begin(task: Task[B], plan: Plan) -> Mapping[str, Any] | None:
-    """The state to go on from, if any; then the folder is this run's. Raises UsageError and WeightsError."""
+def _prepare_workspace(task: TrainingTask[B], plan: Plan) -> Mapping[str, Any] | None:
+    """Load the state to resume from, if any, and mark the folder as this run's.
+
+    Raises UsageError and WeightsError.
+    """
     folder = workspace(plan.out)
     checkpoint, finished = folder / CHECKPOINT, folder / FINISHED
     state = None
