@@ -19,13 +19,13 @@ from benchmarks.report import console, machine, print_table, save_section
 from benchmarks.settings import ROOT, SHIPPED_PHOTO
 from impasto.styles.mixture import load_styles
 from impasto.stylizing import BulkOptions, Stylizer
-from impasto.stylizing.cluster.crew import Alone, Crew, processors
-from impasto.stylizing.cluster.drive import Drive
-from impasto.stylizing.cluster.errands import collect_errands
-from impasto.stylizing.cluster.ledger import Ledger
+from impasto.stylizing.cluster.completed import Ledger
+from impasto.stylizing.cluster.dispatcher import Drive
+from impasto.stylizing.cluster.pools import Alone, Crew, processors
 from impasto.stylizing.cluster.processes import Processes
-from impasto.stylizing.cluster.rays import Rays, is_installed
+from impasto.stylizing.cluster.ray_pool import Rays, is_installed
 from impasto.stylizing.cluster.task import Look, Task
+from impasto.stylizing.cluster.work_items import collect_errands
 from impasto.stylizing.pipeline import Event
 
 STYLE = "starry-night"

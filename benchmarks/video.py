@@ -31,12 +31,12 @@ from impasto.imaging.flow import Motion
 from impasto.imaging.video.clip import ClipInfo, Frame, Pixels
 from impasto.imaging.video.encoding import choose_encoding
 from impasto.imaging.video.joining import join
-from impasto.imaging.video.opening import open_clip
+from impasto.imaging.video.open import open_clip
 from impasto.imaging.video.segments import SegmentWriter
 from impasto.stylizing.frames import NetworkStyler
 from impasto.stylizing.sequence import Sequence as VideoSequence
-from impasto.stylizing.steady import Steadier
 from impasto.stylizing.stylizer import Stylizer
+from impasto.stylizing.temporal_smoothing import Steadier
 
 SECTIONS = ("steady", "speed")
 PANS = {"pan 3 right, 1 down": (3, 1), "pan 8 right, 8 down": (8, 8), "pan 1.5 right": (1.5, 0)}

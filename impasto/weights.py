@@ -24,9 +24,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from impasto.drafts import draft, held, held_while
+from impasto.atomic_files import draft, held, held_while
 from impasto.errors import WeightsError
-from impasto.paths import is_file, is_folder
+from impasto.safe_paths import is_file, is_folder
 
 ProgressCallback = Callable[[int, int], None]  # bytes that are here, bytes in all
 

@@ -28,7 +28,7 @@ from impasto.cli.display import plain
 from impasto.errors import ImageError, ImpastoError, VideoError, WeightsError
 from impasto.imaging import io as pictures
 from impasto.imaging.streamed import Streamed
-from impasto.imaging.video.opening import open_clip
+from impasto.imaging.video.open import open_clip
 from impasto.networks.card import load_card, save_card
 from impasto.training.checkpoint import load_checkpoint, save_checkpoint
 from impasto.training.shards import Shard

@@ -23,7 +23,7 @@ LAYERS = (
     ("perception",),
     ("backbones", "networks", "losses"),
     ("imaging", "weights"),
-    ("progress", "device", "options", "drafts", "paths"),
+    ("progress", "device", "options", "atomic_files", "safe_paths"),
     ("errors",),  # of the ground, too, and for all
 )
 DEPTH = {room: depth for depth, rooms in enumerate(LAYERS) for room in rooms}

@@ -19,7 +19,7 @@ import torch
 from safetensors.torch import save_file
 
 from impasto import weights as weights_module
-from impasto.drafts import held
+from impasto.atomic_files import held
 from impasto.errors import WeightsError
 from impasto.weights import Weights, cache_dir, fetch, load_metadata, load_tensors, save_tensors
 

@@ -36,8 +36,8 @@ WORDS = {
     "progress": "events",
     "device": "where to compute",
     "options": "what is checked",
-    "drafts": "files in the making",
-    "paths": "of files, checked",
+    "atomic_files": "files in the making",
+    "safe_paths": "of files, checked",
     "errors": "sentences for people",
 }
 # what a layer is called, by one of its rooms

@@ -7,15 +7,15 @@ from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
+from impasto.app.inference import check_pictures, shown_size
 from impasto.app.limits import Limits
 from impasto.app.look import Look
-from impasto.app.studio import check_pictures, shown_size
-from impasto.app.visits import Visit
+from impasto.app.sessions import Visit
 from impasto.errors import MissingExtraError, UsageError
 from impasto.imaging import ffmpeg, io
 from impasto.imaging.geometry import resize
 from impasto.imaging.video.clip import Clip, ClipInfo, Pixels
-from impasto.imaging.video.opening import open_clip
+from impasto.imaging.video.open import open_clip
 from impasto.stylizing.finishing import FrameFinish
 from impasto.stylizing.frames import NetworkStyler
 from impasto.stylizing.options import VideoOptions

@@ -11,7 +11,7 @@ from impasto import backbones, styles
 from impasto.errors import UsageError
 from impasto.options import check_range
 from impasto.painting.options import STARTS, PaintOptions
-from impasto.stylizing.handles import Handles
+from impasto.stylizing.controls import Handles
 
 PICTURE = "picture"  # the folder of the picture that a card was trained on
 _CARD = ".safetensors"

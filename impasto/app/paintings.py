@@ -8,10 +8,10 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from impasto.app.inference import fitted, show, shown_size
 from impasto.app.limits import Limits
 from impasto.app.look import Look
-from impasto.app.studio import fitted, show, shown_size
-from impasto.app.visits import Result, Visit
+from impasto.app.sessions import Result, Visit
 from impasto.errors import DivergenceError
 from impasto.imaging import io
 from impasto.imaging.animation import AnimationWriter

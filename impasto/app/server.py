@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from impasto.app.limits import Limits
-from impasto.drafts import held_while, remove_abandoned
+from impasto.atomic_files import held_while, remove_abandoned
 from impasto.errors import MissingExtraError, UsageError
 
 if TYPE_CHECKING:
-    from impasto.app.visits import Visits
+    from impasto.app.sessions import Visits
 
 HOST = "127.0.0.1"
 
@@ -93,7 +93,7 @@ def _serving(folder: Path, limits: Limits, *, host: str, port: int | None, share
     os.environ.update(_QUIET, GRADIO_TEMP_DIR=str(folder))
     from impasto.app.choices import shipped  # these bring torch, and Gradio, which reads what was just set
     from impasto.app.page.frame import build, serve
-    from impasto.app.visits import VISITS, Visits
+    from impasto.app.sessions import VISITS, Visits
 
     visits = Visits(folder / VISITS, limits)
     often = min(_SWEEP, 15 * limits.keep_minutes)  # four times while they are kept

@@ -12,10 +12,10 @@ from threading import Event
 
 from impasto.app.chart import Curves
 from impasto.app.choices import thumbnail
-from impasto.app.lesson import Lesson
 from impasto.app.limits import Limits
 from impasto.app.look import PICTURE
-from impasto.app.visits import Visit
+from impasto.app.sessions import Visit
+from impasto.app.train_request import Lesson
 from impasto.imaging.style import read_style
 from impasto.training.checkpoints import Plan, TrainStep, workspace
 from impasto.training.data import find_photos

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from impasto.cli.failures import explained
+from impasto.cli.error_handling import explained
 from impasto.cli.flags import EXPERT, Flag, HelpAll, with_flags
 from impasto.cli.train import (
     LOOP_FLAGS,

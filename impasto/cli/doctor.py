@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from impasto.cli.failures import explained
+from impasto.cli.error_handling import explained
 
 
 @explained()

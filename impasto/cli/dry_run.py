@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from impasto.cli.display import as_time
-from impasto.painting.easel import Easel
+from impasto.painting.base import Easel
 from impasto.perception import resolve_layers
 from impasto.stylizing.inputs import Item
 from impasto.stylizing.options import ImageOptions

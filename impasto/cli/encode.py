@@ -10,7 +10,7 @@ import typer
 
 from impasto.cli.card_file import check_card_file
 from impasto.cli.display import say, warn
-from impasto.cli.failures import explained
+from impasto.cli.error_handling import explained
 
 
 @explained()

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
+from impasto.cli.error_handling import explained
 from impasto.cli.evaluate_specs import EngineSpec, by_name, parse_engine
-from impasto.cli.failures import explained
 from impasto.cli.flags import EXPERT, Flag, HelpAll, with_flags
 from impasto.errors import UsageError
 from impasto.evaluation.options import Also, EvaluateOptions

@@ -18,7 +18,7 @@ from impasto.cli.evaluate import ClipJob
 from impasto.errors import UsageError
 from impasto.evaluation.warping import CLIP_CONTROLS, Flicker, compare_clips
 from impasto.imaging.files import check_target, replacing
-from impasto.imaging.video.opening import open_clip
+from impasto.imaging.video.open import open_clip
 
 _HEADINGS = ("", "warping error", "frames")
 _BASIS = (

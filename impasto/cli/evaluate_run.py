@@ -14,19 +14,19 @@ from impasto import backbones
 from impasto.cli import evaluate_report as report
 from impasto.cli import evaluate_words as words
 from impasto.cli.display import Show, as_time, complain, download, progress, say, warn
+from impasto.cli.error_handling import INTERRUPTED
 from impasto.cli.evaluate import EvaluateJob
 from impasto.cli.evaluate_engines import make, plan
-from impasto.cli.failures import INTERRUPTED
 from impasto.device import resolve_device
 from impasto.errors import MissingExtraError, UsageError
 from impasto.evaluation.artfid import ArtFid, measure_artfid
 from impasto.evaluation.layout import layout
+from impasto.evaluation.matching import list_pictures, match_results
 from impasto.evaluation.measuring import Contender, measure
-from impasto.evaluation.naming import list_pictures, match_results
+from impasto.evaluation.metrics import Likeness, Yardstick
 from impasto.evaluation.outcome import Outcome
 from impasto.evaluation.published import load_lpips, load_ssim
 from impasto.evaluation.store import Store
-from impasto.evaluation.yardstick import Likeness, Yardstick
 from impasto.imaging.files import check_target
 
 _NUMBERS = "measured.jsonl"

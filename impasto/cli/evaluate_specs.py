@@ -10,8 +10,8 @@ from typing import Any, Literal
 from impasto.errors import UsageError
 from impasto.options import check_choice, check_range
 from impasto.painting.options import PaintOptions
-from impasto.paths import exists, is_file
-from impasto.stylizing.handles import Handles
+from impasto.safe_paths import exists, is_file
+from impasto.stylizing.controls import Handles
 from impasto.stylizing.runtime import RuntimeName
 
 EngineName = Literal["stylize", "paint"]

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from impasto.cli.completion import style_names
-from impasto.cli.failures import explained
+from impasto.cli.error_handling import explained
 from impasto.export.options import ExportOptions
 
 

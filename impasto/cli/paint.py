@@ -11,9 +11,9 @@ from typing import Annotated, Any
 import typer
 
 from impasto import recipes, styles
-from impasto.cli import handles
+from impasto.cli import controls
 from impasto.cli.completion import recipe_names
-from impasto.cli.failures import explained
+from impasto.cli.error_handling import explained
 from impasto.cli.flags import EXPERT, HANDLES, Flag, HelpAll, panel, with_flags
 from impasto.cli.output import (
     Animate,
@@ -30,7 +30,7 @@ from impasto.cli.output import (
 )
 from impasto.errors import UsageError
 from impasto.painting.options import PaintOptions
-from impasto.paths import exists
+from impasto.safe_paths import exists
 
 Weighted = tuple[tuple[Path, float], ...]  # files with weights
 
@@ -114,8 +114,8 @@ FLAGS = {
     "stroke_size": Flag("Strokes, relative to the picture"),
     "keep_colour": Flag("luminance, histogram or lab-transfer", "HOW"),
     "seed": Flag("Same seed, same picture"),
-    "keep_colour_amount": handles.FLAGS["keep_colour_amount"],
-    "detail": handles.FLAGS["detail"],
+    "keep_colour_amount": controls.FLAGS["keep_colour_amount"],
+    "detail": controls.FLAGS["detail"],
     "iterations": Flag("Gradients in all", unset="from --effort", panel=EXPERT),
     "backbone": Flag("compact, vgg19, vgg16 or a weights file", "NAME", panel=EXPERT),
     "pooling": Flag("In the backbone", panel=EXPERT),
@@ -151,7 +151,7 @@ def paint(
     ] = None,
     out: Out = None,
     given: dict[str, Any],
-    mask: handles.Mask = None,
+    mask: controls.Mask = None,
     region: Annotated[
         list[str] | None,
         typer.Option(
@@ -182,7 +182,7 @@ def paint(
     max_pixels: MaxPixels = None,
 ) -> None:
     """Paint a photo in the style of one or more pictures."""
-    regions = handles.parse_regions(region)
+    regions = controls.parse_regions(region)
     if not style and not regions:
         raise UsageError("whose look? name a style, as in impasto paint photo.jpg wave.jpg")
     job = PaintJob(

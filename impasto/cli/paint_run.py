@@ -10,13 +10,13 @@ from typing import Any
 from impasto import recipes
 from impasto.backbones.vgg import needed_download, untrained_vgg
 from impasto.cli.display import download
-from impasto.cli.making import check_output, make, open_frames
 from impasto.cli.paint import PaintJob
+from impasto.cli.paint_session import check_output, make, open_frames
 from impasto.errors import UsageError
 from impasto.imaging import io
 from impasto.painting.options import PaintOptions
 from impasto.painting.paint import Painter
-from impasto.painting.record import options_from
+from impasto.painting.provenance import options_from
 from impasto.recipes import Recipe
 
 

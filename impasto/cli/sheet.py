@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, get_args
 import typer
 
 from impasto.cli.completion import style_names
-from impasto.cli.failures import explained
+from impasto.cli.error_handling import explained
 from impasto.errors import UsageError
 from impasto.options import KeepColour, check_choice, check_range, check_whole
 

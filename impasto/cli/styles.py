@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from impasto.cli.completion import style_names
-from impasto.cli.failures import explained
+from impasto.cli.error_handling import explained
 
 
 @dataclass(frozen=True)

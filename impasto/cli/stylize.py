@@ -11,14 +11,14 @@ import typer
 
 from impasto import styles
 from impasto.cli.completion import style_names
-from impasto.cli.failures import explained
+from impasto.cli.controls import FLAGS, Mask, Regions, parse_regions, require_style
+from impasto.cli.error_handling import explained
 from impasto.cli.flags import EXPERT, OUTPUT, HelpAll, panel, with_flags
-from impasto.cli.handles import FLAGS, Mask, Regions, parse_regions, require_style
 from impasto.cli.output import parse_megapixels
 from impasto.cli.paint import parse_size, parse_tile
 from impasto.device import DeviceName, PrecisionName
 from impasto.errors import UsageError
-from impasto.stylizing.handles import Handles
+from impasto.stylizing.controls import Handles
 from impasto.stylizing.options import BulkOptions
 from impasto.stylizing.runtime import MANY, RuntimeName
 

@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from impasto.cli.stylize import StylizeJob
 from impasto.errors import ImageError
 from impasto.styles.mixture import load_styles
-from impasto.stylizing.cluster.crew import default_size, processors
-from impasto.stylizing.cluster.drive import Drive, make_crew
-from impasto.stylizing.cluster.errands import is_picture
-from impasto.stylizing.cluster.ledger import Ledger
-from impasto.stylizing.cluster.stores import is_url
+from impasto.stylizing.cluster.completed import Ledger
+from impasto.stylizing.cluster.dispatcher import Drive, make_crew
+from impasto.stylizing.cluster.filesystems import is_url
+from impasto.stylizing.cluster.pools import default_size, processors
 from impasto.stylizing.cluster.task import Look, Picture, Task
+from impasto.stylizing.cluster.work_items import is_picture
 from impasto.stylizing.inputs import Errand
 from impasto.stylizing.pipeline import Event
 from impasto.stylizing.runtime import runtime_for

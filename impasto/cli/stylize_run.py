@@ -10,12 +10,12 @@ from pathlib import Path
 import typer
 
 from impasto.cli.display import Show, complain, progress, say, warn
-from impasto.cli.failures import INTERRUPTED
+from impasto.cli.error_handling import INTERRUPTED
 from impasto.cli.stylize import StylizeJob
 from impasto.errors import ImpastoError, UsageError
 from impasto.stylizing.bulk import Summary, stylize_all
-from impasto.stylizing.cluster.errands import collect_errands
-from impasto.stylizing.cluster.stores import is_url
+from impasto.stylizing.cluster.filesystems import is_url
+from impasto.stylizing.cluster.work_items import collect_errands
 from impasto.stylizing.inputs import Errand, Item, collect
 from impasto.stylizing.pipeline import Event
 from impasto.stylizing.runtime import runtime_for

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from impasto import styles
-from impasto.cli.failures import explained
+from impasto.cli.error_handling import explained
 from impasto.cli.flags import Flag, HelpAll, with_flags
 from impasto.cli.output import (
     Animate,

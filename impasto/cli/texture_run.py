@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from impasto.cli.display import download
-from impasto.cli.making import check_output, make, open_frames
+from impasto.cli.paint_session import check_output, make, open_frames
 from impasto.cli.texture import TextureJob
 from impasto.imaging import io
 from impasto.painting.texture import TexturePainter

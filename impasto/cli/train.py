@@ -11,7 +11,7 @@ import typer
 
 from impasto import recipes
 from impasto.cli.completion import recipe_names
-from impasto.cli.failures import explained
+from impasto.cli.error_handling import explained
 from impasto.cli.flags import EXPERT, OUTPUT, Flag, HelpAll, panel, with_flags
 from impasto.errors import UsageError
 from impasto.options import kebab

@@ -14,8 +14,8 @@ import typer
 from impasto import recipes, styles
 from impasto.cli.card_file import check_card_file
 from impasto.cli.display import as_time, progress, say, warn
-from impasto.cli.failures import INTERRUPTED
-from impasto.cli.stopping import stopping
+from impasto.cli.error_handling import INTERRUPTED
+from impasto.cli.signals import stopping
 from impasto.cli.train import Job, TrainJob
 from impasto.cli.train_options import recipe_priming, resolve, resolve_priming
 from impasto.cli.watch import Watch

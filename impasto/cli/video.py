@@ -11,14 +11,14 @@ from typing import Annotated, Any
 import typer
 
 from impasto.cli.completion import style_names
-from impasto.cli.failures import explained
+from impasto.cli.controls import FLAGS as HANDLE_FLAGS
+from impasto.cli.controls import Mask, Regions, parse_regions, require_style
+from impasto.cli.error_handling import explained
 from impasto.cli.flags import EXPERT, OUTPUT, Flag, HelpAll, panel, with_flags
-from impasto.cli.handles import FLAGS as HANDLE_FLAGS
-from impasto.cli.handles import Mask, Regions, parse_regions, require_style
 from impasto.cli.paint import parse_size
 from impasto.device import DeviceName, PrecisionName
 from impasto.errors import UsageError
-from impasto.stylizing.handles import Handles
+from impasto.stylizing.controls import Handles
 from impasto.stylizing.options import VideoOptions
 
 ENGINES = ("network", "paint")

@@ -12,20 +12,20 @@ from PIL import Image
 
 from impasto import backbones
 from impasto.cli.display import as_time, counted, progress, say, warn
-from impasto.cli.failures import INTERRUPTED
+from impasto.cli.error_handling import INTERRUPTED
 from impasto.cli.paint import parse_style
-from impasto.cli.stopping import stopping
+from impasto.cli.signals import stopping
 from impasto.cli.video import VideoTask
 from impasto.errors import UsageError
 from impasto.imaging import io
 from impasto.imaging.encoding import FORMATS
-from impasto.imaging.video.opening import open_clip
+from impasto.imaging.video.open import open_clip
+from impasto.painting.inputs import read_styles
 from impasto.painting.options import PaintOptions
-from impasto.painting.reading import read_styles
 from impasto.stylizing.finishing import Finish, FrameFinish
 from impasto.stylizing.frames import FrameStyler, NetworkStyler, PaintStyler
-from impasto.stylizing.pace import Progress
-from impasto.stylizing.places import Shares
+from impasto.stylizing.progress import Progress
+from impasto.stylizing.regions import Shares
 from impasto.stylizing.stylizer import Stylizer
 from impasto.stylizing.video import VideoJob, is_video
 

@@ -9,7 +9,7 @@ import typer
 
 from impasto.app.limits import Limits
 from impasto.cli.display import say
-from impasto.cli.failures import explained
+from impasto.cli.error_handling import explained
 from impasto.cli.flags import Flag, HelpAll, with_flags
 
 _PANEL = "What visitors may ask for"

@@ -10,11 +10,11 @@ from typing import Annotated, Any
 import typer
 
 from impasto.cli.completion import style_names
-from impasto.cli.failures import explained
+from impasto.cli.controls import FLAGS, Mask
+from impasto.cli.error_handling import explained
 from impasto.cli.flags import EXPERT, HelpAll, panel, with_flags
-from impasto.cli.handles import FLAGS, Mask
 from impasto.device import DeviceName, PrecisionName
-from impasto.stylizing.handles import Handles
+from impasto.stylizing.controls import Handles
 
 # what each key does; the names are those of the keys in Tk, in lower case
 KEYS = {

@@ -16,8 +16,8 @@ import typer
 
 from impasto import styles
 from impasto.cli.display import say
-from impasto.cli.failures import INTERRUPTED
-from impasto.cli.stopping import stopping
+from impasto.cli.error_handling import INTERRUPTED
+from impasto.cli.signals import stopping
 from impasto.cli.webcam import KEYS, KEYS_IN_WORDS, WebcamTask
 from impasto.cli.window import Window
 from impasto.errors import UsageError

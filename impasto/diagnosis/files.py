@@ -13,7 +13,7 @@ from impasto.diagnosis.pictures import Unexpected
 from impasto.imaging import io
 from impasto.imaging.metadata import load_exif, pack_exif
 from impasto.imaging.video.clip import Pixels
-from impasto.imaging.video.opening import open_clip
+from impasto.imaging.video.open import open_clip
 from impasto.stylizing.frames import State
 from impasto.stylizing.options import VideoOptions
 from impasto.stylizing.video import VideoJob

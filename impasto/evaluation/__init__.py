@@ -1,6 +1,6 @@
 """Measures of finished work: pictures beside their photos and styles, and videos beside their clips.
 
-`measuring` takes pairs one after the other through a `yardstick`, beside `controls`; `outcome` sums up, with
+`measuring` takes pairs one after the other through `metrics`, beside `controls`; `outcome` sums up, with
 intervals by the `bootstrap`. Names are imported when first used: options must not wait for torch.
 """
 
@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from impasto.evaluation.bootstrap import CrossedBootstrap, Estimate
+    from impasto.evaluation.matching import match_results
     from impasto.evaluation.measuring import Contender, measure
-    from impasto.evaluation.naming import match_results
+    from impasto.evaluation.metrics import Yardstick
     from impasto.evaluation.options import EvaluateOptions
     from impasto.evaluation.outcome import Outcome
     from impasto.evaluation.warping import WarpingError, compare_clips
-    from impasto.evaluation.yardstick import Yardstick
 
 __all__ = [
     "Contender",
@@ -36,9 +36,9 @@ _HOMES = {
     "EvaluateOptions": "options",
     "Outcome": "outcome",
     "WarpingError": "warping",
-    "Yardstick": "yardstick",
+    "Yardstick": "metrics",
     "compare_clips": "warping",
-    "match_results": "naming",
+    "match_results": "matching",
     "measure": "measuring",
 }
 

@@ -13,12 +13,12 @@ from torch import Tensor
 
 from impasto.errors import ImpastoError, UsageError
 from impasto.evaluation import pictures
-from impasto.evaluation.naming import Pair
+from impasto.evaluation.matching import Pair
+from impasto.evaluation.metrics import Photo, Style, Yardstick
 from impasto.evaluation.options import EvaluateOptions
 from impasto.evaluation.outcome import Outcome
 from impasto.evaluation.pictures import CONTROLS
 from impasto.evaluation.store import Store, key_of
-from impasto.evaluation.yardstick import Photo, Style, Yardstick
 
 OnPicture = Callable[[int, int], None]  # pictures that are done, and those in all
 Place = tuple[int, int]  # row of a photo and column of a style

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from impasto.drafts import draft
+from impasto.atomic_files import draft
 from impasto.errors import ImageError, UsageError
-from impasto.paths import is_folder
+from impasto.safe_paths import is_folder
 
 
 def check_target(path: str | os.PathLike[str]) -> Path:

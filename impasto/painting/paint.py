@@ -13,10 +13,10 @@ from impasto.errors import UsageError
 from impasto.imaging import io
 from impasto.imaging.detail import enlarge_along
 from impasto.imaging.geometry import resize
-from impasto.painting.easel import Easel
+from impasto.painting.base import Easel
 from impasto.painting.finishing import recolour, touch_up
+from impasto.painting.inputs import Regions, Styles, read_regions, read_styles, split_regions
 from impasto.painting.options import STARTS, PaintOptions
-from impasto.painting.reading import Regions, Styles, read_regions, read_styles, split_regions
 from impasto.painting.scales import result_size
 from impasto.progress import Step, StepCallback
 from impasto.weights import ProgressCallback

@@ -19,9 +19,9 @@ from torch import Tensor
 from impasto.errors import UsageError
 from impasto.imaging import io
 from impasto.imaging.geometry import fit_long_side, resize
-from impasto.painting.easel import Easel
+from impasto.painting.base import Easel
+from impasto.painting.inputs import Styles, read_styles
 from impasto.painting.objective import Style
-from impasto.painting.reading import Styles, read_styles
 from impasto.painting.texture_options import TextureOptions
 from impasto.progress import Step, StepCallback
 from impasto.weights import ProgressCallback

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from impasto.errors import ImageError, UsageError, WeightsError
-from impasto.paths import exists, is_file
+from impasto.safe_paths import exists, is_file
 
 if TYPE_CHECKING:
     from impasto.networks.card import Card

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from impasto.stylizing.bulk import Summary, stylize_all
-    from impasto.stylizing.handles import Handles
+    from impasto.stylizing.controls import Handles
     from impasto.stylizing.images import stylize_file
     from impasto.stylizing.inputs import Item, collect
     from impasto.stylizing.options import BulkOptions, ImageOptions, VideoOptions

@@ -13,9 +13,9 @@ from impasto.imaging.color_transfer import keep_colour
 from impasto.imaging.detail import HALO, return_detail
 from impasto.imaging.masks import blend
 from impasto.imaging.video.clip import Pixels
-from impasto.stylizing.handles import Handles
+from impasto.stylizing.controls import Handles
 from impasto.stylizing.pixels import as_image, as_pixels
-from impasto.stylizing.places import Masks
+from impasto.stylizing.regions import Masks
 from impasto.stylizing.resampling import Box, Size
 
 _RECENT = 12  # frames whose colours count together, half a second: those of one would flicker

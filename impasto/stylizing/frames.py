@@ -17,7 +17,7 @@ from impasto.painting.objective import Style
 from impasto.painting.options import PaintOptions
 from impasto.painting.scales import paint_steps
 from impasto.stylizing.pixels import as_image, as_pixels
-from impasto.stylizing.places import Shares
+from impasto.stylizing.regions import Shares
 from impasto.stylizing.stylizer import Stylizer
 
 State = Mapping[str, Pixels]

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from impasto.errors import ImageError, UsageError
 from impasto.imaging.encoding import FORMATS, find_format
-from impasto.paths import exists, is_folder
+from impasto.safe_paths import exists, is_folder
 from impasto.stylizing.options import BulkOptions
 
 # in folders, what has another suffix is no picture

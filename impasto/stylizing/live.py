@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from impasto.imaging.video.clip import Pixels
-from impasto.stylizing.steady import Steadier
+from impasto.stylizing.temporal_smoothing import Steadier
 
 _KEPT = 6  # networks: so many to go back to without waiting
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from threading import Lock
 
 from impasto.imaging.video.clip import Frame, Pixels
-from impasto.stylizing.between import Between
+from impasto.stylizing.frame_interpolation import Between
 from impasto.stylizing.frames import FrameStyler, State
-from impasto.stylizing.stages import ahead
-from impasto.stylizing.steady import Steadier
+from impasto.stylizing.prefetch import ahead
+from impasto.stylizing.temporal_smoothing import Steadier
 
 _PHOTO, _PICTURE = "key_photo", "key_picture"  # in a state: those before a photo that is not painted
 

@@ -20,13 +20,13 @@ from impasto.imaging.video.clip import Pixels
 from impasto.options import check_range, check_whole
 from impasto.styles.mixture import Styles
 from impasto.stylizing.batches import as_batch
+from impasto.stylizing.controls import Handles
 from impasto.stylizing.ensemble import Ensemble
 from impasto.stylizing.estimate import IMAGES, bytes_per_pixel, check_memory
 from impasto.stylizing.finishing import Finish, FrameFinish
-from impasto.stylizing.handles import Handles
 from impasto.stylizing.pixels import as_image, as_pixels
-from impasto.stylizing.places import Shares
 from impasto.stylizing.refining import Refiner
+from impasto.stylizing.regions import Shares
 from impasto.stylizing.resampling import Size
 from impasto.stylizing.runtime import RuntimeName, resolve
 from impasto.stylizing.torch_runtime import paint_bytes

@@ -18,16 +18,16 @@ from impasto.imaging import io
 from impasto.imaging.video.clip import Clip, Frame, Pixels, fit_even, resized
 from impasto.imaging.video.encoding import CONTAINERS, Encoding, choose_encoding
 from impasto.imaging.video.joining import join
-from impasto.imaging.video.opening import open_clip, open_sink
+from impasto.imaging.video.open import open_clip, open_sink
 from impasto.imaging.video.segments import SegmentWriter
 from impasto.imaging.video.sinks import Sink
 from impasto.styles.mixture import Styles
+from impasto.stylizing.controls import Handles
 from impasto.stylizing.finishing import Finish, FrameFinish
 from impasto.stylizing.frames import FrameStyler, NetworkStyler
-from impasto.stylizing.handles import Handles
 from impasto.stylizing.options import VideoOptions
-from impasto.stylizing.pace import Progress, Watch
 from impasto.stylizing.parts import Mark, Parts
+from impasto.stylizing.progress import Progress, Watch
 from impasto.stylizing.sequence import Sequence, Shown
 from impasto.stylizing.stylizer import Regions, Stylizer
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from impasto.errors import UsageError
-from impasto.paths import exists, is_folder
+from impasto.safe_paths import exists, is_folder
 from impasto.training.photos import SUFFIXES, Files, Joined, Photos, count_photos, open_photo
 from impasto.training.shards import Shard, is_compressed, refuse_compressed
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from impasto.app import server
-from impasto.drafts import held
+from impasto.atomic_files import held
 
 pytest.importorskip("gradio")
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="there are no locks")

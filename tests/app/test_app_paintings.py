@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from impasto.app import paintings, visits
+from impasto.app import paintings, sessions
+from impasto.app.inference import stylize, take_home
 from impasto.app.limits import Limits
 from impasto.app.look import Look
 from impasto.app.paintings import Sketch, paint, paint_quickly
-from impasto.app.studio import stylize, take_home
-from impasto.app.visits import Visit
+from impasto.app.sessions import Visit
 from impasto.errors import DivergenceError, ImpastoError
 from impasto.imaging import io
 from impasto.painting.paint import Painter
@@ -81,7 +81,7 @@ def test_the_last_sketches_stay_for_a_slow_network(visit: Visit, photo: Path) ->
 @pytest.mark.usefixtures("often")
 def test_what_is_kept(visit: Visit, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The photo and the picture as they are shown, the picture in full, the film: no sketches, in the end."""
-    monkeypatch.setattr(visits, "_RETIRED", 0)
+    monkeypatch.setattr(sessions, "_RETIRED", 0)
     *_, last = paint(visit, photo, LOOK, Limits())
     assert last.result is not None
     assert last.result.film is not None

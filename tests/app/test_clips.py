@@ -20,14 +20,14 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from impasto.app import clips, equivalents, filming
-from impasto.app.filming import Film, Take, make
+from impasto.app import clips, code_snippets, video_jobs
 from impasto.app.limits import Limits
 from impasto.app.look import Look
-from impasto.app.visits import Visit, Visits
+from impasto.app.sessions import Visit, Visits
+from impasto.app.video_jobs import Film, Take, make
 from impasto.cli import app as commands
 from impasto.errors import ImpastoError, UsageError, VideoError
-from impasto.stylizing.handles import Handles
+from impasto.stylizing.controls import Handles
 from impasto.stylizing.options import VideoOptions
 from impasto.stylizing.stylizer import Stylizer
 from tests.app.conftest import serve
@@ -70,8 +70,8 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[weakref.ref[Stylizer]]:
         seen.append(weakref.ref(stylizer))
         return stylizer
 
-    monkeypatch.setattr(filming, "stylizer_of", stylizer)
-    monkeypatch.setattr(filming, "_BETWEEN", 0.01)
+    monkeypatch.setattr(video_jobs, "stylizer_of", stylizer)
+    monkeypatch.setattr(video_jobs, "_BETWEEN", 0.01)
     return seen
 
 
@@ -201,10 +201,10 @@ def test_a_video_is_made(clip: Path, visit: Visit, tmp_path: Path, monkeypatch: 
     assert files(visit) == [film.path.name]
     monkeypatch.chdir(tmp_path)
     (tmp_path / clip.name).symlink_to(clip)
-    exec(equivalents.film_python(film), {})
+    exec(code_snippets.film_python(film), {})
     assert same(film, tmp_path / film.path.name)
     Path(film.path.name).unlink()
-    words = shlex.split(equivalents.film_command(film))
+    words = shlex.split(code_snippets.film_command(film))
     assert words[:4] == ["impasto", "video", "my clip.mp4", film.path.name]
     assert CliRunner().invoke(commands, words[1:]).exit_code == 0
     assert same(film, tmp_path / film.path.name)
@@ -219,7 +219,7 @@ def test_too_long_a_video_is_cut_and_told_before(clip: Path, visit: Visit, made:
     first, *_, last = make(visit, clip, STARRY, VideoOptions(), Limits(video_seconds=0.5))
     assert first.notes == ("0.5 s are the most here: the video goes from 0 s to 0.5 s of the clip",)
     assert last.film and last.film.frames == len(read_clip(last.film.path)) == 5
-    assert "--end 0.5" in equivalents.film_command(last.film)
+    assert "--end 0.5" in code_snippets.film_command(last.film)
 
 
 def test_a_clip_with_odd_sides_plays_everywhere(tmp_path: Path, visit: Visit, made: object) -> None:
@@ -245,7 +245,7 @@ def test_stop_keeps_what_is_done(long_clip: Path, visit: Visit, made: object) ->
 
 def test_time_runs_out(long_clip: Path, visit: Visit, made: object, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = count(0, 10)  # seconds: ten of them between one look and the next
-    monkeypatch.setattr(filming, "time", SimpleNamespace(monotonic=lambda: float(next(clock))))
+    monkeypatch.setattr(video_jobs, "time", SimpleNamespace(monotonic=lambda: float(next(clock))))
     *_, last = make(visit, long_clip, STARRY, VideoOptions(), Limits(job_minutes=1))
     assert last.notes[0].startswith("out of time")
     assert (last.film.frames if last.film else 0) < 150

@@ -12,7 +12,7 @@ from impasto.app.limits import Limits
 from impasto.app.look import BALANCED, Look, mix, names
 from impasto.errors import UsageError
 from impasto.painting.options import PaintOptions
-from impasto.stylizing.handles import Handles
+from impasto.stylizing.controls import Handles
 
 NIGHT: tuple[tuple[str | Path, float], ...] = (("starry-night", 1.0),)
 

@@ -20,14 +20,14 @@ from skimage import data
 from typer.testing import CliRunner
 
 from impasto import styles
-from impasto.app import equivalents
-from impasto.app.lesson import Lesson
+from impasto.app import code_snippets
+from impasto.app.inference import stylize
 from impasto.app.limits import Limits
 from impasto.app.look import Look, picture_of
 from impasto.app.paintings import paint
-from impasto.app.studio import stylize
+from impasto.app.sessions import Visit, Visits
+from impasto.app.train_request import Lesson
 from impasto.app.trainings import News, thumbnail_of, train
-from impasto.app.visits import Visit, Visits
 from impasto.cli import app as command_line
 from impasto.encoding import encode
 from impasto.errors import ImageError, ImpastoError, UsageError
@@ -126,8 +126,8 @@ def test_a_trained_style_is_painted_from_the_picture_it_was_trained_on(visit: Vi
     look = Look(((last.card, 1.0),), size=64, expert={"iterations": 2})
     *_, sketch = paint(visit, styles.sample(), look, LIMITS)
     assert sketch.result
-    assert shlex.split(equivalents.command(sketch.result))[3] == "My Wave.jpg"
-    assert "'My Wave.jpg'" in equivalents.python(sketch.result)
+    assert shlex.split(code_snippets.command(sketch.result))[3] == "My Wave.jpg"
+    assert "'My Wave.jpg'" in code_snippets.python(sketch.result)
 
 
 @pytest.mark.parametrize("given", [{}, {"photos": True}, {"photos": True, "seed": 4, "content_weight": 0.5}])
@@ -145,13 +145,13 @@ def test_the_command_and_the_lines_of_python_make_the_same_card(
     assert last.card
     expected = load_card(last.card)
     monkeypatch.chdir(tmp_path)
-    words = shlex.split(equivalents.train_command(lesson, last.name))
+    words = shlex.split(code_snippets.train_command(lesson, last.name))
     outcome = CliRunner().invoke(command_line, [*words[1:], "--workers", "0", "--quiet"])
     assert outcome.exit_code == 0, outcome.output
     assert_same_weights(load_card("my-wave.safetensors"), expected)
     Path("my-wave.safetensors").unlink()
     shutil.rmtree("my-wave.training")
-    exec(equivalents.train_python(replace(lesson, expert=expert | {"workers": 0}), last.name), {})
+    exec(code_snippets.train_python(replace(lesson, expert=expert | {"workers": 0}), last.name), {})
     found = load_card("my-wave.safetensors")
     assert_same_weights(found, expected)
     assert found.style == "my-wave"
@@ -159,8 +159,10 @@ def test_the_command_and_the_lines_of_python_make_the_same_card(
 
 def test_many_photos_are_named_by_their_folder(style: Path) -> None:
     lesson = Lesson(style, photos=tuple(Path(f"{number}.jpg") for number in range(300)))
-    assert equivalents.train_command(lesson, "sea").endswith("-o sea.safetensors --photos photos --minutes 5")
-    assert "['photos']" in equivalents.train_python(lesson, "sea")
+    assert code_snippets.train_command(lesson, "sea").endswith(
+        "-o sea.safetensors --photos photos --minutes 5"
+    )
+    assert "['photos']" in code_snippets.train_python(lesson, "sea")
 
 
 def begin(visit: Visit, lesson: Lesson) -> Iterator[News]:

@@ -22,7 +22,7 @@ from impasto.errors import DivergenceError, ImageError, UsageError
 from impasto.imaging import io
 from impasto.painting.options import PaintOptions
 from impasto.painting.paint import Painter
-from impasto.painting.record import options_from
+from impasto.painting.provenance import options_from
 from impasto.styles import pictures
 
 OUT = "out.png"
@@ -566,7 +566,7 @@ def test_misuse_points_to_the_help(impasto, workshop, arguments):
 
 
 def test_too_little_memory_is_told_before_the_work(paint, monkeypatch):
-    monkeypatch.setattr("impasto.painting.easel.available_memory", lambda device: 352 << 20)
+    monkeypatch.setattr("impasto.painting.base.available_memory", lambda device: 352 << 20)
     line = error_of(paint("-o", OUT, "--size", 4000, "--iterations", 20), 1)
     assert "at 4000 pixels needs about" in line
     assert 32 <= int(line.rpartition("--size ")[2]) < 4000

@@ -19,7 +19,7 @@ from impasto.networks import blocks, enlarging
 from impasto.painting import objective, solver
 from impasto.painting.options import PaintOptions
 from impasto.perception.comparisons import _SHARE_OF_MOMENTS, COMPARISONS
-from impasto.stylizing import following, sampling, steady
+from impasto.stylizing import optical_flow, sampling, temporal_smoothing
 from impasto.training.objective import FLAT, RANGE_WEIGHT
 from tests.docs.snippets import PAGES, ROOT, snippets
 
@@ -39,9 +39,12 @@ def is_tied(pixel: int) -> bool:
 @pytest.mark.parametrize(
     ("said", "is_so"),
     [
-        (r"0.8 \, v", steady._SHARE == 0.8),
-        (r"|}{0.12}", following._TOLERANCE == 0.12),
-        ("windows of 15 pixels, between 1 and 1.2", (steady._WINDOW, steady._MOST_GAIN) == (15, 1.2)),
+        (r"0.8 \, v", temporal_smoothing._SHARE == 0.8),
+        (r"|}{0.12}", optical_flow._TOLERANCE == 0.12),
+        (
+            "windows of 15 pixels, between 1 and 1.2",
+            (temporal_smoothing._WINDOW, temporal_smoothing._MOST_GAIN) == (15, 1.2),
+        ),
         ("0.026 with the effort", PaintOptions(effort="best").weights[0] == 0.026),
         (r"C + 0.3 \, E_\text{light}", objective._LIGHT_WEIGHT == 0.3),
         ("variance plus 0.001", objective._FLAT_LIGHT == 1e-3),

@@ -8,7 +8,7 @@ from PIL import Image
 from skimage import data
 
 from impasto import backbones, styles
-from impasto.evaluation.yardstick import Yardstick
+from impasto.evaluation.metrics import Yardstick
 
 PHOTOS = ("astronaut", "chelsea")
 STYLES = ("starry-night", "great-wave")

@@ -9,7 +9,7 @@ from impasto.errors import VideoError
 from impasto.evaluation import WarpingError, compare_clips
 from impasto.evaluation.warping import ORIGINAL, STILL
 from impasto.imaging.flow import FlowEstimator
-from impasto.imaging.video.opening import open_clip
+from impasto.imaging.video.open import open_clip
 from tests.clips import Pixels, pan, write_clip
 
 SIZE = 96, 128

@@ -11,13 +11,13 @@ from PIL import Image
 
 from impasto.errors import UsageError
 from impasto.evaluation import measuring, pictures
+from impasto.evaluation.matching import list_pictures, match_results
 from impasto.evaluation.measuring import Contender, measure
-from impasto.evaluation.naming import list_pictures, match_results
+from impasto.evaluation.metrics import Yardstick
 from impasto.evaluation.options import EvaluateOptions
 from impasto.evaluation.outcome import Outcome
 from impasto.evaluation.pictures import CONTROLS
 from impasto.evaluation.store import Store
-from impasto.evaluation.yardstick import Yardstick
 from tests.evaluation.conftest import PHOTOS, STYLES, Results
 
 OPTIONS = EvaluateOptions(size=64, resamples=200)

@@ -14,11 +14,11 @@ from PIL import Image
 
 from impasto.errors import MissingExtraError, UsageError
 from impasto.evaluation.artfid import ArtFid, measure_artfid
+from impasto.evaluation.matching import list_pictures, match_results
 from impasto.evaluation.measuring import Contender, measure
-from impasto.evaluation.naming import list_pictures, match_results
+from impasto.evaluation.metrics import Yardstick
 from impasto.evaluation.options import EvaluateOptions
 from impasto.evaluation.published import load_lpips, load_ssim
-from impasto.evaluation.yardstick import Yardstick
 from impasto.imaging.color_transfer import luma, match_colours
 from tests.conftest import Picture
 from tests.evaluation.conftest import PHOTOS, STYLES, Results

@@ -18,10 +18,10 @@ from PIL import Image
 from impasto.imaging.video.clip import Clip, ClipInfo, Frame
 from impasto.imaging.video.encoding import choose_encoding
 from impasto.imaging.video.joining import join
-from impasto.imaging.video.opening import open_clip
+from impasto.imaging.video.open import open_clip
 from impasto.imaging.video.segments import SegmentWriter
 from impasto.stylizing.parts import Mark, Parts
-from impasto.stylizing.steady import Steadier
+from impasto.stylizing.temporal_smoothing import Steadier
 from tests.fuzz.target import MOST_PIXELS, Target, stored
 
 _SIZE, _COUNT, _RATE = (48, 64), 5, Fraction(10)

@@ -21,7 +21,7 @@ from impasto.imaging.masks import read_mask, share_out
 from impasto.imaging.streamed import open_streamed
 from impasto.imaging.style import read_style
 from impasto.painting.options import PaintOptions
-from impasto.painting.record import make_record, options_from
+from impasto.painting.provenance import make_record, options_from
 from impasto.stylizing.images import is_made
 from tests.fuzz.seeds import STEP, exif, pictures, record
 from tests.fuzz.target import MOST_PIXELS, Target, stored

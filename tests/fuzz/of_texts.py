@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from impasto import styles
+from impasto.cli.controls import FLAGS as HANDLE_FLAGS
+from impasto.cli.controls import parse_regions
 from impasto.cli.evaluate_specs import by_name, parse_engine
 from impasto.cli.flags import Flag, with_flags
-from impasto.cli.handles import FLAGS as HANDLE_FLAGS
-from impasto.cli.handles import parse_regions
 from impasto.cli.paint import FLAGS as PAINT_FLAGS
 from impasto.cli.paint import parse_style
 from impasto.cli.texture import FLAGS as TEXTURE_FLAGS
@@ -30,7 +30,7 @@ from impasto.painting.texture_options import TextureOptions
 from impasto.styles.mixture import load_styles
 from impasto.stylizing.cluster.manifest import FOLDER as MANIFEST_FOLDER
 from impasto.stylizing.cluster.manifest import Manifest
-from impasto.stylizing.handles import Handles
+from impasto.stylizing.controls import Handles
 from impasto.stylizing.inputs import collect
 from impasto.stylizing.options import VideoOptions
 from impasto.training.metrics_log import MetricsLog

@@ -8,8 +8,8 @@ from PIL import Image
 from impasto.imaging.color_transfer import keep_colour, luma
 from impasto.imaging.detail import return_detail
 from impasto.stylizing import finishing
+from impasto.stylizing.controls import Handles
 from impasto.stylizing.finishing import Finish, FrameFinish
-from impasto.stylizing.handles import Handles
 from impasto.stylizing.pixels import as_image, as_pixels
 from tests.clips import pan
 

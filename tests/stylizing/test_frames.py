@@ -13,7 +13,7 @@ from impasto.painting.objective import Style
 from impasto.painting.options import PaintOptions
 from impasto.painting.scales import paint_steps
 from impasto.stylizing.frames import NetworkStyler, PaintStyler
-from impasto.stylizing.places import Shares
+from impasto.stylizing.regions import Shares
 from impasto.stylizing.stylizer import Stylizer
 from tests.clips import pan
 from tests.stylizing.conftest import Family

@@ -9,7 +9,7 @@ from PIL import Image
 
 from impasto import styles
 from impasto.imaging.video.clip import Frame
-from impasto.stylizing.between import Between
+from impasto.stylizing.frame_interpolation import Between
 from impasto.stylizing.sequence import Sequence
 
 SIZE = (96, 128)

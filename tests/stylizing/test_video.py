@@ -15,11 +15,11 @@ import pytest
 
 from impasto.errors import UsageError, VideoError
 from impasto.imaging.video.clip import Pixels
-from impasto.imaging.video.opening import open_clip
+from impasto.imaging.video.open import open_clip
+from impasto.stylizing.controls import Handles
 from impasto.stylizing.finishing import Finish, FrameFinish
-from impasto.stylizing.handles import Handles
 from impasto.stylizing.options import VideoOptions
-from impasto.stylizing.pace import Progress
+from impasto.stylizing.progress import Progress
 from impasto.stylizing.video import VideoJob
 from tests.clips import pan, read_clip, write_clip
 

@@ -10,7 +10,7 @@ from typing import Any, cast
 import gradio as gr
 
 from impasto.app.page.words import explaining
-from impasto.app.visits import Visit, Visits
+from impasto.app.sessions import Visit, Visits
 
 Values = dict[str, Any]
 

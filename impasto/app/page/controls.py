@@ -14,11 +14,11 @@ from impasto.app.limits import Limits
 from impasto.app.look import Look, mix
 from impasto.app.page.experts import Experts, shown
 from impasto.app.page.inputs import picture, pictures, style_list
-from impasto.app.page.offers import COLOURS, OWN, meaning, titles
+from impasto.app.page.style_choices import COLOURS, OWN, meaning, titles
+from impasto.app.sessions import Result, Visit
 from impasto.app.trainings import thumbnail_of
-from impasto.app.visits import Result, Visit
 from impasto.errors import UsageError
-from impasto.stylizing.handles import LEAST_STROKE, MOST_STROKE, Handles
+from impasto.stylizing.controls import LEAST_STROKE, MOST_STROKE, Handles
 
 STYLE = "starry-night"  # before another is chosen
 NONE = "none"  # nothing, among the names of styles

@@ -14,7 +14,7 @@ from impasto.app.page.guard import FullDisk, NoAddresses, guard
 from impasto.app.page.photo import PhotoTab
 from impasto.app.page.training import TrainTab
 from impasto.app.page.video import add_video_tab
-from impasto.app.visits import Visits
+from impasto.app.sessions import Visits
 
 _TITLE = "impasto: your photo, painted"
 _HEAD = '<meta name="description" content="Neural style transfer: any photo, any style, on this machine.">'

@@ -20,7 +20,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from impasto.app.visits import VISITS
+from impasto.app.sessions import VISITS
 
 _ADDRESS = re.compile(r"\s*https?:", re.IGNORECASE)
 _ASKED = re.compile(r"/file[=/]\s*https?:", re.IGNORECASE)

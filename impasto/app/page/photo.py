@@ -8,18 +8,18 @@ from typing import Any
 
 import gradio as gr
 
-from impasto.app import equivalents
+from impasto.app import code_snippets
 from impasto.app.choices import Choice
+from impasto.app.inference import is_readable, stylize, take_home
 from impasto.app.limits import Limits
+from impasto.app.page.buttons import announce, at_rest
 from impasto.app.page.calls import Values, by_name, by_selection
 from impasto.app.page.controls import STYLE, Controls
 from impasto.app.page.inputs import pictures
-from impasto.app.page.offers import OWN
-from impasto.app.page.turns import announce, at_rest
+from impasto.app.page.style_choices import OWN
 from impasto.app.page.words import seconds, status, tell
 from impasto.app.paintings import paint, paint_quickly
-from impasto.app.studio import is_readable, stylize, take_home
-from impasto.app.visits import Result, Visit, Visits
+from impasto.app.sessions import Result, Visit, Visits
 from impasto.errors import UsageError
 
 SAVE = """(file) => {
@@ -206,8 +206,8 @@ class PhotoTab:
             tuple(map(str, result.shown)),
             status(news),
             [(str(one.shown[1]), _name(one)) for one in visit.results],
-            equivalents.command(result),
-            equivalents.python(result),
+            code_snippets.command(result),
+            code_snippets.python(result),
             film,
             gr.Accordion(visible=film is not None),
         ]

@@ -8,15 +8,15 @@ from typing import Any, Protocol
 
 import gradio as gr
 
-from impasto.app import equivalents
-from impasto.app.lesson import MINUTES, Lesson
+from impasto.app import code_snippets
 from impasto.app.limits import Limits
+from impasto.app.page.buttons import announce, at_rest
 from impasto.app.page.calls import Values, by_name
 from impasto.app.page.inputs import picture
-from impasto.app.page.turns import announce, at_rest
 from impasto.app.page.words import seconds, status, tell
+from impasto.app.sessions import Visit, Visits
+from impasto.app.train_request import MINUTES, Lesson
 from impasto.app.trainings import News, train
-from impasto.app.visits import Visit, Visits
 from impasto.errors import UsageError
 from impasto.training.options import TrainOptions
 
@@ -148,8 +148,8 @@ class TrainTab:
                 shown,
                 news.curves.html(),
                 gr.File(str(news.card), visible=True),
-                equivalents.train_command(lesson, news.name),
-                equivalents.train_python(lesson, news.name),
+                code_snippets.train_command(lesson, news.name),
+                code_snippets.train_python(lesson, news.name),
             ]
 
     def _stop(self, visit: Visit, values: Values) -> str:

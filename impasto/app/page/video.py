@@ -9,18 +9,18 @@ from typing import Any
 
 import gradio as gr
 
-from impasto.app import equivalents
+from impasto.app import code_snippets
 from impasto.app.choices import Choice
 from impasto.app.clips import missing, open_upload, preview
-from impasto.app.filming import Film, make
 from impasto.app.limits import Limits
+from impasto.app.page.buttons import announce, at_rest
 from impasto.app.page.calls import Values, by_name, by_selection
 from impasto.app.page.controls import Controls
-from impasto.app.page.turns import announce, at_rest
 from impasto.app.page.video_controls import VideoControls
 from impasto.app.page.video_news import facts, news
 from impasto.app.page.words import status, tell
-from impasto.app.visits import Visit, Visits
+from impasto.app.sessions import Visit, Visits
+from impasto.app.video_jobs import Film, make
 from impasto.errors import UsageError
 
 _WELCOME = "Drop a video, and choose a style."
@@ -180,4 +180,4 @@ class VideoTab:
 
 def _told(film: Film) -> list[Any]:
     shown = gr.Video(str(film.path), visible=True)
-    return [shown, equivalents.film_command(film), equivalents.film_python(film)]
+    return [shown, code_snippets.film_command(film), code_snippets.film_python(film)]

@@ -11,9 +11,9 @@ from impasto.app.choices import Choice
 from impasto.app.look import Look
 from impasto.app.page.controls import STYLE, Controls, handles_of
 from impasto.app.page.inputs import pictures, style_list
-from impasto.app.page.offers import COLOURS, meaning, titles
-from impasto.app.visits import Visit
-from impasto.stylizing.handles import LEAST_STROKE, MOST_STROKE
+from impasto.app.page.style_choices import COLOURS, meaning, titles
+from impasto.app.sessions import Visit
+from impasto.stylizing.controls import LEAST_STROKE, MOST_STROKE
 from impasto.stylizing.options import VideoOptions
 
 _SIZE = 960  # pixels of the long side, unless something else is asked for

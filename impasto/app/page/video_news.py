@@ -5,9 +5,9 @@ from __future__ import annotations
 from html import escape
 
 from impasto.app.clips import Upload
-from impasto.app.filming import Take
 from impasto.app.limits import Limits
 from impasto.app.page.words import seconds, status
+from impasto.app.video_jobs import Take
 
 
 def facts(upload: Upload, limits: Limits) -> str:

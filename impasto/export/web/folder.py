@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from impasto.drafts import draft_folder
+from impasto.atomic_files import draft_folder
 from impasto.errors import ExportError, ImageError, UsageError
 from impasto.export.options import ExportOptions
 from impasto.export.web import runtime

@@ -3,7 +3,7 @@
 from impasto.imaging.video.clip import Clip, ClipInfo, Colour, Frame
 from impasto.imaging.video.encoding import Encoding, choose_encoding
 from impasto.imaging.video.joining import join
-from impasto.imaging.video.opening import open_clip, open_sink
+from impasto.imaging.video.open import open_clip, open_sink
 from impasto.imaging.video.segments import SegmentWriter
 from impasto.imaging.video.sinks import Sink
 

@@ -12,7 +12,7 @@ from typing import Any, Self
 from impasto.errors import MissingExtraError, VideoError
 from impasto.imaging.flow import load_opencv
 from impasto.imaging.video.clip import Clip, Pixels
-from impasto.imaging.video.opening import open_clip
+from impasto.imaging.video.open import open_clip
 
 _PATIENCE = 5.0  # seconds without a frame after which a camera is gone; some take two to begin
 _PAUSE = 0.05  # seconds until a device that gave nothing is asked again

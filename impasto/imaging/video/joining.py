@@ -15,9 +15,9 @@ from impasto.imaging import ffmpeg
 from impasto.imaging.files import check_target, replacing
 from impasto.imaging.video.clip import ClipInfo, Seconds
 from impasto.imaging.video.encoding import CONTAINERS, written_colour
-from impasto.imaging.video.moments import SLACK
 from impasto.imaging.video.probe import probe
 from impasto.imaging.video.sound import Cut, Packets, add_tracks
+from impasto.imaging.video.timed_frames import SLACK
 
 _OF_THE_FILE = {"major_brand", "minor_version", "compatible_brands", "encoder"}  # not of what it shows
 # the index in front; and the unit of the times at which tracks begin, where the default is a millisecond

@@ -16,7 +16,7 @@ from impasto.imaging import io
 from impasto.imaging.decoding import explaining, open_image
 from impasto.imaging.encoding import quantise
 from impasto.imaging.video.clip import ClipInfo, Frame, Seconds, check_frame
-from impasto.imaging.video.moments import Moment, Span, select
+from impasto.imaging.video.timed_frames import Moment, Span, select
 
 _PICTURES = frozenset(
     {

@@ -11,10 +11,10 @@ from typing import Any
 from impasto.errors import VideoError
 from impasto.imaging import ffmpeg
 from impasto.imaging.video.clip import ClipInfo, Frame, Seconds
-from impasto.imaging.video.damage import Damage
-from impasto.imaging.video.moments import SLACK, Moment, Span, select
+from impasto.imaging.video.integrity import Damage
 from impasto.imaging.video.probe import Probe, find_video, probe
 from impasto.imaging.video.rgb import Converter
+from impasto.imaging.video.timed_frames import SLACK, Moment, Span, select
 
 _RUN_UPS = (0, 1, 5, 30)  # seconds before the start to look for a key frame, one after the other
 _JUMP = 1  # second: a time stamp that goes back further is not a frame shown twice

@@ -8,7 +8,7 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
-from impasto.drafts import draft_folder
+from impasto.atomic_files import draft_folder
 from impasto.errors import ImageError, UsageError
 from impasto.imaging.video.clip import ClipInfo, Frame, Pixels
 from impasto.imaging.video.encoding import CONTAINERS, choose_encoding

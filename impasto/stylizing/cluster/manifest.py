@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from impasto.stylizing.cluster.stores import Store
+from impasto.stylizing.cluster.filesystems import Store
 
 FOLDER = ".impasto"  # beside the pictures
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from impasto.device import DeviceName, PrecisionName
 from impasto.networks.card import Card
-from impasto.stylizing.handles import Handles
+from impasto.stylizing.controls import Handles
 from impasto.stylizing.inputs import Errand
 from impasto.stylizing.options import BulkOptions
 from impasto.stylizing.pipeline import Event

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from impasto.errors import ClusterError
-from impasto.stylizing.cluster.stores import is_url, store_of
+from impasto.stylizing.cluster.filesystems import is_url, store_of
 from impasto.stylizing.cluster.task import Answer, Batch, Task
 from impasto.stylizing.images import Large
 from impasto.stylizing.inputs import Errand, Item

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from impasto.stylizing.stages import ahead
+from impasto.stylizing.prefetch import ahead
 
 
 def threads() -> int:

@@ -10,13 +10,13 @@ from pathlib import Path
 from threading import Event
 
 from impasto.app.clips import fit, job_of, open_upload, room, stylizer_of
+from impasto.app.inference import check_pictures
 from impasto.app.limits import Limits
 from impasto.app.look import Look
-from impasto.app.studio import check_pictures
-from impasto.app.visits import Visit
+from impasto.app.sessions import Visit
 from impasto.errors import VideoError
 from impasto.stylizing.options import VideoOptions
-from impasto.stylizing.pace import Progress
+from impasto.stylizing.progress import Progress
 from impasto.stylizing.video import VideoJob
 
 _BETWEEN = 0.5  # seconds between two looks at a video in the making

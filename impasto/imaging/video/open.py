@@ -12,7 +12,7 @@ from impasto.imaging.video.clip import Clip, ClipInfo
 from impasto.imaging.video.pictures import AnimatedClip, FolderClip
 from impasto.imaging.video.reader import VideoClip
 from impasto.imaging.video.sinks import FolderSink, Sink
-from impasto.paths import is_folder
+from impasto.safe_paths import is_folder
 
 _PICTURE_RATE = Fraction(25)
 _ANIMATIONS = {".gif": GifSink, ".webp": WebpSink}

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from impasto.errors import UsageError
-from impasto.stylizing.handles import Handles
+from impasto.stylizing.controls import Handles
 
 
 def test_by_default_there_is_nothing_to_record():

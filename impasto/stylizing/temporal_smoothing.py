@@ -8,7 +8,7 @@ import numpy as np
 
 from impasto.errors import UsageError
 from impasto.imaging.flow import Floats, Frame, load_opencv
-from impasto.stylizing.following import Follower
+from impasto.stylizing.optical_flow import Follower
 
 _SHARE = 0.8  # of the frame before, where it can be trusted
 _WINDOW = 15  # pixels, in which contrast is compared

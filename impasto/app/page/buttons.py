@@ -8,7 +8,7 @@ import gradio as gr
 
 from impasto.app.page.calls import Values
 from impasto.app.page.words import status
-from impasto.app.visits import Visit
+from impasto.app.sessions import Visit
 
 
 def announce(visit: Visit, values: Values) -> list[Any]:

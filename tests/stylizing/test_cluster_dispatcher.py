@@ -12,14 +12,14 @@ from PIL import Image
 
 from impasto.errors import ClusterError, ImageError, UsageError
 from impasto.stylizing import BulkOptions, Stylizer, Summary
-from impasto.stylizing.cluster import drive, manifest, stores
-from impasto.stylizing.cluster.crew import Alone
-from impasto.stylizing.cluster.drive import Drive, make_crew
-from impasto.stylizing.cluster.errands import collect_errands
-from impasto.stylizing.cluster.ledger import Ledger
-from impasto.stylizing.cluster.stores import is_url
+from impasto.stylizing.cluster import dispatcher, filesystems, manifest
+from impasto.stylizing.cluster.completed import Ledger
+from impasto.stylizing.cluster.dispatcher import Drive, make_crew
+from impasto.stylizing.cluster.filesystems import is_url
+from impasto.stylizing.cluster.pools import Alone
 from impasto.stylizing.cluster.task import Answer, Look, Picture, Task, packed, unpacked
-from impasto.stylizing.handles import Handles
+from impasto.stylizing.cluster.work_items import collect_errands
+from impasto.stylizing.controls import Handles
 from impasto.stylizing.inputs import Errand
 from impasto.stylizing.pipeline import Event
 
@@ -97,7 +97,7 @@ def test_a_second_run_skips_by_the_manifest_alone(run, store, monkeypatch):
     lines = [json.loads(line) for part in parts for line in store.cat(part).splitlines()]
     assert sorted(line[0] for line in lines) == ["a.jpg", "c.png", "deep/b.png"]
     assert all(length == store.info(f"/out/{name}")["size"] for name, length, _ in lines)
-    monkeypatch.setattr(stores.Store, "fetch", lambda self, url, path: pytest.fail(f"{url} was fetched"))
+    monkeypatch.setattr(filesystems.Store, "fetch", lambda self, url, path: pytest.fail(f"{url} was fetched"))
     store.rm("/photos/cut.jpg")
     summary, _ = run(["memory://photos"], "memory://out")
     assert (summary.done, summary.skipped, summary.failed) == (0, 3, [])
@@ -183,13 +183,13 @@ def test_a_library_that_is_missing_is_named(monkeypatch):
         raise ImportError("Install s3fs to access S3")
 
     monkeypatch.setattr(fsspec, "filesystem", missing)
-    stores._store.cache_clear()
+    filesystems._store.cache_clear()
     with pytest.raises(UsageError, match=r"s3:// needs s3fs: pip install s3fs"):
-        stores.store_of.__wrapped__("s3://bucket/photos")
+        filesystems.store_of.__wrapped__("s3://bucket/photos")
 
 
 def test_a_store_is_asked_again(run, store, monkeypatch):
-    monkeypatch.setattr(stores, "_PAUSES", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(filesystems, "_PAUSES", (0.0, 0.0, 0.0))
     honest, calls = type(store).put_file, []
 
     def stumble(self, lpath, rpath, **options):
@@ -259,15 +259,15 @@ def test_workers_of_another_version_are_refused(family):
 
 def test_crews(monkeypatch):
     assert isinstance(make_crew(None, None), Alone)
-    monkeypatch.setattr("impasto.stylizing.cluster.rays.find_spec", lambda name: None)
+    monkeypatch.setattr("impasto.stylizing.cluster.ray_pool.find_spec", lambda name: None)
     assert type(make_crew("auto", 2)).__name__ == "Processes"
     with pytest.raises(ImportError, match=r"needs Ray: pip install 'impasto\[cluster\]'"):
         make_crew("127.0.0.1:6379", None)
-    monkeypatch.setattr("impasto.stylizing.cluster.rays.find_spec", lambda name: name)
+    monkeypatch.setattr("impasto.stylizing.cluster.ray_pool.find_spec", lambda name: name)
     assert type(make_crew("auto", 2)).__name__ == "Rays"
 
 
 def test_batches_fit_the_crew():
     errands = {n: Errand("a", "b") for n in range(1000)}
-    assert {len(batch) for batch in drive._batches(errands, 2)} == {32, 8}
-    assert len(drive._batches({1: Errand("a", "b")}, 4)) == 1
+    assert {len(batch) for batch in dispatcher._batches(errands, 2)} == {32, 8}
+    assert len(dispatcher._batches({1: Errand("a", "b")}, 4)) == 1

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from impasto.app import visits as module
+from impasto.app import sessions as module
 from impasto.app.limits import Limits
 from impasto.app.look import Look
-from impasto.app.visits import Result, Visit, Visits
+from impasto.app.sessions import Result, Visit, Visits
 from impasto.errors import UsageError
 
 PHOTO = Path("photo.jpg")

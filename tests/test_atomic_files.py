@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from impasto import drafts
-from impasto.drafts import draft, draft_folder, held, held_while, remove_abandoned, tidy
+from impasto import atomic_files
+from impasto.atomic_files import draft, draft_folder, held, held_while, remove_abandoned, tidy
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="there are no locks to look at")
 
 HOLDING = """
 import sys, time
 from pathlib import Path
-from impasto.drafts import draft, draft_folder
+from impasto.atomic_files import draft, draft_folder
 with draft(Path(sys.argv[1], "picture.png")) as one, draft_folder(Path(sys.argv[1], "page")) as other:
     one.write_bytes(b"half")
     (other / "part").write_bytes(b"half")
@@ -36,7 +36,7 @@ def new_process(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Forget what was tidied, as a new process does not know it."""
 
     def forget() -> None:
-        monkeypatch.setattr(drafts, "_tidied", set())
+        monkeypatch.setattr(atomic_files, "_tidied", set())
 
     forget()
     return forget

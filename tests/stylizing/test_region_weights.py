@@ -7,8 +7,8 @@ from PIL import Image
 
 from impasto.errors import ImageError
 from impasto.imaging.masks import read_mask
-from impasto.stylizing import places
-from impasto.stylizing.places import Masks, Shares
+from impasto.stylizing import regions
+from impasto.stylizing.regions import Masks, Shares
 
 HALVES = np.repeat(np.array([[255] * 20 + [0] * 20], np.uint8), 30, axis=0)
 
@@ -33,7 +33,7 @@ def test_a_mask_is_resized_and_that_is_said_once(half):
 
 def test_parts_are_of_the_whole(half, monkeypatch):
     for most in (4096, 50):  # pixels, beyond which masks are not as large as the picture
-        monkeypatch.setattr(places, "_MOST_SIDE", most)
+        monkeypatch.setattr(regions, "_MOST_SIDE", most)
         masks = Masks([half])
         (mask,), (part,) = masks.parts((90, 120)), masks.parts((90, 120), (20, 50, 70, 95))
         assert mask.shape == (1, 90, 120)

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from impasto.errors import ImageError, UsageError
 from impasto.imaging.encoding import find_format
-from impasto.stylizing.cluster.stores import is_url, normal, store_of
+from impasto.stylizing.cluster.filesystems import is_url, normal, store_of
 from impasto.stylizing.inputs import (
     Errand,
     check_format,

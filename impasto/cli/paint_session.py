@@ -11,14 +11,14 @@ import typer
 
 from impasto.cli import dry_run
 from impasto.cli.display import Show, complain, progress, say, warn
-from impasto.cli.failures import INTERRUPTED
+from impasto.cli.error_handling import INTERRUPTED
 from impasto.cli.output import Output
 from impasto.device import ran_out_of_memory
 from impasto.errors import DivergenceError, MemoryLimitError, UsageError
 from impasto.imaging import io
 from impasto.imaging.animation import AnimationWriter
 from impasto.imaging.encoding import find_format
-from impasto.painting.easel import Easel
+from impasto.painting.base import Easel
 from impasto.progress import Step
 
 Stopped = KeyboardInterrupt | DivergenceError | None

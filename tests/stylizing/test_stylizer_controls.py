@@ -14,8 +14,8 @@ from impasto.imaging.geometry import resize
 from impasto.imaging.huge import Planes
 from impasto.imaging.masks import read_mask
 from impasto.stylizing import ImageOptions, Stylizer, collect, sampling, stylize_all, stylize_file
+from impasto.stylizing.controls import Handles
 from impasto.stylizing.finishing import Finish
-from impasto.stylizing.handles import Handles
 from impasto.stylizing.pixels import as_image, as_pixels
 from impasto.stylizing.tiles import Tiler
 

@@ -17,11 +17,11 @@ from skimage import data
 from impasto.errors import ClusterError
 from impasto.networks.card import load_card
 from impasto.stylizing import BulkOptions, Stylizer
-from impasto.stylizing.cluster.drive import Drive
-from impasto.stylizing.cluster.errands import collect_errands
-from impasto.stylizing.cluster.ledger import Ledger
-from impasto.stylizing.cluster.rays import Rays
+from impasto.stylizing.cluster.completed import Ledger
+from impasto.stylizing.cluster.dispatcher import Drive
+from impasto.stylizing.cluster.ray_pool import Rays
 from impasto.stylizing.cluster.task import Look, Task
+from impasto.stylizing.cluster.work_items import collect_errands
 from impasto.stylizing.pipeline import Event
 from tests.stylizing import boxes
 

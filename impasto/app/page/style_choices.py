@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import get_args
 
 from impasto.app.choices import Choice
-from impasto.app.visits import Visit
+from impasto.app.sessions import Visit
 from impasto.errors import UsageError
 from impasto.options import KeepColour
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from impasto.app.limits import Limits
 from impasto.app.look import Look
-from impasto.app.visits import Result, Visit
+from impasto.app.sessions import Result, Visit
 from impasto.errors import ImpastoError
 from impasto.imaging import io
 from impasto.imaging.decoding import check_size

@@ -10,8 +10,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from impasto.errors import ImageError
+from impasto.stylizing.cluster.filesystems import is_url, store_of
 from impasto.stylizing.cluster.manifest import Entry, Manifest, digest_of
-from impasto.stylizing.cluster.stores import is_url, store_of
 from impasto.stylizing.images import record_of
 from impasto.stylizing.inputs import Errand
 from impasto.stylizing.options import BulkOptions

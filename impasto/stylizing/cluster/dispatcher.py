@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from impasto.stylizing.bulk import Summary, make_folders
-from impasto.stylizing.cluster.crew import Alone, Crew, default_size
-from impasto.stylizing.cluster.ledger import Ledger
-from impasto.stylizing.cluster.stores import is_url
+from impasto.stylizing.cluster.completed import Ledger
+from impasto.stylizing.cluster.filesystems import is_url
+from impasto.stylizing.cluster.pools import Alone, Crew, default_size
 from impasto.stylizing.cluster.task import Answer, Batch, Task
 from impasto.stylizing.inputs import Errand
 from impasto.stylizing.pipeline import Event
@@ -116,7 +116,7 @@ def make_crew(address: str | None, size: int | None) -> Crew:
     """
     if address is None:
         return Alone()
-    from impasto.stylizing.cluster.rays import Rays, is_installed
+    from impasto.stylizing.cluster.ray_pool import Rays, is_installed
 
     if address != "auto":
         return Rays(address, size)

@@ -7,7 +7,7 @@ from skimage import data
 from impasto.errors import UsageError
 from impasto.evaluation import WarpingError
 from impasto.imaging.flow import Frame, Motion
-from impasto.stylizing.steady import Steadier
+from impasto.stylizing.temporal_smoothing import Steadier
 
 SHIFT = 4  # pixels to the right, from frame to frame
 SIZE = 120, 160

@@ -12,14 +12,14 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from impasto.app import equivalents
+from impasto.app import code_snippets
+from impasto.app.inference import file_name, stylize, take_home
 from impasto.app.limits import Limits
 from impasto.app.look import Look, mix
 from impasto.app.paintings import paint
-from impasto.app.studio import file_name, stylize, take_home
-from impasto.app.visits import Result, Visit
+from impasto.app.sessions import Result, Visit
 from impasto.cli import app
-from impasto.stylizing.handles import Handles
+from impasto.stylizing.controls import Handles
 from tests.app.conftest import write_photo
 
 LOOKS: dict[str, Callable[[Path], Look]] = {
@@ -81,7 +81,7 @@ def made_by_command(photo: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[R
 
     def make(result: Result) -> Path:
         monkeypatch.chdir(photo.parent)
-        words = shlex.split(equivalents.command(result))
+        words = shlex.split(code_snippets.command(result))
         assert words[0] == "impasto"
         run = CliRunner().invoke(app, words[1:])
         assert run.exit_code == 0, run.output
@@ -96,7 +96,7 @@ def run_python(photo: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Result
 
     def run(result: Result) -> Path:
         monkeypatch.chdir(photo.parent)
-        exec(equivalents.python(result), {})
+        exec(code_snippets.python(result), {})
         return photo.parent / file_name(result)
 
     return run

@@ -7,11 +7,11 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from impasto.app.filming import Film
-from impasto.app.lesson import Lesson
+from impasto.app.inference import file_name
 from impasto.app.look import Look, picture_of
-from impasto.app.studio import file_name
-from impasto.app.visits import Result
+from impasto.app.sessions import Result
+from impasto.app.train_request import Lesson
+from impasto.app.video_jobs import Film
 from impasto.painting.options import PaintOptions
 from impasto.stylizing.options import VideoOptions
 from impasto.training.options import TrainOptions

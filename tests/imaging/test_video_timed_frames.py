@@ -5,7 +5,7 @@ from fractions import Fraction
 import pytest
 
 from impasto.errors import UsageError, VideoError
-from impasto.imaging.video.moments import Moment, Span, select
+from impasto.imaging.video.timed_frames import Moment, Span, select
 
 TIMES = (Fraction(0), Fraction(1, 4), Fraction(1, 2), Fraction(2), Fraction(9, 4))
 STEP = Fraction(1, 4)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from impasto.errors import ImageError, UsageError
-from impasto.painting.reading import read_regions, read_styles, split_regions
+from impasto.painting.inputs import read_regions, read_styles, split_regions
 
 Picture = Callable[[str, int], Tensor]
 SIZE = (20, 30)

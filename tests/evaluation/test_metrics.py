@@ -11,7 +11,7 @@ from torch import Tensor
 from impasto import backbones
 from impasto.errors import UsageError
 from impasto.evaluation import pictures
-from impasto.evaluation.yardstick import Yardstick
+from impasto.evaluation.metrics import Yardstick
 from impasto.imaging.color_transfer import match_colours
 from impasto.painting.objective import Objective, Style
 from impasto.painting.options import PaintOptions

@@ -14,7 +14,7 @@ from impasto.painting.estimate import estimate_seconds
 from impasto.painting.memory import LIBRARIES, Memory
 from impasto.painting.objective import Style
 from impasto.painting.options import PaintOptions
-from impasto.painting.record import make_record
+from impasto.painting.provenance import make_record
 from impasto.painting.scales import Scale, paint_steps, plan, result_size, with_shares
 from impasto.perception import resolve_layers
 from impasto.progress import Step
@@ -84,7 +84,7 @@ class Easel(ABC):
         )
 
     def record(self, step: Step) -> str:
-        """JSON that says how the picture was made; `painting.record.options_from` reads it."""
+        """JSON that says how the picture was made; `painting.provenance.options_from` reads it."""
         return make_record(self.options, self.styles, step)
 
     def memory(self) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from impasto.imaging.flow import Floats, Frame, load_opencv
-from impasto.stylizing.following import Follower
+from impasto.stylizing.optical_flow import Follower
 
 _FOUND = 0.25  # of trust: less is nothing that can be shown
 _LEAST = 0.9  # of the photo that must be found again before or after
