@@ -21,11 +21,11 @@ from impasto.styles.mixture import load_styles
 from impasto.stylizing import BulkOptions, Stylizer
 from impasto.stylizing.cluster.completed import Ledger
 from impasto.stylizing.cluster.dispatcher import Drive
-from impasto.stylizing.cluster.pools import Alone, Crew, processors
+from impasto.stylizing.cluster.pools import Alone, WorkerPool, processors
 from impasto.stylizing.cluster.processes import Processes
 from impasto.stylizing.cluster.ray_pool import Rays, is_installed
-from impasto.stylizing.cluster.task import Look, Task
-from impasto.stylizing.cluster.work_items import collect_errands
+from impasto.stylizing.cluster.task import StylizerConfig, Task
+from impasto.stylizing.cluster.work_items import collect_work_items
 from impasto.stylizing.pipeline import Event
 
 STYLE = "starry-night"
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     console.print(f"written: {written}", style="dim")
 
 
-def _crews(sizes: Sequence[int]) -> Iterator[tuple[str, Crew, int]]:
+def _crews(sizes: Sequence[int]) -> Iterator[tuple[str, WorkerPool, int]]:
     yield "this process", Alone(), 1
     for size in sizes:
         yield "local processes", Processes(size), size
@@ -77,10 +77,10 @@ def _write_photos(folder: Path, count: int, size: int) -> Path:
     return folder
 
 
-def _measured(name: str, crew: Crew, size: int, photos: Path, out: Path) -> dict[str, Any]:
+def _measured(name: str, crew: WorkerPool, size: int, photos: Path, out: Path) -> dict[str, Any]:
     console.print(f"cluster: {name}, {size}", style="dim")
     threads = max(1, processors() // size)
-    look = Look(load_styles(STYLE))
+    look = StylizerConfig(load_styles(STYLE))
     answered: list[float] = []
 
     def hear(event: Event) -> None:
@@ -89,7 +89,7 @@ def _measured(name: str, crew: Crew, size: int, photos: Path, out: Path) -> dict
         answered.append(perf_counter())
 
     style = Stylizer(STYLE).record()
-    drive = Drive(collect_errands([str(photos)], str(out)), Ledger(None, style, BulkOptions()), hear)
+    drive = Drive(collect_work_items([str(photos)], str(out)), Ledger(None, style, BulkOptions()), hear)
     drive.look()
     started = perf_counter()
     drive.work(crew, Task(look, BulkOptions(), threads), size)

@@ -36,7 +36,7 @@ from impasto.imaging.video.segments import SegmentWriter
 from impasto.stylizing.frames import NetworkStyler
 from impasto.stylizing.sequence import Sequence as VideoSequence
 from impasto.stylizing.stylizer import Stylizer
-from impasto.stylizing.temporal_smoothing import Steadier
+from impasto.stylizing.temporal_smoothing import TemporalSmoother
 
 SECTIONS = ("steady", "speed")
 PANS = {"pan 3 right, 1 down": (3, 1), "pan 8 right, 8 down": (8, 8), "pan 1.5 right": (1.5, 0)}
@@ -74,7 +74,7 @@ def _steadiness(
     settings: VideoSettings, stylizer: Stylizer, name: str, photos: Sequence[Pixels], motion: Motion | None
 ) -> dict[str, Any]:
     styled = [stylizer.frame(photo) for photo in photos]
-    steadier, ticks = Steadier(), cv2.getTickCount()
+    steadier, ticks = TemporalSmoother(), cv2.getTickCount()
     shown = [steadier(photo, picture) for photo, picture in zip(photos, styled, strict=True)]
     seconds = (cv2.getTickCount() - ticks) / cv2.getTickFrequency()
     fast = _fast(stylizer, photos)

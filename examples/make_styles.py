@@ -146,8 +146,8 @@ def follow(angle: Array, centres: Array, length: Array, steps: int = 14) -> Arra
     for sign, half in halves.items():
         points, heading = centres, sign * direction(at(angle, centres))
         for _ in range(steps // 2):
-            ahead = direction(at(angle, points))
-            heading = ahead * np.where((ahead * heading).sum(axis=-1) < 0, -1, 1)[:, None]
+            prefetch = direction(at(angle, points))
+            heading = prefetch * np.where((prefetch * heading).sum(axis=-1) < 0, -1, 1)[:, None]
             points = points + heading * (length / steps)[:, None]
             half.append(points)
     return np.stack([*halves[-1][::-1], centres, *halves[1]], axis=1)

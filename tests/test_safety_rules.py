@@ -27,7 +27,10 @@ DOORS = {  # modules that may import one of these, and what for
     "http.client": {WEIGHTS},
     # is a port free; is there a cluster where one is named; what this machine is called
     "socket": {Path("impasto/app/server.py"), CLUSTER / "ray_pool.py", CLUSTER / "worker.py"},
-    "pickle": {CLUSTER / "task.py", CLUSTER / "ray_pool.py"},  # between processes that the program itself started
+    "pickle": {
+        CLUSTER / "task.py",
+        CLUSTER / "ray_pool.py",
+    },  # between processes that the program itself started
 }
 CALLS = {
     "eval", "exec", "compile", "__import__", "os.system", "os.popen", "os.startfile", "pty.spawn",

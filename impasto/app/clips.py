@@ -9,14 +9,14 @@ from pathlib import Path
 
 from impasto.app.inference import check_pictures, shown_size
 from impasto.app.limits import Limits
-from impasto.app.look import Look
-from impasto.app.sessions import Visit
+from impasto.app.look import StyleRequest
+from impasto.app.sessions import Session
 from impasto.errors import MissingExtraError, UsageError
 from impasto.imaging import ffmpeg, io
 from impasto.imaging.geometry import resize
 from impasto.imaging.video.clip import Clip, ClipInfo, Pixels
 from impasto.imaging.video.open import open_clip
-from impasto.stylizing.finishing import FrameFinish
+from impasto.stylizing.finishing import FramePostprocessor
 from impasto.stylizing.frames import NetworkStyler
 from impasto.stylizing.options import VideoOptions
 from impasto.stylizing.pixels import as_image
@@ -111,7 +111,7 @@ def even_size(info: ClipInfo, size: int | None) -> int | None:
 
 
 def preview(
-    visit: Visit, path: Path, look: Look, moment: float, size: int | None, limits: Limits
+    visit: Session, path: Path, look: StyleRequest, moment: float, size: int | None, limits: Limits
 ) -> tuple[Path, Path]:
     """The frame at a moment, in seconds, and its picture: two JPEGs. Raises ImpastoError."""
     upload = open_upload(path, limits)
@@ -127,15 +127,17 @@ def preview(
 
 def job_of(clip: Clip, stylizer: Stylizer, options: VideoOptions) -> VideoJob:
     """The engine's job."""
-    return VideoJob(clip, NetworkStyler(stylizer), stylizer.record(), options, FrameFinish(stylizer.finish))
+    return VideoJob(
+        clip, NetworkStyler(stylizer), stylizer.record(), options, FramePostprocessor(stylizer.finish)
+    )
 
 
-def stylizer_of(look: Look, runtime: RuntimeName) -> Stylizer:
+def stylizer_of(look: StyleRequest, runtime: RuntimeName) -> Stylizer:
     """The networks of a look."""
     return Stylizer(list(look.files), look.strength, runtime=runtime, **asdict(look.handles))
 
 
-def room(visit: Visit, kind: str) -> Path:
+def room(visit: Session, kind: str) -> Path:
     """A new folder for what the page shows of that kind; of those before, only the last one stays."""
     before = sorted(visit.folder.glob(f"*/{kind}-*"), key=lambda path: path.name)
     for path in before[:-1]:

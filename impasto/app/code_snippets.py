@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from impasto.app.inference import file_name
-from impasto.app.look import Look, picture_of
+from impasto.app.look import StyleRequest, picture_of
 from impasto.app.sessions import Result
-from impasto.app.train_request import Lesson
+from impasto.app.train_request import TrainRequest
 from impasto.app.video_jobs import Film
 from impasto.painting.options import PaintOptions
 from impasto.stylizing.options import VideoOptions
@@ -65,36 +65,36 @@ def film_python(film: Film) -> str:
     return f"import impasto\n\n{_call('impasto.stylize_video', list(map(repr, names)), _filming(film))}\n"
 
 
-def train_command(lesson: Lesson, name: str) -> str:
+def train_command(lesson: TrainRequest, name: str) -> str:
     """For a shell, in the folder of the style and the photos."""
     words = ["impasto", "train", lesson.style.name, "-o", f"{name}.safetensors"]
     words += [word for name in _learned_from(lesson) for word in ("--photos", name)]
     return shlex.join([*words, *_flags(_learning(lesson))])
 
 
-def train_python(lesson: Lesson, name: str) -> str:
+def train_python(lesson: TrainRequest, name: str) -> str:
     """The same in Python."""
     photos = _learned_from(lesson)
     named = [lesson.style.name, f"{name}.safetensors", *([photos] if photos else [])]
     return f"import impasto\n\n{_call('impasto.train_style', list(map(repr, named)), _learning(lesson))}\n"
 
 
-def look_styles(look: Look) -> Any:
+def look_styles(look: StyleRequest) -> Any:
     """The styles as `impasto.load` takes them: a name, or pairs."""
     pairs = [(_short(style), share) for style, share in look.files]
     return pairs[0][0] if len(pairs) == 1 else pairs
 
 
-def _stylizing(look: Look) -> dict[str, Any]:
+def _stylizing(look: StyleRequest) -> dict[str, Any]:
     return {**({} if look.strength == 1 else {"strength": look.strength}), **look.handles.record()}
 
 
-def _learned_from(lesson: Lesson) -> list[str]:
+def _learned_from(lesson: TrainRequest) -> list[str]:
     """The photos, or, where these are many, a folder of them."""
     return [path.name for path in lesson.photos] if len(lesson.photos) < _MANY else ["photos"]
 
 
-def _learning(lesson: Lesson) -> dict[str, Any]:
+def _learning(lesson: TrainRequest) -> dict[str, Any]:
     """The minutes, or the steps instead, and what is not as by default."""
     options, usual = asdict(lesson.training()), asdict(TrainOptions())
     length = "minutes" if lesson.training().steps is None else "steps"
@@ -111,7 +111,7 @@ def _filming(film: Film) -> dict[str, Any]:
     return {**_stylizing(film.look), **asked}
 
 
-def _painting(look: Look) -> dict[str, Any]:
+def _painting(look: StyleRequest) -> dict[str, Any]:
     """What is not as by default."""
     options, usual = asdict(look.painting()), asdict(PaintOptions())
     named = [field.name for field in fields(PaintOptions)]

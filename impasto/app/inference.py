@@ -9,8 +9,8 @@ from pathlib import Path
 from torch import Tensor
 
 from impasto.app.limits import Limits
-from impasto.app.look import Look
-from impasto.app.sessions import Result, Visit
+from impasto.app.look import StyleRequest
+from impasto.app.sessions import Result, Session
 from impasto.errors import ImpastoError
 from impasto.imaging import io
 from impasto.imaging.decoding import check_size
@@ -25,7 +25,7 @@ _QUALITY = 90  # of the JPEG that the page shows
 _WRITTEN = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
 
 
-def stylize(visit: Visit, photo: Path, look: Look, limits: Limits) -> Result:
+def stylize(visit: Session, photo: Path, look: StyleRequest, limits: Limits) -> Result:
     """The picture that networks make, at the size that the page shows. Raises ImpastoError."""
     started = time.monotonic()
     check_pictures(look, limits)
@@ -40,7 +40,7 @@ def stylize(visit: Visit, photo: Path, look: Look, limits: Limits) -> Result:
     return result
 
 
-def check_pictures(look: Look, limits: Limits) -> None:
+def check_pictures(look: StyleRequest, limits: Limits) -> None:
     """Raise ImpastoError for a visitor's picture with too many pixels, by its header alone."""
     for style, _ in look.styles:
         if isinstance(style, Path) and style.suffix != ".safetensors":
@@ -57,7 +57,7 @@ def is_readable(photo: Path, limits: Limits) -> bool:
     return True
 
 
-def take_home(visit: Visit, result: Result, limits: Limits, *, original: bool = True) -> Path:
+def take_home(visit: Session, result: Result, limits: Limits, *, original: bool = True) -> Path:
     """A file of the result with the photo's metadata, in the photo's format where that can be written.
 
     `original` gives it the photo's size; else it has the size at which it was painted, or is shown.
@@ -94,12 +94,12 @@ def fitted(alpha: Tensor | None, size: tuple[int, int]) -> Tensor | None:
     return None if alpha is None else resize(alpha[None], size)[0]
 
 
-def show(visit: Visit, picture: Tensor, alpha: Tensor | None) -> Path:
+def show(visit: Session, picture: Tensor, alpha: Tensor | None) -> Path:
     """A JPEG for the page."""
     path = visit.new_file("picture.jpg")
     io.write(path, picture, alpha=alpha, quality=_QUALITY)
     return path
 
 
-def _stylizer(look: Look) -> Stylizer:
+def _stylizer(look: StyleRequest) -> Stylizer:
     return Stylizer(list(look.files), look.strength, runtime="torch", **asdict(look.handles))

@@ -11,7 +11,7 @@ from impasto import backbones, styles
 from impasto.errors import UsageError
 from impasto.options import check_range
 from impasto.painting.options import STARTS, PaintOptions
-from impasto.stylizing.controls import Handles
+from impasto.stylizing.controls import StyleControls
 
 PICTURE = "picture"  # the folder of the picture that a card was trained on
 _CARD = ".safetensors"
@@ -21,7 +21,7 @@ Chosen = tuple[str | Path, float]  # a shipped name or a visitor's picture or ca
 
 
 @dataclass(frozen=True)
-class Look:
+class StyleRequest:
     """Immutable and checked.
 
     Attributes:
@@ -38,7 +38,7 @@ class Look:
 
     styles: tuple[Chosen, ...]
     strength: float = 1.0
-    handles: Handles = field(default_factory=Handles)
+    handles: StyleControls = field(default_factory=StyleControls)
     size: int = 512
     seed: int = 0
     expert: Mapping[str, Any] = field(default_factory=dict)
@@ -78,7 +78,7 @@ class Look:
 
     def painting(self) -> PaintOptions:
         """The options of a painting."""
-        asked = {each.name: getattr(self.handles, each.name) for each in fields(Handles)}
+        asked = {each.name: getattr(self.handles, each.name) for each in fields(StyleControls)}
         return PaintOptions(
             **{
                 **asked,

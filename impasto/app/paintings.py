@@ -10,8 +10,8 @@ from pathlib import Path
 
 from impasto.app.inference import fitted, show, shown_size
 from impasto.app.limits import Limits
-from impasto.app.look import Look
-from impasto.app.sessions import Result, Visit
+from impasto.app.look import StyleRequest
+from impasto.app.sessions import Result, Session
 from impasto.errors import DivergenceError
 from impasto.imaging import io
 from impasto.imaging.animation import AnimationWriter
@@ -43,7 +43,7 @@ class Sketch:
     notes: tuple[str, ...] = ()
 
 
-def paint(visit: Visit, photo: Path, look: Look, limits: Limits) -> Iterator[Sketch]:
+def paint(visit: Session, photo: Path, look: StyleRequest, limits: Limits) -> Iterator[Sketch]:
     """Paint, and show the picture twice a second; told to stop, or out of time, keep what there is.
 
     Raises ImpastoError.
@@ -51,10 +51,10 @@ def paint(visit: Visit, photo: Path, look: Look, limits: Limits) -> Iterator[Ske
     look = replace(look, size=min(look.size, limits.painting_size))
     with visit.job() as stop:
         painter = Painter(photo, look.pictures, look.painting(), max_pixels=limits.pixels)
-        yield from _Easel(visit, photo, look, painter).sketches(stop.is_set, 60 * limits.job_minutes)
+        yield from _PaintJob(visit, photo, look, painter).sketches(stop.is_set, 60 * limits.job_minutes)
 
 
-def paint_quickly(visit: Visit, photo: Path, look: Look, limits: Limits) -> Result:
+def paint_quickly(visit: Session, photo: Path, look: StyleRequest, limits: Limits) -> Result:
     """A quick painting at the size that the page shows: what `paint` begins with. Raises ImpastoError."""
     started = time.monotonic()
     side = max(16, *shown_size(find_size(photo)))  # the least there is of a painting
@@ -71,10 +71,10 @@ def paint_quickly(visit: Visit, photo: Path, look: Look, limits: Limits) -> Resu
     return result
 
 
-class _Easel:
+class _PaintJob:
     """One painting at work."""
 
-    def __init__(self, visit: Visit, photo: Path, look: Look, painter: Painter) -> None:
+    def __init__(self, visit: Session, photo: Path, look: StyleRequest, painter: Painter) -> None:
         self._visit, self._photo, self._look, self._painter = visit, photo, look, painter
         self._started = time.monotonic()
         self._size = shown_size(painter.size)

@@ -22,7 +22,7 @@ from impasto.atomic_files import held_while, remove_abandoned
 from impasto.errors import MissingExtraError, UsageError
 
 if TYPE_CHECKING:
-    from impasto.app.sessions import Visits
+    from impasto.app.sessions import Sessions
 
 HOST = "127.0.0.1"
 
@@ -93,9 +93,9 @@ def _serving(folder: Path, limits: Limits, *, host: str, port: int | None, share
     os.environ.update(_QUIET, GRADIO_TEMP_DIR=str(folder))
     from impasto.app.choices import shipped  # these bring torch, and Gradio, which reads what was just set
     from impasto.app.page.frame import build, serve
-    from impasto.app.sessions import VISITS, Visits
+    from impasto.app.sessions import VISITS, Sessions
 
-    visits = Visits(folder / VISITS, limits)
+    visits = Sessions(folder / VISITS, limits)
     often = min(_SWEEP, 15 * limits.keep_minutes)  # four times while they are kept
     threading.Thread(target=_sweep, args=(visits, end, often), daemon=True).start()
     static = folder / "static"
@@ -135,7 +135,7 @@ def _unheard(host: str, port: int | None, error: OSError) -> UsageError:
     return UsageError(f"the app cannot listen on {host}, port {port or 7860}: {why}; choose another port")
 
 
-def _sweep(visits: Visits, end: threading.Event, often: float) -> None:
+def _sweep(visits: Sessions, end: threading.Event, often: float) -> None:
     while not end.wait(often):
         visits.sweep()
         _give_back()

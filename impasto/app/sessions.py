@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from impasto.app.limits import Limits
-from impasto.app.look import Look
+from impasto.app.look import StyleRequest
 from impasto.errors import UsageError
 
 VISITS = "visits"  # their folder, in the app's
@@ -38,7 +38,7 @@ class Result:
 
     kind: Literal["stylized", "sketched", "painted"]
     photo: Path
-    look: Look
+    look: StyleRequest
     shown: tuple[Path, Path]
     seconds: float
     whole: Path | None = None
@@ -51,7 +51,7 @@ class Result:
 
 
 @dataclass
-class Visit:
+class Session:
     """One visitor. Nobody but the app knows the folder's name, which cannot be guessed.
 
     Attributes:
@@ -164,24 +164,24 @@ class Visit:
                     job.set()
 
 
-class Visits:
+class Sessions:
     """All visits, in folders below `root`."""
 
     def __init__(self, root: Path, limits: Limits) -> None:
         self._root, self._limits = root, limits
-        self._visits: dict[str, Visit] = {}
+        self._visits: dict[str, Session] = {}
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._visits)
 
-    def of(self, session: str) -> Visit:
+    def of(self, session: str) -> Session:
         """The visit of a session, new or known."""
         with self._lock:
             if session not in self._visits:
                 folder = self._root / secrets.token_hex(16)
                 folder.mkdir(parents=True)
-                self._visits[session] = Visit(folder, self._limits.results)
+                self._visits[session] = Session(folder, self._limits.results)
             visit = self._visits[session]
             visit.seen = time.monotonic()
             return visit

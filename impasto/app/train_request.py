@@ -21,7 +21,7 @@ _LONGEST_NAME = 60  # characters
 
 
 @dataclass(frozen=True)
-class Lesson:
+class TrainRequest:
     """Immutable and checked.
 
     Attributes:

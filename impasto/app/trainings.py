@@ -14,8 +14,8 @@ from impasto.app.chart import Curves
 from impasto.app.choices import thumbnail
 from impasto.app.limits import Limits
 from impasto.app.look import PICTURE
-from impasto.app.sessions import Visit
-from impasto.app.train_request import Lesson
+from impasto.app.sessions import Session
+from impasto.app.train_request import TrainRequest
 from impasto.imaging.style import read_style
 from impasto.training.checkpoints import Plan, TrainStep, workspace
 from impasto.training.data import find_photos
@@ -49,7 +49,7 @@ class News:
     notes: tuple[str, ...] = ()
 
 
-def train(visit: Visit, lesson: Lesson, limits: Limits) -> Iterator[News]:
+def train(visit: Session, lesson: TrainRequest, limits: Limits) -> Iterator[News]:
     """Train, with news every second; told to stop, keep what was learned. The card joins those of the visit.
 
     Nothing is left of a training that fails but the sample on the page. Raises ImpastoError.
@@ -84,7 +84,7 @@ class _Dropped(Exception):
 class _Course:
     """One training at work, in a thread of its own."""
 
-    def __init__(self, visit: Visit, lesson: Lesson, out: Path, stop: Event) -> None:
+    def __init__(self, visit: Session, lesson: TrainRequest, out: Path, stop: Event) -> None:
         self._visit, self._lesson, self._out, self._stop = visit, lesson, out, stop
         self._curves = Curves()
         self._step: TrainStep | None = None

@@ -12,8 +12,8 @@ from threading import Event
 from impasto.app.clips import fit, job_of, open_upload, room, stylizer_of
 from impasto.app.inference import check_pictures
 from impasto.app.limits import Limits
-from impasto.app.look import Look
-from impasto.app.sessions import Visit
+from impasto.app.look import StyleRequest
+from impasto.app.sessions import Session
 from impasto.errors import VideoError
 from impasto.stylizing.options import VideoOptions
 from impasto.stylizing.progress import Progress
@@ -36,7 +36,7 @@ class Film:
 
     path: Path
     source: Path
-    look: Look
+    look: StyleRequest
     options: VideoOptions
     frames: int
     seconds: float
@@ -61,7 +61,9 @@ class Take:
     notes: tuple[str, ...] = ()
 
 
-def make(visit: Visit, path: Path, look: Look, options: VideoOptions, limits: Limits) -> Iterator[Take]:
+def make(
+    visit: Session, path: Path, look: StyleRequest, options: VideoOptions, limits: Limits
+) -> Iterator[Take]:
     """Make a video, and tell twice a second how far it is.
 
     What is done stays a video when it is told to stop, or out of time, or when the clip is damaged further
@@ -88,7 +90,7 @@ def make(visit: Visit, path: Path, look: Look, options: VideoOptions, limits: Li
         yield Take(camera.progress, 0.0, film, is_over=True, notes=tuple(told))
 
 
-def film_name(path: Path, look: Look) -> str:
+def film_name(path: Path, look: StyleRequest) -> str:
     """Such as clip-starry-night.mp4."""
     return f"{path.stem}-{look.name.replace(' ', '-')}.mp4"
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from impasto.cli.display import as_time
-from impasto.painting.base import Easel
+from impasto.painting.base import BasePainter
 from impasto.perception import resolve_layers
 from impasto.stylizing.inputs import Item
 from impasto.stylizing.options import ImageOptions
@@ -22,7 +22,7 @@ from impasto.stylizing.stylizer import Stylizer
 _GB = 2**30
 
 
-def describe(painter: Easel) -> None:
+def describe(painter: BasePainter) -> None:
     """Print the resolved options, the ladder and the cost. Raises MemoryLimitError if it would not fit."""
     console = Console(highlight=False)
     console.print(_table(_resolved(painter)))
@@ -62,12 +62,12 @@ def _table(rows: Mapping[str, str]) -> Table:
     return table
 
 
-def _tiled(painter: Easel) -> str:
+def _tiled(painter: BasePainter) -> str:
     side = painter.tile
     return f", in tiles of {side} pixels" if side and side < max(painter.size) else ""
 
 
-def _resolved(painter: Easel) -> dict[str, str]:
+def _resolved(painter: BasePainter) -> dict[str, str]:
     """Every option as text; where it was left open, what it comes to."""
     options = painter.options
     content, style = resolve_layers(painter.backbone, options.content_layers, options.style_layers)

@@ -14,7 +14,7 @@ from typing import Any
 from impasto.cli.evaluate_specs import EngineSpec
 from impasto.errors import ImageError, ImpastoError
 from impasto.evaluation import pictures
-from impasto.evaluation.measuring import Contender
+from impasto.evaluation.measuring import Method
 from impasto.evaluation.options import EvaluateOptions
 from impasto.evaluation.store import Store, key_of
 from impasto.imaging import io
@@ -48,12 +48,12 @@ class Making:
     todo: Sequence[Todo]
     failures: list[str] = field(default_factory=list)
 
-    def contender(self) -> Contender:
+    def contender(self) -> Method:
         """What was made, with its times and the memory that it took."""
         there = {pair: todo for pair, todo in self.wanted.items() if _is_made(todo)}
         known = {pair: self.store.get(todo.key, ("seconds",)) for pair, todo in there.items()}
         peaks = [values["memory"] for todo in there.values() if (values := self._memory(todo))]
-        return Contender(
+        return Method(
             self.spec.name,
             {pair: Path(todo.target) for pair, todo in there.items()},
             {pair: values["seconds"] for pair, values in known.items() if values},

@@ -20,7 +20,7 @@ from impasto.cli.evaluate import EvaluateJob
 from impasto.cli.evaluate_page import page, paragraphs, section, table
 from impasto.cli.pareto import Point, draw
 from impasto.evaluation import pictures
-from impasto.evaluation.measuring import Contender
+from impasto.evaluation.measuring import Method
 from impasto.evaluation.options import CONTENT, METRICS, STYLE
 from impasto.evaluation.outcome import Comparison, Outcome
 from impasto.evaluation.pictures import CONTROLS
@@ -43,7 +43,7 @@ def verdict(job: EvaluateJob, outcome: Outcome) -> list[str]:
     return [*words.verdict(*job.compare, _compared(job, outcome))] if job.compare else []
 
 
-def write(job: EvaluateJob, files: Files, contenders: Sequence[Contender], outcome: Outcome) -> None:
+def write(job: EvaluateJob, files: Files, contenders: Sequence[Method], outcome: Outcome) -> None:
     """The files that were asked for, each whole or not at all. Raises ImageError."""
     if job.json:
         text = json.dumps(_as_json(job, outcome), indent=1, ensure_ascii=False)
@@ -57,7 +57,7 @@ def write(job: EvaluateJob, files: Files, contenders: Sequence[Contender], outco
         say(f"written: {', '.join(written)}")
 
 
-def _as_html(job: EvaluateJob, files: Files, contenders: Sequence[Contender], outcome: Outcome) -> str:
+def _as_html(job: EvaluateJob, files: Files, contenders: Sequence[Method], outcome: Outcome) -> str:
     rows = [(row.control, words.cells(outcome, row)) for row in outcome.rows]
     shown = _examples(outcome, contenders, files)
     return page(
@@ -111,7 +111,7 @@ def _plot(outcome: Outcome) -> str:
     return draw(points, METRICS[CONTENT].name, METRICS[STYLE].name)
 
 
-def _examples(outcome: Outcome, contenders: Sequence[Contender], files: Files) -> Iterator[str]:
+def _examples(outcome: Outcome, contenders: Sequence[Method], files: Files) -> Iterator[str]:
     """Some pairs, each a row: photo, style, the control of colours, and what was made of them."""
     photos, styles = files
     for row, column in _chosen(outcome):

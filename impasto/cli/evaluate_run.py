@@ -22,8 +22,8 @@ from impasto.errors import MissingExtraError, UsageError
 from impasto.evaluation.artfid import ArtFid, measure_artfid
 from impasto.evaluation.layout import layout
 from impasto.evaluation.matching import list_pictures, match_results
-from impasto.evaluation.measuring import Contender, measure
-from impasto.evaluation.metrics import Likeness, Yardstick
+from impasto.evaluation.measuring import Method, measure
+from impasto.evaluation.metrics import Likeness, StyleMetrics
 from impasto.evaluation.outcome import Outcome
 from impasto.evaluation.published import load_lpips, load_ssim
 from impasto.evaluation.store import Store
@@ -70,7 +70,7 @@ def run(job: EvaluateJob) -> None:
         raise typer.Exit(1)
 
 
-def _instruments(job: EvaluateJob) -> tuple[Yardstick, ArtFid | None, list[str]]:
+def _instruments(job: EvaluateJob) -> tuple[StyleMetrics, ArtFid | None, list[str]]:
     """What is asked for has to be there; what is usual and not there is told."""
     device = resolve_device(job.options.device)
     likenesses: dict[str, Likeness] = {"layout": layout}
@@ -84,21 +84,21 @@ def _instruments(job: EvaluateJob) -> tuple[Yardstick, ArtFid | None, list[str]]
     artfid = ArtFid(device) if "artfid" in job.also else None
     with download(job.quiet) as here:
         backbone = backbones.load(job.options.backbone, on_progress=here)
-    return Yardstick(backbone.to(device), likenesses), artfid, notes
+    return StyleMetrics(backbone.to(device), likenesses), artfid, notes
 
 
-def _finished(job: EvaluateJob, inputs: Inputs) -> tuple[list[Contender], list[str]]:
+def _finished(job: EvaluateJob, inputs: Inputs) -> tuple[list[Method], list[str]]:
     """The folders of results, and what is to be told of them."""
-    contenders: list[Contender] = []
+    contenders: list[Method] = []
     notes: list[str] = []
     for name, folder in job.results.items():
         found = match_results(folder, [*inputs.photos], [*inputs.styles], job.pattern)
-        contenders.append(Contender(name, found.pictures))
+        contenders.append(Method(name, found.pictures))
         notes += found.notes
     return contenders, notes
 
 
-def _made(job: EvaluateJob, inputs: Inputs) -> tuple[list[Contender], list[str]]:
+def _made(job: EvaluateJob, inputs: Inputs) -> tuple[list[Method], list[str]]:
     """What engines made, now or before, and why some pictures are missing."""
     plans = [plan(spec, inputs.photos, inputs.styles, job.options, job.keep) for spec in job.engines]
     folders = [making.folder for making in plans]
@@ -117,7 +117,7 @@ def _made(job: EvaluateJob, inputs: Inputs) -> tuple[list[Contender], list[str]]
 
 
 def _measured(
-    job: EvaluateJob, inputs: Inputs, contenders: Sequence[Contender], yardstick: Yardstick
+    job: EvaluateJob, inputs: Inputs, contenders: Sequence[Method], yardstick: StyleMetrics
 ) -> Outcome:
     with Store(job.keep / _NUMBERS) as store, progress(job.quiet, clock=False) as show:
         watch = _Watch(show, 0, "measuring")

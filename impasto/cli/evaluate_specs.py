@@ -11,7 +11,7 @@ from impasto.errors import UsageError
 from impasto.options import check_choice, check_range
 from impasto.painting.options import PaintOptions
 from impasto.safe_paths import exists, is_file
-from impasto.stylizing.controls import Handles
+from impasto.stylizing.controls import StyleControls
 from impasto.stylizing.runtime import RuntimeName
 
 EngineName = Literal["stylize", "paint"]
@@ -66,15 +66,15 @@ def parse_engine(text: str) -> EngineSpec:
 def _known_options(engine: str) -> tuple[str, ...]:
     if engine == "paint":
         return tuple(option.name for option in fields(PaintOptions) if option.name not in _OURS)
-    return ("strength", *(handle.name for handle in fields(Handles)), "runtime", "precision")
+    return ("strength", *(handle.name for handle in fields(StyleControls)), "runtime", "precision")
 
 
 def _check(engine: str, options: Mapping[str, Any]) -> None:
     if engine == "paint":
         PaintOptions(**options)
         return
-    handles = {handle.name for handle in fields(Handles)}
-    Handles(**{name: value for name, value in options.items() if name in handles})
+    handles = {handle.name for handle in fields(StyleControls)}
+    StyleControls(**{name: value for name, value in options.items() if name in handles})
     check_range("strength", options.get("strength", 1.0), 0, 1)
     check_choice("runtime", options.get("runtime", "auto"), RuntimeName)
 

@@ -21,7 +21,7 @@ from impasto.imaging import io
 from impasto.imaging.geometry import fit_long_side, resize
 from impasto.painting.options import PaintOptions
 from impasto.painting.paint import Painter
-from impasto.stylizing.controls import Handles
+from impasto.stylizing.controls import StyleControls
 from impasto.stylizing.runtime import runtime_for
 from impasto.stylizing.stylizer import Stylizer
 
@@ -52,7 +52,7 @@ def _made(make: Make, todo: Mapping[str, str]) -> dict[str, Any]:
 
 def _stylizer(job: Mapping[str, Any], style: str, photos: int) -> Make:
     options = dict(job["options"])
-    handles = {field.name: options[field.name] for field in fields(Handles) if field.name in options}
+    handles = {field.name: options[field.name] for field in fields(StyleControls) if field.name in options}
     stylizer = Stylizer(
         style,
         options.get("strength", 1.0),

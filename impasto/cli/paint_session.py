@@ -18,7 +18,7 @@ from impasto.errors import DivergenceError, MemoryLimitError, UsageError
 from impasto.imaging import io
 from impasto.imaging.animation import AnimationWriter
 from impasto.imaging.encoding import find_format
-from impasto.painting.base import Easel
+from impasto.painting.base import BasePainter
 from impasto.progress import Step
 
 Stopped = KeyboardInterrupt | DivergenceError | None
@@ -44,7 +44,7 @@ def open_frames(output: Output) -> AnimationWriter | None:
     return AnimationWriter(output.animate) if output.animate else None
 
 
-def make(easel: Easel, output: Output, frames: AnimationWriter | None) -> None:
+def make(easel: BasePainter, output: Output, frames: AnimationWriter | None) -> None:
     """Tell what is noteworthy, paint and save; or, in a dry run, tell only what it would take."""
     started = time.monotonic()
     for note in () if output.quiet else easel.notes:
@@ -72,7 +72,9 @@ def _is_same(one: Path, other: Path) -> bool:
     return one.absolute() == other.absolute()
 
 
-def _paint(easel: Easel, output: Output, out: Path, frames: AnimationWriter | None) -> tuple[Step, Stopped]:
+def _paint(
+    easel: BasePainter, output: Output, out: Path, frames: AnimationWriter | None
+) -> tuple[Step, Stopped]:
     """The last good step, and what stopped the work before its end, if something did."""
     step, steps = None, easel.steps()
     with _advising(easel), progress(output.quiet) as show:
@@ -102,7 +104,7 @@ def _draw(show: Show, step: Step) -> None:
 
 
 @contextmanager
-def _advising(easel: Easel) -> Iterator[None]:
+def _advising(easel: BasePainter) -> Iterator[None]:
     """Tell a size that needs half the memory, where memory ran out in spite of the estimate."""
     try:
         yield
@@ -115,7 +117,7 @@ def _advising(easel: Easel) -> Iterator[None]:
         ) from error
 
 
-def _save(easel: Easel, step: Step, output: Output, path: Path) -> None:
+def _save(easel: BasePainter, step: Step, output: Output, path: Path) -> None:
     image, alpha = easel.finish(step)
     io.write(
         path,
@@ -128,7 +130,7 @@ def _save(easel: Easel, step: Step, output: Output, path: Path) -> None:
     )
 
 
-def _report(easel: Easel, output: Output, step: Step, stopped: Stopped, seconds: float) -> None:
+def _report(easel: BasePainter, output: Output, step: Step, stopped: Stopped, seconds: float) -> None:
     height, width = easel.size
     size = f"{width} x {height} pixels"
     if isinstance(stopped, DivergenceError):

@@ -18,7 +18,7 @@ from impasto.cli.output import parse_megapixels
 from impasto.cli.paint import parse_size, parse_tile
 from impasto.device import DeviceName, PrecisionName
 from impasto.errors import UsageError
-from impasto.stylizing.controls import Handles
+from impasto.stylizing.controls import StyleControls
 from impasto.stylizing.options import BulkOptions
 from impasto.stylizing.runtime import MANY, RuntimeName
 
@@ -35,7 +35,7 @@ class StylizeJob:
     refine: int = 0
     mask: Path | None = None
     regions: Mapping[str, list[str]] = field(default_factory=dict)
-    handles: Handles = field(default_factory=Handles)
+    handles: StyleControls = field(default_factory=StyleControls)
     device: DeviceName = "auto"
     precision: PrecisionName = "auto"
     runtime: RuntimeName = "auto"
@@ -62,7 +62,7 @@ def _shipped() -> str:
 
 
 @explained()
-@with_flags(Handles, FLAGS, "handles")
+@with_flags(StyleControls, FLAGS, "handles")
 def stylize(
     *,
     inputs: Annotated[
@@ -200,7 +200,7 @@ def stylize(
         refine=refine,
         mask=mask,
         regions=regions,
-        handles=Handles(**handles),
+        handles=StyleControls(**handles),
         device=device,  # type: ignore[arg-type]  # checked by the stylizer
         precision=precision,  # type: ignore[arg-type]
         runtime=runtime,  # type: ignore[arg-type]

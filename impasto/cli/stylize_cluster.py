@@ -11,9 +11,9 @@ from impasto.stylizing.cluster.completed import Ledger
 from impasto.stylizing.cluster.dispatcher import Drive, make_crew
 from impasto.stylizing.cluster.filesystems import is_url
 from impasto.stylizing.cluster.pools import default_size, processors
-from impasto.stylizing.cluster.task import Look, Picture, Task
+from impasto.stylizing.cluster.task import Picture, StylizerConfig, Task
 from impasto.stylizing.cluster.work_items import is_picture
-from impasto.stylizing.inputs import Errand
+from impasto.stylizing.inputs import WorkItem
 from impasto.stylizing.pipeline import Event
 from impasto.stylizing.runtime import runtime_for
 from impasto.stylizing.stylizer import Stylizer
@@ -22,7 +22,7 @@ _MANY = 64  # workers that a cluster of unknown size is taken to have, when work
 
 
 def work(
-    job: StylizeJob, errands: Sequence[Errand], stylizer: Stylizer, on_event: Callable[[Event], None]
+    job: StylizeJob, errands: Sequence[WorkItem], stylizer: Stylizer, on_event: Callable[[Event], None]
 ) -> None:
     """Do what is left to do. Raises what `Drive.work` raises."""
     out = job.out if is_url(job.out) and not is_picture(job.out) else None
@@ -41,9 +41,9 @@ def _size(job: StylizeJob, photos: int) -> int:
     return max(1, min(wanted, photos))
 
 
-def _look(job: StylizeJob, photos: int) -> Look:
+def _look(job: StylizeJob, photos: int) -> StylizerConfig:
     """What is asked for, with the files that it names, for a worker of so many photos."""
-    return Look(
+    return StylizerConfig(
         styles=load_styles(list(job.styles)) if job.styles else (),
         strength=job.strength,
         mask=None if job.mask is None else _picture(job.mask),

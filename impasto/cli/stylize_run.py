@@ -15,8 +15,8 @@ from impasto.cli.stylize import StylizeJob
 from impasto.errors import ImpastoError, UsageError
 from impasto.stylizing.bulk import Summary, stylize_all
 from impasto.stylizing.cluster.filesystems import is_url
-from impasto.stylizing.cluster.work_items import collect_errands
-from impasto.stylizing.inputs import Errand, Item, collect
+from impasto.stylizing.cluster.work_items import collect_work_items
+from impasto.stylizing.inputs import Item, WorkItem, collect
 from impasto.stylizing.pipeline import Event
 from impasto.stylizing.runtime import runtime_for
 from impasto.stylizing.stylizer import Stylizer
@@ -27,7 +27,9 @@ _MOST_LINES = 20
 def run(job: StylizeJob) -> None:
     """Stylise all; raises what `explained` explains."""
     away = job.cluster is not None or any(is_url(name) for name in (*job.inputs, job.out))
-    items: Sequence[Item | Errand] = (collect_errands if away else collect)(job.inputs, job.out, job.options)
+    items: Sequence[Item | WorkItem] = (collect_work_items if away else collect)(
+        job.inputs, job.out, job.options
+    )
     _check_masks_stay(job, items)
     if away and job.refine:
         raise UsageError("--refine works on this machine alone: leave out --cluster, and name local files")
@@ -62,17 +64,17 @@ def run(job: StylizeJob) -> None:
     _report(job, items, watch, stopped)
 
 
-def _work(job: StylizeJob, items: Sequence[Item | Errand], stylizer: Stylizer, watch: _Watch) -> None:
+def _work(job: StylizeJob, items: Sequence[Item | WorkItem], stylizer: Stylizer, watch: _Watch) -> None:
     here = [item for item in items if isinstance(item, Item)]
     if len(here) == len(items):
         stylize_all(here, stylizer, job.options, watch)
         return
     from impasto.cli.stylize_cluster import work
 
-    work(job, [item for item in items if isinstance(item, Errand)], stylizer, watch)
+    work(job, [item for item in items if isinstance(item, WorkItem)], stylizer, watch)
 
 
-def _as_item(item: Item | Errand) -> Item:
+def _as_item(item: Item | WorkItem) -> Item:
     """Of this machine. Raises UsageError for a photo that is elsewhere."""
     if isinstance(item, Item):
         return item
@@ -81,7 +83,7 @@ def _as_item(item: Item | Errand) -> Item:
     return Item(Path(item.source), Path(item.target))
 
 
-def _check_masks_stay(job: StylizeJob, items: Sequence[Item | Errand]) -> None:
+def _check_masks_stay(job: StylizeJob, items: Sequence[Item | WorkItem]) -> None:
     named = [*job.regions, *([] if job.mask is None else [str(job.mask)])]
     masks = [Path(mask).resolve() for mask in named]
     for item in items:
@@ -114,7 +116,7 @@ class _Watch:
 
 
 def _report(
-    job: StylizeJob, items: Sequence[Item | Errand], watch: _Watch, stopped: BaseException | None
+    job: StylizeJob, items: Sequence[Item | WorkItem], watch: _Watch, stopped: BaseException | None
 ) -> None:
     summary = watch.summary
     if not job.quiet:
@@ -140,7 +142,7 @@ def _report(
         raise typer.Exit(1)
 
 
-def _report_one(job: StylizeJob, item: Item | Errand, watch: _Watch) -> None:
+def _report_one(job: StylizeJob, item: Item | WorkItem, watch: _Watch) -> None:
     """A single photo: no statistics, and no other way to learn that its picture was not made."""
     if watch.summary.failed:
         complain(watch.summary.failed[0][1])

@@ -18,7 +18,7 @@ from impasto.cli.flags import EXPERT, OUTPUT, Flag, HelpAll, panel, with_flags
 from impasto.cli.paint import parse_size
 from impasto.device import DeviceName, PrecisionName
 from impasto.errors import UsageError
-from impasto.stylizing.controls import Handles
+from impasto.stylizing.controls import StyleControls
 from impasto.stylizing.options import VideoOptions
 
 ENGINES = ("network", "paint")
@@ -35,7 +35,7 @@ class VideoTask:
     strength: float | None = None
     mask: Path | None = None
     regions: Mapping[str, list[str]] = field(default_factory=dict)
-    handles: Handles = field(default_factory=Handles)
+    handles: StyleControls = field(default_factory=StyleControls)
     engine: str = "network"
     preview: int | None = None
     runtime: str = "auto"
@@ -70,7 +70,7 @@ FLAGS = {
 
 @explained()
 @with_flags(VideoOptions, FLAGS)
-@with_flags(Handles, HANDLE_FLAGS, "handles")
+@with_flags(StyleControls, HANDLE_FLAGS, "handles")
 def video(
     source: Annotated[
         Path, typer.Argument(metavar="IN", help="A video, a folder of pictures, an animated GIF or WebP.")
@@ -135,7 +135,7 @@ def video(
         strength=strength,
         mask=mask,
         regions=regions,
-        handles=Handles(**handles),
+        handles=StyleControls(**handles),
         engine=engine,
         preview=preview,
         runtime=runtime,

@@ -22,10 +22,10 @@ from impasto.imaging.encoding import FORMATS
 from impasto.imaging.video.open import open_clip
 from impasto.painting.inputs import read_styles
 from impasto.painting.options import PaintOptions
-from impasto.stylizing.finishing import Finish, FrameFinish
+from impasto.stylizing.finishing import FramePostprocessor, Postprocessor
 from impasto.stylizing.frames import FrameStyler, NetworkStyler, PaintStyler
 from impasto.stylizing.progress import Progress
-from impasto.stylizing.regions import Shares
+from impasto.stylizing.regions import RegionWeights
 from impasto.stylizing.stylizer import Stylizer
 from impasto.stylizing.video import VideoJob, is_video
 
@@ -73,7 +73,7 @@ class _Engine:
     """What makes pictures and what finishes them, both as the record says, and what the user should hear."""
 
     styler: FrameStyler
-    finish: FrameFinish
+    finish: FramePostprocessor
     record: Mapping[str, Any]
     notes: Callable[[], Sequence[str]]
 
@@ -89,7 +89,7 @@ def _network_engine(task: VideoTask) -> _Engine:
         runtime=task.runtime,  # type: ignore[arg-type]  # checked there
         **asdict(task.handles),
     )
-    finish = FrameFinish(stylizer.finish)
+    finish = FramePostprocessor(stylizer.finish)
     return _Engine(NetworkStyler(stylizer), finish, stylizer.record(), lambda: stylizer.notes)
 
 
@@ -104,15 +104,15 @@ def _paint_engine(task: VideoTask) -> _Engine:
     )
     groups = [*task.regions.values(), *([task.styles] if task.styles else [])]
     styles, notes = read_styles([[parse_style(text) for text in group] for group in groups])
-    finish = Finish(task.handles, task.mask)
-    shares = Shares(list(task.regions), base=bool(task.styles))
+    finish = Postprocessor(task.handles, task.mask)
+    shares = RegionWeights(list(task.regions), base=bool(task.styles))
     named = {
         "styles": list(task.styles),
         "regions": [[mask, *one] for mask, one in zip(shares.digests, task.regions.values(), strict=True)],
     }
     return _Engine(
         PaintStyler(styles, backbones.load(options.backbone), options, shares=shares),
-        FrameFinish(finish),
+        FramePostprocessor(finish),
         {"engine": "paint", **named, "options": asdict(options), **finish.record()},
         lambda: [*notes, *shares.notes, *finish.notes],
     )

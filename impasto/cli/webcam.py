@@ -14,7 +14,7 @@ from impasto.cli.controls import FLAGS, Mask
 from impasto.cli.error_handling import explained
 from impasto.cli.flags import EXPERT, HelpAll, panel, with_flags
 from impasto.device import DeviceName, PrecisionName
-from impasto.stylizing.controls import Handles
+from impasto.stylizing.controls import StyleControls
 
 # what each key does; the names are those of the keys in Tk, in lower case
 KEYS = {
@@ -43,7 +43,7 @@ class WebcamTask:
     steady: bool = True
     record: Path | None = None
     mask: Path | None = None
-    handles: Handles = field(default_factory=Handles)
+    handles: StyleControls = field(default_factory=StyleControls)
     window: bool = True
     runtime: str = "auto"
     device: DeviceName = "auto"
@@ -52,7 +52,7 @@ class WebcamTask:
 
 
 @explained()
-@with_flags(Handles, FLAGS, "handles")
+@with_flags(StyleControls, FLAGS, "handles")
 def webcam(
     *,
     style: Annotated[
@@ -106,7 +106,7 @@ def webcam(
         steady=steady,
         record=record,
         mask=mask,
-        handles=Handles(**handles),
+        handles=StyleControls(**handles),
         window=window,
         runtime=runtime,
         device=device,  # type: ignore[arg-type]  # checked by the stylizer

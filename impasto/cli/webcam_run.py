@@ -24,7 +24,7 @@ from impasto.errors import UsageError
 from impasto.imaging.files import check_target
 from impasto.imaging.video.camera import open_camera
 from impasto.imaging.video.recording import check_recording
-from impasto.stylizing.finishing import Finish, FrameFinish
+from impasto.stylizing.finishing import FramePostprocessor, Postprocessor
 from impasto.stylizing.live import Choice, LiveStyler, Painter
 from impasto.stylizing.session import VIEWS, Session
 from impasto.stylizing.stylizer import Stylizer
@@ -44,7 +44,7 @@ def run(task: WebcamTask) -> None:
         window = stack.enter_context(closing(Window("impasto", KEYS_IN_WORDS))) if task.window else None
         news = News(task.quiet)
         choice = Choice(task.style, task.strength)
-        finish = FrameFinish(Finish(task.handles, task.mask))
+        finish = FramePostprocessor(Postprocessor(task.handles, task.mask))
         live = LiveStyler(partial(_painter, task, news), choice, steady=task.steady, finish=finish)
         stack.enter_context(closing(live))
         camera = stack.enter_context(open_camera(task.camera, task.size))

@@ -10,33 +10,33 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from impasto.evaluation.bootstrap import CrossedBootstrap, Estimate
     from impasto.evaluation.matching import match_results
-    from impasto.evaluation.measuring import Contender, measure
-    from impasto.evaluation.metrics import Yardstick
+    from impasto.evaluation.measuring import Method, measure
+    from impasto.evaluation.metrics import StyleMetrics
     from impasto.evaluation.options import EvaluateOptions
     from impasto.evaluation.outcome import Outcome
     from impasto.evaluation.warping import WarpingError, compare_clips
 
 __all__ = [
-    "Contender",
     "CrossedBootstrap",
     "Estimate",
     "EvaluateOptions",
+    "Method",
     "Outcome",
+    "StyleMetrics",
     "WarpingError",
-    "Yardstick",
     "compare_clips",
     "match_results",
     "measure",
 ]
 
 _HOMES = {
-    "Contender": "measuring",
+    "Method": "measuring",
     "CrossedBootstrap": "bootstrap",
     "Estimate": "bootstrap",
     "EvaluateOptions": "options",
     "Outcome": "outcome",
     "WarpingError": "warping",
-    "Yardstick": "metrics",
+    "StyleMetrics": "metrics",
     "compare_clips": "warping",
     "match_results": "matching",
     "measure": "measuring",

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from impasto.evaluation import pictures
-from impasto.evaluation.measuring import Contender
+from impasto.evaluation.measuring import Method
 from impasto.evaluation.outcome import Outcome
 from impasto.evaluation.pictures import CONTROLS
 from impasto.evaluation.published import explained
@@ -69,7 +69,7 @@ def _lay_out(kinds: list[Path], pictures: Iterable[Trio]) -> int:
 def measure_artfid(
     photos: Mapping[str, Path],
     styles: Mapping[str, Path],
-    contenders: Sequence[Contender],
+    contenders: Sequence[Method],
     outcome: Outcome,
     artfid: ArtFid,
 ) -> dict[str, float]:

@@ -14,7 +14,7 @@ from torch import Tensor
 from impasto.errors import ImpastoError, UsageError
 from impasto.evaluation import pictures
 from impasto.evaluation.matching import Pair
-from impasto.evaluation.metrics import Photo, Style, Yardstick
+from impasto.evaluation.metrics import Photo, Style, StyleMetrics
 from impasto.evaluation.options import EvaluateOptions
 from impasto.evaluation.outcome import Outcome
 from impasto.evaluation.pictures import CONTROLS
@@ -29,7 +29,7 @@ _STYLES_AT_ONCE = 64  # encoded styles in memory: 8 MB each with vgg19, half of 
 
 
 @dataclass(frozen=True)
-class Contender:
+class Method:
     """A method's pictures by photo and style, and what they took, where that is known.
 
     Attributes:
@@ -46,8 +46,8 @@ class Contender:
 def measure(
     photos: Mapping[str, Path],
     styles: Mapping[str, Path],
-    contenders: Sequence[Contender],
-    yardstick: Yardstick,
+    contenders: Sequence[Method],
+    yardstick: StyleMetrics,
     options: EvaluateOptions | None = None,
     *,
     store: Store | None = None,
@@ -69,7 +69,7 @@ def measure(
     return work.outcome()
 
 
-def _check_names(contenders: Sequence[Contender]) -> None:
+def _check_names(contenders: Sequence[Method]) -> None:
     names = [contender.name for contender in contenders]
     for name in names:
         if name in CONTROLS:
@@ -100,8 +100,8 @@ class _Work:
         self,
         photos: Mapping[str, Path],
         styles: Mapping[str, Path],
-        contenders: Sequence[Contender],
-        yardstick: Yardstick,
+        contenders: Sequence[Method],
+        yardstick: StyleMetrics,
         options: EvaluateOptions,
         store: Store,
     ) -> None:

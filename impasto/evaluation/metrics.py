@@ -39,7 +39,7 @@ class Style:
     terms: Mapping[StyleLoss, Sequence[StyleTerm]]  # by kind of error
 
 
-class Yardstick:
+class StyleMetrics:
     """Style and content errors of pictures on a backbone, all relative: 0 is the target itself.
 
     With f the features of a layer, f~ these and a constant 1, M = f~ f~^T / hw, and G, m, S the Gram matrix,

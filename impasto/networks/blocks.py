@@ -87,7 +87,7 @@ class Residual(nn.Module):
         return result
 
 
-class Grain(nn.Module):
+class NoiseInjection(nn.Module):
     """Adds a fixed pattern of noise, each channel as much as it learned to; nothing at first.
 
     A network that sees a flat sky has nothing to begin its strokes from but a regular pattern; texture

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from impasto.networks.base import StyleNetwork, whole_numbers
-from impasto.networks.blocks import Convolution, Grain, NormedConvolution, Residual
+from impasto.networks.blocks import Convolution, NoiseInjection, NormedConvolution, Residual
 from impasto.networks.enlarging import EnlargingConvolution, SquareBlur
 
 _PERIODS = (127, 61)  # of the noise at a quarter and an eighth: primes, which together hardly ever repeat
@@ -54,9 +54,9 @@ class Light(StyleNetwork):
         }
         self.first = Convolution(3 * 4 * 4, outer)
         self.head = _residuals(outer, before)
-        self.grain = Grain(outer, _PERIODS[0])
+        self.grain = NoiseInjection(outer, _PERIODS[0])
         self.down = NormedConvolution(outer, inner, stride=2)
-        self.coarse_grain = Grain(inner, _PERIODS[1])
+        self.coarse_grain = NoiseInjection(inner, _PERIODS[1])
         self.body = _residuals(inner, within)
         self.up = EnlargingConvolution(inner, outer)
         self.tail = _residuals(outer, after)

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from impasto.networks.base import StyleNetwork
-from impasto.networks.blocks import EPSILON, Grain, InstanceNorm
+from impasto.networks.blocks import EPSILON, InstanceNorm, NoiseInjection
 
 _LEAST_TRIAL = 256  # pixels
 
@@ -113,7 +113,7 @@ def _held(
     height, width = image.shape[-2:]
     down, right = network.padding(height, width)
     sides = (corner[0] / (height + down), corner[1] / (width + right))
-    grains = [module for module in network.modules() if isinstance(module, Grain)]
+    grains = [module for module in network.modules() if isinstance(module, NoiseInjection)]
     norms = list(_norms(network))
     try:
         for norm, known in zip(norms, statistics.norms, strict=True):

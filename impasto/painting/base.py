@@ -21,7 +21,7 @@ from impasto.progress import Step
 from impasto.weights import ProgressCallback
 
 
-class Easel(ABC):
+class BasePainter(ABC):
     """One picture to be painted. It is ready when made, and works while `steps` is iterated.
 
     Args:

@@ -27,7 +27,7 @@ def recolour(style: Style, photo: Tensor, amount: float) -> Style:
     return replace(style, image=torch.lerp(style.image, matched, amount))
 
 
-def touch_up(
+def postprocess(
     picture: Tensor,
     photo: Tensor,
     options: PaintOptions,

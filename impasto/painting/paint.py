@@ -13,8 +13,8 @@ from impasto.errors import UsageError
 from impasto.imaging import io
 from impasto.imaging.detail import enlarge_along
 from impasto.imaging.geometry import resize
-from impasto.painting.base import Easel
-from impasto.painting.finishing import recolour, touch_up
+from impasto.painting.base import BasePainter
+from impasto.painting.finishing import postprocess, recolour
 from impasto.painting.inputs import Regions, Styles, read_regions, read_styles, split_regions
 from impasto.painting.options import STARTS, PaintOptions
 from impasto.painting.scales import result_size
@@ -70,11 +70,11 @@ def make_options(**options: Any) -> PaintOptions:
     return PaintOptions(**options)
 
 
-class Painter(Easel):
+class Painter(BasePainter):
     """One painting of a photo: reads the pictures and the backbone when made.
 
     `notes` are sentences that the user should hear, `scales` the ladder. Arguments are as for `paint` and
-    `Easel`.
+    `BasePainter`.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class Painter(Easel):
         photo = resize(self.photo[None], self.size)[0]
         image = enlarge_along(step.image, photo)
         alpha = None if self.info.alpha is None else resize(self.info.alpha[None], self.size)[0]
-        return touch_up(image, photo, self.options, alpha=alpha, mask=self.mask), alpha
+        return postprocess(image, photo, self.options, alpha=alpha, mask=self.mask), alpha
 
 
 def _read_start(options: PaintOptions, max_pixels: int) -> Tensor | None:

@@ -19,7 +19,7 @@ from torch import Tensor
 from impasto.errors import UsageError
 from impasto.imaging import io
 from impasto.imaging.geometry import fit_long_side, resize
-from impasto.painting.base import Easel
+from impasto.painting.base import BasePainter
 from impasto.painting.inputs import Styles, read_styles
 from impasto.painting.objective import Style
 from impasto.painting.texture_options import TextureOptions
@@ -62,7 +62,7 @@ def texture(
     return io.to_pil(*painter.finish(step))
 
 
-class TexturePainter(Easel):
+class TexturePainter(BasePainter):
     """One texture: reads the pictures and the backbone when made."""
 
     def __init__(

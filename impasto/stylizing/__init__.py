@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from impasto.stylizing.bulk import Summary, stylize_all
-    from impasto.stylizing.controls import Handles
+    from impasto.stylizing.controls import StyleControls
     from impasto.stylizing.images import stylize_file
     from impasto.stylizing.inputs import Item, collect
     from impasto.stylizing.options import BulkOptions, ImageOptions, VideoOptions
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 __all__ = [
     "BulkOptions",
     "Event",
-    "Handles",
     "ImageOptions",
     "Item",
+    "StyleControls",
     "Stylizer",
     "Summary",
     "VideoJob",
@@ -36,7 +36,7 @@ __all__ = [
 _HOMES = {
     "BulkOptions": "options",
     "Event": "pipeline",
-    "Handles": "handles",
+    "StyleControls": "controls",
     "ImageOptions": "options",
     "Item": "inputs",
     "Stylizer": "stylizer",

@@ -11,7 +11,7 @@ LEAST_STROKE, MOST_STROKE = 0.25, 4.0
 
 
 @dataclass(frozen=True)
-class Handles:
+class StyleControls:
     """How a painted picture leans back on its photo. A value that cannot mean anything raises UsageError.
 
     Attributes:
@@ -42,4 +42,4 @@ class Handles:
     def record(self) -> dict[str, Any]:
         """What is not as by default, as JSON has it."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: value for name, value in values.items() if value != getattr(Handles, name)}
+        return {name: value for name, value in values.items() if value != getattr(StyleControls, name)}

@@ -13,7 +13,7 @@ from impasto.imaging.color_transfer import keep_colour
 from impasto.imaging.detail import HALO, return_detail
 from impasto.imaging.masks import blend
 from impasto.imaging.video.clip import Pixels
-from impasto.stylizing.controls import Handles
+from impasto.stylizing.controls import StyleControls
 from impasto.stylizing.pixels import as_image, as_pixels
 from impasto.stylizing.regions import Masks
 from impasto.stylizing.resampling import Box, Size
@@ -23,7 +23,7 @@ _GRID = 64  # pixels of a frame's long side that they are taken from
 _CUT = 0.1  # of the mean colour, from one frame to the next: another scene
 
 
-class Finish:
+class Postprocessor:
     """The last touches.
 
     Args:
@@ -36,7 +36,7 @@ class Finish:
     Raises ImageError: not a mask.
     """
 
-    def __init__(self, handles: Handles, mask: io.Source | None = None) -> None:
+    def __init__(self, handles: StyleControls, mask: io.Source | None = None) -> None:
         self.handles = handles
         self._masks = Masks([] if mask is None else [mask])
         self.halo = HALO if handles.detail else 0
@@ -87,10 +87,10 @@ class Finish:
         return "".join(self._masks.digests)
 
 
-class FrameFinish:
+class FramePostprocessor:
     """The same for the frames of a video in their order; colours are those of half a second."""
 
-    def __init__(self, finish: Finish) -> None:
+    def __init__(self, finish: Postprocessor) -> None:
         self._finish = finish
         self._recent: list[tuple[Pixels, Pixels]] = []  # grids of pixels of picture and photo
 
@@ -104,7 +104,7 @@ class FrameFinish:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """As of `Finish`."""
+        """As of `Postprocessor`."""
         return self._finish.notes
 
     @property

@@ -17,7 +17,7 @@ from impasto.painting.objective import Style
 from impasto.painting.options import PaintOptions
 from impasto.painting.scales import paint_steps
 from impasto.stylizing.pixels import as_image, as_pixels
-from impasto.stylizing.regions import Shares
+from impasto.stylizing.regions import RegionWeights
 from impasto.stylizing.stylizer import Stylizer
 
 State = Mapping[str, Pixels]
@@ -82,12 +82,12 @@ class PaintStyler:
         backbone: Backbone,
         options: PaintOptions,
         iterations: int = 25,
-        shares: Shares | None = None,
+        shares: RegionWeights | None = None,
     ) -> None:
         self._styles, self._backbone = styles, backbone
         self._options = replace(options, size=None)
         self._next = replace(self._options, init="the frame before", scales=1, iterations=iterations)
-        self._shares = shares or Shares([], base=True)
+        self._shares = shares or RegionWeights([], base=True)
         self._flow = FlowEstimator("medium")
         self._before: tuple[Pixels, Pixels] | None = None  # photo, picture
 

@@ -35,7 +35,7 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Errand:
+class WorkItem:
     """The same in words, as one that may be done elsewhere: each is a path or the URL of a store.
 
     `length` is the photo's, in bytes, where a listing told it.

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from impasto.imaging.video.clip import Pixels
-from impasto.stylizing.temporal_smoothing import Steadier
+from impasto.stylizing.temporal_smoothing import TemporalSmoother
 
 _KEPT = 6  # networks: so many to go back to without waiting
 
@@ -55,7 +55,7 @@ class LiveStyler:
         self._made = OrderedDict({choice: self._painter})  # those used last come last
         self._making: Future[tuple[Choice, Painter]] | None = None
         self._thread = ThreadPoolExecutor(1, "impasto-styles")
-        self._steadier: Steadier | None = None
+        self._steadier: TemporalSmoother | None = None
 
     def __call__(self, photo: Pixels) -> Pixels:
         """The picture of a frame, both (H, W, 3) RGB. Raises what `make` raised for another choice."""
@@ -72,7 +72,7 @@ class LiveStyler:
             self._steadier = None
             return picture
         if self._steadier is None:
-            self._steadier = Steadier()
+            self._steadier = TemporalSmoother()
         return self._steadier(photo, picture)
 
     def _follow(self, choice: Choice, photo: Pixels) -> None:

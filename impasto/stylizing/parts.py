@@ -28,7 +28,7 @@ _TIME = re.compile(r"(\d{1,40}(/[1-9]\d{0,40})?)?")  # of a mark: a fraction, or
 
 
 @dataclass(frozen=True)
-class Mark:
+class ResumePoint:
     """Where a part ended.
 
     Attributes:
@@ -65,7 +65,7 @@ class Parts:
     ) -> None:
         self.folder = target.with_name(f"{target.name}.parts")
         self._marks = 0
-        self.mark = Mark(next=start)
+        self.mark = ResumePoint(next=start)
         try:
             self._claim(job, overwrite)
         except OSError as error:
@@ -88,7 +88,7 @@ class Parts:
         with make(path) as sink:
             yield sink
 
-    def add(self, mark: Mark) -> None:
+    def add(self, mark: ResumePoint) -> None:
         """Count the part that was just written. Raises ImageError: the disk is full."""
         numbers = {"frames": str(mark.frames), "next": "" if mark.next is None else str(mark.next)}
         with replacing(self._path(self._marks, ".mark")) as temporary:
@@ -125,7 +125,7 @@ class Parts:
             return None
 
 
-def _read_mark(path: Path) -> Mark | None:
+def _read_mark(path: Path) -> ResumePoint | None:
     """None where there is none, or none that can be read."""
     try:
         with safe_open(path, "np") as file:
@@ -134,6 +134,6 @@ def _read_mark(path: Path) -> Mark | None:
         following, frames = numbers["next"], int(numbers["frames"])
         if not _TIME.fullmatch(following) or any(array.dtype != np.uint8 for array in state.values()):
             return None
-        return Mark(max(0, frames), Fraction(following) if following else None, state)
+        return ResumePoint(max(0, frames), Fraction(following) if following else None, state)
     except (OSError, SafetensorError, KeyError, ValueError, TypeError):
         return None

@@ -17,10 +17,10 @@ from impasto.device import ran_out_of_memory
 from impasto.errors import ClusterError, ImpastoError, MemoryLimitError
 from impasto.imaging import io
 from impasto.stylizing.images import Large, is_made, make_record, read_photo, write_picture
-from impasto.stylizing.inputs import Errand, Item
+from impasto.stylizing.inputs import Item, WorkItem
 from impasto.stylizing.options import BulkOptions
 from impasto.stylizing.stylizer import Stylizer
-from impasto.stylizing.threads import Crew, Here, Threads
+from impasto.stylizing.threads import Executor, Here, Threads
 
 Outcome = Literal["done", "skipped", "kept", "failed"]
 
@@ -39,7 +39,7 @@ class Event:
     another try may not meet.
     """
 
-    item: Item | Errand
+    item: Item | WorkItem
     outcome: Outcome
     reason: str = ""
     size: tuple[int, int] = (0, 0)
@@ -79,10 +79,10 @@ class Pipeline:
                 readers.call_off()
                 self._settle(0)
 
-    def _crew(self, name: str, items: Sequence[Item]) -> Crew:
+    def _crew(self, name: str, items: Sequence[Item]) -> Executor:
         return Here() if len(items) == 1 else Threads(_THREADS, name)
 
-    def _handle(self, photo: Photo | Event, writers: Crew) -> None:
+    def _handle(self, photo: Photo | Event, writers: Executor) -> None:
         """Draw what was read, and hand it on. Pictures before it are still being written."""
         if isinstance(photo, Event):
             self._tell(photo)
@@ -99,7 +99,7 @@ class Pipeline:
         self._writing.append(writers.ask(self._write, photo, picture))
         self._settle(self._ahead - 1)
 
-    def _read_ahead(self, items: Sequence[Item], readers: Crew) -> Iterator[Photo | Event]:
+    def _read_ahead(self, items: Sequence[Item], readers: Executor) -> Iterator[Photo | Event]:
         waiting, reading = iter(items), deque[Callable[[], Photo | Event]]()
         while True:
             missing = max(0, self._ahead - len(reading))
@@ -142,7 +142,7 @@ def compare(target: Path, record: dict[str, Any], options: BulkOptions) -> Outco
     return "skipped" if made or (made is None and options.strip_metadata) else "kept"
 
 
-def failure(item: Item | Errand, error: Exception) -> Event:
+def failure(item: Item | WorkItem, error: Exception) -> Event:
     """What is told of a photo that raised an error."""
     if isinstance(error, ImpastoError):
         passing = isinstance(error, MemoryLimitError | ClusterError)

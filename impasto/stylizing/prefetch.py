@@ -13,7 +13,7 @@ _PATIENCE = 0.05  # seconds between looks at whether anyone still wants more
 _END = object()
 
 
-def ahead(items: Iterable[Item], depth: int = 3) -> Generator[Item, None, None]:
+def prefetch(items: Iterable[Item], depth: int = 3) -> Generator[Item, None, None]:
     """The same items in the same order, made in a thread of their own, up to `depth` of them in advance.
 
     An error of `items` is raised here, after what came before it. Closing the generator stops the thread and

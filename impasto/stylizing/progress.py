@@ -9,7 +9,7 @@ from time import monotonic
 
 from impasto.imaging.video.clip import Clip, Frame
 from impasto.stylizing.options import VideoOptions
-from impasto.stylizing.parts import Mark
+from impasto.stylizing.parts import ResumePoint
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Watch:
         self._length = max(1e-6, min(ends) - options.start) if ends else float("inf")
         self._frames, self._earlier, self._began = 0, 0, monotonic()
 
-    def go_on(self, mark: Mark) -> None:
+    def go_on(self, mark: ResumePoint) -> None:
         self._frames = self._earlier = mark.frames
 
     def count(self, photo: Frame) -> None:

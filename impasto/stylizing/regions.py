@@ -50,7 +50,7 @@ class Masks:
         return tuple(mask for mask, _ in read), tuple(note for _, notes in read for note in notes)
 
 
-class Shares(Masks):
+class RegionWeights(Masks):
     """The shares of regions, which sum to 1 at each pixel.
 
     Args:

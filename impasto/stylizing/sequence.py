@@ -9,8 +9,8 @@ from threading import Lock
 from impasto.imaging.video.clip import Frame, Pixels
 from impasto.stylizing.frame_interpolation import Between
 from impasto.stylizing.frames import FrameStyler, State
-from impasto.stylizing.prefetch import ahead
-from impasto.stylizing.temporal_smoothing import Steadier
+from impasto.stylizing.prefetch import prefetch
+from impasto.stylizing.temporal_smoothing import TemporalSmoother
 
 _PHOTO, _PICTURE = "key_photo", "key_picture"  # in a state: those before a photo that is not painted
 
@@ -43,7 +43,7 @@ class Sequence:
 
     def __init__(self, styler: FrameStyler, *, steady: bool, fast: bool) -> None:
         self._styler, self._alone = styler, Lock()
-        self._steadier = Steadier() if steady else None
+        self._steadier = TemporalSmoother() if steady else None
         self._between = Between() if fast else None
         self._key: tuple[Pixels, Pixels] | None = None  # photo and picture before one that is left out
 
@@ -55,10 +55,10 @@ class Sequence:
         self._key = (state[_PHOTO], state[_PICTURE]) if _PHOTO in state else None
 
     def __call__(self, photos: Iterable[Frame]) -> Generator[Shown, None, None]:
-        read = ahead(photos)
+        read = prefetch(photos)
         if self._between is None:
-            return (self._show(painted) for painted in ahead(self._paint(photo) for photo in read))
-        return self._filled(self._between, ahead(self._every_second(read)))
+            return (self._show(painted) for painted in prefetch(self._paint(photo) for photo in read))
+        return self._filled(self._between, prefetch(self._every_second(read)))
 
     def _paint(self, photo: Frame) -> Shown:
         with self._alone:  # two threads paint where a photo is found late to need it

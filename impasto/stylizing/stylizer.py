@@ -20,13 +20,13 @@ from impasto.imaging.video.clip import Pixels
 from impasto.options import check_range, check_whole
 from impasto.styles.mixture import Styles
 from impasto.stylizing.batches import as_batch
-from impasto.stylizing.controls import Handles
+from impasto.stylizing.controls import StyleControls
 from impasto.stylizing.ensemble import Ensemble
 from impasto.stylizing.estimate import IMAGES, bytes_per_pixel, check_memory
-from impasto.stylizing.finishing import Finish, FrameFinish
+from impasto.stylizing.finishing import FramePostprocessor, Postprocessor
 from impasto.stylizing.pixels import as_image, as_pixels
 from impasto.stylizing.refining import Refiner
-from impasto.stylizing.regions import Shares
+from impasto.stylizing.regions import RegionWeights
 from impasto.stylizing.resampling import Size
 from impasto.stylizing.runtime import RuntimeName, resolve
 from impasto.stylizing.torch_runtime import paint_bytes
@@ -54,7 +54,7 @@ class Stylizer:
         runtime: what computes. "auto" takes the fastest that is installed and paints as PyTorch does: on a
             CPU OpenVINO, which takes seconds to get ready, many times less than it saves with a video.
         refine: gradients of painting on top of what the networks make of a picture; not of frames.
-        handles: the fields of `Handles`, such as keep_colour="luminance".
+        handles: the fields of `StyleControls`, such as keep_colour="luminance".
 
     Attributes:
         ensembles: what paints, one for each region.
@@ -93,8 +93,8 @@ class Stylizer:
             raise UsageError("refine is for one style all over: leave out the regions")
         self.strength = strength
         self.device, self.dtype = resolve(runtime, device, precision)
-        self.finish = Finish(Handles(**handles), mask)
-        self.shares = Shares([mask for mask, _ in regions], base=style is not None)
+        self.finish = Postprocessor(StyleControls(**handles), mask)
+        self.shares = RegionWeights([mask for mask, _ in regions], base=style is not None)
         wanted = [*(styles for _, styles in regions), *([] if style is None else [style])]
         self.ensembles = [Ensemble(one, strength, self.device, self.dtype, runtime) for one in wanted]
         self.refine = refine
@@ -108,7 +108,7 @@ class Stylizer:
         handles = self.finish.handles
         networks = max(ensemble.per_pixel for ensemble in self.ensembles) - IMAGES
         painting = IMAGES + networks / handles.stroke_size**2
-        finishing = bytes_per_pixel(lambda photo: Finish(handles)(photo, photo)) * _UNSEEN
+        finishing = bytes_per_pixel(lambda photo: Postprocessor(handles)(photo, photo)) * _UNSEEN
         more = _SHARES * (len(self.ensembles) - 1)
         return max(painting, 0 if self.finish.is_nothing else finishing) + more
 
@@ -181,7 +181,7 @@ class Stylizer:
 
         Raises UsageError for another shape or type, and MemoryLimitError.
         """
-        return FrameFinish(self.finish)(frame, self.paint_frame(frame))
+        return FramePostprocessor(self.finish)(frame, self.paint_frame(frame))
 
     def paint_frame(self, frame: Pixels) -> Pixels:
         """What networks make of a frame: `frame` before the last touches. Raises as `frame`."""

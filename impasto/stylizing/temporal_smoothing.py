@@ -15,7 +15,7 @@ _WINDOW = 15  # pixels, in which contrast is compared
 _MOST_GAIN = 1.2  # more brings out specks, which the next frame then inherits
 
 
-class Steadier:
+class TemporalSmoother:
     """Blends each styled frame with the one before, carried along the motion of the photos.
 
     Neither what was hidden before nor what looks otherwise now is taken over, so that nothing leaves a ghost

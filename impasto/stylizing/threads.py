@@ -13,7 +13,7 @@ _PATIENCE = 60.0  # seconds for threads to begin
 _MOMENT = 1.0  # seconds between two looks after them
 
 
-class Crew(Protocol):
+class Executor(Protocol):
     """Who does work; left as a context, it finishes what has been begun."""
 
     def __enter__(self) -> Self: ...

@@ -22,11 +22,11 @@ from impasto.imaging.video.open import open_clip, open_sink
 from impasto.imaging.video.segments import SegmentWriter
 from impasto.imaging.video.sinks import Sink
 from impasto.styles.mixture import Styles
-from impasto.stylizing.controls import Handles
-from impasto.stylizing.finishing import Finish, FrameFinish
+from impasto.stylizing.controls import StyleControls
+from impasto.stylizing.finishing import FramePostprocessor, Postprocessor
 from impasto.stylizing.frames import FrameStyler, NetworkStyler
 from impasto.stylizing.options import VideoOptions
-from impasto.stylizing.parts import Mark, Parts
+from impasto.stylizing.parts import Parts, ResumePoint
 from impasto.stylizing.progress import Progress, Watch
 from impasto.stylizing.sequence import Sequence, Shown
 from impasto.stylizing.stylizer import Regions, Stylizer
@@ -53,10 +53,10 @@ class VideoJob:
         styler: FrameStyler,
         record: Mapping[str, Any],
         options: VideoOptions,
-        finish: FrameFinish | None = None,
+        finish: FramePostprocessor | None = None,
     ) -> None:
         self._clip, self._styler, self._options = clip, styler, options
-        self._finish = finish or FrameFinish(Finish(Handles()))
+        self._finish = finish or FramePostprocessor(Postprocessor(StyleControls()))
         height, width = clip.info.size if options.size is None else fit_even(clip.info.size, options.size)
         self._size = height, width
         self._info = replace(clip.info, size=(height, 2 * width if options.side_by_side else width))
@@ -156,7 +156,7 @@ class VideoJob:
             for item in styled:
                 writer.write(self._as_written(item))
                 state = {**item.state, **self._finish.state}
-                mark = Mark(mark.frames + 1, item.photo.time + item.photo.duration, state)
+                mark = ResumePoint(mark.frames + 1, item.photo.time + item.photo.duration, state)
                 watch.count(item.photo)
                 if mark.frames == most or watch.stopped:
                     break
@@ -217,16 +217,18 @@ def stylize_video(
         target: a video, a .gif, a .webp, a folder, or names with a number such as out/%05d.png.
         style, strength, mask, region: as for `Stylizer`; a mask holds for all frames.
         callback: called with a `Progress` after every frame.
-        options: the fields of `VideoOptions` and `Handles`, such as `end=10.0`, `keep_colour="luminance"`.
+        options: fields of `VideoOptions` and `StyleControls`, such as `end=10.0`, `keep_colour="luminance"`.
 
     Raises:
         ImpastoError: any of the family. What is done of a video stays, and the same call goes on from there.
 
     >>> impasto.stylize_video("holiday.mp4", "painted.mp4", "starry-night")
     """
-    handles = {field.name: options.pop(field.name) for field in fields(Handles) if field.name in options}
+    handles = {
+        field.name: options.pop(field.name) for field in fields(StyleControls) if field.name in options
+    }
     stylizer = Stylizer(style, strength, mask=mask, region=region, **handles)
-    clip, chosen, finish = open_clip(source), VideoOptions(**options), FrameFinish(stylizer.finish)
+    clip, chosen, finish = open_clip(source), VideoOptions(**options), FramePostprocessor(stylizer.finish)
     VideoJob(clip, NetworkStyler(stylizer), stylizer.record(), chosen, finish).run(Path(target), callback)
 
 

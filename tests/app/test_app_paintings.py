@@ -15,22 +15,22 @@ from PIL import Image
 from impasto.app import paintings, sessions
 from impasto.app.inference import stylize, take_home
 from impasto.app.limits import Limits
-from impasto.app.look import Look
+from impasto.app.look import StyleRequest
 from impasto.app.paintings import Sketch, paint, paint_quickly
-from impasto.app.sessions import Visit
+from impasto.app.sessions import Session
 from impasto.errors import DivergenceError, ImpastoError
 from impasto.imaging import io
 from impasto.painting.paint import Painter
 from impasto.progress import Step
 from tests.app.conftest import write_photo
 
-LOOK = Look((("starry-night", 1.0),), size=64, expert={"iterations": 12})
+LOOK = StyleRequest((("starry-night", 1.0),), size=64, expert={"iterations": 12})
 
 
 @pytest.fixture
-def visit(tmp_path: Path) -> Visit:
+def visit(tmp_path: Path) -> Session:
     (tmp_path / "visit").mkdir()
-    return Visit(tmp_path / "visit", 24)
+    return Session(tmp_path / "visit", 24)
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def pixels(path: Path) -> Any:
 
 
 @pytest.mark.usefixtures("often")
-def test_sketches_become_the_painting(visit: Visit, photo: Path) -> None:
+def test_sketches_become_the_painting(visit: Session, photo: Path) -> None:
     sketches = []
     for sketch in paint(visit, photo, LOOK, Limits()):
         assert all(path.is_file() for path in sketch.shown)
@@ -72,14 +72,14 @@ def test_sketches_become_the_painting(visit: Visit, photo: Path) -> None:
 
 
 @pytest.mark.usefixtures("often")
-def test_the_last_sketches_stay_for_a_slow_network(visit: Visit, photo: Path) -> None:
+def test_the_last_sketches_stay_for_a_slow_network(visit: Session, photo: Path) -> None:
     """Answers that are still on their way when the painting has ended are not of files that are gone."""
     *late, _ = [sketch.shown[1] for sketch in paint(visit, photo, LOOK, Limits())][-8:]
     assert all(path.is_file() for path in late)
 
 
 @pytest.mark.usefixtures("often")
-def test_what_is_kept(visit: Visit, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_kept(visit: Session, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The photo and the picture as they are shown, the picture in full, the film: no sketches, in the end."""
     monkeypatch.setattr(sessions, "_RETIRED", 0)
     *_, last = paint(visit, photo, LOOK, Limits())
@@ -92,7 +92,7 @@ def test_what_is_kept(visit: Visit, photo: Path, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.usefixtures("often")
-def test_the_picture_so_far_is_kept_when_it_is_stopped(visit: Visit, photo: Path) -> None:
+def test_the_picture_so_far_is_kept_when_it_is_stopped(visit: Session, photo: Path) -> None:
     sketches: list[Sketch] = []
     for sketch in paint(visit, photo, LOOK, Limits()):
         sketches.append(sketch)
@@ -107,7 +107,7 @@ def test_the_picture_so_far_is_kept_when_it_is_stopped(visit: Visit, photo: Path
 
 
 @pytest.mark.usefixtures("often")
-def test_a_new_painting_stops_the_one_before(visit: Visit, photo: Path) -> None:
+def test_a_new_painting_stops_the_one_before(visit: Session, photo: Path) -> None:
     first = paint(visit, photo, LOOK, Limits())
     next(first)
     second = paint(visit, photo, LOOK, Limits())
@@ -118,8 +118,8 @@ def test_a_new_painting_stops_the_one_before(visit: Visit, photo: Path) -> None:
     assert last.done == 1
 
 
-def test_time_runs_out(visit: Visit, photo: Path) -> None:
-    look = Look((("starry-night", 1.0),), size=128, expert={"iterations": 2000})
+def test_time_runs_out(visit: Session, photo: Path) -> None:
+    look = StyleRequest((("starry-night", 1.0),), size=128, expert={"iterations": 2000})
     *_, last = paint(visit, photo, look, Limits(job_minutes=0.01))
     assert last.notes[-1].startswith("out of time at ")
     assert last.result is visit.results[0]
@@ -127,8 +127,8 @@ def test_time_runs_out(visit: Visit, photo: Path) -> None:
     assert last.done < 0.5
 
 
-def test_no_painting_is_larger_than_allowed(visit: Visit, photo: Path) -> None:
-    look = Look((("starry-night", 1.0),), size=512, expert={"iterations": 1})
+def test_no_painting_is_larger_than_allowed(visit: Session, photo: Path) -> None:
+    look = StyleRequest((("starry-night", 1.0),), size=512, expert={"iterations": 1})
     *_, last = paint(visit, photo, look, Limits(painting_size=80))
     assert last.result is not None
     assert max(pixels(last.result.whole or Path()).shape) == 80
@@ -136,7 +136,7 @@ def test_no_painting_is_larger_than_allowed(visit: Visit, photo: Path) -> None:
 
 
 @pytest.mark.parametrize("job", [paint, stylize])
-def test_photos_with_too_many_pixels(visit: Visit, photo: Path, job: Any) -> None:
+def test_photos_with_too_many_pixels(visit: Session, photo: Path, job: Any) -> None:
     write_photo(photo, size=(200, 100))
     with pytest.raises(ImpastoError, match=r"20,000 pixels"):
         list(job(visit, photo, LOOK, Limits(megapixels=0.015)))
@@ -144,10 +144,10 @@ def test_photos_with_too_many_pixels(visit: Visit, photo: Path, job: Any) -> Non
     assert not visit.is_busy
 
 
-def test_a_style_with_too_many_pixels(visit: Visit, photo: Path, tmp_path: Path) -> None:
+def test_a_style_with_too_many_pixels(visit: Session, photo: Path, tmp_path: Path) -> None:
     style = write_photo(tmp_path / "large.png", size=(200, 100))
     with pytest.raises(ImpastoError, match=r"20,000 pixels"):
-        list(paint(visit, photo, Look(((style, 1.0),), size=64), Limits(megapixels=0.015)))
+        list(paint(visit, photo, StyleRequest(((style, 1.0),), size=64), Limits(megapixels=0.015)))
 
 
 def failing(after: int, kind: type[Exception]) -> Any:
@@ -165,7 +165,7 @@ def failing(after: int, kind: type[Exception]) -> Any:
 
 @pytest.mark.usefixtures("often")
 def test_a_painting_that_diverges_keeps_its_last_good_picture(
-    visit: Visit, photo: Path, monkeypatch: pytest.MonkeyPatch
+    visit: Session, photo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Painter, "steps", failing(3, DivergenceError))
     *_, last = paint(visit, photo, LOOK, Limits())
@@ -174,7 +174,7 @@ def test_a_painting_that_diverges_keeps_its_last_good_picture(
 
 
 def test_nothing_is_kept_of_one_that_never_was(
-    visit: Visit, photo: Path, monkeypatch: pytest.MonkeyPatch
+    visit: Session, photo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Painter, "steps", failing(0, DivergenceError))
     with pytest.raises(DivergenceError):
@@ -184,7 +184,7 @@ def test_nothing_is_kept_of_one_that_never_was(
 
 
 @pytest.mark.usefixtures("often")
-def test_a_visitor_who_leaves_ends_the_work(visit: Visit, photo: Path) -> None:
+def test_a_visitor_who_leaves_ends_the_work(visit: Session, photo: Path) -> None:
     work = paint(visit, photo, LOOK, Limits())
     next(work)
     visit.end()
@@ -196,7 +196,7 @@ def test_a_visitor_who_leaves_ends_the_work(visit: Visit, photo: Path) -> None:
 
 @pytest.mark.usefixtures("often")
 @pytest.mark.parametrize("end", ["cancelled", "failed", "stopped"])
-def test_memory_is_given_back(visit: Visit, photo: Path, end: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_is_given_back(visit: Session, photo: Path, end: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of what Python allocates; `test_app_load` looks at the whole process."""
     if end == "failed":
         monkeypatch.setattr(Painter, "steps", failing(4, RuntimeError))
@@ -227,7 +227,7 @@ def test_memory_is_given_back(visit: Visit, photo: Path, end: str, monkeypatch: 
     assert not visit.is_busy
 
 
-def test_transparency_and_depth_come_home(visit: Visit, tmp_path: Path) -> None:
+def test_transparency_and_depth_come_home(visit: Session, tmp_path: Path) -> None:
     photo = tmp_path / "cut.png"
     with Image.open(write_photo(tmp_path / "photo.png")) as picture:
         picture.putalpha(Image.linear_gradient("L").resize(picture.size))
@@ -241,9 +241,9 @@ def test_transparency_and_depth_come_home(visit: Visit, tmp_path: Path) -> None:
             assert np.abs(np.asarray(home)[..., 3].astype(int) - np.asarray(given)[..., 3]).max() <= 2
 
 
-def test_a_quick_painting_is_what_a_painting_begins_with(visit: Visit, photo: Path, tmp_path: Path) -> None:
+def test_a_quick_painting_is_what_a_painting_begins_with(visit: Session, photo: Path, tmp_path: Path) -> None:
     style = write_photo(tmp_path / "carpet.png", (30, 160, 90), (80, 80))
-    look = Look(((style, 1.0),), size=32)
+    look = StyleRequest(((style, 1.0),), size=32)
     assert look.is_painted
     first = paint_quickly(visit, photo, look, Limits())
     assert visit.results == [first]

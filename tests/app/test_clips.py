@@ -22,12 +22,12 @@ from typer.testing import CliRunner
 
 from impasto.app import clips, code_snippets, video_jobs
 from impasto.app.limits import Limits
-from impasto.app.look import Look
-from impasto.app.sessions import Visit, Visits
+from impasto.app.look import StyleRequest
+from impasto.app.sessions import Session, Sessions
 from impasto.app.video_jobs import Film, Take, make
 from impasto.cli import app as commands
 from impasto.errors import ImpastoError, UsageError, VideoError
-from impasto.stylizing.controls import Handles
+from impasto.stylizing.controls import StyleControls
 from impasto.stylizing.options import VideoOptions
 from impasto.stylizing.stylizer import Stylizer
 from tests.app.conftest import serve
@@ -37,15 +37,15 @@ if TYPE_CHECKING:
     from gradio_client import Client
 
 LIMITS = Limits()
-STARRY = Look((("starry-night", 1.0),))
+STARRY = StyleRequest((("starry-night", 1.0),))
 GRADIOS_OWN = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 
 
 @pytest.fixture
-def visit(tmp_path: Path) -> Visit:
+def visit(tmp_path: Path) -> Session:
     folder = tmp_path / "visit"
     folder.mkdir()
-    return Visit(folder, 4)
+    return Session(folder, 4)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[weakref.ref[Stylizer]]:
     """The networks that videos are made with: of PyTorch, which is ready sooner."""
     seen = []
 
-    def stylizer(look: Look, runtime: str) -> Stylizer:
+    def stylizer(look: StyleRequest, runtime: str) -> Stylizer:
         stylizer = Stylizer(list(look.files), look.strength, runtime="torch", **asdict(look.handles))
         seen.append(weakref.ref(stylizer))
         return stylizer
@@ -75,7 +75,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[weakref.ref[Stylizer]]:
     return seen
 
 
-def files(visit: Visit) -> list[str]:
+def files(visit: Session) -> list[str]:
     return sorted(path.name for path in visit.folder.rglob("*") if path.is_file())
 
 
@@ -167,7 +167,7 @@ def test_sizes_are_even_and_never_larger(clip: Path) -> None:
     assert clips.even_size(replace(info, size=(47, 63)), None) == 63  # which the engine makes even
 
 
-def test_a_frame_at_once(clip: Path, visit: Visit) -> None:
+def test_a_frame_at_once(clip: Path, visit: Session) -> None:
     before, after = clips.preview(visit, clip, STARRY, 0.75, None, LIMITS)
     photo = pan(8)[7]
     with Image.open(before) as one, Image.open(after) as other:
@@ -182,9 +182,9 @@ def test_a_frame_at_once(clip: Path, visit: Visit) -> None:
     assert files(visit) == sorted(["frame.jpg", "frame-starry-night.jpg"] * 2)
 
 
-def test_a_video_is_made(clip: Path, visit: Visit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_video_is_made(clip: Path, visit: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And the command and the Python that the page shows make the same."""
-    look = replace(STARRY, strength=0.8, handles=Handles(keep_colour="luminance"))
+    look = replace(STARRY, strength=0.8, handles=StyleControls(keep_colour="luminance"))
     options = VideoOptions(start=0.5, end=1.5, size=48, steady=False, side_by_side=True)
     first, *between, last = make(visit, clip, look, options, LIMITS)
     assert (first.progress, first.notes) == (None, ())
@@ -215,14 +215,14 @@ def same(film: Film, path: Path) -> bool:
     return all(np.array_equal(one, other) for one, other in pairs)
 
 
-def test_too_long_a_video_is_cut_and_told_before(clip: Path, visit: Visit, made: object) -> None:
+def test_too_long_a_video_is_cut_and_told_before(clip: Path, visit: Session, made: object) -> None:
     first, *_, last = make(visit, clip, STARRY, VideoOptions(), Limits(video_seconds=0.5))
     assert first.notes == ("0.5 s are the most here: the video goes from 0 s to 0.5 s of the clip",)
     assert last.film and last.film.frames == len(read_clip(last.film.path)) == 5
     assert "--end 0.5" in code_snippets.film_command(last.film)
 
 
-def test_a_clip_with_odd_sides_plays_everywhere(tmp_path: Path, visit: Visit, made: object) -> None:
+def test_a_clip_with_odd_sides_plays_everywhere(tmp_path: Path, visit: Session, made: object) -> None:
     odd = write_clip(tmp_path / "odd.mp4", pan(4, (47, 63)))
     *_, last = make(visit, odd, STARRY, VideoOptions(), LIMITS)
     assert last.film
@@ -230,7 +230,7 @@ def test_a_clip_with_odd_sides_plays_everywhere(tmp_path: Path, visit: Visit, ma
         assert container.streams.video[0].codec_context.pix_fmt == "yuv420p"
 
 
-def test_stop_keeps_what_is_done(long_clip: Path, visit: Visit, made: object) -> None:
+def test_stop_keeps_what_is_done(long_clip: Path, visit: Session, made: object) -> None:
     takes = make(visit, long_clip, STARRY, VideoOptions(), LIMITS)
     until_frames(takes)
     assert visit.is_busy
@@ -243,7 +243,9 @@ def test_stop_keeps_what_is_done(long_clip: Path, visit: Visit, made: object) ->
     assert not visit.is_busy and not threads()
 
 
-def test_time_runs_out(long_clip: Path, visit: Visit, made: object, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_time_runs_out(
+    long_clip: Path, visit: Session, made: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
     clock = count(0, 10)  # seconds: ten of them between one look and the next
     monkeypatch.setattr(video_jobs, "time", SimpleNamespace(monotonic=lambda: float(next(clock))))
     *_, last = make(visit, long_clip, STARRY, VideoOptions(), Limits(job_minutes=1))
@@ -252,7 +254,7 @@ def test_time_runs_out(long_clip: Path, visit: Visit, made: object, monkeypatch:
 
 
 def test_nothing_stays_of_a_video_that_nobody_waits_for(
-    long_clip: Path, visit: Visit, made: list[weakref.ref[Stylizer]]
+    long_clip: Path, visit: Session, made: list[weakref.ref[Stylizer]]
 ) -> None:
     takes = make(visit, long_clip, STARRY, VideoOptions(), LIMITS)
     until_frames(takes)
@@ -265,7 +267,7 @@ def test_nothing_stays_of_a_video_that_nobody_waits_for(
 
 
 def test_leaving_ends_the_video(long_clip: Path, tmp_path: Path, made: object) -> None:
-    visits = Visits(tmp_path / "visits", LIMITS)
+    visits = Sessions(tmp_path / "visits", LIMITS)
     visit = visits.of("a visitor")
     takes = make(visit, long_clip, STARRY, VideoOptions(), LIMITS)
     until_frames(takes)
@@ -275,7 +277,7 @@ def test_leaving_ends_the_video(long_clip: Path, tmp_path: Path, made: object) -
     assert not visit.folder.exists() and not threads()
 
 
-def test_a_damaged_clip_is_made_up_to_there(tmp_path: Path, visit: Visit, made: object) -> None:
+def test_a_damaged_clip_is_made_up_to_there(tmp_path: Path, visit: Session, made: object) -> None:
     whole = write_clip(tmp_path / "whole.mkv", pan(40))
     broken = tmp_path / "broken.mkv"
     broken.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
@@ -284,7 +286,7 @@ def test_a_damaged_clip_is_made_up_to_there(tmp_path: Path, visit: Visit, made: 
     assert "cut short" in last.notes[0] and last.notes[0].endswith("ends there")
 
 
-def test_what_fails_leaves_nothing(tmp_path: Path, visit: Visit, made: list[weakref.ref[Stylizer]]) -> None:
+def test_what_fails_leaves_nothing(tmp_path: Path, visit: Session, made: list[weakref.ref[Stylizer]]) -> None:
     """Neither a clip that is damaged from the start, nor one that is lost once it was looked at."""
     clip = write_clip(tmp_path / "clip.mp4", pan(20))
     broken = tmp_path / "broken.mp4"
@@ -301,7 +303,7 @@ def test_what_fails_leaves_nothing(tmp_path: Path, visit: Visit, made: list[weak
     assert [one() for one in made] == [None] * len(made)
 
 
-def test_only_the_last_two_videos_are_kept(clip: Path, visit: Visit, made: object) -> None:
+def test_only_the_last_two_videos_are_kept(clip: Path, visit: Session, made: object) -> None:
     films = []
     for _ in range(3):
         *_, last = make(visit, clip, STARRY, VideoOptions(end=0.2), LIMITS)
@@ -318,7 +320,7 @@ def test_the_page_tells_what_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
     monkeypatch.setattr(clips, "find_spec", lambda name: None)
     with gr.Blocks(analytics_enabled=False) as page:
-        video.add_video_tab(Visits(tmp_path, LIMITS), LIMITS, [], SimpleNamespace())  # type: ignore[arg-type]
+        video.add_video_tab(Sessions(tmp_path, LIMITS), LIMITS, [], SimpleNamespace())  # type: ignore[arg-type]
     words = [block.value for block in page.blocks.values() if isinstance(block, gr.Markdown)]
     assert words == ["A video needs PyAV and OpenCV: pip install 'impasto[video]'"]
     del page

@@ -15,31 +15,31 @@ from typer.testing import CliRunner
 from impasto.app import code_snippets
 from impasto.app.inference import file_name, stylize, take_home
 from impasto.app.limits import Limits
-from impasto.app.look import Look, mix
+from impasto.app.look import StyleRequest, mix
 from impasto.app.paintings import paint
-from impasto.app.sessions import Result, Visit
+from impasto.app.sessions import Result, Session
 from impasto.cli import app
-from impasto.stylizing.controls import Handles
+from impasto.stylizing.controls import StyleControls
 from tests.app.conftest import write_photo
 
-LOOKS: dict[str, Callable[[Path], Look]] = {
-    "default": lambda own: Look((("starry-night", 1.0),)),
-    "gentle": lambda own: Look((("the-scream", 1.0),), 0.65),
-    "mixed": lambda own: Look(mix("starry-night", "great-wave", 0.35)),
-    "own": lambda own: Look(((own, 1.0),)),
-    "handles": lambda own: Look(
+LOOKS: dict[str, Callable[[Path], StyleRequest]] = {
+    "default": lambda own: StyleRequest((("starry-night", 1.0),)),
+    "gentle": lambda own: StyleRequest((("the-scream", 1.0),), 0.65),
+    "mixed": lambda own: StyleRequest(mix("starry-night", "great-wave", 0.35)),
+    "own": lambda own: StyleRequest(((own, 1.0),)),
+    "handles": lambda own: StyleRequest(
         (("great-wave", 1.0),),
         1,
-        Handles(stroke_size=1.5, keep_colour="luminance", keep_colour_amount=0.7, detail=0.4),
+        StyleControls(stroke_size=1.5, keep_colour="luminance", keep_colour_amount=0.7, detail=0.4),
     ),
 }
 SMALL = {"size": 64, "expert": {"iterations": 3}}
-PAINTED: dict[str, Callable[[Path], Look]] = {
-    "default": lambda own: Look((("starry-night", 1.0),), **SMALL),
-    "mixed": lambda own: Look(mix("gilded-spirals", own, 0.25), 0.4, seed=5, **SMALL),
-    "expert": lambda own: Look(
+PAINTED: dict[str, Callable[[Path], StyleRequest]] = {
+    "default": lambda own: StyleRequest((("starry-night", 1.0),), **SMALL),
+    "mixed": lambda own: StyleRequest(mix("gilded-spirals", own, 0.25), 0.4, seed=5, **SMALL),
+    "expert": lambda own: StyleRequest(
         ((own, 1.0),),
-        handles=Handles(keep_colour="luminance"),
+        handles=StyleControls(keep_colour="luminance"),
         size=64,
         expert={
             "iterations": 3, "init": "noise", "optimizer": "adam", "learning_rate": 0.05,
@@ -70,9 +70,9 @@ def own(photo: Path) -> Path:
 
 
 @pytest.fixture
-def visit(tmp_path: Path) -> Visit:
+def visit(tmp_path: Path) -> Session:
     (tmp_path / "visit").mkdir()
-    return Visit(tmp_path / "visit", 24)
+    return Session(tmp_path / "visit", 24)
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def pixels(path: Path) -> Any:
 
 @pytest.mark.parametrize("name", LOOKS)
 def test_stylized(
-    name: str, photo: Path, own: Path, visit: Visit, made_by_command: Callable[[Result], Path]
+    name: str, photo: Path, own: Path, visit: Session, made_by_command: Callable[[Result], Path]
 ) -> None:
     result = stylize(visit, photo, LOOKS[name](own), Limits())
     ours, theirs = take_home(visit, result, Limits()), made_by_command(result)
@@ -123,7 +123,7 @@ def test_stylized(
 
 @pytest.mark.parametrize("name", ["default", "mixed", "own"])
 def test_stylized_in_python(
-    name: str, own: Path, lossless: Path, visit: Visit, run_python: Callable[[Result], Path]
+    name: str, own: Path, lossless: Path, visit: Session, run_python: Callable[[Result], Path]
 ) -> None:
     result = stylize(visit, lossless, LOOKS[name](own), Limits())
     ours, theirs = pixels(take_home(visit, result, Limits())), pixels(run_python(result))
@@ -132,7 +132,7 @@ def test_stylized_in_python(
 
 @pytest.mark.parametrize("name", PAINTED)
 def test_painted(
-    name: str, photo: Path, own: Path, visit: Visit, made_by_command: Callable[[Result], Path]
+    name: str, photo: Path, own: Path, visit: Session, made_by_command: Callable[[Result], Path]
 ) -> None:
     *_, last = paint(visit, photo, PAINTED[name](own), Limits())
     assert last.result is not None
@@ -144,7 +144,7 @@ def test_painted(
 
 @pytest.mark.parametrize("name", ["default", "mixed"])
 def test_painted_in_python(
-    name: str, own: Path, lossless: Path, visit: Visit, run_python: Callable[[Result], Path]
+    name: str, own: Path, lossless: Path, visit: Session, run_python: Callable[[Result], Path]
 ) -> None:
     *_, last = paint(visit, lossless, PAINTED[name](own), Limits())
     assert last.result is not None

@@ -9,10 +9,10 @@ import pytest
 
 from impasto import styles
 from impasto.app.limits import Limits
-from impasto.app.look import BALANCED, Look, mix, names
+from impasto.app.look import BALANCED, StyleRequest, mix, names
 from impasto.errors import UsageError
 from impasto.painting.options import PaintOptions
-from impasto.stylizing.controls import Handles
+from impasto.stylizing.controls import StyleControls
 
 NIGHT: tuple[tuple[str | Path, float], ...] = (("starry-night", 1.0),)
 
@@ -27,7 +27,7 @@ def test_a_text_never_names_a_file(name: str, tmp_path: Path, monkeypatch: pytes
     monkeypatch.chdir(tmp_path)
     (tmp_path / "wave.safetensors").write_bytes(b"")
     with pytest.raises(UsageError, match=r"there is no style"):
-        Look(((name, 1.0),))
+        StyleRequest(((name, 1.0),))
 
 
 @pytest.mark.parametrize("field", ["init", "backbone"])
@@ -35,7 +35,7 @@ def test_nor_does_an_expert(field: str, tmp_path: Path) -> None:
     file = tmp_path / "picture.png"
     file.write_bytes(b"")
     with pytest.raises(UsageError, match=rf"{field} is one of .* here, not "):
-        Look(NIGHT, expert={field: str(file)})
+        StyleRequest(NIGHT, expert={field: str(file)})
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_nor_does_an_expert(field: str, tmp_path: Path) -> None:
 )
 def test_what_cannot_mean_anything(asked: dict[str, Any], words: str) -> None:
     with pytest.raises(UsageError, match=words):
-        Look(**{"styles": NIGHT, **asked})
+        StyleRequest(**{"styles": NIGHT, **asked})
 
 
 def test_mixing() -> None:
@@ -64,39 +64,43 @@ def test_mixing() -> None:
 
 
 def test_a_style_without_a_share_is_no_part_of_it() -> None:
-    look = Look(mix("starry-night", "great-wave", 1))
+    look = StyleRequest(mix("starry-night", "great-wave", 1))
     assert look.name == "great-wave"
     assert look.files == (("great-wave", 1.0),)
     assert [share for _, share in look.pictures] == [1.0]
 
 
 def test_names_of_looks() -> None:
-    assert Look(NIGHT).name == "starry-night"
-    assert Look(mix("starry-night", Path("/folder/my wave.jpg"), 0.5)).name == "starry-night and my wave"
+    assert StyleRequest(NIGHT).name == "starry-night"
+    assert (
+        StyleRequest(mix("starry-night", Path("/folder/my wave.jpg"), 0.5)).name == "starry-night and my wave"
+    )
 
 
 def test_paintings_have_pictures() -> None:
     for name in names():
-        ((picture, share),) = Look(((name, 1.0),)).pictures
+        ((picture, share),) = StyleRequest(((name, 1.0),)).pictures
         assert picture.is_file()
         assert share == 1
 
 
 def test_a_card_without_a_picture_cannot_be_painted(tmp_path: Path) -> None:
-    look = Look(((tmp_path / "mine.safetensors", 1.0),))
+    look = StyleRequest(((tmp_path / "mine.safetensors", 1.0),))
     with pytest.raises(UsageError, match=r"without a picture"):
         _ = look.pictures
 
 
 def test_options_of_a_painting() -> None:
-    look = Look(NIGHT, 0.8, Handles(stroke_size=2, keep_colour="luminance"), 256, 7, {"optimizer": "adam"})
+    look = StyleRequest(
+        NIGHT, 0.8, StyleControls(stroke_size=2, keep_colour="luminance"), 256, 7, {"optimizer": "adam"}
+    )
     assert look.painting() == PaintOptions(
         strength=0.8 * BALANCED, stroke_size=2, keep_colour="luminance", size=256, seed=7, optimizer="adam"
     )
 
 
 def test_a_whole_style_is_a_balanced_painting() -> None:
-    assert Look(NIGHT).painting() == PaintOptions(size=512)
+    assert StyleRequest(NIGHT).painting() == PaintOptions(size=512)
 
 
 @pytest.mark.parametrize("field", ["upload_mb", "megapixels", "job_minutes", "keep_minutes", "disk_gb"])
@@ -120,9 +124,9 @@ def test_pixels() -> None:
 def test_which_looks_are_painted(tmp_path: Path) -> None:
     """Those of pictures that no network learned; not where one is a card without its picture."""
     picture, card = tmp_path / "wave.jpg", tmp_path / "wave.safetensors"
-    assert Look(((picture, 1.0),)).is_painted
-    assert Look((("stained-glass", 1.0),)).is_painted
-    assert Look((("starry-night", 0.5), (picture, 0.5))).is_painted
-    assert not Look((("starry-night", 1.0),)).is_painted
-    assert not Look(((card, 1.0),)).is_painted
-    assert not Look(((card, 0.5), (picture, 0.5))).is_painted
+    assert StyleRequest(((picture, 1.0),)).is_painted
+    assert StyleRequest((("stained-glass", 1.0),)).is_painted
+    assert StyleRequest((("starry-night", 0.5), (picture, 0.5))).is_painted
+    assert not StyleRequest((("starry-night", 1.0),)).is_painted
+    assert not StyleRequest(((card, 1.0),)).is_painted
+    assert not StyleRequest(((card, 0.5), (picture, 0.5))).is_painted

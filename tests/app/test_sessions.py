@@ -11,12 +11,12 @@ import pytest
 
 from impasto.app import sessions as module
 from impasto.app.limits import Limits
-from impasto.app.look import Look
-from impasto.app.sessions import Result, Visit, Visits
+from impasto.app.look import StyleRequest
+from impasto.app.sessions import Result, Session, Sessions
 from impasto.errors import UsageError
 
 PHOTO = Path("photo.jpg")
-NIGHT, WAVE = Look((("starry-night", 1.0),)), Look((("great-wave", 1.0),))
+NIGHT, WAVE = StyleRequest((("starry-night", 1.0),)), StyleRequest((("great-wave", 1.0),))
 
 
 @pytest.fixture(autouse=True)
@@ -26,17 +26,17 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def visits(tmp_path: Path) -> Visits:
-    return Visits(tmp_path, Limits(results=3, keep_minutes=1))
+def visits(tmp_path: Path) -> Sessions:
+    return Sessions(tmp_path, Limits(results=3, keep_minutes=1))
 
 
-def picture(visit: Visit, name: str = "picture.jpg") -> Path:
+def picture(visit: Session, name: str = "picture.jpg") -> Path:
     path = visit.new_file(name)
     path.write_bytes(b"picture")
     return path
 
 
-def result(visit: Visit, look: Look = NIGHT, photo: Path = PHOTO, painted: bool = False) -> Result:
+def result(visit: Session, look: StyleRequest = NIGHT, photo: Path = PHOTO, painted: bool = False) -> Result:
     made = Result("stylized", photo, look, (picture(visit), picture(visit)), 0.1)
     if painted:
         made = replace(made, kind="painted", whole=picture(visit), film=picture(visit, "film.webp"))
@@ -48,7 +48,7 @@ def files(folder: Path) -> set[Path]:
     return {path for path in folder.rglob("*") if path.is_file()}
 
 
-def test_sessions_have_folders_of_their_own(visits: Visits, tmp_path: Path) -> None:
+def test_sessions_have_folders_of_their_own(visits: Sessions, tmp_path: Path) -> None:
     one, other = visits.of("one"), visits.of("other")
     assert one is visits.of("one") is not other
     assert len(visits) == 2 == len(list(tmp_path.iterdir()))
@@ -58,7 +58,7 @@ def test_sessions_have_folders_of_their_own(visits: Visits, tmp_path: Path) -> N
     assert one.folder != other.folder
 
 
-def test_no_name_leads_out_of_the_folder(visits: Visits) -> None:
+def test_no_name_leads_out_of_the_folder(visits: Sessions) -> None:
     visit = visits.of("one")
     for name in ("../../escape.jpg", "/etc/passwd", "a/b.jpg"):
         path = visit.new_file(name)
@@ -66,12 +66,12 @@ def test_no_name_leads_out_of_the_folder(visits: Visits) -> None:
         assert path.name == Path(name).name
 
 
-def test_names_do_not_clash(visits: Visits) -> None:
+def test_names_do_not_clash(visits: Sessions) -> None:
     visit = visits.of("one")
     assert len({visit.new_file("picture.jpg") for _ in range(20)}) == 20
 
 
-def test_a_stylized_picture_takes_the_place_of_its_like(visits: Visits) -> None:
+def test_a_stylized_picture_takes_the_place_of_its_like(visits: Sessions) -> None:
     visit = visits.of("one")
     first, painted, second = result(visit), result(visit, painted=True), result(visit)
     assert visit.results == [second, painted]
@@ -79,20 +79,20 @@ def test_a_stylized_picture_takes_the_place_of_its_like(visits: Visits) -> None:
     assert all(path.exists() for path in (*second.files, *painted.files))
 
 
-def test_other_photos_and_styles_stand_beside_it(visits: Visits) -> None:
+def test_other_photos_and_styles_stand_beside_it(visits: Sessions) -> None:
     visit = visits.of("one")
     made = [result(visit), result(visit, WAVE), result(visit, photo=Path("other.jpg"))]
     assert visit.results == made[::-1]
 
 
-def test_the_oldest_make_way(visits: Visits) -> None:
+def test_the_oldest_make_way(visits: Sessions) -> None:
     visit = visits.of("one")
     made = [result(visit, painted=True) for _ in range(5)]
     assert visit.results == made[:1:-1]
     assert files(visit.folder) == {path for each in made[2:] for path in each.files}
 
 
-def test_a_job_is_called_off_before_its_turn(visits: Visits) -> None:
+def test_a_job_is_called_off_before_its_turn(visits: Sessions) -> None:
     visit = visits.of("one")
     visit.announce()
     assert not visit.is_busy
@@ -108,7 +108,7 @@ def test_a_job_is_called_off_before_its_turn(visits: Visits) -> None:
 
 
 def test_what_was_replaced_stays_for_answers_on_their_way(
-    visits: Visits, monkeypatch: pytest.MonkeyPatch
+    visits: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_RETIRED", 4)
     visit = visits.of("one")
@@ -118,7 +118,7 @@ def test_what_was_replaced_stays_for_answers_on_their_way(
     assert there == [False, False, True, True, True]
 
 
-def test_what_another_result_shows_stays(visits: Visits) -> None:
+def test_what_another_result_shows_stays(visits: Sessions) -> None:
     visit = visits.of("one")
     first = result(visit)
     second = replace(first, shown=(first.shown[0], picture(visit)))
@@ -127,7 +127,7 @@ def test_what_another_result_shows_stays(visits: Visits) -> None:
     assert not first.shown[1].exists()
 
 
-def test_downloads_make_way_for_later_ones(visits: Visits) -> None:
+def test_downloads_make_way_for_later_ones(visits: Sessions) -> None:
     visit = visits.of("one")
     made = []
     for _ in range(9):
@@ -137,7 +137,7 @@ def test_downloads_make_way_for_later_ones(visits: Visits) -> None:
     assert 1 <= len(files(visit.folder)) <= 4
 
 
-def test_leaving_deletes_everything(visits: Visits, tmp_path: Path) -> None:
+def test_leaving_deletes_everything(visits: Sessions, tmp_path: Path) -> None:
     stays = result(visits.of("other"))
     result(visits.of("one"))
     visits.leave("one")
@@ -146,7 +146,7 @@ def test_leaving_deletes_everything(visits: Visits, tmp_path: Path) -> None:
     assert not visits.of("one").results
 
 
-def test_nothing_is_written_after_the_end(visits: Visits, tmp_path: Path) -> None:
+def test_nothing_is_written_after_the_end(visits: Sessions, tmp_path: Path) -> None:
     visit = visits.of("one")
     visits.leave("one")
     with pytest.raises(UsageError, match=r"over: load the page again"):
@@ -154,7 +154,7 @@ def test_nothing_is_written_after_the_end(visits: Visits, tmp_path: Path) -> Non
     assert not list(tmp_path.iterdir())
 
 
-def test_a_job_ends_with_its_visit(visits: Visits, tmp_path: Path) -> None:
+def test_a_job_ends_with_its_visit(visits: Sessions, tmp_path: Path) -> None:
     visit = visits.of("one")
     with visit.job() as stop:
         late = picture(visit)
@@ -165,7 +165,7 @@ def test_a_job_ends_with_its_visit(visits: Visits, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_jobs_come_one_after_another(visits: Visits) -> None:
+def test_jobs_come_one_after_another(visits: Sessions) -> None:
     visit = visits.of("one")
     assert not visit.is_busy
     with visit.job() as first:
@@ -178,14 +178,14 @@ def test_jobs_come_one_after_another(visits: Visits) -> None:
     visit.stop()  # there is nothing to stop
 
 
-def test_a_failed_job_leaves_the_visit_free(visits: Visits) -> None:
+def test_a_failed_job_leaves_the_visit_free(visits: Sessions) -> None:
     visit = visits.of("one")
     with pytest.raises(ZeroDivisionError), visit.job():
         raise ZeroDivisionError
     assert not visit.is_busy
 
 
-def test_the_sweep_takes_the_idle(visits: Visits) -> None:
+def test_the_sweep_takes_the_idle(visits: Sessions) -> None:
     idle, busy, awake = (visits.of(name) for name in ("idle", "busy", "awake"))
     for visit in (idle, busy):
         visit.seen = time.monotonic() - 61
@@ -200,14 +200,14 @@ def test_the_sweep_takes_the_idle(visits: Visits) -> None:
     assert len(visits) == 1
 
 
-def test_a_question_keeps_a_visit_awake(visits: Visits) -> None:
+def test_a_question_keeps_a_visit_awake(visits: Sessions) -> None:
     visits.of("one").seen = time.monotonic() - 61
     visits.of("one")
     visits.sweep()
     assert len(visits) == 1
 
 
-def test_closing_ends_all(visits: Visits, tmp_path: Path) -> None:
+def test_closing_ends_all(visits: Sessions, tmp_path: Path) -> None:
     for name in ("one", "other"):
         result(visits.of(name))
     visits.close()
@@ -215,7 +215,7 @@ def test_closing_ends_all(visits: Visits, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_many_at_once(visits: Visits) -> None:
+def test_many_at_once(visits: Sessions) -> None:
     """Threads that come at the same time see the same visit, whose results stay complete."""
     barrier, seen = threading.Barrier(8), []
 

@@ -23,10 +23,10 @@ from impasto import styles
 from impasto.app import code_snippets
 from impasto.app.inference import stylize
 from impasto.app.limits import Limits
-from impasto.app.look import Look, picture_of
+from impasto.app.look import StyleRequest, picture_of
 from impasto.app.paintings import paint
-from impasto.app.sessions import Visit, Visits
-from impasto.app.train_request import Lesson
+from impasto.app.sessions import Session, Sessions
+from impasto.app.train_request import TrainRequest
 from impasto.app.trainings import News, thumbnail_of, train
 from impasto.cli import app as command_line
 from impasto.encoding import encode
@@ -44,12 +44,12 @@ LIMITS = Limits(training_minutes=10, training_photos=4, megapixels=1)
 
 
 @pytest.fixture
-def visits(tmp_path: Path) -> Visits:
-    return Visits(tmp_path / "visits", LIMITS)
+def visits(tmp_path: Path) -> Sessions:
+    return Sessions(tmp_path / "visits", LIMITS)
 
 
 @pytest.fixture
-def visit(visits: Visits) -> Visit:
+def visit(visits: Sessions) -> Session:
     return visits.of("someone")
 
 
@@ -85,8 +85,8 @@ def assert_same_weights(one: Card, other: Card) -> None:
         assert torch.equal(tensor, other.tensors[name]), name
 
 
-def test_it_ends_with_a_card_that_paints(visit: Visit, style: Path, photos: tuple[Path, ...]) -> None:
-    news = list(train(visit, Lesson(style, photos=photos, expert=SMALL | {"steps": 12}), LIMITS))
+def test_it_ends_with_a_card_that_paints(visit: Session, style: Path, photos: tuple[Path, ...]) -> None:
+    news = list(train(visit, TrainRequest(style, photos=photos, expert=SMALL | {"steps": 12}), LIMITS))
     last = news[-1]
     assert (last.name, last.done, last.left, last.notes) == ("my-wave", 1.0, 0.0, ())
     assert visit.cards == {"my-wave": last.card}
@@ -110,20 +110,20 @@ def test_it_ends_with_a_card_that_paints(visit: Visit, style: Path, photos: tupl
             assert min(picture.size) >= least
             assert picture.convert("L").getextrema() != (0, 0)
 
-    result = stylize(visit, photos[0], Look(((last.card, 1.0),)), LIMITS)
+    result = stylize(visit, photos[0], StyleRequest(((last.card, 1.0),)), LIMITS)
     assert result.look.name == "my-wave"
     seen, shown = (io.read(path)[0] for path in result.shown)
     assert (seen - shown).abs().mean() > 0.02
 
 
-def test_a_trained_style_is_painted_from_the_picture_it_was_trained_on(visit: Visit, style: Path) -> None:
-    *_, last = train(visit, Lesson(style, "Sea: at night!", expert=SMALL | {"steps": 1}), LIMITS)
+def test_a_trained_style_is_painted_from_the_picture_it_was_trained_on(visit: Session, style: Path) -> None:
+    *_, last = train(visit, TrainRequest(style, "Sea: at night!", expert=SMALL | {"steps": 1}), LIMITS)
     assert last.card
     assert last.card.name == "sea-at-night.safetensors"
     painted = picture_of(last.card)
     assert painted
     assert painted.read_bytes() == style.read_bytes()
-    look = Look(((last.card, 1.0),), size=64, expert={"iterations": 2})
+    look = StyleRequest(((last.card, 1.0),), size=64, expert={"iterations": 2})
     *_, sketch = paint(visit, styles.sample(), look, LIMITS)
     assert sketch.result
     assert shlex.split(code_snippets.command(sketch.result))[3] == "My Wave.jpg"
@@ -132,7 +132,7 @@ def test_a_trained_style_is_painted_from_the_picture_it_was_trained_on(visit: Vi
 
 @pytest.mark.parametrize("given", [{}, {"photos": True}, {"photos": True, "seed": 4, "content_weight": 0.5}])
 def test_the_command_and_the_lines_of_python_make_the_same_card(
-    visit: Visit,
+    visit: Session,
     style: Path,
     photos: tuple[Path, ...],
     given: dict[str, Any],
@@ -140,7 +140,7 @@ def test_the_command_and_the_lines_of_python_make_the_same_card(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     expert = SMALL | {name: value for name, value in given.items() if name != "photos"}
-    lesson = Lesson(style, photos=photos if "photos" in given else (), expert=expert)
+    lesson = TrainRequest(style, photos=photos if "photos" in given else (), expert=expert)
     *_, last = train(visit, lesson, LIMITS)
     assert last.card
     expected = load_card(last.card)
@@ -158,14 +158,14 @@ def test_the_command_and_the_lines_of_python_make_the_same_card(
 
 
 def test_many_photos_are_named_by_their_folder(style: Path) -> None:
-    lesson = Lesson(style, photos=tuple(Path(f"{number}.jpg") for number in range(300)))
+    lesson = TrainRequest(style, photos=tuple(Path(f"{number}.jpg") for number in range(300)))
     assert code_snippets.train_command(lesson, "sea").endswith(
         "-o sea.safetensors --photos photos --minutes 5"
     )
     assert "['photos']" in code_snippets.train_python(lesson, "sea")
 
 
-def begin(visit: Visit, lesson: Lesson) -> Iterator[News]:
+def begin(visit: Session, lesson: TrainRequest) -> Iterator[News]:
     """A training that has made some steps."""
     running = train(visit, lesson, LIMITS)
     for news in running:
@@ -174,8 +174,8 @@ def begin(visit: Visit, lesson: Lesson) -> Iterator[News]:
     return running
 
 
-def test_stopped_it_keeps_what_was_learned(visit: Visit, style: Path, photos: tuple[Path, ...]) -> None:
-    running = begin(visit, Lesson(style, photos=photos, minutes=10, expert=SMALL | {"steps": None}))
+def test_stopped_it_keeps_what_was_learned(visit: Session, style: Path, photos: tuple[Path, ...]) -> None:
+    running = begin(visit, TrainRequest(style, photos=photos, minutes=10, expert=SMALL | {"steps": None}))
     visit.stop()
     *_, last = running
     assert "stopped at" in last.notes[0]
@@ -189,9 +189,9 @@ def test_stopped_it_keeps_what_was_learned(visit: Visit, style: Path, photos: tu
 
 
 @pytest.mark.parametrize("way", ["leave", "close"])
-def test_nothing_stays_where_nobody_waits(visits: Visits, style: Path, way: str) -> None:
+def test_nothing_stays_where_nobody_waits(visits: Sessions, style: Path, way: str) -> None:
     threads, visit = active_count(), visits.of("someone")
-    running = begin(visit, Lesson(style, minutes=10, expert=SMALL | {"steps": None}))
+    running = begin(visit, TrainRequest(style, minutes=10, expert=SMALL | {"steps": None}))
     if way == "leave":
         visits.leave("someone")
         assert [news for news in running if news.card] == []
@@ -224,10 +224,10 @@ def large(path: Path) -> Path:
     [(one_colour, "bad.png is of one colour"), (no_picture, "bad.png"), (large, "bad.png has 1100 x 1000")],
 )
 def test_a_style_that_is_none_is_told_in_a_sentence(
-    visit: Visit, tmp_path: Path, make: Callable[[Path], Path], words: str
+    visit: Session, tmp_path: Path, make: Callable[[Path], Path], words: str
 ) -> None:
     with pytest.raises(ImageError, match=words):
-        list(train(visit, Lesson(make(tmp_path / "bad.png")), LIMITS))
+        list(train(visit, TrainRequest(make(tmp_path / "bad.png")), LIMITS))
     assert (files(visit.folder), visit.is_busy, visit.cards) == (set(), False, {})
 
 
@@ -236,7 +236,7 @@ def test_a_style_that_is_none_is_told_in_a_sentence(
     [(no_picture, r"^bad\.png"), (large, r"^bad\.png has 1100 x 1000"), (Path, r"^bad\.png cannot be read")],
 )
 def test_a_photo_that_is_none_is_told_by_its_name_alone(
-    visit: Visit,
+    visit: Session,
     style: Path,
     photos: tuple[Path, ...],
     tmp_path: Path,
@@ -244,35 +244,35 @@ def test_a_photo_that_is_none_is_told_by_its_name_alone(
     words: str,
 ) -> None:
     with pytest.raises(ImageError, match=words) as failure:
-        list(train(visit, Lesson(style, photos=(*photos, make(tmp_path / "bad.png"))), LIMITS))
+        list(train(visit, TrainRequest(style, photos=(*photos, make(tmp_path / "bad.png"))), LIMITS))
     assert str(tmp_path) not in str(failure.value)
 
 
-def test_more_than_the_limits_allow(visit: Visit, style: Path, photos: tuple[Path, ...]) -> None:
+def test_more_than_the_limits_allow(visit: Session, style: Path, photos: tuple[Path, ...]) -> None:
     with pytest.raises(UsageError, match=r"at most 10 minutes"):
-        next(train(visit, Lesson(style, minutes=11), LIMITS))
+        next(train(visit, TrainRequest(style, minutes=11), LIMITS))
     with pytest.raises(UsageError, match=r"6 photos.*4 at most"):
-        next(train(visit, Lesson(style, photos=photos * 2), LIMITS))
+        next(train(visit, TrainRequest(style, photos=photos * 2), LIMITS))
     with pytest.raises(UsageError, match=r"minutes must be positive"):
-        Lesson(style, minutes=0)
+        TrainRequest(style, minutes=0)
 
 
-def test_a_failure_in_the_midst_leaves_nothing(visit: Visit, style: Path) -> None:
+def test_a_failure_in_the_midst_leaves_nothing(visit: Session, style: Path) -> None:
     threads = active_count()
     with pytest.raises(ImpastoError, match=r"relu9_9"):
-        list(train(visit, Lesson(style, expert=SMALL | {"content_layers": "relu9_9"}), LIMITS))
+        list(train(visit, TrainRequest(style, expert=SMALL | {"content_layers": "relu9_9"}), LIMITS))
     assert (files(visit.folder), visit.is_busy, visit.cards) == (set(), False, {})
     assert trainings() == 0
     assert active_count() <= threads
 
 
 def test_a_photo_that_breaks_on_the_way_is_left_out_and_named(
-    visit: Visit, style: Path, photos: tuple[Path, ...], tmp_path: Path
+    visit: Session, style: Path, photos: tuple[Path, ...], tmp_path: Path
 ) -> None:
     broken = tmp_path / "broken.png"
     whole = photos[0].read_bytes()
     broken.write_bytes(whole[: len(whole) // 2])  # its header is sound
-    *_, last = train(visit, Lesson(style, photos=(*photos, broken), expert=SMALL), LIMITS)
+    *_, last = train(visit, TrainRequest(style, photos=(*photos, broken), expert=SMALL), LIMITS)
     assert last.notes == ("not readable, and left out: broken.png",)
 
 
@@ -295,13 +295,13 @@ def test_a_photo_that_breaks_on_the_way_is_left_out_and_named(
 def test_names_are_safe_and_mean_one_style(
     style: Path, name: str, known: tuple[str, ...], expected: str
 ) -> None:
-    assert Lesson(style, name).file_name(known) == expected
+    assert TrainRequest(style, name).file_name(known) == expected
 
 
-def test_visitors_do_not_see_each_others_styles(visits: Visits, style: Path) -> None:
+def test_visitors_do_not_see_each_others_styles(visits: Sessions, style: Path) -> None:
     one, other = visits.of("one"), visits.of("other")
     for visit in (one, one, other):
-        list(train(visit, Lesson(style, expert=SMALL | {"steps": 1}), LIMITS))
+        list(train(visit, TrainRequest(style, expert=SMALL | {"steps": 1}), LIMITS))
     assert set(one.cards) == {"my-wave", "my-wave-2"}
     assert set(other.cards) == {"my-wave"}
     for visit in (one, other):

@@ -8,7 +8,7 @@ from PIL import Image
 from skimage import data
 
 from impasto import backbones, styles
-from impasto.evaluation.metrics import Yardstick
+from impasto.evaluation.metrics import StyleMetrics
 
 PHOTOS = ("astronaut", "chelsea")
 STYLES = ("starry-night", "great-wave")
@@ -17,8 +17,8 @@ Results = Callable[..., Path]
 
 
 @pytest.fixture(scope="session")
-def yardstick() -> Yardstick:
-    return Yardstick(backbones.load("compact"))
+def yardstick() -> StyleMetrics:
+    return StyleMetrics(backbones.load("compact"))
 
 
 @pytest.fixture

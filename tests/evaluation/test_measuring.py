@@ -12,8 +12,8 @@ from PIL import Image
 from impasto.errors import UsageError
 from impasto.evaluation import measuring, pictures
 from impasto.evaluation.matching import list_pictures, match_results
-from impasto.evaluation.measuring import Contender, measure
-from impasto.evaluation.metrics import Yardstick
+from impasto.evaluation.measuring import Method, measure
+from impasto.evaluation.metrics import StyleMetrics
 from impasto.evaluation.options import EvaluateOptions
 from impasto.evaluation.outcome import Outcome
 from impasto.evaluation.pictures import CONTROLS
@@ -25,10 +25,10 @@ OPTIONS = EvaluateOptions(size=64, resamples=200)
 Folders = tuple[Path, Path]
 
 
-class Counting(Yardstick):
+class Counting(StyleMetrics):
     """Counts what it does."""
 
-    def __init__(self, other: Yardstick) -> None:
+    def __init__(self, other: StyleMetrics) -> None:
         self.__dict__.update(other.__dict__)
         self.measured = self.encoded = 0
 
@@ -41,17 +41,17 @@ class Counting(Yardstick):
         return super().photo(image)
 
 
-def contender(folder: Path, seconds: Mapping[tuple[str, str], float] | None = None) -> Contender:
-    return Contender(folder.name, match_results(folder, PHOTOS, STYLES).pictures, seconds or {})
+def contender(folder: Path, seconds: Mapping[tuple[str, str], float] | None = None) -> Method:
+    return Method(folder.name, match_results(folder, PHOTOS, STYLES).pictures, seconds or {})
 
 
-def evaluate(folders: Folders, yardstick: Yardstick, *contenders: Contender, **options: object) -> Outcome:
+def evaluate(folders: Folders, yardstick: StyleMetrics, *contenders: Method, **options: object) -> Outcome:
     photos, styles = map(list_pictures, folders)
     return measure(photos, styles, contenders, yardstick, OPTIONS, **options)  # type: ignore[arg-type]
 
 
 def test_every_pair_is_measured_as_the_yardstick_does(
-    folders: Folders, yardstick: Yardstick, mix: Results
+    folders: Folders, yardstick: StyleMetrics, mix: Results
 ) -> None:
     folder = mix("half", 0.5)
     outcome = evaluate(folders, yardstick, contender(folder))
@@ -71,7 +71,7 @@ def test_every_pair_is_measured_as_the_yardstick_does(
 
 
 def test_controls_are_always_there_and_where_they_should_be(
-    folders: Folders, yardstick: Yardstick, mix: Results
+    folders: Folders, yardstick: StyleMetrics, mix: Results
 ) -> None:
     """A method that does nothing is the control that does nothing; rows are sorted, controls last."""
     outcome = evaluate(
@@ -89,7 +89,7 @@ def test_controls_are_always_there_and_where_they_should_be(
     assert "seconds" not in outcome.metrics
 
 
-def test_comparing_is_by_pairs(folders: Folders, yardstick: Yardstick, mix: Results) -> None:
+def test_comparing_is_by_pairs(folders: Folders, yardstick: StyleMetrics, mix: Results) -> None:
     """With the same draws for both: of two that differ by a constant, the difference is certain."""
     outcome = evaluate(folders, yardstick, contender(mix("a", 0.3)), contender(mix("b", 0.6)))
     found = {c.metric: c for c in outcome.compare("a", "b")}
@@ -107,7 +107,7 @@ def test_comparing_is_by_pairs(folders: Folders, yardstick: Yardstick, mix: Resu
 
 
 def test_what_was_measured_is_not_measured_again(
-    folders: Folders, yardstick: Yardstick, mix: Results, tmp_path: Path
+    folders: Folders, yardstick: StyleMetrics, mix: Results, tmp_path: Path
 ) -> None:
     ours, folder, path = contender(mix("ours", 0.5)), tmp_path / "ours", tmp_path / "kept" / "measured.jsonl"
     first, second, third = Counting(yardstick), Counting(yardstick), Counting(yardstick)
@@ -141,7 +141,7 @@ def interrupt_at(count: int) -> measuring.OnPicture:
 
 
 def test_a_picture_that_cannot_be_read_is_told_and_left_out(
-    folders: Folders, yardstick: Yardstick, mix: Results
+    folders: Folders, yardstick: StyleMetrics, mix: Results
 ) -> None:
     folder = mix("ours", 0.5)
     broken = folder / "astronaut-starry-night.png"
@@ -156,7 +156,7 @@ def test_a_picture_that_cannot_be_read_is_told_and_left_out(
     )
 
 
-def test_a_photo_that_cannot_be_read(folders: Folders, yardstick: Yardstick, mix: Results) -> None:
+def test_a_photo_that_cannot_be_read(folders: Folders, yardstick: StyleMetrics, mix: Results) -> None:
     ours = contender(mix("ours", 0.5))
     (folders[0] / "chelsea.png").write_bytes(b"no picture")
     outcome = evaluate(folders, yardstick, ours)
@@ -168,7 +168,7 @@ def test_a_photo_that_cannot_be_read(folders: Folders, yardstick: Yardstick, mix
 
 
 def test_missing_pictures_narrow_the_table_for_all(
-    folders: Folders, yardstick: Yardstick, mix: Results
+    folders: Folders, yardstick: StyleMetrics, mix: Results
 ) -> None:
     (mix("ours", 0.5) / "chelsea-great-wave.png").unlink()
     seconds = {("astronaut", "great-wave"): 2.0, ("astronaut", "starry-night"): 4.0}
@@ -181,7 +181,7 @@ def test_missing_pictures_narrow_the_table_for_all(
 
 
 def test_blocks_of_styles_change_nothing(
-    folders: Folders, yardstick: Yardstick, mix: Results, monkeypatch: pytest.MonkeyPatch
+    folders: Folders, yardstick: StyleMetrics, mix: Results, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ours = contender(mix("ours", 0.5))
     whole = evaluate(folders, yardstick, ours)
@@ -192,7 +192,7 @@ def test_blocks_of_styles_change_nothing(
             np.testing.assert_array_equal(parts.values[name][metric], grid)
 
 
-def test_another_shape_is_told(folders: Folders, yardstick: Yardstick, mix: Results) -> None:
+def test_another_shape_is_told(folders: Folders, yardstick: StyleMetrics, mix: Results) -> None:
     folder = mix("ours", 0.5)
     for path in folder.iterdir():
         with Image.open(path) as picture:
@@ -209,8 +209,8 @@ def test_what_is_transparent_is_white(tmp_path: Path) -> None:
     assert pictures.read(tmp_path / "clear.png", 64).min() == 1
 
 
-def test_names_of_contenders(folders: Folders, yardstick: Yardstick) -> None:
+def test_names_of_contenders(folders: Folders, yardstick: StyleMetrics) -> None:
     with pytest.raises(UsageError, match=r"photo is the name of a control"):
-        evaluate(folders, yardstick, Contender("photo", {}))
+        evaluate(folders, yardstick, Method("photo", {}))
     with pytest.raises(UsageError, match=r"two results are called a"):
-        evaluate(folders, yardstick, Contender("a", {}), Contender("a", {}))
+        evaluate(folders, yardstick, Method("a", {}), Method("a", {}))

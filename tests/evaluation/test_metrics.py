@@ -11,7 +11,7 @@ from torch import Tensor
 from impasto import backbones
 from impasto.errors import UsageError
 from impasto.evaluation import pictures
-from impasto.evaluation.metrics import Yardstick
+from impasto.evaluation.metrics import StyleMetrics
 from impasto.imaging.color_transfer import match_colours
 from impasto.painting.objective import Objective, Style
 from impasto.painting.options import PaintOptions
@@ -60,7 +60,7 @@ def trio(picture: Picture) -> tuple[Tensor, Tensor, Tensor]:
     return match_colours(photo, style).flip(3), photo, style
 
 
-def test_numbers_are_the_formulas(yardstick: Yardstick, trio: tuple[Tensor, Tensor, Tensor]) -> None:
+def test_numbers_are_the_formulas(yardstick: StyleMetrics, trio: tuple[Tensor, Tensor, Tensor]) -> None:
     result = yardstick.measure(trio[0], yardstick.photo(trio[1]), yardstick.style(trio[2]))
     picture, photo, style = map(seen, trio)
     assert result == {
@@ -71,7 +71,7 @@ def test_numbers_are_the_formulas(yardstick: Yardstick, trio: tuple[Tensor, Tens
     assert 0.01 < result["moments"] < 1 < result["content"]
 
 
-def test_targets_are_at_zero(yardstick: Yardstick, trio: tuple[Tensor, Tensor, Tensor]) -> None:
+def test_targets_are_at_zero(yardstick: StyleMetrics, trio: tuple[Tensor, Tensor, Tensor]) -> None:
     _, image, painting = trio
     photo, style = yardstick.photo(image), yardstick.style(painting)
     untouched = yardstick.measure(image, photo, style)
@@ -81,7 +81,9 @@ def test_targets_are_at_zero(yardstick: Yardstick, trio: tuple[Tensor, Tensor, T
     assert itself == pytest.approx({"gram": 0, "moments": 0, "content": 0}, abs=1e-6)
 
 
-def test_controls_stand_where_they_should(yardstick: Yardstick, trio: tuple[Tensor, Tensor, Tensor]) -> None:
+def test_controls_stand_where_they_should(
+    yardstick: StyleMetrics, trio: tuple[Tensor, Tensor, Tensor]
+) -> None:
     """The photo keeps all content, the style nearly all style; colours alone are somewhere between."""
     _, image, painting = trio
     photo, style = yardstick.photo(image), yardstick.style(painting)
@@ -94,7 +96,7 @@ def test_controls_stand_where_they_should(yardstick: Yardstick, trio: tuple[Tens
     assert numbers["photo"]["content"] == 0 < numbers["colours"]["content"] < numbers["style"]["content"]
 
 
-def test_painting_minimises_this(yardstick: Yardstick, trio: tuple[Tensor, Tensor, Tensor]) -> None:
+def test_painting_minimises_this(yardstick: StyleMetrics, trio: tuple[Tensor, Tensor, Tensor]) -> None:
     """The errors of painting are these, but for the factor 1.5 of its moments."""
     picture, photo, style = trio
     backbone = backbones.load("compact")
@@ -111,17 +113,17 @@ def test_other_likenesses_stand_beside(trio: tuple[Tensor, Tensor, Tensor]) -> N
     def mean(picture: Tensor, photo: Tensor) -> float:
         return float((picture - photo).abs().mean())
 
-    yardstick = Yardstick(backbones.load("compact"), {"mean": mean})
+    yardstick = StyleMetrics(backbones.load("compact"), {"mean": mean})
     assert yardstick.metrics == ("gram", "moments", "content", "mean")
     numbers = yardstick.measure(trio[0], yardstick.photo(trio[1]), yardstick.style(trio[2]))
     assert numbers["mean"] == mean(trio[0], trio[1]) > 0
 
 
-def test_another_backbone_has_another_identity(yardstick: Yardstick, compact_file: Path) -> None:
-    other = Yardstick(backbones.load(str(compact_file)))
-    assert other.identity != yardstick.identity == Yardstick(backbones.load("compact")).identity
+def test_another_backbone_has_another_identity(yardstick: StyleMetrics, compact_file: Path) -> None:
+    other = StyleMetrics(backbones.load(str(compact_file)))
+    assert other.identity != yardstick.identity == StyleMetrics(backbones.load("compact")).identity
 
 
-def test_a_picture_too_small_for_the_backbone(yardstick: Yardstick) -> None:
+def test_a_picture_too_small_for_the_backbone(yardstick: StyleMetrics) -> None:
     with pytest.raises(UsageError, match=r"too small for layer relu5_1"):
         yardstick.photo(torch.rand(1, 3, 64, 12))

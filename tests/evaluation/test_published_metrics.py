@@ -15,8 +15,8 @@ from PIL import Image
 from impasto.errors import MissingExtraError, UsageError
 from impasto.evaluation.artfid import ArtFid, measure_artfid
 from impasto.evaluation.matching import list_pictures, match_results
-from impasto.evaluation.measuring import Contender, measure
-from impasto.evaluation.metrics import Yardstick
+from impasto.evaluation.measuring import Method, measure
+from impasto.evaluation.metrics import StyleMetrics
 from impasto.evaluation.options import EvaluateOptions
 from impasto.evaluation.published import load_lpips, load_ssim
 from impasto.imaging.color_transfer import luma, match_colours
@@ -146,7 +146,7 @@ def art_fid(fails: Exception | None = None) -> tuple[ModuleType, list[dict[str, 
 
 
 def test_artfid_is_given_its_folders(
-    folders: tuple[Path, Path], yardstick: Yardstick, mix: Results, monkeypatch: pytest.MonkeyPatch,
+    folders: tuple[Path, Path], yardstick: StyleMetrics, mix: Results, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     """Each pair's picture, photo and style under one name, for contenders and controls alike."""
@@ -155,7 +155,7 @@ def test_artfid_is_given_its_folders(
     monkeypatch.setitem(sys.modules, "art_fid.art_fid", module)
     (mix("ours", 0.5) / "chelsea-great-wave.png").unlink()
     photos, styles = map(list_pictures, folders)
-    ours = Contender("ours", match_results(folders[0].parent / "ours", PHOTOS, STYLES).pictures)
+    ours = Method("ours", match_results(folders[0].parent / "ours", PHOTOS, STYLES).pictures)
     outcome = measure(photos, styles, [ours], yardstick, EvaluateOptions(size=64, resamples=100))
     numbers = measure_artfid(photos, styles, [ours], outcome, ArtFid(CPU))
     assert numbers == {"ours": 21.0, "photo": 22.0, "style": 23.0, "colours": 24.0}

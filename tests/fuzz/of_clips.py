@@ -20,8 +20,8 @@ from impasto.imaging.video.encoding import choose_encoding
 from impasto.imaging.video.joining import join
 from impasto.imaging.video.open import open_clip
 from impasto.imaging.video.segments import SegmentWriter
-from impasto.stylizing.parts import Mark, Parts
-from impasto.stylizing.temporal_smoothing import Steadier
+from impasto.stylizing.parts import Parts, ResumePoint
+from impasto.stylizing.temporal_smoothing import TemporalSmoother
 from tests.fuzz.target import MOST_PIXELS, Target, stored
 
 _SIZE, _COUNT, _RATE = (48, 64), 5, Fraction(10)
@@ -151,14 +151,14 @@ def _read_segment(data: bytes, folder: Path) -> None:
 @cache
 def _marks() -> tuple[bytes, ...]:
     """Of a part, with the state of a video that is held steady."""
-    steadier, state = Steadier(), {}
+    steadier, state = TemporalSmoother(), {}
     for frame in _frames():
         steadier(frame.pixels, frame.pixels)
         state = dict(steadier.state)
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "video.mp4"
         parts = Parts(target, _JOB, Fraction(0))
-        parts.add(Mark(5, Fraction(1, 2), state))
+        parts.add(ResumePoint(5, Fraction(1, 2), state))
         return ((parts.folder / "00000.mark").read_bytes(),)
 
 
@@ -172,7 +172,7 @@ def _read_mark(data: bytes, folder: Path) -> None:
     parts = Parts(target, _JOB, Fraction(0))
     assert parts.mark.frames >= 0
     if parts.found and parts.mark.state:
-        steadier = Steadier()
+        steadier = TemporalSmoother()
         steadier.restore(parts.mark.state)
         steadier(_frames()[0].pixels, _frames()[0].pixels)
 

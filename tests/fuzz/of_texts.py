@@ -30,7 +30,7 @@ from impasto.painting.texture_options import TextureOptions
 from impasto.styles.mixture import load_styles
 from impasto.stylizing.cluster.manifest import FOLDER as MANIFEST_FOLDER
 from impasto.stylizing.cluster.manifest import Manifest
-from impasto.stylizing.controls import Handles
+from impasto.stylizing.controls import StyleControls
 from impasto.stylizing.inputs import collect
 from impasto.stylizing.options import VideoOptions
 from impasto.training.metrics_log import MetricsLog
@@ -44,7 +44,7 @@ _COMMANDS: Mapping[str, tuple[type, Mapping[str, Flag]]] = {
     "texture": (TextureOptions, TEXTURE_FLAGS),
     "video": (VideoOptions, VIDEO_FLAGS),
     "train": (TrainOptions, TRAIN_FLAGS),
-    "handles": (Handles, HANDLE_FLAGS),
+    "handles": (StyleControls, HANDLE_FLAGS),
 }
 _FLAGS = (
     b"paint\nsize=512\nscales=128,256\nstyle-layers=relu1_1=0.5,relu2_1\ntile=auto\nstrength=0.5",

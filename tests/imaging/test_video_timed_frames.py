@@ -5,7 +5,7 @@ from fractions import Fraction
 import pytest
 
 from impasto.errors import UsageError, VideoError
-from impasto.imaging.video.timed_frames import Moment, Span, select
+from impasto.imaging.video.timed_frames import FrameRange, TimedFrame, select
 
 TIMES = (Fraction(0), Fraction(1, 4), Fraction(1, 2), Fraction(2), Fraction(9, 4))
 STEP = Fraction(1, 4)
@@ -13,13 +13,13 @@ STEP = Fraction(1, 4)
 
 def moments(damaged=False):
     for index, time in enumerate(TIMES):
-        yield Moment(index, time, STEP, str(index))
+        yield TimedFrame(index, time, STEP, str(index))
     if damaged:
         raise VideoError("broken")
 
 
 def taken(*span):
-    return [(moment.index, moment.duration) for moment in select(moments(), Span(*span))]
+    return [(moment.index, moment.duration) for moment in select(moments(), FrameRange(*span))]
 
 
 def test_each_lasts_until_the_next_and_the_last_by_its_own_account():
@@ -35,11 +35,11 @@ def test_spans():
 
 
 def test_a_time_that_went_through_a_float_is_still_that_of_its_frame():
-    third = Moment(0, Fraction(1001, 30000), STEP, "")
+    third = TimedFrame(0, Fraction(1001, 30000), STEP, "")
     for error in (-1e-9, 1e-9):
-        assert len([*select([third], Span(float(third.time) + error))]) == 1
-        assert len([*select([third], Span(0, float(third.time) + error))]) == 0
-    cut = [*select([Moment(0, Fraction(0), STEP, ""), third], Span(0, float(third.time) - 1e-9))]
+        assert len([*select([third], FrameRange(float(third.time) + error))]) == 1
+        assert len([*select([third], FrameRange(0, float(third.time) + error))]) == 0
+    cut = [*select([TimedFrame(0, Fraction(0), STEP, ""), third], FrameRange(0, float(third.time) - 1e-9))]
     assert cut[0].duration == third.time
 
 
@@ -50,7 +50,7 @@ def test_one_of_so_many_lasts_as_long_as_all_of_them():
 
 
 def test_all_frames_come_before_the_damage():
-    reading = select(moments(damaged=True), Span())
+    reading = select(moments(damaged=True), FrameRange())
     assert [next(reading).index for _ in TIMES] == [0, 1, 2, 3, 4]
     with pytest.raises(VideoError, match="broken"):
         next(reading)
@@ -62,4 +62,4 @@ def test_all_frames_come_before_the_damage():
 )
 def test_spans_that_mean_nothing(span, message):
     with pytest.raises(UsageError, match=message):
-        Span(*span)
+        FrameRange(*span)

@@ -5,7 +5,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from impasto.networks.blocks import Convolution, Grain, InstanceNorm, NormedConvolution, Residual, enlarge
+from impasto.networks.blocks import (
+    Convolution,
+    InstanceNorm,
+    NoiseInjection,
+    NormedConvolution,
+    Residual,
+    enlarge,
+)
 
 LAYOUTS = [torch.contiguous_format, torch.channels_last]
 # below and above the 32 channels from which sums are matrix products; torch has two ways above 1024 pixels
@@ -207,14 +214,14 @@ def test_enlarge_repeats_pixels() -> None:
 
 def test_grain_adds_nothing_until_it_has_learned_to() -> None:
     x = torch.rand(2, 4, 9, 11)
-    grain = Grain(4, 7)
+    grain = NoiseInjection(4, 7)
     assert torch.equal(grain(x), x)
     grain(x).square().sum().backward()
     assert grain.scale.grad is not None and bool((grain.scale.grad != 0).all())
 
 
 def test_grain_is_normal_noise_fixed_in_place() -> None:
-    grain = Grain(2, 31)
+    grain = NoiseInjection(2, 31)
     with torch.no_grad():
         grain.scale.copy_(torch.tensor([1.0, 0.5]))
         noise = grain(torch.zeros(1, 2, 62, 40))
@@ -227,4 +234,4 @@ def test_grain_is_normal_noise_fixed_in_place() -> None:
 
 
 def test_grain_is_no_part_of_the_weights() -> None:
-    assert list(Grain(2, 31).state_dict()) == ["scale"]
+    assert list(NoiseInjection(2, 31).state_dict()) == ["scale"]

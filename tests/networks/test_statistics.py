@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from impasto import networks
 from impasto.networks import StyleNetwork
-from impasto.networks.blocks import Grain, InstanceNorm
+from impasto.networks.blocks import InstanceNorm, NoiseInjection
 from impasto.networks.statistics import collect, paint_part, reach
 
 SMALL = {
@@ -23,7 +23,7 @@ def network(request) -> StyleNetwork:
         torch.manual_seed(3)
         made = networks.build(request.param, **SMALL[request.param])
         for module in made.modules():
-            if isinstance(module, Grain):
+            if isinstance(module, NoiseInjection):
                 nn.init.normal_(module.scale)
             if isinstance(module, InstanceNorm):
                 nn.init.normal_(module.weight, 1, 0.2)

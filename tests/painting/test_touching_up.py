@@ -9,7 +9,7 @@ from torch import Tensor
 from impasto.imaging.color_transfer import keep_colour, luma, match_colours
 from impasto.imaging.detail import return_detail
 from impasto.imaging.masks import blend
-from impasto.painting.finishing import recolour, touch_up
+from impasto.painting.finishing import postprocess, recolour
 from impasto.painting.objective import Style
 from impasto.painting.options import PaintOptions
 
@@ -33,23 +33,23 @@ def moments(image: Tensor) -> Tensor:
 
 
 def test_nothing_is_asked_for(painted: Tensor, photo: Tensor) -> None:
-    assert touch_up(painted, photo, PaintOptions()) is painted
+    assert postprocess(painted, photo, PaintOptions()) is painted
 
 
 def test_colours_then_detail_then_the_photo(painted: Tensor, photo: Tensor) -> None:
     mask = torch.rand(1, *photo.shape[1:], generator=torch.Generator().manual_seed(0))
     options = PaintOptions(keep_colour="luminance", keep_colour_amount=0.7, detail=0.6)
     expected = return_detail(keep_colour(painted, photo, "luminance", 0.7), photo, 0.6)
-    torch.testing.assert_close(touch_up(painted, photo, options, mask=mask), blend(expected, photo, mask))
+    torch.testing.assert_close(postprocess(painted, photo, options, mask=mask), blend(expected, photo, mask))
 
 
 def test_luminance_is_the_paintings(painted: Tensor, photo: Tensor) -> None:
-    kept = touch_up(painted, photo, PaintOptions(keep_colour="luminance"))
+    kept = postprocess(painted, photo, PaintOptions(keep_colour="luminance"))
     torch.testing.assert_close(luma(kept), luma(painted), atol=1e-5, rtol=0)
 
 
 def test_histograms_are_matched_before_not_after(painted: Tensor, photo: Tensor) -> None:
-    assert touch_up(painted, photo, PaintOptions(keep_colour="histogram")) is painted
+    assert postprocess(painted, photo, PaintOptions(keep_colour="histogram")) is painted
 
 
 def test_recoloured_style_has_the_photos_colours(photo: Tensor, picture: Picture) -> None:

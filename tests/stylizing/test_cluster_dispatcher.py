@@ -17,10 +17,10 @@ from impasto.stylizing.cluster.completed import Ledger
 from impasto.stylizing.cluster.dispatcher import Drive, make_crew
 from impasto.stylizing.cluster.filesystems import is_url
 from impasto.stylizing.cluster.pools import Alone
-from impasto.stylizing.cluster.task import Answer, Look, Picture, Task, packed, unpacked
-from impasto.stylizing.cluster.work_items import collect_errands
-from impasto.stylizing.controls import Handles
-from impasto.stylizing.inputs import Errand
+from impasto.stylizing.cluster.task import Answer, Picture, StylizerConfig, Task, packed, unpacked
+from impasto.stylizing.cluster.work_items import collect_work_items
+from impasto.stylizing.controls import StyleControls
+from impasto.stylizing.inputs import WorkItem
 from impasto.stylizing.pipeline import Event
 
 
@@ -52,12 +52,12 @@ def run(family):
 
     def stylise(inputs, out, look=None, crew=None, **options):
         chosen = BulkOptions(**options)
-        look = look or Look(((family["night"], 1.0),), device="cpu", precision="float32")
+        look = look or StylizerConfig(((family["night"], 1.0),), device="cpu", precision="float32")
         folder = out if is_url(out) and "." not in out.rpartition("/")[2] else None
         stylizer = Stylizer(list(look.styles), look.strength, device="cpu", precision="float32")
         events: list[Event] = []
         run = Drive(
-            collect_errands(inputs, out, chosen),
+            collect_work_items(inputs, out, chosen),
             Ledger(folder, stylizer.record(), chosen),
             events.append,
         )
@@ -121,7 +121,7 @@ def test_a_damaged_manifest_is_no_manifest(run, store, damage):
 def test_what_was_made_otherwise_stays(run, store, family):
     run(["memory://photos"], "memory://out")
     before = store.cat("/out/a.jpg")
-    wave = Look(((family["wave"], 1.0),), device="cpu", precision="float32")
+    wave = StylizerConfig(((family["wave"], 1.0),), device="cpu", precision="float32")
     summary, _ = run(["memory://photos"], "memory://out", wave)
     assert sorted(summary.kept) == OUT
     assert store.cat("/out/a.jpg") == before
@@ -155,7 +155,7 @@ def test_many_parts_become_one(run, store, monkeypatch, draw):
 
 def test_patterns_and_results_below_the_photos(run, store):
     assert run(["memory://photos/*.jpg"], "memory://photos/out")[0].done == 1
-    assert [e.target for e in collect_errands(["memory://photos"], "memory://photos/out")] == [
+    assert [e.target for e in collect_work_items(["memory://photos"], "memory://photos/out")] == [
         f"memory:///photos/out/{name}" for name in ("a.jpg", "c.png", "cut.jpg", "deep/b.png")
     ]
 
@@ -175,7 +175,7 @@ def test_patterns_and_results_below_the_photos(run, store):
 def test_errands_that_make_no_sense(store, inputs, out, error, words):
     store.pipe("/twin/a.jpg", b"another")
     with pytest.raises(error, match=words):
-        collect_errands(inputs, out)
+        collect_work_items(inputs, out)
 
 
 def test_a_library_that_is_missing_is_named(monkeypatch):
@@ -212,8 +212,8 @@ def test_masks_travel_as_bytes(run, store, family, tmp_path):
     Image.new("L", (8, 8), 128).save(tmp_path / "mask.png")
     mask = Picture.read(tmp_path / "mask.png")
     (tmp_path / "mask.png").unlink()
-    look = Look(
-        ((family["night"], 1.0),), 0.5, mask, ((mask, ((family["wave"], 1.0),)),), Handles(detail=0.5)
+    look = StylizerConfig(
+        ((family["night"], 1.0),), 0.5, mask, ((mask, ((family["wave"], 1.0),)),), StyleControls(detail=0.5)
     )
     task = unpacked(packed(Task(look, BulkOptions())))
     stylizer = task.look.stylizer(tmp_path / "worker")
@@ -239,9 +239,9 @@ class Forgetful:
 
 def test_each_errand_has_one_outcome(family, tmp_path):
     (tmp_path / "photo").write_bytes(b"x")
-    errands = [Errand(str(tmp_path / "photo"), str(tmp_path / f"{n}.png")) for n in range(100)]
+    errands = [WorkItem(str(tmp_path / "photo"), str(tmp_path / f"{n}.png")) for n in range(100)]
     crew, events = Forgetful(90), []
-    task = Task(Look(((family["night"], 1.0),)), BulkOptions())
+    task = Task(StylizerConfig(((family["night"], 1.0),)), BulkOptions())
     run = Drive(errands, Ledger(None, {}, BulkOptions()), events.append)
     assert run.look() == 100
     summary = run.work(crew, task, 2)
@@ -252,7 +252,7 @@ def test_each_errand_has_one_outcome(family, tmp_path):
 
 
 def test_workers_of_another_version_are_refused(family):
-    task = Task(Look(((family["night"], 1.0),)), BulkOptions(), version="0.0.1")
+    task = Task(StylizerConfig(((family["night"], 1.0),)), BulkOptions(), version="0.0.1")
     with pytest.raises(ClusterError, match=r"has impasto .*, not 0\.0\.1: install the same"):
         Alone().work(task, [[]], print)
 
@@ -268,6 +268,6 @@ def test_crews(monkeypatch):
 
 
 def test_batches_fit_the_crew():
-    errands = {n: Errand("a", "b") for n in range(1000)}
+    errands = {n: WorkItem("a", "b") for n in range(1000)}
     assert {len(batch) for batch in dispatcher._batches(errands, 2)} == {32, 8}
-    assert len(dispatcher._batches({1: Errand("a", "b")}, 4)) == 1
+    assert len(dispatcher._batches({1: WorkItem("a", "b")}, 4)) == 1

@@ -15,9 +15,9 @@ from impasto.stylizing import BulkOptions, Stylizer
 from impasto.stylizing.cluster.completed import Ledger
 from impasto.stylizing.cluster.dispatcher import Drive
 from impasto.stylizing.cluster.processes import Processes
-from impasto.stylizing.cluster.task import Look, Task
-from impasto.stylizing.cluster.work_items import collect_errands
-from impasto.stylizing.inputs import Errand
+from impasto.stylizing.cluster.task import StylizerConfig, Task
+from impasto.stylizing.cluster.work_items import collect_work_items
+from impasto.stylizing.inputs import WorkItem
 from impasto.stylizing.pipeline import Event
 from tests.stylizing import boxes
 
@@ -40,11 +40,11 @@ def box(tmp_path, draw, monkeypatch) -> str:
 @pytest.fixture
 def drive(cards_folder) -> Callable[..., Drive]:
     def make(inputs, out, on_event=None):
-        look = Look(
+        look = StylizerConfig(
             ((load_card(cards_folder / "night.safetensors"), 1.0),), device="cpu", precision="float32"
         )
         stylizer = Stylizer(list(look.styles), device="cpu", precision="float32")
-        errands = collect_errands(inputs, out)
+        errands = collect_work_items(inputs, out)
         ledger = Ledger(out if "://" in out else None, stylizer.record(), BulkOptions())
         run = Drive(errands, ledger, on_event)
         run.look()
@@ -101,8 +101,8 @@ def test_an_interrupt_leaves_whole_files_and_no_workers(drive, draw, tmp_path):
 
 def test_workers_that_cannot_start_say_why(cards_folder, tmp_path):
     night = load_card(cards_folder / "night.safetensors")
-    batch = [(0, Errand(str(tmp_path / "a.png"), str(tmp_path / "b.png")))]
-    task = Task(Look(((night, 1.0),), precision="float16"), BulkOptions())  # type: ignore[arg-type]
+    batch = [(0, WorkItem(str(tmp_path / "a.png"), str(tmp_path / "b.png")))]
+    task = Task(StylizerConfig(((night, 1.0),), precision="float16"), BulkOptions())  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="precision must be one of"):
         Processes(1).work(task, [batch], print)
     assert multiprocessing.active_children() == []

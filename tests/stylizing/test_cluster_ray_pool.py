@@ -20,8 +20,8 @@ from impasto.stylizing import BulkOptions, Stylizer
 from impasto.stylizing.cluster.completed import Ledger
 from impasto.stylizing.cluster.dispatcher import Drive
 from impasto.stylizing.cluster.ray_pool import Rays
-from impasto.stylizing.cluster.task import Look, Task
-from impasto.stylizing.cluster.work_items import collect_errands
+from impasto.stylizing.cluster.task import StylizerConfig, Task
+from impasto.stylizing.cluster.work_items import collect_work_items
 from impasto.stylizing.pipeline import Event
 from tests.stylizing import boxes
 
@@ -78,9 +78,11 @@ def cluster(folder: Path) -> Iterator[str]:
 
 
 def drive(folder: Path, cards_folder: Path, on_event=None) -> tuple[Drive, Task]:
-    look = Look(((load_card(cards_folder / "night.safetensors"), 1.0),), device="cpu", precision="float32")
+    look = StylizerConfig(
+        ((load_card(cards_folder / "night.safetensors"), 1.0),), device="cpu", precision="float32"
+    )
     style = Stylizer(list(look.styles), device="cpu", precision="float32").record()
-    errands = collect_errands([f"crate://{folder}/photos"], f"crate://{folder}/out")
+    errands = collect_work_items([f"crate://{folder}/photos"], f"crate://{folder}/out")
     run = Drive(errands, Ledger(f"crate://{folder}/out", style, BulkOptions()), on_event)
     run.look()
     return run, Task(look, BulkOptions())
@@ -126,7 +128,7 @@ def test_a_second_run_has_nothing_to_do(cluster, folder, cards_folder):
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "nonsense"])
 def test_a_cluster_that_is_not_there(address):
     with pytest.raises(ClusterError, match=f"no Ray cluster at {address}"):
-        Rays(address, 1).work(Task(Look(()), BulkOptions()), [[]], print)
+        Rays(address, 1).work(Task(StylizerConfig(()), BulkOptions()), [[]], print)
 
 
 @pytest.mark.slow

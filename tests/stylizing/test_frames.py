@@ -13,7 +13,7 @@ from impasto.painting.objective import Style
 from impasto.painting.options import PaintOptions
 from impasto.painting.scales import paint_steps
 from impasto.stylizing.frames import NetworkStyler, PaintStyler
-from impasto.stylizing.regions import Shares
+from impasto.stylizing.regions import RegionWeights
 from impasto.stylizing.stylizer import Stylizer
 from tests.clips import pan
 from tests.stylizing.conftest import Family
@@ -80,7 +80,7 @@ def test_painting_has_regions_of_the_frame(compact_file: Path, monkeypatch: pyte
     mask = np.zeros((20, 30), np.uint8)
     mask[:, :15] = 255
     plain, styler = painter(compact_file), painter(compact_file)
-    styler._shares = Shares([mask], base=True)
+    styler._shares = RegionWeights([mask], base=True)
     styler._styles = [replace(styler._styles[0], region=region) for region in (0, 1)]
     frame = pan(1, (64, 80))[0]
     plain(frame)

@@ -6,7 +6,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from impasto.errors import UsageError, VideoError
-from impasto.stylizing.parts import Mark, Parts
+from impasto.stylizing.parts import Parts, ResumePoint
 
 JOB = {"style": "night", "options": {"every": 2}}
 
@@ -25,7 +25,7 @@ class Note:
             self.path.write_text(self.text)
 
 
-def add(parts: Parts, text: str, mark: Mark) -> None:
+def add(parts: Parts, text: str, mark: ResumePoint) -> None:
     with parts.writer(Note) as sink:  # type: ignore[arg-type]
         sink.text = text  # type: ignore[attr-defined]
     parts.add(mark)
@@ -35,13 +35,13 @@ def test_go_on_where_the_last_part_ended(tmp_path: Path) -> None:
     target, picture = tmp_path / "out.mp4", np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
     first = Parts(target, JOB, Fraction(1, 2))
     assert (first.found, first.mark.next, first.mark.frames) == (False, Fraction(1, 2), 0)
-    add(first, "one", Mark(5, Fraction(7, 3), {"picture": picture}))
-    add(first, "two", Mark(9, Fraction(11, 3), {"picture": picture + 1}))
+    add(first, "one", ResumePoint(5, Fraction(7, 3), {"picture": picture}))
+    add(first, "two", ResumePoint(9, Fraction(11, 3), {"picture": picture + 1}))
     again = Parts(target, JOB, Fraction(1, 2))
     assert (again.found, again.mark.next, again.mark.frames) == (True, Fraction(11, 3), 9)
     np.testing.assert_array_equal(again.mark.state["picture"], picture + 1)
     assert [path.read_text() for path in again.segments] == ["one", "two"]
-    add(again, "three", Mark(10, None))
+    add(again, "three", ResumePoint(10, None))
     assert Parts(target, JOB, Fraction(1, 2)).mark.next is None
     again.remove()
     assert list(tmp_path.iterdir()) == []
@@ -56,8 +56,8 @@ def test_a_part_without_a_mark_does_not_count(tmp_path: Path) -> None:
 
 def test_a_damaged_mark_does_not_count(tmp_path: Path) -> None:
     parts = Parts(tmp_path / "out.mp4", JOB, Fraction(0))
-    add(parts, "one", Mark(5, Fraction(1)))
-    add(parts, "two", Mark(6, Fraction(2)))
+    add(parts, "one", ResumePoint(5, Fraction(1)))
+    add(parts, "two", ResumePoint(6, Fraction(2)))
     marks = sorted(parts.folder.glob("*.mark"))
     marks[1].write_bytes(marks[1].read_bytes()[:-3])
     assert Parts(tmp_path / "out.mp4", JOB, Fraction(0)).mark.frames == 5
@@ -78,20 +78,20 @@ def test_a_mark_that_means_nothing_does_not_count(
     tmp_path: Path, numbers: dict[str, str], state: type
 ) -> None:
     parts = Parts(tmp_path / "out.mp4", JOB, Fraction(0))
-    add(parts, "one", Mark(5, Fraction(1)))
+    add(parts, "one", ResumePoint(5, Fraction(1)))
     save_file({"photo": np.zeros((2, 2, 3), state)}, parts.folder / "00001.mark", numbers)
     assert Parts(tmp_path / "out.mp4", JOB, Fraction(0)).mark.frames == 5
 
 
 def test_a_job_nested_without_end_is_another_one(tmp_path: Path) -> None:
     parts = Parts(tmp_path / "out.mp4", JOB, Fraction(0))
-    add(parts, "one", Mark(5, Fraction(1)))
+    add(parts, "one", ResumePoint(5, Fraction(1)))
     (parts.folder / "job.json").write_text(100_000 * "[")
     assert not Parts(tmp_path / "out.mp4", JOB, Fraction(0)).found
 
 
 def test_another_job_begins_anew_if_told_to(tmp_path: Path) -> None:
-    add(Parts(tmp_path / "out.mp4", JOB, Fraction(0)), "one", Mark(5, Fraction(1)))
+    add(Parts(tmp_path / "out.mp4", JOB, Fraction(0)), "one", ResumePoint(5, Fraction(1)))
     with pytest.raises(UsageError, match="made otherwise"):
         Parts(tmp_path / "out.mp4", {**JOB, "style": "wave"}, Fraction(0))
     assert Parts(tmp_path / "out.mp4", JOB, Fraction(0)).mark.frames == 5
@@ -101,8 +101,8 @@ def test_another_job_begins_anew_if_told_to(tmp_path: Path) -> None:
 
 def test_a_last_part_without_frames(tmp_path: Path) -> None:
     parts = Parts(tmp_path / "out.mp4", JOB, Fraction(0))
-    add(parts, "one", Mark(5, Fraction(1)))
-    parts.add(Mark(5, None))  # there were no more
+    add(parts, "one", ResumePoint(5, Fraction(1)))
+    parts.add(ResumePoint(5, None))  # there were no more
     assert len(parts.segments) == 1
 
 

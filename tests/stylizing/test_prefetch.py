@@ -3,7 +3,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from impasto.stylizing.prefetch import ahead
+from impasto.stylizing.prefetch import prefetch
 
 
 def threads() -> int:
@@ -11,8 +11,8 @@ def threads() -> int:
 
 
 def test_order_and_end() -> None:
-    assert list(ahead(range(50))) == list(range(50))
-    assert list(ahead([])) == []
+    assert list(prefetch(range(50))) == list(range(50))
+    assert list(prefetch([])) == []
     assert threads() == 0
 
 
@@ -27,7 +27,7 @@ def test_items_are_made_in_another_thread_and_in_advance() -> None:
                 third.set()
             yield threading.get_ident()
 
-    stream = ahead(source(), depth=2)
+    stream = prefetch(source(), depth=2)
     assert next(stream) != threading.get_ident()
     assert third.wait(10)  # made although nobody asked yet
     stream.close()
@@ -39,7 +39,7 @@ def test_an_error_comes_after_what_was_before_it() -> None:
         yield 1
         raise ValueError("damaged")
 
-    stream = ahead(source())
+    stream = prefetch(source())
     assert next(stream) == 1
     with pytest.raises(ValueError, match="damaged"):
         next(stream)
@@ -55,7 +55,7 @@ def test_closing_ends_a_chain() -> None:
         finally:
             closed.append("source")
 
-    stream = ahead(number + 1 for number in ahead(source()))
+    stream = prefetch(number + 1 for number in prefetch(source()))
     assert next(stream) == 1
     stream.close()
     assert closed == ["source"]
@@ -63,7 +63,7 @@ def test_closing_ends_a_chain() -> None:
 
 
 def test_an_error_of_the_consumer_ends_it_too() -> None:
-    stream = ahead(ahead(range(1000)))
+    stream = prefetch(prefetch(range(1000)))
     with pytest.raises(KeyboardInterrupt):
         for _ in stream:
             raise KeyboardInterrupt

@@ -8,7 +8,7 @@ from PIL import Image
 from impasto.errors import ImageError
 from impasto.imaging.masks import read_mask
 from impasto.stylizing import regions
-from impasto.stylizing.regions import Masks, Shares
+from impasto.stylizing.regions import Masks, RegionWeights
 
 HALVES = np.repeat(np.array([[255] * 20 + [0] * 20], np.uint8), 30, axis=0)
 
@@ -75,16 +75,16 @@ def test_a_dot_is_a_mask(tmp_path):
 
 def test_shares_sum_to_one(half):
     mask = read_mask(half, (30, 40))[0]
-    ours, rest = Shares([half], base=True).parts((30, 40))
+    ours, rest = RegionWeights([half], base=True).parts((30, 40))
     torch.testing.assert_close(ours, mask)
     torch.testing.assert_close(rest, 1 - mask)
-    alone = Shares([half], base=False)
+    alone = RegionWeights([half], base=False)
     assert [float(share.min()) for share in alone.parts((30, 40))] == [1]
     (note,) = alone.notes
     assert note == "the regions leave 50.0% of the picture free, which the nearest one takes"
 
 
 def test_without_masks_all_is_one_region():
-    (share,) = Shares([], base=True).parts((30, 40), (1, 2, 3, 4))
+    (share,) = RegionWeights([], base=True).parts((30, 40), (1, 2, 3, 4))
     assert share.expand(1, 2, 2).tolist() == [[[1, 1], [1, 1]]]
     assert Masks([]).parts((30, 40)) == ()

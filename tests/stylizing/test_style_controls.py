@@ -5,20 +5,20 @@ import math
 import pytest
 
 from impasto.errors import UsageError
-from impasto.stylizing.controls import Handles
+from impasto.stylizing.controls import StyleControls
 
 
 def test_by_default_there_is_nothing_to_record():
-    assert Handles().record() == {}
-    assert not Handles().is_statistical
+    assert StyleControls().record() == {}
+    assert not StyleControls().is_statistical
 
 
 def test_the_record_has_what_was_asked_for():
-    handles = Handles(keep_colour="histogram", detail=0.5)
+    handles = StyleControls(keep_colour="histogram", detail=0.5)
     assert handles.record() == {"keep_colour": "histogram", "detail": 0.5}
     assert handles.is_statistical
-    assert not Handles(keep_colour="histogram", keep_colour_amount=0).is_statistical
-    assert not Handles(keep_colour="luminance").is_statistical
+    assert not StyleControls(keep_colour="histogram", keep_colour_amount=0).is_statistical
+    assert not StyleControls(keep_colour="luminance").is_statistical
 
 
 @pytest.mark.parametrize(
@@ -36,4 +36,4 @@ def test_the_record_has_what_was_asked_for():
 )
 def test_values_that_cannot_mean_anything(name, value, words):
     with pytest.raises(UsageError, match=words):
-        Handles(**{name: value})
+        StyleControls(**{name: value})

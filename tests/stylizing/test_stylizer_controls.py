@@ -14,8 +14,8 @@ from impasto.imaging.geometry import resize
 from impasto.imaging.huge import Planes
 from impasto.imaging.masks import read_mask
 from impasto.stylizing import ImageOptions, Stylizer, collect, sampling, stylize_all, stylize_file
-from impasto.stylizing.controls import Handles
-from impasto.stylizing.finishing import Finish
+from impasto.stylizing.controls import StyleControls
+from impasto.stylizing.finishing import Postprocessor
 from impasto.stylizing.pixels import as_image, as_pixels
 from impasto.stylizing.tiles import Tiler
 
@@ -52,7 +52,7 @@ def same(one, other, within=1e-4):
 
 def test_the_last_touches_are_of_the_finish(family, photo, masks):
     handles = {"keep_colour": "histogram", "keep_colour_amount": 0.8, "detail": 0.5}
-    expected = Finish(Handles(**handles), masks["left"])(plain(family["night"], photo), photo)
+    expected = Postprocessor(StyleControls(**handles), masks["left"])(plain(family["night"], photo), photo)
     same(exact("night", mask=masks["left"], **handles).picture(photo), expected)
     door = impasto.load("night", mask=masks["left"], device="cpu", precision="float32", **handles)
     same(door.picture(photo), expected)

@@ -7,7 +7,7 @@ from skimage import data
 from impasto.errors import UsageError
 from impasto.evaluation import WarpingError
 from impasto.imaging.flow import Frame, Motion
-from impasto.stylizing.temporal_smoothing import Steadier
+from impasto.stylizing.temporal_smoothing import TemporalSmoother
 
 SHIFT = 4  # pixels to the right, from frame to frame
 SIZE = 120, 160
@@ -40,7 +40,7 @@ def error(frames: list[Frame], pictures: list[Frame]) -> float:
 def test_flicker_is_halved_and_the_picture_stays() -> None:
     frames = photos(8)
     styled = flickering(frames)
-    steadier = Steadier()
+    steadier = TemporalSmoother()
     shown = [steadier(frame, picture) for frame, picture in zip(frames, styled, strict=True)]
     assert error(frames, shown) < 0.6 * error(frames, styled)
     truth = 255 - frames[-1].astype(float)
@@ -54,7 +54,7 @@ def test_a_moving_thing_leaves_no_ghost() -> None:
     frames = [wall.copy(), wall.copy()]
     frames[0][40:80, 20:60] = 30
     frames[1][40:80, 90:130] = 30
-    steadier = Steadier()
+    steadier = TemporalSmoother()
     shown = [steadier(frame, frame) for frame in frames]
     assert np.abs(shown[1][42:78, 22:58].astype(int) - 180).max() < 20
     assert np.abs(shown[1][42:78, 92:128].astype(int) - 30).max() < 20
@@ -62,7 +62,7 @@ def test_a_moving_thing_leaves_no_ghost() -> None:
 
 def test_a_cut_begins_anew() -> None:
     first, second = photos(1)[0], np.ascontiguousarray(data.coffee()[: SIZE[0], : SIZE[1]])
-    steadier = Steadier()
+    steadier = TemporalSmoother()
     steadier(first, first)
     difference = np.abs(steadier(second, second).astype(int) - second)
     assert difference.mean() < 6
@@ -70,7 +70,7 @@ def test_a_cut_begins_anew() -> None:
 
 def test_a_standing_picture_is_not_washed_out() -> None:
     photo = photos(1)[0]
-    steadier = Steadier()
+    steadier = TemporalSmoother()
     for _ in range(20):
         shown = steadier(photo, photo)
     assert np.abs(shown.astype(int) - photo).max() <= 2
@@ -79,7 +79,7 @@ def test_a_standing_picture_is_not_washed_out() -> None:
 def test_state_goes_on_exactly() -> None:
     frames = photos(6)
     styled = flickering(frames)
-    whole, first, second = Steadier(), Steadier(), Steadier()
+    whole, first, second = TemporalSmoother(), TemporalSmoother(), TemporalSmoother()
     assert first.state == {}
     expected = [whole(f, s) for f, s in zip(frames, styled, strict=True)]
     for frame, picture in zip(frames[:3], styled[:3], strict=True):
@@ -90,20 +90,20 @@ def test_state_goes_on_exactly() -> None:
 
 
 def test_another_size_begins_anew() -> None:
-    steadier, small = Steadier(), np.zeros((40, 60, 3), np.uint8)
+    steadier, small = TemporalSmoother(), np.zeros((40, 60, 3), np.uint8)
     steadier(photos(1)[0], photos(1)[0])
     np.testing.assert_array_equal(steadier(small, small + 7), small + 7)
 
 
 def test_a_state_of_another_size_begins_anew() -> None:
-    steadier, (first, second) = Steadier(), photos(2)
+    steadier, (first, second) = TemporalSmoother(), photos(2)
     steadier.restore({"photo": np.zeros((3, 4, 3), np.uint8), "picture": first})
     np.testing.assert_array_equal(steadier(second, 255 - second), 255 - second)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (17, 250), (250, 17)])
 def test_frames_of_any_shape(size: tuple[int, int]) -> None:
-    frame, steadier = np.full((*size, 3), 90, np.uint8), Steadier()
+    frame, steadier = np.full((*size, 3), 90, np.uint8), TemporalSmoother()
     for _ in range(3):
         shown = steadier(frame, frame)
     assert shown.shape == frame.shape
@@ -111,4 +111,4 @@ def test_frames_of_any_shape(size: tuple[int, int]) -> None:
 
 def test_photo_and_picture_of_two_sizes() -> None:
     with pytest.raises(UsageError, match="not of one frame"):
-        Steadier()(np.zeros((20, 20, 3), np.uint8), np.zeros((20, 21, 3), np.uint8))
+        TemporalSmoother()(np.zeros((20, 20, 3), np.uint8), np.zeros((20, 21, 3), np.uint8))

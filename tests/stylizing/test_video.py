@@ -16,8 +16,8 @@ import pytest
 from impasto.errors import UsageError, VideoError
 from impasto.imaging.video.clip import Pixels
 from impasto.imaging.video.open import open_clip
-from impasto.stylizing.controls import Handles
-from impasto.stylizing.finishing import Finish, FrameFinish
+from impasto.stylizing.controls import StyleControls
+from impasto.stylizing.finishing import FramePostprocessor, Postprocessor
 from impasto.stylizing.options import VideoOptions
 from impasto.stylizing.progress import Progress
 from impasto.stylizing.video import VideoJob
@@ -47,7 +47,7 @@ class Negative:
 def make_job(
     source: Path,
     record: Mapping[str, Any] | None = None,
-    finish: FrameFinish | None = None,
+    finish: FramePostprocessor | None = None,
     **options: Any,
 ) -> VideoJob:
     chosen = VideoOptions(**{"steady": False, "crf": 4} | options)
@@ -236,7 +236,10 @@ def test_pictures_are_finished_once_they_are_steady(clip: Path, tmp_path: Path) 
     for name, stops in (("whole.mkv", ()), ("stopped.mkv", (3, 9))):
         target = tmp_path / name
         for at in (*stops, None):
-            finish, stop = FrameFinish(Finish(Handles(keep_colour="lab-transfer"))), Event()
+            finish, stop = (
+                FramePostprocessor(Postprocessor(StyleControls(keep_colour="lab-transfer"))),
+                Event(),
+            )
             job = make_job(clip, steady=True, finish=finish)
             job.run(target, lambda p, at=at, stop=stop: stop.set() if p.frames == at else None, stop)
         made.append(read_clip(target))
@@ -246,7 +249,7 @@ def test_pictures_are_finished_once_they_are_steady(clip: Path, tmp_path: Path) 
     assert all(np.abs(one.astype(int) - other).mean() > 5 for one, other in zip(made[0], plain, strict=True))
     mask = np.zeros((48, 64), np.uint8)
     mask[:, :32] = 255
-    masked = make_job(clip, finish=FrameFinish(Finish(Handles(), mask))).preview(7)
+    masked = make_job(clip, finish=FramePostprocessor(Postprocessor(StyleControls(), mask))).preview(7)
     assert np.abs(masked[:, 36:].astype(int) - pan(8)[7][:, 36:]).mean() < 4
 
 

@@ -10,13 +10,13 @@ from typing import Any, cast
 import gradio as gr
 
 from impasto.app.page.words import explaining
-from impasto.app.sessions import Visit, Visits
+from impasto.app.sessions import Session, Sessions
 
 Values = dict[str, Any]
 
 
 def by_name(
-    method: Callable[[Visit, Values], Any], names: Sequence[str], visits: Visits
+    method: Callable[[Session, Values], Any], names: Sequence[str], visits: Sessions
 ) -> Callable[..., Any]:
     """A function with parameters of those names, which are those of Gradio's API, too.
 
@@ -42,7 +42,7 @@ def by_name(
     return cast("Callable[..., Any]", function)
 
 
-def by_selection(method: Callable[[Visit, int], Any], visits: Visits) -> Callable[..., Any]:
+def by_selection(method: Callable[[Session, int], Any], visits: Sessions) -> Callable[..., Any]:
     """The same for what is called with the index of a picture that was chosen in a gallery."""
 
     def call(chosen: gr.SelectData, request: gr.Request) -> Any:
@@ -53,7 +53,7 @@ def by_selection(method: Callable[[Visit, int], Any], visits: Visits) -> Callabl
     return call
 
 
-def visit_of(request: gr.Request | None, visits: Visits) -> Visit:
+def visit_of(request: gr.Request | None, visits: Sessions) -> Session:
     """The visit of whoever calls; a call without a session has one of its own."""
     session = request.session_hash if request else None
     return visits.of(session or secrets.token_hex(16))

@@ -11,14 +11,14 @@ import gradio as gr
 
 from impasto.app.choices import Choice
 from impasto.app.limits import Limits
-from impasto.app.look import Look, mix
+from impasto.app.look import StyleRequest, mix
 from impasto.app.page.experts import Experts, shown
 from impasto.app.page.inputs import picture, pictures, style_list
 from impasto.app.page.style_choices import COLOURS, OWN, meaning, titles
-from impasto.app.sessions import Result, Visit
+from impasto.app.sessions import Result, Session
 from impasto.app.trainings import thumbnail_of
 from impasto.errors import UsageError
-from impasto.stylizing.controls import LEAST_STROKE, MOST_STROKE, Handles
+from impasto.stylizing.controls import LEAST_STROKE, MOST_STROKE, StyleControls
 
 STYLE = "starry-night"  # before another is chosen
 NONE = "none"  # nothing, among the names of styles
@@ -73,7 +73,7 @@ class Controls:
         """What offers styles."""
         return [self.gallery, self.style, self.second]
 
-    def offered(self, visit: Visit) -> list[Any]:
+    def offered(self, visit: Session) -> list[Any]:
         """What the lists show a visitor who has trained styles."""
         shipped = [(str(one.thumbnail), one.title) for one in self._choices]
         trained = [(str(thumbnail_of(card)), name) for name, card in visit.cards.items()]
@@ -82,7 +82,7 @@ class Controls:
             [*shipped, *trained], gr.Dropdown(choices=named), gr.Dropdown(choices=[("nothing", NONE), *named])
         ]  # fmt: skip
 
-    def chosen(self, visit: Visit, index: int) -> str:
+    def chosen(self, visit: Session, index: int) -> str:
         """The name of a style in the gallery."""
         return [*(one.name for one in self._choices), *visit.cards][index]
 
@@ -90,14 +90,14 @@ class Controls:
         """What lists of styles offer a visitor with those cards: titles, and the names they stand for."""
         return titles(self._choices, cards, "The picture dropped below")
 
-    def look(self, visit: Visit, values: Mapping[str, Any]) -> tuple[Path, Look]:
+    def look(self, visit: Session, values: Mapping[str, Any]) -> tuple[Path, StyleRequest]:
         """The photo and what is asked of it. Raises UsageError."""
         if not values["photo"]:
             raise UsageError("drop a photo first, or choose one of the examples")
         first, second = (_style(visit, values[name], values["own"]) for name in ("style", "second"))
         if first is None:
             raise UsageError("choose a style, or drop a picture whose look is to be taken")
-        return Path(values["photo"]), Look(
+        return Path(values["photo"]), StyleRequest(
             styles=mix(first, second, values["share"]),
             strength=float(values["strength"]),
             handles=handles_of(values),
@@ -131,13 +131,13 @@ class Controls:
         return [{**values, **expert}[name] for name in self.fields]
 
 
-def _style(visit: Visit, name: str | None, own: str | None) -> str | Path | None:
+def _style(visit: Session, name: str | None, own: str | None) -> str | Path | None:
     """What a name means; None where that is nothing."""
     return None if name is None or name == NONE else meaning(visit, name, own)
 
 
-def handles_of(values: Mapping[str, Any]) -> Handles:
+def handles_of(values: Mapping[str, Any]) -> StyleControls:
     """What the bars say: a whole number comes without a point, but is recorded with one, as elsewhere."""
-    asked: dict[str, Any] = {each.name: values[each.name] for each in fields(Handles)}
+    asked: dict[str, Any] = {each.name: values[each.name] for each in fields(StyleControls)}
     floats: dict[str, Any] = {name: float(it) for name, it in asked.items() if isinstance(it, int)}
-    return Handles(**(asked | floats))
+    return StyleControls(**(asked | floats))

@@ -14,7 +14,7 @@ from impasto.app.page.guard import FullDisk, NoAddresses, guard
 from impasto.app.page.photo import PhotoTab
 from impasto.app.page.training import TrainTab
 from impasto.app.page.video import add_video_tab
-from impasto.app.sessions import Visits
+from impasto.app.sessions import Sessions
 
 _TITLE = "impasto: your photo, painted"
 _HEAD = '<meta name="description" content="Neural style transfer: any photo, any style, on this machine.">'
@@ -25,7 +25,7 @@ _MONO = ("ui-monospace", "Consolas", "monospace")
 _AT_ONCE = 8  # short requests that are answered at the same time
 
 
-def build(visits: Visits, limits: Limits, choices: Sequence[Choice], examples: Sequence[Path]) -> gr.Blocks:
+def build(visits: Sessions, limits: Limits, choices: Sequence[Choice], examples: Sequence[Path]) -> gr.Blocks:
     """The page."""
     keep = max(1, round(60 * limits.keep_minutes))
     page = gr.Blocks(title=_TITLE, analytics_enabled=False, delete_cache=(max(1, keep // 4), keep))

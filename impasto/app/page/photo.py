@@ -19,7 +19,7 @@ from impasto.app.page.inputs import pictures
 from impasto.app.page.style_choices import OWN
 from impasto.app.page.words import seconds, status, tell
 from impasto.app.paintings import paint, paint_quickly
-from impasto.app.sessions import Result, Visit, Visits
+from impasto.app.sessions import Result, Session, Sessions
 from impasto.errors import UsageError
 
 SAVE = """(file) => {
@@ -39,7 +39,7 @@ class PhotoTab:
     """The tab's components, and what they do."""
 
     def __init__(
-        self, visits: Visits, limits: Limits, choices: Sequence[Choice], examples: Sequence[Path]
+        self, visits: Sessions, limits: Limits, choices: Sequence[Choice], examples: Sequence[Path]
     ) -> None:
         self._visits, self._limits, self._examples = visits, limits, examples
         with gr.Row(elem_classes="photo-tab"):
@@ -94,7 +94,7 @@ class PhotoTab:
         names, given = list(controls.fields), list(controls.fields.values())
         quietly: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
-        def ask(method: Callable[[Visit, Values], Any], names: Sequence[str] = names) -> Callable[..., Any]:
+        def ask(method: Callable[[Session, Values], Any], names: Sequence[str] = names) -> Callable[..., Any]:
             return by_name(method, names, self._visits)
 
         at_once: dict[str, Any] = {
@@ -142,14 +142,14 @@ class PhotoTab:
         repeat = by_selection(self._repeat, self._visits)
         self.results.select(repeat, None, [*self._outcome, *given], **quietly)
 
-    def _stylize(self, visit: Visit, values: Values) -> list[Any]:
+    def _stylize(self, visit: Session, values: Values) -> list[Any]:
         """The photo in a style, at once."""
         photo, look = self.controls.look(visit, values)
         answer = paint_quickly if look.is_painted else stylize
         result = answer(visit, photo, look, self._limits)
         return self._tell(visit, result, f"{_headline(result)}: {result.seconds:.1f} s. Paint it refines it.")
 
-    def _begin(self, visit: Visit, values: Values) -> list[Any]:
+    def _begin(self, visit: Session, values: Values) -> list[Any]:
         """The same for a new photo; nothing where a result of this photo is on the page already."""
         if not values["photo"]:
             return [None, status(_WELCOME), *self._skip(2)]
@@ -157,15 +157,15 @@ class PhotoTab:
             return self._skip()
         return self._stylize(visit, values)
 
-    def _put_back(self, visit: Visit, values: Values) -> Any:
+    def _put_back(self, visit: Session, values: Values) -> Any:
         """No file stays in the photo's place that cannot be read."""
         return gr.skip() if values["photo"] and is_readable(Path(values["photo"]), self._limits) else None
 
-    def _give_up(self, visit: Visit, values: Values) -> list[Any]:
+    def _give_up(self, visit: Session, values: Values) -> list[Any]:
         """Say again what is on the page: the painting came to nothing."""
         return [*at_rest(), status(_headline(visit.current) if visit.current else _WELCOME)]
 
-    def _paint(self, visit: Visit, values: Values) -> Iterator[list[Any]]:
+    def _paint(self, visit: Session, values: Values) -> Iterator[list[Any]]:
         """The photo painted by optimisation: the picture as it grows, and at last in full."""
         photo, look = self.controls.look(visit, values)
         for sketch in paint(visit, photo, look, self._limits):
@@ -178,18 +178,18 @@ class PhotoTab:
                 news = f"{_headline(sketch.result)}{until}: {seconds(sketch.result.seconds)}"
                 yield self._tell(visit, sketch.result, news)
 
-    def _stop(self, visit: Visit, values: Values) -> str:
+    def _stop(self, visit: Session, values: Values) -> str:
         """Tell the job that runs to stop; what there is stays."""
         visit.stop()
         return status("Stopping…")
 
-    def _download(self, visit: Visit, values: Values) -> str:
+    def _download(self, visit: Session, values: Values) -> str:
         """The file of the picture on the page, with the photo's metadata, perhaps in the photo's size."""
         if visit.current is None:
             raise UsageError("there is no picture yet: drop a photo first")
         return str(take_home(visit, visit.current, self._limits, original=bool(values["original"])))
 
-    def _repeat(self, visit: Visit, index: int) -> list[Any]:
+    def _repeat(self, visit: Session, index: int) -> list[Any]:
         """Show a result again, with the settings that made it."""
         result = visit.results[index]
         told = self._tell(visit, result, f"{_headline(result)}: these are its settings")
@@ -198,7 +198,7 @@ class PhotoTab:
     def _take_example(self, chosen: gr.SelectData) -> str:
         return str(self._examples[int(chosen.index)])
 
-    def _tell(self, visit: Visit, result: Result, news: str) -> list[Any]:
+    def _tell(self, visit: Session, result: Result, news: str) -> list[Any]:
         """What the outcome's components show of a result."""
         visit.current = result
         film = None if result.film is None else str(result.film)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import get_args
 
 from impasto.app.choices import Choice
-from impasto.app.sessions import Visit
+from impasto.app.sessions import Session
 from impasto.errors import UsageError
 from impasto.options import KeepColour
 
@@ -34,7 +34,7 @@ def titles(choices: Sequence[Choice], cards: Iterable[str], own: str) -> list[tu
     return [*shipped, *((f"{name}, trained here", name) for name in cards), (own, OWN)]
 
 
-def meaning(visit: Visit, name: str, own: str | None) -> str | Path:
+def meaning(visit: Session, name: str, own: str | None) -> str | Path:
     """What a name stands for: the visitor's picture, a card that the visitor trained, or what ships.
 
     Raises UsageError: there is no picture.

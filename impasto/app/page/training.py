@@ -14,8 +14,8 @@ from impasto.app.page.buttons import announce, at_rest
 from impasto.app.page.calls import Values, by_name
 from impasto.app.page.inputs import picture
 from impasto.app.page.words import seconds, status, tell
-from impasto.app.sessions import Visit, Visits
-from impasto.app.train_request import MINUTES, Lesson
+from impasto.app.sessions import Session, Sessions
+from impasto.app.train_request import MINUTES, TrainRequest
 from impasto.app.trainings import News, train
 from impasto.errors import UsageError
 from impasto.training.options import TrainOptions
@@ -36,7 +36,7 @@ class Offers(Protocol):
         """Its components."""
         ...
 
-    def offered(self, visit: Visit) -> list[Any]:
+    def offered(self, visit: Session) -> list[Any]:
         """What they show a visitor."""
         ...
 
@@ -44,7 +44,7 @@ class Offers(Protocol):
 class TrainTab:
     """The tab's components, and what they do."""
 
-    def __init__(self, visits: Visits, limits: Limits) -> None:
+    def __init__(self, visits: Sessions, limits: Limits) -> None:
         self._visits, self._limits = visits, limits
         with gr.Row(elem_classes="train-tab"):
             with gr.Column(scale=2, min_width=300):
@@ -131,7 +131,7 @@ class TrainTab:
             stop, None, [self.status], queue=False, api_name="stop_training", show_progress="hidden"
         )
 
-    def _train(self, visit: Visit, values: Values) -> Iterator[list[Any]]:
+    def _train(self, visit: Session, values: Values) -> Iterator[list[Any]]:
         """A network that learns the look of a picture: samples and losses, and at last its card."""
         lesson = _lesson(values)
         yield [status("Preparing", 0.0), None, "", gr.File(None, visible=False), gr.skip(), gr.skip()]
@@ -152,19 +152,19 @@ class TrainTab:
                 code_snippets.train_python(lesson, news.name),
             ]
 
-    def _stop(self, visit: Visit, values: Values) -> str:
+    def _stop(self, visit: Session, values: Values) -> str:
         """Tell the training to end; the style as it was learned so far stays."""
         visit.stop()
         return status("Stopping…")
 
 
-def _lesson(values: Values) -> Lesson:
+def _lesson(values: Values) -> TrainRequest:
     """What the values ask for. Raises UsageError."""
     if not values["style_picture"]:
         raise UsageError("drop the picture whose look is to be learned first")
     expert = {name: values[name] for name in _EXPERTS if values[name] not in (None, getattr(_USUAL, name))}
     whole = {name: int(value) for name, value in expert.items() if isinstance(getattr(_USUAL, name), int)}
-    return Lesson(
+    return TrainRequest(
         style=Path(values["style_picture"]),
         name=values["name"] or "",
         photos=tuple(Path(path) for path in values["photos"] or ()),
@@ -173,8 +173,8 @@ def _lesson(values: Values) -> Lesson:
     )
 
 
-def _shown(offer: Offers) -> Callable[[Visit, Values], list[Any]]:
-    def offered(visit: Visit, values: Values) -> list[Any]:
+def _shown(offer: Offers) -> Callable[[Session, Values], list[Any]]:
+    def offered(visit: Session, values: Values) -> list[Any]:
         return offer.offered(visit)
 
     return offered

@@ -8,11 +8,11 @@ from typing import Any
 import gradio as gr
 
 from impasto.app.choices import Choice
-from impasto.app.look import Look
+from impasto.app.look import StyleRequest
 from impasto.app.page.controls import STYLE, Controls, handles_of
 from impasto.app.page.inputs import pictures, style_list
 from impasto.app.page.style_choices import COLOURS, meaning, titles
-from impasto.app.sessions import Visit
+from impasto.app.sessions import Session
 from impasto.stylizing.controls import LEAST_STROKE, MOST_STROKE
 from impasto.stylizing.options import VideoOptions
 
@@ -81,19 +81,19 @@ class VideoControls:
         """What offers styles."""
         return [self.gallery, self.style]
 
-    def offered(self, visit: Visit) -> list[Any]:
+    def offered(self, visit: Session) -> list[Any]:
         """What the lists show a visitor who has trained styles."""
         shown = self._photo.offered(visit)[self._photo.lists.index(self._photo.gallery)]
         return [shown, gr.Dropdown(choices=self._titles(visit.cards))]
 
-    def chosen(self, visit: Visit, index: int) -> str:
+    def chosen(self, visit: Session, index: int) -> str:
         """The name of a style in the gallery."""
         return self._photo.chosen(visit, index)
 
-    def look(self, visit: Visit, values: Mapping[str, Any]) -> Look:
+    def look(self, visit: Session, values: Mapping[str, Any]) -> StyleRequest:
         """What pictures are to look like. Raises UsageError."""
         style = meaning(visit, values["style"], values["own"])
-        return Look(((style, 1.0),), float(values["strength"]), handles_of(values))
+        return StyleRequest(((style, 1.0),), float(values["strength"]), handles_of(values))
 
     def options(self, values: Mapping[str, Any]) -> VideoOptions:
         """What of the clip is made, and how. Raises UsageError."""

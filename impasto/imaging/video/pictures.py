@@ -16,7 +16,7 @@ from impasto.imaging import io
 from impasto.imaging.decoding import explaining, open_image
 from impasto.imaging.encoding import quantise
 from impasto.imaging.video.clip import ClipInfo, Frame, Seconds, check_frame
-from impasto.imaging.video.timed_frames import Moment, Span, select
+from impasto.imaging.video.timed_frames import FrameRange, TimedFrame, select
 
 _PICTURES = frozenset(
     {
@@ -58,11 +58,11 @@ class FolderClip:
         self.notes: tuple[str, ...] = ()
 
     def frames(self, start: Seconds = 0, end: Seconds | None = None, every: int = 1) -> Iterator[Frame]:
-        return self._frames(Span(start, end, every))
+        return self._frames(FrameRange(start, end, every))
 
-    def _frames(self, span: Span) -> Iterator[Frame]:
+    def _frames(self, span: FrameRange) -> Iterator[Frame]:
         step = self.info.time_base
-        moments = (Moment(index, index * step, step, path) for index, path in enumerate(self._paths))
+        moments = (TimedFrame(index, index * step, step, path) for index, path in enumerate(self._paths))
         for moment in select(moments, span):
             planes, info = io.read(moment.content)
             alpha = None if info.alpha is None else quantise(info.alpha, 8)[..., 0]
@@ -96,9 +96,9 @@ class AnimatedClip:
         self.notes: tuple[str, ...] = ()
 
     def frames(self, start: Seconds = 0, end: Seconds | None = None, every: int = 1) -> Iterator[Frame]:
-        return self._frames(Span(start, end, every))
+        return self._frames(FrameRange(start, end, every))
 
-    def _frames(self, span: Span) -> Iterator[Frame]:
+    def _frames(self, span: FrameRange) -> Iterator[Frame]:
         for moment in select(self._moments(), span):
             pixels = np.asarray(moment.content)
             alpha = np.ascontiguousarray(pixels[..., 3])
@@ -106,7 +106,7 @@ class AnimatedClip:
             has_alpha = bool((alpha < 255).any())
             yield Frame(moment.index, moment.time, moment.duration, colours, alpha if has_alpha else None)
 
-    def _moments(self, patient: bool = False) -> Iterator[Moment[Image.Image]]:
+    def _moments(self, patient: bool = False) -> Iterator[TimedFrame[Image.Image]]:
         """Frames as RGBA. Damage ends them, and raises VideoError unless `patient`, which wants times."""
         time, index = Fraction(0), 0
         with self._path.open("rb") as file:
@@ -118,7 +118,7 @@ class AnimatedClip:
                         picture.load()
                         rgba = picture if patient else picture.convert("RGBA").crop(canvas)
                         duration = Fraction(_milliseconds(picture), 1000)
-                        yield Moment(index, time, duration, rgba)
+                        yield TimedFrame(index, time, duration, rgba)
                         time, index = time + duration, index + 1
             except ImageError as error:
                 if not (patient and index > 1):

@@ -11,7 +11,7 @@ from typing import Any
 from impasto.errors import VideoError
 from impasto.imaging import ffmpeg
 from impasto.imaging.video.clip import MOST_PIXELS, ClipInfo, check_frame
-from impasto.imaging.video.rgb import Palette, Turn, find_palette, find_turn
+from impasto.imaging.video.rgb import ColorSpec, Rotation, find_palette, find_turn
 
 _FASTEST = 1000  # frames a second
 _PICTURE_BRANDS = ("avif", "heic", "heix", "mif1")
@@ -39,8 +39,8 @@ class Probe:
     origin: int
     is_steady: bool
     stored: tuple[int, int]
-    palette: Palette
-    turn: Turn
+    palette: ColorSpec
+    turn: Rotation
     declared_end: float | None
 
     def stamp(self, frame: Any) -> int | None:
@@ -168,7 +168,7 @@ def _declared_end(container: Any, stream: Any, rate: Fraction, origin: int) -> f
     return None
 
 
-def _notes(frame: Any, palette: Palette, depth: int) -> Iterator[str]:
+def _notes(frame: Any, palette: ColorSpec, depth: int) -> Iterator[str]:
     if palette.hdr:
         yield f"is HDR ({palette.hdr}); it is shown in SDR, where what is brighter than white becomes white"
     elif palette.converts:

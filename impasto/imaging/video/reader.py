@@ -14,7 +14,7 @@ from impasto.imaging.video.clip import ClipInfo, Frame, Seconds
 from impasto.imaging.video.integrity import Damage
 from impasto.imaging.video.probe import Probe, find_video, probe
 from impasto.imaging.video.rgb import Converter
-from impasto.imaging.video.timed_frames import SLACK, Moment, Span, select
+from impasto.imaging.video.timed_frames import SLACK, FrameRange, TimedFrame, select
 
 _RUN_UPS = (0, 1, 5, 30)  # seconds before the start to look for a key frame, one after the other
 _JUMP = 1  # second: a time stamp that goes back further is not a frame shown twice
@@ -42,9 +42,9 @@ class VideoClip:
         return self.info.notes + self._damage.notes()
 
     def frames(self, start: Seconds = 0, end: Seconds | None = None, every: int = 1) -> Iterator[Frame]:
-        return self._frames(Span(start, end, every))
+        return self._frames(FrameRange(start, end, every))
 
-    def _frames(self, span: Span) -> Iterator[Frame]:
+    def _frames(self, span: FrameRange) -> Iterator[Frame]:
         self._damage = Damage(self._probe)
         convert = Converter(self._probe.palette, self._probe.stored)
         decoder = _Decoder(self._path, self._probe, self._damage)
@@ -61,7 +61,7 @@ class _Decoder:
         self._error = ffmpeg.load("Reading a video").FFmpegError
         self._base, self._step = probe.info.time_base, 1 / probe.info.rate
 
-    def moments(self, start: Seconds) -> Iterator[Moment[Any]]:
+    def moments(self, start: Seconds) -> Iterator[TimedFrame[Any]]:
         """All frames from `start` on, and perhaps some before it."""
         for run_up in _RUN_UPS:
             if start <= run_up + SLACK:
@@ -78,7 +78,7 @@ class _Decoder:
         with ffmpeg.open_input(self._path) as container:
             yield from self._timed(self._decode(container), 0)
 
-    def _timed(self, frames: Iterable[Any], index: int) -> Iterator[Moment[Any]]:
+    def _timed(self, frames: Iterable[Any], index: int) -> Iterator[TimedFrame[Any]]:
         """Frames whose time does not advance are left out, as FFmpeg does where the rate varies."""
         last: Fraction | None = None
         for frame in frames:
@@ -91,7 +91,7 @@ class _Decoder:
                 continue
             self._damage.see_frame(frame, float(time))
             duration = frame.duration * self._base if frame.duration else self._step
-            yield Moment(index, time, duration, frame)
+            yield TimedFrame(index, time, duration, frame)
             last, index = time, index + 1
 
     def _decode(self, container: Any) -> Iterator[Any]:

@@ -17,11 +17,11 @@ _WIDE_PRIMARIES = (9, 11, 12)  # BT.2020, and the two of P3
 _HDR = {16: "PQ", 18: "HLG"}
 _BT709, _SMPTE170M = 1, 6
 
-Turn = Callable[[Pixels], Pixels]
+Rotation = Callable[[Pixels], Pixels]
 
 
 @dataclass(frozen=True)
-class Palette:
+class ColorSpec:
     """How a video's numbers become RGB.
 
     Attributes:
@@ -42,7 +42,7 @@ class Palette:
         return self.hdr is not None or self.stored.primaries in _WIDE_PRIMARIES
 
 
-def find_palette(frame: Any) -> Palette:
+def find_palette(frame: Any) -> ColorSpec:
     """The colours of an `av` frame. What it leaves open is BT.709 in HD and BT.601 below, as for players."""
     guess = _BT709 if frame.width >= 1280 or frame.height > 576 else _SMPTE170M
 
@@ -55,7 +55,7 @@ def find_palette(frame: Any) -> Palette:
         known(frame.colorspace),
         _FULL if int(frame.color_range) == _FULL or _is_rgb(frame.format) else _LIMITED,
     )
-    palette = Palette(stored, replace(stored, range=_LIMITED))
+    palette = ColorSpec(stored, replace(stored, range=_LIMITED))
     if not palette.converts:
         return palette
     transfer = _BT709 if palette.hdr or stored.transfer in (14, 15) else stored.transfer
@@ -66,7 +66,7 @@ def _is_rgb(pixel_format: Any) -> bool:
     return bool(pixel_format.is_rgb or pixel_format.has_palette)
 
 
-def find_turn(frame: Any) -> tuple[Turn, bool]:
+def find_turn(frame: Any) -> tuple[Rotation, bool]:
     """What makes an `av` frame upright, by its display matrix, and whether that swaps height and width.
 
     The matrix maps a stored point (x, y) to the shown one (a x + c y, b x + d y); angles that are no
@@ -98,7 +98,7 @@ class Converter:
         size: (height, width) as stored; frames of another size, which a stream may hold, are scaled to it.
     """
 
-    def __init__(self, palette: Palette, size: tuple[int, int]) -> None:
+    def __init__(self, palette: ColorSpec, size: tuple[int, int]) -> None:
         reformatter = ffmpeg.load("Reading a video").video.reformatter
         flags = reformatter.Interpolation
         self._reformatter = reformatter.VideoReformatter()

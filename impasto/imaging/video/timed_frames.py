@@ -16,7 +16,7 @@ SLACK = Fraction(1, 10_000)  # seconds: a time that went through a float is stil
 
 
 @dataclass(frozen=True)
-class Moment(Generic[Content]):
+class TimedFrame(Generic[Content]):
     """A frame that has not become RGB yet, with index, time and duration as in `Frame`."""
 
     index: int
@@ -26,7 +26,7 @@ class Moment(Generic[Content]):
 
 
 @dataclass(frozen=True)
-class Span:
+class FrameRange:
     """The part of a clip to be read; see `Clip.frames`. Raises UsageError if it cannot mean anything."""
 
     start: Seconds = 0
@@ -54,12 +54,12 @@ class Span:
         return time + SLACK < self.start
 
 
-def select(moments: Iterable[Moment[Content]], span: Span) -> Iterator[Moment[Content]]:
+def select(moments: Iterable[TimedFrame[Content]], span: FrameRange) -> Iterator[TimedFrame[Content]]:
     """The moments in the span, each lasting until the next one; one is held back, to know how long.
 
     Where `moments` raises a VideoError, the one that was held back comes first.
     """
-    kept: Moment[Content] | None = None
+    kept: TimedFrame[Content] | None = None
     damage, finish, count = None, Fraction(0), 0
     try:
         for moment in moments:

@@ -13,7 +13,7 @@ from impasto.errors import ImageError
 from impasto.stylizing.cluster.filesystems import is_url, store_of
 from impasto.stylizing.cluster.manifest import Entry, Manifest, digest_of
 from impasto.stylizing.images import record_of
-from impasto.stylizing.inputs import Errand
+from impasto.stylizing.inputs import WorkItem
 from impasto.stylizing.options import BulkOptions
 from impasto.stylizing.pipeline import Event, Outcome, compare, failure
 
@@ -37,14 +37,14 @@ class Ledger:
             self._listed, self._manifest = store.find(out), Manifest(store, store.normal(out))
             self._manifest.read(self._listed)
 
-    def look(self, errands: Sequence[Errand]) -> Iterator[Event | None]:
+    def look(self, errands: Sequence[WorkItem]) -> Iterator[Event | None]:
         """For each errand in turn: None if it is to be done, else what became of it before."""
         with ThreadPoolExecutor(_THREADS, "impasto-look") as threads:
             waiting = iter(errands)
             while some := list(islice(waiting, _AHEAD)):
                 yield from threads.map(self._look, some)
 
-    def _look(self, errand: Errand) -> Event | None:
+    def _look(self, errand: WorkItem) -> Event | None:
         try:
             record = record_of(_length(errand), self._style, self._options)
             there = None if self._options.overwrite else self._compare(errand.target, record)
@@ -67,7 +67,7 @@ class Ledger:
             store_of(target).fetch(target, copy)
             return compare(copy, record, self._options)
 
-    def add(self, errand: Errand, length: int) -> None:
+    def add(self, errand: WorkItem, length: int) -> None:
         """A picture was made, of so many bytes."""
         if self._manifest and is_url(errand.target):
             record = record_of(_length(errand), self._style, self._options)
@@ -79,7 +79,7 @@ class Ledger:
             self._manifest.close()
 
 
-def _length(errand: Errand) -> int:
+def _length(errand: WorkItem) -> int:
     if errand.length is not None:
         return errand.length
     try:

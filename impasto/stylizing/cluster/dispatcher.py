@@ -11,9 +11,9 @@ from pathlib import Path
 from impasto.stylizing.bulk import Summary, make_folders
 from impasto.stylizing.cluster.completed import Ledger
 from impasto.stylizing.cluster.filesystems import is_url
-from impasto.stylizing.cluster.pools import Alone, Crew, default_size
+from impasto.stylizing.cluster.pools import Alone, WorkerPool, default_size
 from impasto.stylizing.cluster.task import Answer, Batch, Task
-from impasto.stylizing.inputs import Errand
+from impasto.stylizing.inputs import WorkItem
 from impasto.stylizing.pipeline import Event
 
 _LARGEST_BATCH = 32
@@ -25,19 +25,19 @@ class Drive:
     """One run over errands.
 
     Args:
-        errands: from `collect_errands`.
+        errands: from `collect_work_items`.
         ledger: what is done already.
         on_event: called in this thread, once for each errand.
     """
 
     def __init__(
         self,
-        errands: Sequence[Errand],
+        errands: Sequence[WorkItem],
         ledger: Ledger,
         on_event: Callable[[Event], None] | None = None,
     ) -> None:
         self._errands, self._ledger, self._on_event = errands, ledger, on_event
-        self._left: dict[int, Errand] = {}
+        self._left: dict[int, WorkItem] = {}
         self._failed: dict[int, Event] = {}  # those that may go better
         self._again = False
         self._notes: set[str] = set()
@@ -52,7 +52,7 @@ class Drive:
                 self._tell(event)
         return len(self._left)
 
-    def work(self, crew: Crew, task: Task, size: int) -> Summary:
+    def work(self, crew: WorkerPool, task: Task, size: int) -> Summary:
         """Have the rest done by a crew of so many workers: in batches, and what went wrong once more, alone.
 
         Raises ImpastoError: a full disk, a folder or store that cannot be written to, a crew that cannot be
@@ -83,7 +83,7 @@ class Drive:
             self._ledger.add(errand, answer.length)
         self._tell(answer.event)
 
-    def _give_up(self, number: int, errand: Errand) -> None:
+    def _give_up(self, number: int, errand: WorkItem) -> None:
         del self._left[number]
         reason = f"{errand.source} could not be stylised: {_GIVEN_UP.format('two')}"
         self._tell(self._failed.get(number) or Event(errand, "failed", reason))
@@ -98,18 +98,18 @@ class Drive:
             self._on_event(event)
 
 
-def _batches(errands: Mapping[int, Errand], size: int) -> list[Batch]:
+def _batches(errands: Mapping[int, WorkItem], size: int) -> list[Batch]:
     """Small enough that all workers have much the same to do."""
     length = max(1, min(_LARGEST_BATCH, len(errands) // (_ROUNDS * size)))
     return list(_parts(list(errands.items()), length))
 
 
-def _parts(pairs: Sequence[tuple[int, Errand]], length: int) -> Iterator[Batch]:
+def _parts(pairs: Sequence[tuple[int, WorkItem]], length: int) -> Iterator[Batch]:
     for start in range(0, len(pairs), length):
         yield pairs[start : start + length]
 
 
-def make_crew(address: str | None, size: int | None) -> Crew:
+def make_crew(address: str | None, size: int | None) -> WorkerPool:
     """A crew for --cluster: None is this process, "auto" this machine, else the address of a Ray cluster.
 
     Raises MissingExtraError for an address where Ray is not installed.

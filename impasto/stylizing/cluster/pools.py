@@ -14,7 +14,7 @@ _WORKER = 1_500_000_000  # bytes: what a worker takes with a photo that is just 
 _PER_GPU = 3  # workers: one that reads or writes leaves the GPU to others
 
 
-class Crew(Protocol):
+class WorkerPool(Protocol):
     """Those who do the work."""
 
     def work(self, task: Task, batches: Sequence[Batch], tell: Callable[[Answer], None]) -> None:

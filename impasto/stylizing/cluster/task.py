@@ -10,15 +10,15 @@ from pathlib import Path
 
 from impasto.device import DeviceName, PrecisionName
 from impasto.networks.card import Card
-from impasto.stylizing.controls import Handles
-from impasto.stylizing.inputs import Errand
+from impasto.stylizing.controls import StyleControls
+from impasto.stylizing.inputs import WorkItem
 from impasto.stylizing.options import BulkOptions
 from impasto.stylizing.pipeline import Event
 from impasto.stylizing.runtime import RuntimeName
 from impasto.stylizing.stylizer import Stylizer
 
 Cards = tuple[tuple[Card, float], ...]  # with their shares
-Batch = Sequence[tuple[int, Errand]]  # errands with their numbers
+Batch = Sequence[tuple[int, WorkItem]]  # errands with their numbers
 
 
 @dataclass(frozen=True)
@@ -40,14 +40,14 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Look:
+class StylizerConfig:
     """The arguments of a `Stylizer`, with cards and masks in the place of their names."""
 
     styles: Cards
     strength: float = 1.0
     mask: Picture | None = None
     regions: tuple[tuple[Picture, Cards], ...] = ()
-    handles: Handles = field(default_factory=Handles)
+    handles: StyleControls = field(default_factory=StyleControls)
     device: DeviceName = "auto"
     precision: PrecisionName = "auto"
     runtime: RuntimeName = "auto"
@@ -78,7 +78,7 @@ class Task:
         version: of impasto, which has to be the same everywhere.
     """
 
-    look: Look
+    look: StylizerConfig
     options: BulkOptions
     threads: int = 1
     version: str = field(default_factory=lambda: version("impasto"))

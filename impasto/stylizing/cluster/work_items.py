@@ -11,7 +11,7 @@ from impasto.errors import ImageError, UsageError
 from impasto.imaging.encoding import find_format
 from impasto.stylizing.cluster.filesystems import is_url, normal, store_of
 from impasto.stylizing.inputs import (
-    Errand,
+    WorkItem,
     check_format,
     collect,
     find,
@@ -24,11 +24,11 @@ from impasto.stylizing.options import BulkOptions
 _WILD = re.compile(r"[*?\[]")
 
 
-def collect_errands(inputs: Sequence[str], out: str, options: BulkOptions | None = None) -> list[Errand]:
+def collect_work_items(inputs: Sequence[str], out: str, options: BulkOptions | None = None) -> list[WorkItem]:
     """As `inputs.collect`, for paths and URLs; stores are listed. Raises ClusterError, too."""
     options = options or BulkOptions()
     if not any(is_url(name) for name in (*inputs, out)):
-        return [Errand(str(item.source), str(item.target)) for item in collect(inputs, out, options)]
+        return [WorkItem(str(item.source), str(item.target)) for item in collect(inputs, out, options)]
     inputs, out = [normal(name) for name in inputs], normal(out)
     check_format(options)
     found = [entry for name in inputs for entry in _find(name, out)]
@@ -38,10 +38,10 @@ def collect_errands(inputs: Sequence[str], out: str, options: BulkOptions | None
         if len(found) > 1:
             raise UsageError(f"{out} is the name of one picture: name a folder for many")
         find_format(PurePosixPath(out).name, options.bit_depth)
-        errands = [Errand(source, out, length) for source, _, length in found]
+        errands = [WorkItem(source, out, length) for source, _, length in found]
     else:
         errands = [
-            Errand(source, _join(out, rename(place, options)), length) for source, place, length in found
+            WorkItem(source, _join(out, rename(place, options)), length) for source, place, length in found
         ]
     return _checked(errands)
 
@@ -80,9 +80,9 @@ def _join(out: str, place: PurePosixPath) -> str:
     return f"{out}/{place}" if is_url(out) else str(Path(out, place))
 
 
-def _checked(errands: Sequence[Errand]) -> list[Errand]:
+def _checked(errands: Sequence[WorkItem]) -> list[WorkItem]:
     """Without repetition. Raises UsageError where a picture would overwrite a photo, or another picture."""
-    chosen: dict[str, Errand] = {}
+    chosen: dict[str, WorkItem] = {}
     sources = {errand.source for errand in errands}
     for errand in errands:
         other = chosen.setdefault(errand.target, errand)

@@ -17,7 +17,7 @@ from impasto.errors import ClusterError
 from impasto.stylizing.cluster.filesystems import is_url, store_of
 from impasto.stylizing.cluster.task import Answer, Batch, Task
 from impasto.stylizing.images import Large
-from impasto.stylizing.inputs import Errand, Item
+from impasto.stylizing.inputs import Item, WorkItem
 from impasto.stylizing.options import BulkOptions
 from impasto.stylizing.pipeline import Event, Photo, Pipeline, failure
 from impasto.stylizing.stylizer import Stylizer
@@ -60,11 +60,11 @@ class Worker:
             lengths: dict[int, int] = {}
 
             def hear(event: Event) -> None:
-                leg, notes = _as_leg(event.item), self._new_notes()
+                leg, notes = _as_local_copy(event.item), self._new_notes()
                 told = _in_its_words(replace(event, notes=(*event.notes, *notes)), leg)
                 tell(Answer(leg.number, told, lengths.get(leg.number, 0), self._name))
 
-            _Carrier(self._stylizer, self._options, hear, lengths).work(legs)
+            Transfer(self._stylizer, self._options, hear, lengths).work(legs)
 
     def _new_notes(self) -> list[str]:
         """Of the stylizer: on masks, say."""
@@ -74,14 +74,14 @@ class Worker:
 
 
 @dataclass(frozen=True)
-class _Leg(Item):
+class LocalCopy(Item):
     """An errand as files of this machine: its own, or copies."""
 
     number: int
-    errand: Errand
+    errand: WorkItem
 
 
-class _Carrier(Pipeline):
+class Transfer(Pipeline):
     """A pipeline whose readers fetch the photos first, and whose writers put the pictures in the end."""
 
     def __init__(
@@ -96,7 +96,7 @@ class _Carrier(Pipeline):
 
     def _read(self, item: Item) -> Photo | Event:
         try:
-            leg = _as_leg(item)
+            leg = _as_local_copy(item)
             if is_url(leg.errand.source):
                 store_of(leg.errand.source).fetch(leg.errand.source, leg.source)
             if is_url(leg.errand.target):
@@ -106,7 +106,7 @@ class _Carrier(Pipeline):
         return super()._read(item)
 
     def _write(self, photo: Photo, picture: Tensor | Large) -> Event:
-        event, leg = super()._write(photo, picture), _as_leg(photo.item)
+        event, leg = super()._write(photo, picture), _as_local_copy(photo.item)
         if event.outcome != "done":
             return event
         try:
@@ -118,21 +118,21 @@ class _Carrier(Pipeline):
         return event
 
 
-def _as_leg(item: Item | Errand) -> _Leg:
-    if not isinstance(item, _Leg):
+def _as_local_copy(item: Item | WorkItem) -> LocalCopy:
+    if not isinstance(item, LocalCopy):
         raise TypeError(f"{item} is no leg of an errand")
     return item
 
 
-def _leg(number: int, errand: Errand, folder: Path) -> _Leg:
+def _leg(number: int, errand: WorkItem, folder: Path) -> LocalCopy:
     source, target = (
         folder / f"{number}-{kind}" / PurePosixPath(text).name if is_url(text) else Path(text)
         for kind, text in (("photo", errand.source), ("picture", errand.target))
     )
-    return _Leg(source, target, number, errand)
+    return LocalCopy(source, target, number, errand)
 
 
-def _in_its_words(event: Event, leg: _Leg) -> Event:
+def _in_its_words(event: Event, leg: LocalCopy) -> Event:
     """With the errand's names in the place of those of the copies."""
 
     def named(text: str) -> str:
