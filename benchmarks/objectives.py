@@ -13,7 +13,7 @@ from impasto.painting.objective import Objective, Style
 
 
 def full_size(painter: Painter, dtype: torch.dtype | None = None) -> tuple[Objective, Tensor]:
-    """The objective that a painter minimises at its last scale, and the photo there, (1, 3, H, W)."""
+    """The objective that a painter minimizes at its last scale, and the photo there, (1, 3, H, W)."""
     longest = round(painter.options.stroke_size * max(painter.size))
     styles = [_resized(style, longest) for style in painter.styles]
     photo = resize(painter.photo[None], painter.size).to(painter.device, memory_format=torch.channels_last)

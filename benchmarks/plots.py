@@ -37,13 +37,13 @@ def trade(settings: Settings, rows: list[dict[str, Any]]) -> Path:
     closer = {pair.name for pair in settings.chosen()[:CLOSER]}
     figure, grid = plt.subplots(2, 2, figsize=(11, 9), sharey=True, layout="constrained")
     for line, against in zip(grid, ("content", "layout"), strict=True):
-        for painter, colour in COLOURS.items():
+        for painter, color in COLOURS.items():
             own = [row for row in rows if row["painter"] == painter]
             default = [row for row in own if row["strength"] == PaintOptions.strength]
             if default:
-                line[0].scatter(*_xy(default, against), color=colour, s=22, alpha=0.7, label=NAMES[painter])
-                line[0].scatter(*_centre(default, against), color=colour, s=150, marker="+", linewidths=2.5)
-                _strengths(line[1], [row for row in own if row["pair"] in closer], colour, against)
+                line[0].scatter(*_xy(default, against), color=color, s=22, alpha=0.7, label=NAMES[painter])
+                line[0].scatter(*_centre(default, against), color=color, s=150, marker="+", linewidths=2.5)
+                _strengths(line[1], [row for row in own if row["pair"] in closer], color, against)
         line[0].set(title="every pair, at the defaults; + the mean", ylabel="style (0: the style's own)")
         line[1].set(title=f"{len(closer)} pairs through the strengths; thick: their mean")
         for axes in line:
@@ -53,19 +53,19 @@ def trade(settings: Settings, rows: list[dict[str, Any]]) -> Path:
     return _save(figure, settings.results / "style-against-content.png")
 
 
-def _strengths(axes: Any, rows: list[dict[str, Any]], colour: str, against: str) -> None:
+def _strengths(axes: Any, rows: list[dict[str, Any]], color: str, against: str) -> None:
     """A line per pair through its strengths, and one of their means."""
     by_pair: dict[str, list[dict[str, Any]]] = {}
     for row in sorted(rows, key=lambda row: row["strength"]):
         by_pair.setdefault(row["pair"], []).append(row)
     for line in by_pair.values():
-        axes.plot(*_xy(line, against), color=colour, marker=".", linewidth=1, alpha=0.35)
+        axes.plot(*_xy(line, against), color=color, marker=".", linewidth=1, alpha=0.35)
     groups = list(zip(*by_pair.values(), strict=True))  # by strength
     means = [_centre(group, against) for group in groups]
-    axes.plot(*zip(*means, strict=True), color=colour, marker="o", linewidth=2.5)
+    axes.plot(*zip(*means, strict=True), color=color, marker="o", linewidth=2.5)
     for group, place in zip(groups, means, strict=True):
         label = f"{group[0]['strength']:g}"
-        axes.annotate(label, place, textcoords="offset points", xytext=(6, 5), color=colour)
+        axes.annotate(label, place, textcoords="offset points", xytext=(6, 5), color=color)
 
 
 def curves(settings: Settings, means: dict[str, list[dict[str, float]]]) -> Path:
@@ -73,9 +73,9 @@ def curves(settings: Settings, means: dict[str, list[dict[str, float]]]) -> Path
     figure, panels = plt.subplots(1, 2, figsize=(11, 4.2), sharey=True, layout="constrained")
     for axes, quantity in zip(panels, ("gradients", "seconds"), strict=True):
         for way, points in means.items():
-            name, colour = WAYS[way]
+            name, color = WAYS[way]
             x, y = ([point[key] for point in points] for key in (quantity, "objective"))
-            axes.plot(x, y, label=name, color=colour, linewidth=2)
+            axes.plot(x, y, label=name, color=color, linewidth=2)
         axes.set(xlabel=quantity, yscale="log")
         axes.grid(alpha=0.25, which="both")
     panels[0].set(ylabel=f"objective at {settings.size} pixels")

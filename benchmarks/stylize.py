@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
         help="folders that impasto train left beside its cards")  # fmt: skip
     add("--reference", type=Path, default=StyleSettings.reference, help="data and judge")
     add("--results", type=Path, default=StyleSettings.results, help="for stylize.json and the plots")
-    add("--pictures", type=Path, default=StyleSettings.pictures, help="for stylised photos")
+    add("--pictures", type=Path, default=StyleSettings.pictures, help="for stylized photos")
     return parser
 
 

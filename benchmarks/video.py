@@ -135,8 +135,8 @@ def _error(photos: Sequence[Pixels], pictures: Sequence[Pixels], motion: Motion 
 
 def _sharpness(pictures: Sequence[Pixels]) -> float:
     """Mean strength of edges, once the steadier is under way."""
-    grey = [cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in pictures[len(pictures) // 4 :]]
-    return float(np.mean([np.abs(cv2.Laplacian(g, cv2.CV_32F)).mean() for g in grey]))
+    gray = [cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in pictures[len(pictures) // 4 :]]
+    return float(np.mean([np.abs(cv2.Laplacian(g, cv2.CV_32F)).mean() for g in gray]))
 
 
 def _save_sheet(path: Path, *rows: Sequence[Pixels]) -> None:

@@ -2,7 +2,7 @@
 
     python examples/make_styles.py [NAME ...] [--out FOLDER]
 
-Every picture is planned on a plane of 768 x 608 units: fields of colour and direction are arrays over it,
+Every picture is planned on a plane of 768 x 608 units: fields of color and direction are arrays over it,
 and strokes, panes and contours are curves in it. A `Canvas` draws them larger, lights the relief of the
 paint and scales the result down, so a picture can be asked for at any width.
 """
@@ -26,17 +26,17 @@ FOLDER = Path(__file__).parents[1] / "impasto" / "styles" / "pictures"
 Y, X = np.mgrid[0:HEIGHT, 0:WIDTH].astype(float)
 
 
-# --- colours, fields and curves --------------------------------------------------------------------------
+# --- colors, fields and curves --------------------------------------------------------------------------
 
 
-def palette(colours: str) -> Array:
-    """Hexadecimal colours ("1b2a6b f7bf2c") as rows of red, green and blue from 0 to 255."""
-    return np.array([list(bytes.fromhex(colour)) for colour in colours.split()], dtype=float)
+def palette(colors: str) -> Array:
+    """Hexadecimal colors ("1b2a6b f7bf2c") as rows of red, green and blue from 0 to 255."""
+    return np.array([list(bytes.fromhex(color)) for color in colors.split()], dtype=float)
 
 
-def ramp(colours: str, t: Array | float) -> Array:
-    """Colours at the positions `t` (0 to 1) along a palette, blended linearly."""
-    stops = palette(colours)
+def ramp(colors: str, t: Array | float) -> Array:
+    """Colors at the positions `t` (0 to 1) along a palette, blended linearly."""
+    stops = palette(colors)
     return np.stack([np.interp(t, np.linspace(0, 1, len(stops)), channel) for channel in stops.T], axis=-1)
 
 
@@ -103,40 +103,38 @@ class Canvas:
         self.image = Image.new("RGBA", large, (*bytes.fromhex(ground), 0))
         self.draw = ImageDraw.Draw(self.image)
 
-    def polygon(self, points: Array, colour: Array | str, thickness: int = 0) -> None:
+    def polygon(self, points: Array, color: Array | str, thickness: int = 0) -> None:
         """Fill a closed outline."""
-        self.draw.polygon((points * self.scale).ravel().tolist(), pixel(colour, thickness))
+        self.draw.polygon((points * self.scale).ravel().tolist(), pixel(color, thickness))
 
-    def trail(self, points: Array, radii: ArrayLike, colour: Array | str, thickness: int = 0) -> None:
+    def trail(self, points: Array, radii: ArrayLike, color: Array | str, thickness: int = 0) -> None:
         """Draw a round-ended line, or one dot, whose radius may change along it."""
         points, radii = points * self.scale, np.broadcast_to(radii, len(points)) * self.scale
         length = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
         fine = np.linspace(0, length[-1], int(length[-1] / max(1.0, 0.35 * radii.mean())) + 2)
         x, y, r = (np.interp(fine, length, values) for values in (*points.T, radii))
         for box in np.stack([x - r, y - r, x + r, y + r], axis=-1).tolist():
-            self.draw.ellipse(box, pixel(colour, thickness))
+            self.draw.ellipse(box, pixel(color, thickness))
 
     def finish(self, relief: float = 0, gloss: float = 0, texture: Array | None = None) -> Image.Image:
         """Light the relief from the upper left, scale down, and multiply by a texture of the plane."""
-        colour = np.asarray(self.image)[..., :3].astype(np.float32)
+        color = np.asarray(self.image)[..., :3].astype(np.float32)
         if relief:
             thickness = self.image.getchannel("A").filter(ImageFilter.GaussianBlur(0.6 * self.scale))
             dy, dx = np.gradient(np.asarray(thickness, dtype=np.float32) * (relief / 255 * self.scale))
             facing = (1 + 0.6 * dx + 0.8 * dy) / np.sqrt(1 + dx**2 + dy**2)
-            colour *= np.clip(0.25 + 0.75 * facing, 0.35, 1.5)[..., None]
-            colour += (255 * gloss) * np.clip(facing - 1.12, 0, 0.5)[..., None]
-        lit = Image.fromarray(colour.clip(0, 255).astype(np.uint8)).resize(
-            self.size, Image.Resampling.LANCZOS
-        )
+            color *= np.clip(0.25 + 0.75 * facing, 0.35, 1.5)[..., None]
+            color += (255 * gloss) * np.clip(facing - 1.12, 0, 0.5)[..., None]
+        lit = Image.fromarray(color.clip(0, 255).astype(np.uint8)).resize(self.size, Image.Resampling.LANCZOS)
         if texture is None:
             return lit
         grain = Image.fromarray(texture.astype(np.float32)).resize(self.size, Image.Resampling.BICUBIC)
         return Image.fromarray((np.asarray(lit) * np.asarray(grain)[..., None]).clip(0, 255).astype(np.uint8))
 
 
-def pixel(colour: Array | str, thickness: int) -> tuple[int, ...]:
-    """What a canvas stores for a colour and a thickness of paint."""
-    rgb = bytes.fromhex(colour) if isinstance(colour, str) else colour.clip(0, 255).astype(int).tolist()
+def pixel(color: Array | str, thickness: int) -> tuple[int, ...]:
+    """What a canvas stores for a color and a thickness of paint."""
+    rgb = bytes.fromhex(color) if isinstance(color, str) else color.clip(0, 255).astype(int).tolist()
     return (*rgb, thickness)
 
 
@@ -153,7 +151,7 @@ def follow(angle: Array, centres: Array, length: Array, steps: int = 14) -> Arra
     return np.stack([*halves[-1][::-1], centres, *halves[1]], axis=1)
 
 
-def brush(canvas: Canvas, colour: Array, paths: Array, width: float, bristles: int = 7) -> None:
+def brush(canvas: Canvas, color: Array, paths: Array, width: float, bristles: int = 7) -> None:
     """Stroke along each path: tapered bundles of bristles, each with its own shade, reach and thickness."""
     rng, (strokes, steps) = canvas.rng, paths.shape[:2]
     tangent = np.gradient(paths, axis=1)
@@ -163,7 +161,7 @@ def brush(canvas: Canvas, colour: Array, paths: Array, width: float, bristles: i
     across = np.linspace(-0.5, 0.5, bristles)
     reach = width * rng.uniform(0.75, 1.15, (strokes, 1, 1, 1)) * taper[:, None]
     lanes = paths[:, None] + across[:, None, None] * reach * normal[:, None]
-    one_side = at(colour, paths[:, steps // 2]) + rng.normal(0, 14, (strokes, 1)) * [1, 1, 0.8]
+    one_side = at(color, paths[:, steps // 2]) + rng.normal(0, 14, (strokes, 1)) * [1, 1, 0.8]
     other = one_side + rng.normal(0, 14, (strokes, 3))
     tones = mix(one_side[:, None], other[:, None], np.tile(across + 0.5, (strokes, 1)))
     tones += rng.normal(0, 7, (strokes, bristles, 1))
@@ -176,14 +174,14 @@ def brush(canvas: Canvas, colour: Array, paths: Array, width: float, bristles: i
             canvas.draw.line(lane[k, start[k] : stop[k]].ravel().tolist(), tuple(ink[k]), size)
 
 
-def paint(canvas: Canvas, colour: Array, angle: Array, layers: Sequence[tuple[float, float, float]]) -> None:
+def paint(canvas: Canvas, color: Array, angle: Array, layers: Sequence[tuple[float, float, float]]) -> None:
     """Cover the plane with layers of strokes: the (width, length, spacing) of each."""
     for width, length, spacing in layers:
         x, y = np.meshgrid(np.arange(-12, WIDTH + 12, spacing), np.arange(-12, HEIGHT + 12, spacing))
         centres = canvas.rng.permutation(np.stack([x, y], axis=-1).reshape(-1, 2))
         centres = centres + canvas.rng.uniform(-0.75, 0.75, centres.shape) * spacing
         lengths = length * canvas.rng.uniform(0.6, 1.25, len(centres))
-        brush(canvas, colour, follow(angle, centres, lengths), width)
+        brush(canvas, color, follow(angle, centres, lengths), width)
 
 
 # --- swirling night: x, y, radius (and strength) ---------------------------------------------------------
@@ -195,42 +193,42 @@ LAMPS = (60, 128, 236, 300, 438, 486, 604, 690)
 
 
 def night_sky(rng: np.random.Generator) -> tuple[Array, Array]:
-    """Colours and angles of eddying bands and of stars in their rings."""
+    """Colors and angles of eddying bands and of stars in their rings."""
     flow = 0.55 * Y + 14 * noise(rng, 170) + 4 * noise(rng, 60)
     turns = 0.1 * noise(rng, 45)
     for x, y, radius, strength in EDDIES:
         flow += strength * np.exp(-((np.hypot(X - x, 1.1 * (Y - y)) / radius) ** 1.5))
         turns += np.sign(strength) * np.arctan2(Y - y, X - x) / np.pi
     bands, angle = flow / 36 + turns, along(flow)
-    colour = ramp("0b1440 16277a 2348ae 3a7cc8 5fb0c9 b4dccb 1d3c9a 0e1a56", bands % 1)
+    color = ramp("0b1440 16277a 2348ae 3a7cc8 5fb0c9 b4dccb 1d3c9a 0e1a56", bands % 1)
     glow = step(330, 260, Y + 30 * noise(rng, 80)) * step(0.1, 1.2, np.sin(2 * np.pi * (bands - 0.3)))
-    colour = mix(colour, palette("e6dc96")[0], 0.8 * glow)
+    color = mix(color, palette("e6dc96")[0], 0.8 * glow)
     for x, y, radius in LARGE_STARS + SMALL_STARS:
         distance = np.hypot(X - x, Y - y) / radius
         edge = distance + 0.14 * noise(rng, 12) + 0.1 * noise(rng, 5)
         star = ramp("fffdf0 fff3b4 fdd23c f6a81c f8d95e e9e6a4 9fd0c0 4f9cc6", edge / 1.5)
-        colour = mix(colour, star, 1 - step(1.3, 0.3, edge + 0.25 * noise(rng, 6)))
+        color = mix(color, star, 1 - step(1.3, 0.3, edge + 0.25 * noise(rng, 6)))
         angle = turn(angle, np.arctan2(X - x, y - Y), 1 - step(1.6, 0.6, distance))
-    return colour, angle
+    return color, angle
 
 
 def swirling_night(rng: np.random.Generator, width: int) -> Image.Image:
     """A starry sky of eddies over dark hills and a lake that carries the lights of its shore."""
-    colour, angle = night_sky(rng)
+    color, angle = night_sky(rng)
     ridge = Y - (462 + 22 * np.sin(X / 95 + 0.6) + 12 * np.sin(X / 41))
     hills = ramp("1f4a7a 0f2350 14402f 2f6b4a 101a3a", ridge / 62 + 0.12 * noise(rng, 16, 3))
-    colour, angle = mix(colour, hills, step(0, 2, ridge)), turn(angle, along(ridge), step(-4, 8, ridge))
+    color, angle = mix(color, hills, step(0, 2, ridge)), turn(angle, along(ridge), step(-4, 8, ridge))
     lake = ramp("0b1440 1b3590 2f66b4 5aa3c4 12226a", 0.5 + 0.4 * noise(rng, 9, 7))
     for x in LAMPS:
         spread = np.abs(X - x + 4 * noise(rng, 8, 3)) / (5 + 0.13 * (Y - 522))
         reflection = ramp("fff0a8 fbc02c e8791c", spread / 1.6)
         lake = mix(lake, reflection, 1 - step(1.0, 0.8, spread + 0.5 * noise(rng, 5, 5)))
         lamp = np.hypot(X - x, Y - 512) / 8
-        colour = mix(colour, ramp("fffbe6 fbc02c e8791c", lamp), 1 - step(1, 0.3, lamp))
+        color = mix(color, ramp("fffbe6 fbc02c e8791c", lamp), 1 - step(1, 0.3, lamp))
     shore = step(522, 3, Y)
     canvas = Canvas(rng, width, "0b1440")
-    colour, angle = mix(colour, lake, shore), turn(angle, 0.12 * noise(rng, 30, 3), shore)
-    paint(canvas, colour, angle, ((14, 75, 10), (8.5, 50, 7.5), (5.5, 32, 6.5)))
+    color, angle = mix(color, lake, shore), turn(angle, 0.12 * noise(rng, 30, 3), shore)
+    paint(canvas, color, angle, ((14, 75, 10), (8.5, 50, 7.5), (5.5, 32, 6.5)))
     return canvas.finish(relief=2.2, gloss=0.5)
 
 
@@ -252,8 +250,8 @@ def burning_sky(rng: np.random.Generator, width: int) -> Image.Image:
     fjord = 0.4 * flow + 0.8 * Y + 16 * np.sin(X / 70 + Y / 40)
     water = ramp("071c2c 0f3c4c 1c6a6c 3f9a86 0c2c44 e8702a 0a2236", (fjord / 60) % 1)
     canvas = Canvas(rng, width, "3a0d0c")
-    colour, angle = mix(sky, water, step(0, 3, shore)), turn(along(flow), along(fjord), step(0, 20, shore))
-    paint(canvas, colour, angle, ((20, 150, 13), (11, 110, 9), (6, 70, 8)))
+    color, angle = mix(sky, water, step(0, 3, shore)), turn(along(flow), along(fjord), step(0, 20, shore))
+    paint(canvas, color, angle, ((20, 150, 13), (11, 110, 9), (6, 70, 8)))
     return canvas.finish(relief=2.0, gloss=0.35)
 
 
@@ -289,9 +287,9 @@ def claw(rng: np.random.Generator, root: Array, heading: float, length: float, b
 
 def foam(canvas: Canvas, fingers: list[Finger]) -> None:
     """Draw fingers of foam as one shape: ink around, paper within, a pale shadow in the larger ones."""
-    for border, colour in ((1.3, INK), (0, FOAM)):
+    for border, color in ((1.3, INK), (0, FOAM)):
         for points, radii in fingers:
-            canvas.trail(points, radii + border, colour)
+            canvas.trail(points, radii + border, color)
     for points, radii in fingers:
         if radii[0] > 2.2 and len(radii) > 5:
             canvas.trail(points[2:-3] + 0.3 * radii[2:-3, None], 0.28 * radii[2:-3], "9cbfc9")
@@ -345,7 +343,7 @@ def swells(canvas: Canvas, y: float, height: float, period: float) -> None:
 
 
 def woodblock_sea(rng: np.random.Generator, width: int) -> Image.Image:
-    """Clawed waves before a red sun, in flat colours with inked contours."""
+    """Clawed waves before a red sun, in flat colors with inked contours."""
     canvas, grain = Canvas(rng, width, "efe2c2"), 26 * noise(rng, 130, 2)[:, ::4]
     for y in range(0, 450, 5):
         band = np.array([[0, y], [WIDTH, y], [WIDTH, y + 6], [0, y + 6]])
@@ -353,12 +351,12 @@ def woodblock_sea(rng: np.random.Generator, width: int) -> Image.Image:
     for y in range(-40, 470, 5):
         line = np.stack([np.linspace(0, WIDTH, grain.shape[1]), y + grain[max(y, 0)]], axis=-1)
         canvas.trail(line, 0.4, ramp("1f3763 8795a0 d9b98c d99f74", y / 430))
-    for radius, colour in ((76, INK), (74, "d2452b")):
-        canvas.trail(np.array([[606, 186]]), radius, colour)
+    for radius, color in ((76, INK), (74, "d2452b")):
+        canvas.trail(np.array([[606, 186]]), radius, color)
     for x, y, length in MISTS:
-        for inset, radius, colour in ((0, 12, INK), (0, 10.8, FOAM), (14, 2, "e3c9a4")):
+        for inset, radius, color in ((0, 12, INK), (0, 10.8, FOAM), (14, 2, "e3c9a4")):
             bar = np.array([[x + inset, y + inset / 3], [x + length - inset, y + inset / 3]])
-            canvas.trail(bar, radius, colour)
+            canvas.trail(bar, radius, color)
     swells(canvas, 430, 18, 120)
     swells(canvas, 475, 22, 160)
     wave(canvas, 870, 610, -430, 300)
@@ -379,7 +377,7 @@ HILLS = (
     (34, "0f6a8a 1a8aa0 147a6a", (0, 0.5, 2)),
     (26, "1f8a4a 7ab83a 0f6a4a", (0, 0.5, 2)),
     (8, "1a4aa8 2a8ad0 5ac0d8", (0, 0.5, 1, 1.5, 2, 2.5)),
-)  # height, colours, rows of panes
+)  # height, colors, rows of panes
 GREENS, AUTUMN = "1f8a3c 7fc23a 0f6a4a c9d43c 3aa84a e8a82a", "e2401f f28a1e c8202a ffc23a 7fc23a"
 BOUGHS = (
     ([(45, 300), (110, 220), (200, 190), (300, 205)], 7, 34, GREENS),
@@ -389,13 +387,13 @@ BOUGHS = (
     ([(-10, 620), (40, 470), (30, 330), (70, 200), (60, 60), (110, -30)], 15, 40, GREENS),
     ([(790, 620), (735, 540), (745, 450), (700, 380)], 8, 36, AUTUMN),
     ([(250, 640), (270, 570), (330, 530), (400, 530)], 5, 32, AUTUMN),
-)  # path, girth, length of leaves, colours
+)  # path, girth, length of leaves, colors
 
 
-def pane(canvas: Canvas, outline: Array, colour: Array, lead: float = 2.6) -> None:
+def pane(canvas: Canvas, outline: Array, color: Array, lead: float = 2.6) -> None:
     """A pane of glass, a little brighter and of another hue towards its middle, in a leaden frame."""
     centre, drift = outline.mean(axis=0), canvas.rng.normal(0, 16, 3)
-    tone = colour * canvas.rng.uniform(0.75, 1.1) + canvas.rng.normal(0, 9, 3)
+    tone = color * canvas.rng.uniform(0.75, 1.1) + canvas.rng.normal(0, 9, 3)
     for t in np.arange(0, 1, 0.1):
         canvas.polygon(centre + (outline - centre) * (1 - t), tone * (0.85 + 0.3 * t) + drift * t, 40)
     ring = np.vstack([outline, outline[:1]])
@@ -418,7 +416,7 @@ def glass_sky(canvas: Canvas) -> None:
 
 def glass_hills(canvas: Canvas) -> None:
     """Ridges, and in front a lake that mirrors the sun, cut into panes."""
-    for row, (height, colours, levels) in enumerate(HILLS):
+    for row, (height, colors, levels) in enumerate(HILLS):
         for upper, lower in pairwise(levels):
             left = -40.0
             while left < WIDTH:
@@ -426,7 +424,7 @@ def glass_hills(canvas: Canvas) -> None:
                 x, level = left + (right - left) * SQUARE[0], upper + (lower - upper) * SQUARE[1]
                 wave = height * (1 - 0.2 * level) * np.sin(x / (92 - 9 * row) + 1.7 * row)
                 near = abs((left + right) / 2 - SUN[0]) < 40 + 50 * canvas.rng.random()
-                tones = palette("ffd84a ff9a2f f2602a" if row == 3 and near else colours)
+                tones = palette("ffd84a ff9a2f f2602a" if row == 3 and near else colors)
                 outline = np.stack([x - 14 * SQUARE[1], 345 + 52 * (row + level) + wave], axis=-1)
                 pane(canvas, outline, canvas.rng.choice(tones))
                 left = right
@@ -492,8 +490,8 @@ def ornament(canvas: Canvas, centre: Array, radius: float) -> None:
         (0.42, inner, 190),
         (0.2, "f8dc7a", 240),
     )
-    for size, colour, thickness in layers:
-        canvas.polygon(centre + shape * size, colour, thickness)
+    for size, color, thickness in layers:
+        canvas.polygon(centre + shape * size, color, thickness)
 
 
 def coil(canvas: Canvas, centre: Array, radius: float, gold: Array) -> None:

@@ -32,7 +32,7 @@ def encode(picture: io.Source, *, network: Path | None = None) -> Card:
         network: a file that `impasto adapt` wrote; the embedded one without.
 
     Raises:
-        ImageError: no picture, or one that shows no style: too small, of one colour, or wholly transparent.
+        ImageError: no picture, or one that shows no style: too small, of one color, or wholly transparent.
         WeightsError: a network that cannot be read.
     """
     image, info = read_style(picture)

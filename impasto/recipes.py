@@ -161,7 +161,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
             ),
             Recipe(
                 "shallow",
-                "VGG-19 no deeper than conv3_1: texture and colour, little abstraction",
+                "VGG-19 no deeper than conv3_1: texture and color, little abstraction",
                 "Gatys et al. 2015 with a VGG-19 cut at conv3_1, as circulated in notebooks",
                 _SHALLOW,
             ),

@@ -23,7 +23,7 @@ def night() -> Path:
     return path
 
 
-def colours(image: torch.Tensor) -> torch.Tensor:
+def colors(image: torch.Tensor) -> torch.Tensor:
     return image.flatten(-2).mean(-1).squeeze()
 
 
@@ -31,8 +31,8 @@ def test_a_picture_lends_its_colours(night, picture):
     photo = picture("coffee", 128)[None]
     painted = encode(night).build()(photo)
     assert painted.shape == photo.shape
-    target = colours(io.read(night)[0])
-    assert (colours(painted) - target).abs().max() < 0.5 * (colours(photo) - target).abs().max()
+    target = colors(io.read(night)[0])
+    assert (colors(painted) - target).abs().max() < 0.5 * (colors(photo) - target).abs().max()
 
 
 def test_styles_differ(night, picture):
@@ -101,7 +101,7 @@ def test_other_networks(night, tmp_path):
     ("image", "words"),
     [
         (Image.new("RGB", (200, 20), "red"), "has 200 x 20 pixels; a style needs at least 32"),
-        (Image.new("RGB", (200, 200), "red"), "one colour"),
+        (Image.new("RGB", (200, 200), "red"), "one color"),
         (Image.new("RGBA", (200, 200), (255, 0, 0, 0)), "wholly transparent"),
     ],
 )

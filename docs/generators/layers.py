@@ -31,7 +31,7 @@ WORDS = {
     "backbones": "frozen networks that see",
     "networks": "networks that paint",
     "losses": "one formula a function",
-    "imaging": "files, colours, masks, motion, video",
+    "imaging": "files, colors, masks, motion, video",
     "weights": "verified downloads",
     "progress": "events",
     "device": "where to compute",
@@ -70,7 +70,7 @@ def layers() -> list[list[str]]:
 
 
 def svg() -> str:
-    """The picture. Its colours stand on a light and on a dark page."""
+    """The picture. Its colors stand on a light and on a dark page."""
     rows = layers()
     height = _ROW * len(rows)
     parts = [

@@ -28,7 +28,7 @@ class StyleRequest:
         styles: one or two, with shares that add up to 1. A text is a shipped name: what a visitor types never
             names a file here.
         strength: 0 leaves the photo, 1 is all style.
-        handles: stroke size, the photo's colours, its detail.
+        handles: stroke size, the photo's colors, its detail.
         size: long side of a painting in pixels.
         seed: of a painting.
         expert: further fields of `PaintOptions`.

@@ -24,7 +24,7 @@ LAYERS = tuple(f"relu{block}_1" for block in range(1, len(WIDTHS) + 1))
 TEACHER_WIDTHS = dict(zip(LAYERS, (64, 128, 256, 512, 512), strict=True))
 WIDTH_OF = {layer: widths[-1] for layer, widths in zip(LAYERS, WIDTHS, strict=True)}
 
-_MEAN, _DEVIATION = 0.45, 0.25  # of photographs, all channels alike: the grey that zero padding stands for
+_MEAN, _DEVIATION = 0.45, 0.25  # of photographs, all channels alike: the gray that zero padding stands for
 
 
 class Compact(Backbone):

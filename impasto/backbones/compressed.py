@@ -26,8 +26,8 @@ class Compressed(Backbone):
     def __init__(self, tensors: Mapping[str, Tensor], *, source: str, pooling: Pooling) -> None:
         super().__init__(source, list(_steps()), pooling)
         self.layers = _LAYERS
-        self.colours = _convolution(tensors, "conv0", 3, 1)
-        width, widths = self.colours.out_channels, dict[str, int]()
+        self.colors = _convolution(tensors, "conv0", 3, 1)
+        width, widths = self.colors.out_channels, dict[str, int]()
         for name in self.steps:
             if name.startswith("conv"):
                 convolution = _convolution(tensors, name.replace("_", ""), width, 3)
@@ -40,7 +40,7 @@ class Compressed(Backbone):
         self.requires_grad_(False).eval()
 
     def prepare(self, image: Tensor) -> Tensor:
-        result: Tensor = self.colours(image)
+        result: Tensor = self.colors(image)
         return result
 
     def least_side(self, layers: Collection[str]) -> int:

@@ -124,7 +124,7 @@ class Distillation:
         return {layer: s + 0.1 * s.mean() for layer, s in scales.items()}
 
     def batch(self, step: int) -> Tensor:
-        """(N, 3, size, size) in 0..1: crops at random scale, mirrored, some with odd colours or noise."""
+        """(N, 3, size, size) in 0..1: crops at random scale, mirrored, some with odd colors or noise."""
         chance = random.Random(f"{self.options.seed}/{step}")
         crops = [
             _crop(chance.choice(chance.choice(self.folders)), self.options.size, chance)
@@ -295,11 +295,11 @@ def _crop(path: Path, size: int, chance: random.Random) -> Tensor:
 
 
 def _vary(image: Tensor, chance: random.Random) -> Tensor:
-    """A painting in the making is no photograph: show some crops with odd colours, contrast or noise."""
+    """A painting in the making is no photograph: show some crops with odd colors, contrast or noise."""
     if chance.random() < 0.4:
         gains = torch.tensor([chance.uniform(0.6, 1.5) for _ in range(3)]).view(3, 1, 1)
-        grey, saturation = image.mean(0, keepdim=True), chance.uniform(0.3, 1.8)
-        image = (grey + (image - grey) * saturation - 0.5) * gains + chance.uniform(0.35, 0.65)
+        gray, saturation = image.mean(0, keepdim=True), chance.uniform(0.3, 1.8)
+        image = (gray + (image - gray) * saturation - 0.5) * gains + chance.uniform(0.35, 0.65)
     if chance.random() < 0.25:
         noise = torch.Generator().manual_seed(chance.getrandbits(32))
         image = image + chance.uniform(0.0, 0.15) * torch.randn(image.shape, generator=noise)

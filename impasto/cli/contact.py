@@ -140,12 +140,12 @@ def _band(row: Row, cells: Sequence[Cell], width: int) -> Image.Image:
     return band
 
 
-def _text(text: str, letters: int, colour: str, width: int) -> Image.Image:
+def _text(text: str, letters: int, color: str, width: int) -> Image.Image:
     """A line, shortened to a width in pixels. Pillow's own font has little beyond ASCII: accents go."""
     font = ImageFont.load_default(letters)
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode() or "?"
     line = Image.new("RGB", (max(1, width), round(_LINE * letters)), _PAPER)
-    ImageDraw.Draw(line).text((0, letters * 0.1), shorten(plain, font, width), colour, font)
+    ImageDraw.Draw(line).text((0, letters * 0.1), shorten(plain, font, width), color, font)
     return line
 
 

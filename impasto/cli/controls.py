@@ -18,7 +18,7 @@ FLAGS = {
     "stroke_size": Flag("Strokes so many times as large, 0.25 to 4.", panel=HANDLES),
 }
 
-Mask = Annotated[Path | None, typer.Option(metavar="MASK", help="White where the style goes; grey mixes.")]
+Mask = Annotated[Path | None, typer.Option(metavar="MASK", help="White where the style goes; gray mixes.")]
 Regions = Annotated[
     list[str] | None,
     typer.Option(

@@ -22,7 +22,7 @@ from rich.text import Text
 Show = Callable[[float, str, str], None]  # share of the work done, what is being done, how it stands
 
 _SECONDS_BETWEEN_LINES = 10.0
-# what moves a terminal's cursor, recolours it, or turns the direction of a text
+# what moves a terminal's cursor, recolors it, or turns the direction of a text
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 

@@ -41,7 +41,7 @@ class EvaluateJob:
             )
         names = {*self.results, *(spec.name for spec in self.engines)}
         for name in self.compare or ():
-            if name not in (*names, "photo", "style", "colours"):
+            if name not in (*names, "photo", "style", "colors"):
                 raise UsageError(
                     f"there are no results called {name}: choose among {', '.join(sorted(names))}"
                 )

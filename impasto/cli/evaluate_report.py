@@ -112,7 +112,7 @@ def _plot(outcome: Outcome) -> str:
 
 
 def _examples(outcome: Outcome, contenders: Sequence[Method], files: Files) -> Iterator[str]:
-    """Some pairs, each a row: photo, style, the control of colours, and what was made of them."""
+    """Some pairs, each a row: photo, style, the control of colors, and what was made of them."""
     photos, styles = files
     for row, column in _chosen(outcome):
         photo_name, style_name = outcome.photos[row], outcome.styles[column]
@@ -120,7 +120,7 @@ def _examples(outcome: Outcome, contenders: Sequence[Method], files: Files) -> I
         style = pictures.read(styles[style_name], _SIDE)
         shown = [("photo", photo, ""), ("style", style, "")]
         shown.append(
-            ("colours", pictures.control("colours", photo, style), _numbers(outcome, "colours", row, column))
+            ("colors", pictures.control("colors", photo, style), _numbers(outcome, "colors", row, column))
         )
         for contender in contenders:
             picture, _ = pictures.read_like(contender.pictures[photo_name, style_name], photo)

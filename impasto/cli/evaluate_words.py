@@ -74,10 +74,10 @@ def remarks(outcome: Outcome) -> Iterator[str]:
     if len(outcome.contenders) > 1:
         yield f"Beaten by none in both style and content: {', '.join(outcome.front)}."
     for name in (row.name for row in outcome.rows if not row.control):
-        by_metric = {c.metric: c for c in outcome.compare(name, "colours")}
+        by_metric = {c.metric: c for c in outcome.compare(name, "colors")}
         if by_metric[STYLE].better != name:
             yield (
-                f"{name} is not shown to be closer to the styles than the photo with the style's colours: "
+                f"{name} is not shown to be closer to the styles than the photo with the style's colors: "
                 "it may have taken no more than these."
             )
         if {c.metric: c for c in outcome.compare(name, "style")}[CONTENT].better != name:

@@ -1,4 +1,4 @@
-"""Style against content as a picture: one SVG, in the colours of the page around it."""
+"""Style against content as a picture: one SVG, in the colors of the page around it."""
 
 from __future__ import annotations
 

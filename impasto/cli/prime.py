@@ -20,7 +20,7 @@ from impasto.training.options import PrimeOptions
 
 FLAGS = LOOP_FLAGS | {
     "network": Flag("light, transformer_net, ...", "NAME"),
-    "loss": Flag("Of colours, or of features at relu1_1"),
+    "loss": Flag("Of colors, or of features at relu1_1"),
     "backbone": Flag("Of the content loss: compact, vgg19, vgg16 or a file", "NAME", panel=EXPERT),
 }
 

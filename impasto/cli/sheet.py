@@ -18,7 +18,7 @@ Engine = Literal["stylize", "paint"]
 SIDES: Mapping[str, int] = {"stylize": 400, "paint": 256}  # pixels, of a picture
 _STRENGTHS = (0.25, 0.5, 0.75, 1.0)
 _FLAGS = {"strength": "--strengths", "stroke_size": "--strokes", "keep_colour": "--keep-colour"}
-_WORDS = {"strength": "strength", "stroke_size": "strokes", "keep_colour": "colour:"}
+_WORDS = {"strength": "strength", "stroke_size": "strokes", "keep_colour": "color:"}
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,7 @@ def _thumbnail(listed: Listed, photos: Sequence[Path]) -> Text:
 
 
 def half_blocks(picture: Image.Image, width: int) -> Text:
-    """A picture in characters, two pixels each: the upper one is the colour of ▀, the lower its ground."""
+    """A picture in characters, two pixels each: the upper one is the color of ▀, the lower its ground."""
     height = max(1, round(picture.height * width / picture.width / 2))
     small = picture.convert("RGB").resize((width, 2 * height), Image.Resampling.LANCZOS)
     text = Text(no_wrap=True)

@@ -25,7 +25,7 @@ from impasto.stylizing.runtime import MANY, RuntimeName
 
 @dataclass(frozen=True)
 class StylizeJob:
-    """One call of the command: what to stylise, how, and where to."""
+    """One call of the command: what to stylize, how, and where to."""
 
     inputs: tuple[str, ...]
     out: str

@@ -25,7 +25,7 @@ _MOST_LINES = 20
 
 
 def run(job: StylizeJob) -> None:
-    """Stylise all; raises what `explained` explains."""
+    """Stylize all; raises what `explained` explains."""
     away = job.cluster is not None or any(is_url(name) for name in (*job.inputs, job.out))
     items: Sequence[Item | WorkItem] = (collect_work_items if away else collect)(
         job.inputs, job.out, job.options
@@ -154,18 +154,18 @@ def _report_one(job: StylizeJob, item: Item | WorkItem, watch: _Watch) -> None:
     if watch.summary.skipped and not job.quiet:
         say(f"{item.target} is there already, made in this way: --overwrite makes it again")
     elif not job.quiet:
-        say(f"{item.target}: {width} x {height} pixels, stylised in {watch.seconds:.1f} s")
+        say(f"{item.target}: {width} x {height} pixels, stylized in {watch.seconds:.1f} s")
 
 
 def _counts(watch: _Watch) -> str:
     summary = watch.summary
     parts = {
-        "stylised": summary.done,
+        "stylized": summary.done,
         "skipped": summary.skipped,
         "left as they were": len(summary.kept),
         "failed": len(summary.failed),
     }
-    told = [f"{count} {what}" for what, count in parts.items() if count or what == "stylised"]
+    told = [f"{count} {what}" for what, count in parts.items() if count or what == "stylized"]
     return f"{', '.join(told)} in {watch.seconds:.{0 if watch.seconds >= 10 else 1}f} s"
 
 

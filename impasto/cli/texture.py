@@ -85,7 +85,7 @@ def texture(
     strip_metadata: StripMetadata = False,
     max_pixels: MaxPixels = None,
 ) -> None:
-    """Make a texture of one or more pictures: brushwork and colours, at any size."""
+    """Make a texture of one or more pictures: brushwork and colors, at any size."""
     output = Output(
         out=out,
         animate=animate,

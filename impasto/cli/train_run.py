@@ -97,7 +97,7 @@ def find_training_photos(job: Job, options: LoopOptions) -> Photos:
     if options.augment is None and is_augmented(photos, options):
         _note(
             job,
-            f"{photos.description} are few: they are varied more in size, tilt and colours, but expect the "
+            f"{photos.description} are few: they are varied more in size, tilt and colors, but expect the "
             "best pictures of what they show; some hundreds of all kinds do better",
         )
     return photos

@@ -96,7 +96,7 @@ def _compare(name: str, found: Tensor, expected: Tensor, allowed: float) -> None
 
 
 def _waves(size: tuple[int, int]) -> Tensor:
-    """A smooth picture without symmetry, (3, H, W), every colour in it."""
+    """A smooth picture without symmetry, (3, H, W), every color in it."""
     down, right = (np.linspace(0, 1, side, dtype=np.float32) for side in size)
     planes = [0.5 + 0.4 * np.sin(turn * down[:, None] + 3 * right[None]) for turn in (2.0, 3.0, 5.0)]
     return torch.from_numpy(np.stack(planes))

@@ -70,8 +70,8 @@ def check_picture(name: str, picture: Tensor, photo: Tensor) -> None:
         raise Unexpected(f"{name} holds values that are no numbers")
     if not (change := float((picture - photo).abs().mean())) >= _CHANGE:
         raise Unexpected(f"{name} changes the photo by {255 * change:.0f}/255 only")
-    greys = torch.stack([picture.mean(0).flatten(), photo.mean(0).flatten()])
-    if not (likeness := float(torch.corrcoef(greys)[0, 1])) >= _LIKENESS:
+    grays = torch.stack([picture.mean(0).flatten(), photo.mean(0).flatten()])
+    if not (likeness := float(torch.corrcoef(grays)[0, 1])) >= _LIKENESS:
         raise Unexpected(f"{name} has lost the photo: their correlation is {likeness:.2f}")
 
 

@@ -52,7 +52,7 @@ class StyleMetrics:
       positions, averaged over channels (Gatys et al. 2016, eq. 1, normalised).
 
     A backbone that was taught by another is taken at its teacher's channels (`backbones.base.Backbone.maps`).
-    A backbone that ends before relu5_1 is taken at what it has. These are the errors that painting minimises,
+    A backbone that ends before relu5_1 is taken at what it has. These are the errors that painting minimizes,
     but for the factor by which that evens out its losses, 1.5 for moments.
 
     Args:

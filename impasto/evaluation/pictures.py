@@ -15,7 +15,7 @@ from impasto.imaging.geometry import fit_long_side, resize
 CONTROLS = {
     "photo": "the untouched photo",
     "style": "the style itself",
-    "colours": "the photo with the style's colours",
+    "colors": "the photo with the style's colors",
 }
 _SHAPE = 0.02  # by so much of its ratio of sides a result may differ from its photo without a word
 

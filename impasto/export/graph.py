@@ -1,4 +1,4 @@
-"""What stylising does to a photo, as one module that other programs can hold: networks, shares, any size."""
+"""What stylizing does to a photo, as one module that other programs can hold: networks, shares, any size."""
 
 from __future__ import annotations
 

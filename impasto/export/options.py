@@ -22,7 +22,7 @@ class ExportOptions:
     Attributes:
         to: "onnx", a file; "torchscript", a file; "web", a folder with a page.
         precision: of the weights and of most of the arithmetic. What goes in and comes out is float32 always.
-        strength: from 0, the photo, to 1, the whole style, as when stylising.
+        strength: from 0, the photo, to 1, the whole style, as when stylizing.
         photos: files and folders; int8 is calibrated on them, and what precision costs is measured on them.
         runtime_dir: of "web", a folder with the files of onnxruntime-web; without it npm fetches them.
         overwrite: replace what is there.

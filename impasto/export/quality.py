@@ -26,7 +26,7 @@ class Quality:
     Attributes:
         photos: how many.
         psnr, worst: peak signal to noise ratio to the pictures of float32, in dB; the latter of one photo.
-        style, content: errors of float32's pictures and of the export's, as painting minimises them.
+        style, content: errors of float32's pictures and of the export's, as painting minimizes them.
         of_work: whether the style error is to the work's picture; else to the pictures of float32.
     """
 

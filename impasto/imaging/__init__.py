@@ -1,1 +1,1 @@
-"""Pictures in and out: files, colour, depth, metadata, geometry and animations."""
+"""Pictures in and out: files, color, depth, metadata, geometry and animations."""

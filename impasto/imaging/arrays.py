@@ -50,16 +50,16 @@ def from_tensor(tensor: Tensor) -> Tensor:
     return _in_range(planes.detach().to("cpu", torch.float32, copy=True))
 
 
-def over_white(colours: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def over_white(colors: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """(H, W, 3), laid over white by its straight opacity, (H, W), where it is not opaque."""
     opacity = alpha[..., None].astype(np.uint16)
-    return ((colours * opacity + 255 * (255 - opacity) + 127) // 255).astype(np.uint8)
+    return ((colors * opacity + 255 * (255 - opacity) + 127) // 255).astype(np.uint8)
 
 
 def without_hidden(image: Tensor, alpha: Tensor) -> Tensor:
-    """(..., 3, H, W) with the mean of the colours in place of those that its opacity (1, H, W) hides wholly.
+    """(..., 3, H, W) with the mean of the colors in place of those that its opacity (1, H, W) hides wholly.
 
-    Hidden colours, often black, would shift statistics, and features of neighbours.
+    Hidden colors, often black, would shift statistics, and features of neighbours.
     """
     weight = alpha.to(image)
     whole = weight.sum()

@@ -15,7 +15,7 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from impasto.errors import ImageError, UsageError
 from impasto.imaging.arrays import over_white
-from impasto.imaging.colour import SRGB_PROFILE
+from impasto.imaging.color import SRGB_PROFILE
 from impasto.imaging.depth16 import _DEFLATE, _HORIZONTAL_DIFFERENCE, _STRAIGHT_ALPHA, _tiff_metadata
 from impasto.imaging.encoding import _JPEG_EXIF_LIMIT, Picture, find_format, wholly
 from impasto.imaging.files import replacing

@@ -8,7 +8,7 @@ from torch import Tensor
 from impasto.options import KeepColour
 
 _LUMA = (0.2126, 0.7152, 0.0722)  # Rec. 709
-_MOST_GAIN = 8.0  # beyond, a nearly grey picture's noise would become colour
+_MOST_GAIN = 8.0  # beyond, a nearly gray picture's noise would become color
 _LEAST_VARIANCE = 1e-8
 
 # sRGB's primaries in CIE XYZ (IEC 61966-2-1), rows divided by its white, D65
@@ -38,10 +38,10 @@ ColorMoments = tuple[Tensor, Tensor]  # mean (..., 3, 1) and covariance (..., 3,
 
 
 def match_colours(image: Tensor, target: Tensor) -> Tensor:
-    """Move an image's colours by the affine map that gives them the mean and covariance of another's.
+    """Move an image's colors by the affine map that gives them the mean and covariance of another's.
 
     Gatys et al. 2016, "Preserving Color in Neural Artistic Style Transfer", with the symmetric map of Pitié
-    and Kokaram 2007, which moves colours least. No direction is stretched more than eightfold.
+    and Kokaram 2007, which moves colors least. No direction is stretched more than eightfold.
 
     Args:
         image, target: (3, H, W) or (N, 3, H, W) in [0, 1], of any two sizes.
@@ -61,7 +61,7 @@ def keep_colour(
     seen: tuple[Tensor, Tensor] | None = None,
     alpha: Tensor | None = None,
 ) -> Tensor:
-    """Give a picture the colours of the photo that it was made of.
+    """Give a picture the colors of the photo that it was made of.
 
     Args:
         picture, photo: (3, H, W) or (N, 3, H, W) in [0, 1], of one size.
@@ -71,7 +71,7 @@ def keep_colour(
             deviation only shrinks, as highlights would burn out; "none".
         amount: from 0, the picture itself, to 1.
         seen: (picture, photo) whose statistics count, where the arguments are parts of larger ones.
-        alpha: (1, H, W) or (N, 1, H, W), of what is seen: hidden colours have no influence on statistics.
+        alpha: (1, H, W) or (N, 1, H, W), of what is seen: hidden colors have no influence on statistics.
 
     Returns:
         The shape of `picture`, in [0, 1].
@@ -143,7 +143,7 @@ def to_lab(image: Tensor) -> Tensor:
 
 
 def from_lab(lab: Tensor) -> Tensor:
-    """The inverse of `to_lab`; colours beyond sRGB come out beyond [0, 1]."""
+    """The inverse of `to_lab`; colors beyond sRGB come out beyond [0, 1]."""
     shifted = torch.cat([lab[..., :1, :, :] + 16, lab[..., 1:, :, :]], dim=-3)
     bent = _mixed(torch.linalg.inv(_TO_LAB), shifted)
     xyz = torch.where(bent > _BEND, bent**3, 3 * _BEND**2 * (bent - 4 / 29))
@@ -169,12 +169,12 @@ def _mixed(matrix: Tensor, channels: Tensor) -> Tensor:
 
 
 def _with_luma(photo: Tensor, brightness: Tensor) -> Tensor:
-    """The photo's chroma around another luma, drawn towards grey until no channel leaves [0, 1]."""
-    grey = luma(photo)
-    above = (photo.amax(-3, keepdim=True) - grey) / (1 - brightness).clamp(min=1e-6)
-    below = (grey - photo.amin(-3, keepdim=True)) / brightness.clamp(min=1e-6)
+    """The photo's chroma around another luma, drawn towards gray until no channel leaves [0, 1]."""
+    gray = luma(photo)
+    above = (photo.amax(-3, keepdim=True) - gray) / (1 - brightness).clamp(min=1e-6)
+    below = (gray - photo.amin(-3, keepdim=True)) / brightness.clamp(min=1e-6)
     excess = torch.maximum(above, below).clamp_(min=1)
-    return (photo - grey).div_(excess).add_(brightness)  # in place, as frames of videos pass here
+    return (photo - gray).div_(excess).add_(brightness)  # in place, as frames of videos pass here
 
 
 def _power(matrix: Tensor, exponent: float, most: float | None = None) -> Tensor:

@@ -11,11 +11,11 @@ from PIL import ExifTags, Image, ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from impasto.errors import ImageError, ImpastoError, MissingExtraError
-from impasto.imaging.colour import changes_values, to_srgb
+from impasto.imaging.color import changes_values, to_srgb
 from impasto.imaging.depth16 import has_deep_planes, is_deep_colour, read_deep
 from impasto.imaging.metadata import clean_exif
 
-Deep = NDArray[np.uint16]  # (H, W, 1 to 4): grey or colours, perhaps with straight alpha
+Deep = NDArray[np.uint16]  # (H, W, 1 to 4): gray or colors, perhaps with straight alpha
 Samples = NDArray[np.float32]  # (H, W, 3) sRGB or (H, W, 4) with straight alpha, in [0, 1]
 
 # Tried in this order. Pillow opens more, but some of those run other programs, or claim any bytes.
@@ -141,7 +141,7 @@ def _make_room(image: Image.Image) -> None:
 
 
 def _deep_grey(image: Image.Image, name: str) -> Deep | None:
-    """(H, W, 1) uint16 of a grey picture with more than 8 bits, None for any other."""
+    """(H, W, 1) uint16 of a gray picture with more than 8 bits, None for any other."""
     if image.mode.startswith("I;16"):
         return np.asarray(image)[..., None].astype(np.uint16)
     if image.mode not in ("I", "F"):
@@ -154,7 +154,7 @@ def _deep_grey(image: Image.Image, name: str) -> Deep | None:
 
 
 def _with_key(deep: Deep, key: object) -> Deep:
-    """Samples with an alpha channel added if one colour is declared transparent, as PNG can."""
+    """Samples with an alpha channel added if one color is declared transparent, as PNG can."""
     if key is None:
         return deep
     alpha = np.where((deep == np.asarray(key)).all(axis=-1, keepdims=True), 0, 65535)
@@ -162,14 +162,14 @@ def _with_key(deep: Deep, key: object) -> Deep:
 
 
 def _deep_to_samples(deep: Deep, profile: bytes | None) -> tuple[Samples, str | None]:
-    """Samples of (H, W, 1 to 4) uint16, and a note; Pillow's colour management works on 8 bits."""
+    """Samples of (H, W, 1 to 4) uint16, and a note; Pillow's color management works on 8 bits."""
     channels = deep.shape[-1]
     converts, problem = changes_values(profile, "L" if channels < 3 else "RGB")
     if not converts:
         return _shares(deep[..., _AS_COLOUR[channels]], 65535), problem
     shallow = np.rint(deep.astype(np.float32) / 257).astype(np.uint8)
     samples, _ = _to_samples(Image.fromarray(shallow[..., 0] if channels == 1 else shallow), profile)
-    return samples, "was converted from its colour profile to sRGB at 8 bits per channel"
+    return samples, "was converted from its color profile to sRGB at 8 bits per channel"
 
 
 def _to_samples(image: Image.Image, profile: bytes | None) -> tuple[Samples, str | None]:

@@ -1,4 +1,4 @@
-"""Sixteen bits per channel, which Pillow has no colour mode for.
+"""Sixteen bits per channel, which Pillow has no color mode for.
 
 Pillow decodes every such file but keeps one byte of each sample, and which one depends on the byte order
 it is told. Decoding twice, once in each order, gives both bytes: no second decoder is needed. For writing,
@@ -33,7 +33,7 @@ _ICC_TAG = 34675
 
 
 def is_deep_colour(image: ImageFile.ImageFile) -> bool:
-    """Whether a file, opened but not decoded, holds colours, or grey with alpha, of 16 bits."""
+    """Whether a file, opened but not decoded, holds colors, or gray with alpha, of 16 bits."""
     rawmode = _rawmode(image)
     return rawmode[:-1] in ("RGB;16", "RGBX;16", "RGBA;16") or rawmode == _PNG_GREY_ALPHA
 
@@ -52,7 +52,7 @@ def read_deep(reopen: Callable[[], ImageFile.ImageFile]) -> NDArray[np.uint16]:
         reopen: opens the file afresh, not decoded.
 
     Returns:
-        (H, W, C) uint16: grey and alpha, or colours and perhaps alpha. Alpha is straight.
+        (H, W, C) uint16: gray and alpha, or colors and perhaps alpha. Alpha is straight.
     """
     image = reopen()
     rawmode = _rawmode(image)

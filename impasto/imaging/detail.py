@@ -23,7 +23,7 @@ HALO = sum(ceil(_CUT * scale) for scale in _SCALES) + ceil(_CUT * _WINDOW * _SCA
 
 
 def return_detail(picture: Tensor, photo: Tensor, amount: float) -> Tensor:
-    """Return the fine structure of a photo to a picture, in the picture's own colours.
+    """Return the fine structure of a photo to a picture, in the picture's own colors.
 
     Bands of the two lumas' Laplacian stacks are fused, weighted by their energies around each pixel (after
     Burt & Kolczynski 1993): where the photo has structure it takes the place of the picture's, so that

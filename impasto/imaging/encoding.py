@@ -14,7 +14,7 @@ from torch import Tensor
 
 from impasto.errors import ImageError, UsageError
 from impasto.imaging import depth16
-from impasto.imaging.colour import SRGB_PROFILE
+from impasto.imaging.color import SRGB_PROFILE
 
 _JPEG_EXIF_LIMIT = 65_533
 
@@ -86,7 +86,7 @@ def wholly(file: BinaryIO) -> Any:
 
 
 def _save_jpeg(path: Path, picture: Picture) -> None:
-    """4:4:4, so that fine strokes keep their colour. EXIF over JPEG's 64 kB is left out."""
+    """4:4:4, so that fine strokes keep their color. EXIF over JPEG's 64 kB is left out."""
     exif = picture.exif or b""
     with path.open("wb") as file:
         _to_image(picture).save(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from impasto.errors import MissingExtraError, UsageError
 
-Frame = NDArray[np.uint8]  # (H, W, 3) RGB, or (H, W) grey
+Frame = NDArray[np.uint8]  # (H, W, 3) RGB, or (H, W) gray
 Floats = NDArray[np.float32]
 Preset = Literal["ultrafast", "fast", "medium"]
 
@@ -60,13 +60,13 @@ class FlowEstimator:
         return Motion(flow, (agreed & _inside(flow)).astype(np.float32))
 
     def _prepare(self, frame: Frame) -> Frame:
-        """Grey, and not too narrow."""
+        """Gray, and not too narrow."""
         cv2 = self._cv2
-        grey: Frame = frame if frame.ndim == 2 else cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
-        down, right = (max(0, _LEAST_SIDE - side) for side in grey.shape)
+        gray: Frame = frame if frame.ndim == 2 else cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
+        down, right = (max(0, _LEAST_SIDE - side) for side in gray.shape)
         if down or right:
-            grey = cv2.copyMakeBorder(grey, 0, down, 0, right, cv2.BORDER_REPLICATE)
-        return grey
+            gray = cv2.copyMakeBorder(gray, 0, down, 0, right, cv2.BORDER_REPLICATE)
+        return gray
 
 
 def carry(picture: NDArray[Any], flow: Floats, *, sharp: bool = False) -> NDArray[Any]:

@@ -41,7 +41,7 @@ Source = str | os.PathLike[str] | Image.Image | NDArray[Any] | Tensor
 
 @dataclass(frozen=True)
 class ImageInfo:
-    """What a picture has beside its colours.
+    """What a picture has beside its colors.
 
     Attributes:
         name: the path, or "image"; for messages.
@@ -69,7 +69,7 @@ def read(source: Source, *, max_pixels: int = MAX_PIXELS) -> tuple[Tensor, Image
         max_pixels: the largest picture to accept, judged by its header before anything is decoded.
 
     Returns:
-        (3, H, W) float32 in [0, 1] on the CPU, and what came with it. Where alpha is 0, the stored colour.
+        (3, H, W) float32 in [0, 1] on the CPU, and what came with it. Where alpha is 0, the stored color.
 
     Raises:
         ImageError: missing, damaged, cut short, too large, or not a picture.
@@ -112,7 +112,7 @@ def write(
         alpha: straight opacity (1, H, W) in [0, 1]. JPEG has none: the picture is laid over white.
         exif: from `ImageInfo`.
         bit_depth: 8, or 16 for PNG and TIFF.
-        quality: 1 to 100, for JPEG (which keeps colour at full resolution) and WebP.
+        quality: 1 to 100, for JPEG (which keeps color at full resolution) and WebP.
         record: text, such as JSON, that `read_record` finds again in the file.
 
     Raises:
@@ -177,7 +177,7 @@ def _from_decoded(name: str, decoded: Decoded, max_pixels: int) -> tuple[Tensor,
 
 
 def _split(name: str, planes: Tensor, max_pixels: int, bit_depth: int = 8) -> tuple[Tensor, ImageInfo]:
-    """Colours and info of (3 or 4, H, W)."""
+    """Colors and info of (3 or 4, H, W)."""
     height, width = planes.shape[1:]
     check_size(width, height, name, max_pixels)
     alpha = planes[3:].clone() if len(planes) == 4 and bool((planes[3] < 1).any()) else None

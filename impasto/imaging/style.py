@@ -14,7 +14,7 @@ from impasto.imaging.borders import Box, crop, find_picture
 StyleCrop = Literal["auto", "off"] | Box
 
 LEAST_SIDE = 32  # pixels
-_LEAST_CONTRAST = 1 / 255  # standard deviation of the colours
+_LEAST_CONTRAST = 1 / 255  # standard deviation of the colors
 
 
 def read_style(
@@ -28,7 +28,7 @@ def read_style(
             nothing; or left, top, width and height in pixels of what is seen.
 
     Raises:
-        ImageError: a picture that shows no style: too small, wholly transparent, or of one colour.
+        ImageError: a picture that shows no style: too small, wholly transparent, or of one color.
         UsageError: a crop that is not in the picture, or too small.
     """
     image, info = io.read(source, max_pixels=max_pixels)
@@ -42,7 +42,7 @@ def read_style(
     if not visible.numel():
         raise ImageError(f"{info.name} is wholly transparent: there is no style to see in it")
     if visible.std(1, correction=0).max() < _LEAST_CONTRAST:
-        raise ImageError(f"{info.name} is of one colour: there is no style to see in it")
+        raise ImageError(f"{info.name} is of one color: there is no style to see in it")
     return image, info
 
 

@@ -97,7 +97,7 @@ def run(session: Any, image: Tensor) -> Tensor:
 def quantise(model: bytes, photos: Iterable[Tensor]) -> bytes:
     """A float32 model with the inputs and weights of its convolutions in 8 bits.
 
-    The first and the last ones of each network in it stay in float32: they see and make colours. Weights
+    The first and the last ones of each network in it stay in float32: they see and make colors. Weights
     have a scale for each channel; activations one, from the mean of the ranges seen in the photos, as a few
     extremes would cost all others their steps.
 
@@ -136,7 +136,7 @@ class _Reader:
 
 
 def _ends(graph: Any) -> Sequence[str]:
-    """Convolutions that read, or make, three channels or the pixels folded from them: where colours are."""
+    """Convolutions that read, or make, three channels or the pixels folded from them: where colors are."""
     shapes = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
     convolutions = [node for node in graph.node if node.op_type == "Conv" and node.input[1] in shapes]
     outer = [node for node in convolutions if _is_colour(shapes[node.input[1]])]

@@ -64,7 +64,7 @@ _WHITE = 255.0
 
 @torch.no_grad()
 def _start_grey(layer: nn.Conv2d) -> None:
-    """Weights on the scale of the pixels and a grey bias: torch's own start is black, some 100 steps away."""
+    """Weights on the scale of the pixels and a gray bias: torch's own start is black, some 100 steps away."""
     assert layer.bias is not None
     layer.weight.mul_(_WHITE / 2)
     layer.bias.fill_(_WHITE / 2)

@@ -1,4 +1,4 @@
-"""The photo in a painting: its colours, its fine structure, and where none of it is to be painted."""
+"""The photo in a painting: its colors, its fine structure, and where none of it is to be painted."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from impasto.painting.objective import Style
 from impasto.painting.options import PaintOptions
 
 
-def recolour(style: Style, photo: Tensor, amount: float) -> Style:
-    """A style in the colours of a photo, (3, H, W), as far as `amount`, 0 to 1, says (Gatys et al. 2016).
+def recolor(style: Style, photo: Tensor, amount: float) -> Style:
+    """A style in the colors of a photo, (3, H, W), as far as `amount`, 0 to 1, says (Gatys et al. 2016).
 
-    What is transparent keeps its colours, and has no influence.
+    What is transparent keeps its colors, and has no influence.
     """
     if style.alpha is None:
         matched = match_colours(style.image, photo)
@@ -35,12 +35,12 @@ def postprocess(
     alpha: Tensor | None = None,
     mask: Tensor | None = None,
 ) -> Tensor:
-    """What comes after the last gradient: colours, unless styles were recoloured; detail; the photo's part.
+    """What comes after the last gradient: colors, unless styles were recolored; detail; the photo's part.
 
     Args:
         picture, photo: (3, H, W) in [0, 1].
         options: `keep_colour` and `detail` count.
-        alpha: the photo's, (1, H, W): hidden colours have no influence.
+        alpha: the photo's, (1, H, W): hidden colors have no influence.
         mask: (1, H, W) in [0, 1]: black leaves the photo.
     """
     if options.keep_colour != "histogram":

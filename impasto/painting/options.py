@@ -49,7 +49,7 @@ class PaintOptions:
         stroke_size: the style's scale relative to the picture's.
         style_crop: "auto" leaves out frames, mats, margins and vignettes of style pictures; "off" nothing; or
             the part that counts: left, top, width and height in pixels.
-        keep_colour: how the photo's colours are kept: "luminance" and "lab-transfer" change what was painted,
+        keep_colour: how the photo's colors are kept: "luminance" and "lab-transfer" change what was painted,
             "histogram" the style beforehand (Gatys et al. 2016).
         keep_colour_amount: 0 to 1.
         detail: how much of the photo's fine structure returns to what was painted, 0 to 1.

@@ -14,7 +14,7 @@ from impasto.imaging import io
 from impasto.imaging.detail import enlarge_along
 from impasto.imaging.geometry import resize
 from impasto.painting.base import BasePainter
-from impasto.painting.finishing import postprocess, recolour
+from impasto.painting.finishing import postprocess, recolor
 from impasto.painting.inputs import Regions, Styles, read_regions, read_styles, split_regions
 from impasto.painting.options import STARTS, PaintOptions
 from impasto.painting.scales import result_size
@@ -40,7 +40,7 @@ def paint(
         style: the same, or a pair (style, weight), or a list of these. Beside regions, it takes what these
             leave, and may be missing.
         strength: 0 leaves the photo, 1 forgets it.
-        mask: a picture, white where the photo is to be painted; grey mixes. Black leaves the photo.
+        mask: a picture, white where the photo is to be painted; gray mixes. Black leaves the photo.
         region: styles by mask, {mask: style}, or pairs (mask, style) where masks are no files; each style is
             then taken in the white of its mask.
         callback: called with a `Step` after every gradient.
@@ -97,7 +97,7 @@ class Painter(BasePainter):
         base = len(groups) > len(masks)
         regions, self.mask, mask_notes = read_regions(masks, mask, self.info.size, size, base=base)
         if options.keep_colour == "histogram":
-            styles = [recolour(one, image, options.keep_colour_amount) for one in styles]
+            styles = [recolor(one, image, options.keep_colour_amount) for one in styles]
         super().__init__(
             image,
             styles,

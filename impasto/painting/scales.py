@@ -1,4 +1,4 @@
-"""Painting: from coarse to fine, minimise the objective at each scale, starting from the one before."""
+"""Painting: from coarse to fine, minimize the objective at each scale, starting from the one before."""
 
 from __future__ import annotations
 

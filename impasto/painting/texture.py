@@ -38,7 +38,7 @@ def texture(
     callback: StepCallback | None = None,
     **options: Any,
 ) -> Image.Image:
-    """Make a texture of a style: its brushwork and colours, without its objects.
+    """Make a texture of a style: its brushwork and colors, without its objects.
 
     Args:
         style: a picture, as for `paint`, or a pair (style, weight), or a list of these, which are mixed.
@@ -79,7 +79,7 @@ class TexturePainter(BasePainter):
         canvas = height + 2 * _CUT, width + 2 * _CUT
         sides = [min(max(self._size), max(one.image.shape[1:])) for one in styles]
         super().__init__(
-            torch.full((3, 1, 1), 0.5).expand(3, *canvas),  # grey that is never looked at, in no memory
+            torch.full((3, 1, 1), 0.5).expand(3, *canvas),  # gray that is never looked at, in no memory
             [
                 replace(one, scale=side / max(canvas), margin=_MIRRORED)
                 for one, side in zip(styles, sides, strict=True)

@@ -1,6 +1,6 @@
 """Sums over the positions of a picture, and their exact gradients, one tile after another.
 
-All that a painting minimises is a function of a few sums over positions: Gram matrices, means, squared
+All that a painting minimizes is a function of a few sums over positions: Gram matrices, means, squared
 differences. A first pass adds them up and keeps nothing else; a second goes back through each tile from the
 derivative with respect to the sums, which all tiles share. Memory is that of one tile, and nothing is
 approximate: a tile is seen through a window that is wider by the reach of the backbone, so that the features

@@ -84,7 +84,7 @@ class Sliced:
     """Whole distributions, by their projections onto the principal axes of the style's.
 
     Heitz et al. 2021 draw directions at random. The strongest channels rule in nearly all of these, and weak
-    ones, such as colours, go unseen; along the axes each is seen by itself, and the style is sorted once.
+    ones, such as colors, go unseen; along the axes each is seen by itself, and the style is sorted once.
     """
 
     balance, raw_power = 3.0, 1
@@ -107,7 +107,7 @@ class Nearest:
     """Each position against the style's position that is most like it, and, half as much, the moments.
 
     An angle between features tells neither level nor contrast, which Kolkin et al. 2022 restore afterwards by
-    the moments of colours.
+    the moments of colors.
     """
 
     balance, raw_power = 0.8, 0

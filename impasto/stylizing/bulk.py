@@ -42,7 +42,7 @@ def stylize_all(
     options: BulkOptions | None = None,
     on_event: Callable[[Event], None] | None = None,
 ) -> Summary:
-    """Stylise the photos of `collect`, each into its own file, which appears whole or not at all.
+    """Stylize the photos of `collect`, each into its own file, which appears whole or not at all.
 
     What fails is recorded and stops nothing, but for a full disk, or a folder that cannot be written to,
     which raise ImageError. After a KeyboardInterrupt what is being written is finished, then it goes on its

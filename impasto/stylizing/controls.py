@@ -15,9 +15,9 @@ class StyleControls:
     """How a painted picture leans back on its photo. A value that cannot mean anything raises UsageError.
 
     Attributes:
-        keep_colour: keep the photo's colours: "luminance" takes only light and dark from the picture,
-            "histogram" and "lab-transfer" move the picture's colours as a whole.
-        keep_colour_amount: from 0, the style's colours, to 1.
+        keep_colour: keep the photo's colors: "luminance" takes only light and dark from the picture,
+            "histogram" and "lab-transfer" move the picture's colors as a whole.
+        keep_colour_amount: from 0, the style's colors, to 1.
         detail: how much of the photo's fine structure returns, from 0 to 1.
         stroke_size: strokes are so many times as large, from 0.25 to 4. The network sees the photo smaller or
             larger by as much, so that large strokes blur what is finer than they are: `detail` returns it.
@@ -36,7 +36,7 @@ class StyleControls:
 
     @property
     def is_statistical(self) -> bool:
-        """Whether the colour of a pixel depends on all others."""
+        """Whether the color of a pixel depends on all others."""
         return self.keep_colour in ("histogram", "lab-transfer") and self.keep_colour_amount > 0
 
     def record(self) -> dict[str, Any]:

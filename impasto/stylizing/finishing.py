@@ -1,4 +1,4 @@
-"""Last touches: the photo's colours, its fine structure, and the photo itself where a mask is black."""
+"""Last touches: the photo's colors, its fine structure, and the photo itself where a mask is black."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from impasto.stylizing.pixels import as_image, as_pixels
 from impasto.stylizing.regions import Masks
 from impasto.stylizing.resampling import Box, Size
 
-_RECENT = 12  # frames whose colours count together, half a second: those of one would flicker
+_RECENT = 12  # frames whose colors count together, half a second: those of one would flicker
 _GRID = 64  # pixels of a frame's long side that they are taken from
-_CUT = 0.1  # of the mean colour, from one frame to the next: another scene
+_CUT = 0.1  # of the mean color, from one frame to the next: another scene
 
 
 class Postprocessor:
@@ -88,7 +88,7 @@ class Postprocessor:
 
 
 class FramePostprocessor:
-    """The same for the frames of a video in their order; colours are those of half a second."""
+    """The same for the frames of a video in their order; colors are those of half a second."""
 
     def __init__(self, finish: Postprocessor) -> None:
         self._finish = finish

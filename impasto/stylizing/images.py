@@ -46,7 +46,7 @@ def stylize_file(
     stylizer: Stylizer,
     options: ImageOptions | None = None,
 ) -> io.ImageInfo:
-    """Read a photo, stylise it, write the picture; tells about the photo, at the picture's size.
+    """Read a photo, stylize it, write the picture; tells about the photo, at the picture's size.
 
     Raises ImpastoError: any of the family, before anything is written.
     """

@@ -186,7 +186,7 @@ def _without_repetition(items: Sequence[Item]) -> list[Item]:
         other = chosen.setdefault(os.path.normcase(item.target.resolve()), item)
         if other is not item and not other.source.samefile(item.source):
             raise UsageError(
-                f"{other.source} and {item.source} would both become {item.target}: stylise them into "
+                f"{other.source} and {item.source} would both become {item.target}: stylize them into "
                 "different folders"
             )
     return list(chosen.values())

@@ -1,4 +1,4 @@
-"""What stylising a photo will take, told by its header and the options alone."""
+"""What stylizing a photo will take, told by its header and the options alone."""
 
 from __future__ import annotations
 

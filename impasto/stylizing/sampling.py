@@ -18,7 +18,7 @@ WHOLE_BYTES = 1 << 30  # what takes no more is painted whole, and so are its sta
 _CROP = 256  # pixels: smaller ones are ruled by their borders
 _MOST_CROPS = 64
 _CROPS_BYTES = 768 << 20
-_COLOURS = 1 << 16  # pixels that colours are taken from
+_COLOURS = 1 << 16  # pixels that colors are taken from
 
 
 @dataclass(frozen=True)
@@ -27,14 +27,14 @@ class Known:
 
     Attributes:
         statistics: for each ensemble, those of each network.
-        backdrop: (3, 1, 1), the colour to take for colours that alpha hides wholly; None if nothing hides.
-        colours: of picture and photo, (3, n, 1) of pixels from all over them; None where nobody asks.
+        backdrop: (3, 1, 1), the color to take for colors that alpha hides wholly; None if nothing hides.
+        colors: of picture and photo, (3, n, 1) of pixels from all over them; None where nobody asks.
         alpha: (1, n, 1), of the same pixels.
     """
 
     statistics: tuple[tuple[Statistics, ...], ...]
     backdrop: Tensor | None
-    colours: tuple[Tensor, Tensor] | None = None
+    colors: tuple[Tensor, Tensor] | None = None
     alpha: Tensor | None = None
 
 
@@ -75,7 +75,7 @@ def most_crops(per_pixel: float) -> int:
 
 
 def find_backdrop(source: Source, boxes: list[Box], size: Size) -> Tensor | None:
-    """(3, 1, 1), the mean of the colours that can be seen there; None where all can be seen, or nothing.
+    """(3, 1, 1), the mean of the colors that can be seen there; None where all can be seen, or nothing.
 
     Boxes are of the photo resized to `size`.
     """
@@ -98,8 +98,8 @@ def filled(planes: Tensor, backdrop: Tensor | None) -> Tensor:
 
 def some_colours(planes: Tensor) -> Tensor:
     """(C, n, 1): pixels of (N, C, h, w), evenly from all over it."""
-    colours = planes.transpose(0, 1).flatten(1)
-    return colours[:, :: -(-colours.shape[1] // _COLOURS), None]
+    colors = planes.transpose(0, 1).flatten(1)
+    return colors[:, :: -(-colors.shape[1] // _COLOURS), None]
 
 
 def _spread(length: int, count: int) -> tuple[list[int], int]:

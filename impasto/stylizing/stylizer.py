@@ -46,7 +46,7 @@ class Stylizer:
             may carry its weight: "starry-night:0.6". None where there are regions only.
         strength: from 0, the photo, to 1, the whole style. Parameters are interpolated between the primed
             weights and the style's where it was trained from those that ship; else pictures are blended.
-        mask: a picture that is white where the style goes and black where the photo stays; grey mixes. It is
+        mask: a picture that is white where the style goes and black where the photo stays; gray mixes. It is
             resized to each photo.
         region: styles by region, {mask: style} or pairs: each goes where its mask is white. What the masks
             leave is `style`'s, or the nearest region's if that is None.
@@ -157,7 +157,7 @@ class Stylizer:
 
         Args:
             image: (3, H, W) or (N, 3, H, W) of floats in [0, 1], on any device.
-            alpha: (1, H, W); colours that it hides wholly have no influence.
+            alpha: (1, H, W); colors that it hides wholly have no influence.
 
         Returns:
             float32 in [0, 1], of the same shape and on the same device.

@@ -71,8 +71,8 @@ class TemporalSmoother:
 
     def _spread(self, picture: Frame) -> Floats:
         """Standard deviation of the brightness in a window around each pixel, at least 1."""
-        grey, window = self._cv2.cvtColor(picture, self._cv2.COLOR_RGB2GRAY), (_WINDOW, _WINDOW)
-        mean = self._cv2.boxFilter(grey, self._cv2.CV_32F, window)
-        square = self._cv2.sqrBoxFilter(grey, self._cv2.CV_32F, window)
+        gray, window = self._cv2.cvtColor(picture, self._cv2.COLOR_RGB2GRAY), (_WINDOW, _WINDOW)
+        mean = self._cv2.boxFilter(gray, self._cv2.CV_32F, window)
+        square = self._cv2.sqrBoxFilter(gray, self._cv2.CV_32F, window)
         spread: Floats = np.sqrt(np.maximum(square - mean * mean, 1))
         return spread

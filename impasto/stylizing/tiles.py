@@ -38,7 +38,7 @@ class Tiler:
     from crops that are spread evenly over it, as if these were the picture. In trials with photos of five
     megapixels these led nearer to what the whole picture gives than a thumbnail of as many pixels in two
     styles of three, by a third (Chen et al. 2022, thumbnail instance normalisation): a thumbnail's texture is
-    weaker. Colours, where the photo's are kept, are measured in the same crops.
+    weaker. Colors, where the photo's are kept, are measured in the same crops.
 
     Args:
         side: of the tiles in pixels, rounded up to what the networks can halve; None chooses.
@@ -129,7 +129,7 @@ class Tiler:
         photo = resampled(planes[:3], place, size, seen, small)
         picture = self._paint(photo, seen, small, window, size, known)
         beside = crop(planes[:3], place, window).to(picture)
-        finished = self._finish(picture, beside, seen=known.colours, alpha=known.alpha, size=size, box=window)
+        finished = self._finish(picture, beside, seen=known.colors, alpha=known.alpha, size=size, box=window)
         whole = torch.cat([crop(finished.cpu(), window, box), crop(planes[3:], place, box)])
         return quantise(whole, bit_depth)
 

@@ -40,7 +40,7 @@ class VideoJob:
         styler: makes the pictures.
         record: what styler and finish are, as JSON has it: parts that others made are not used.
         options: what is asked for.
-        finish: what is done to each picture, once it is steady; the colours of a photo, say, need not be
+        finish: what is done to each picture, once it is steady; the colors of a photo, say, need not be
             held where they are.
 
     Attributes:
@@ -128,7 +128,7 @@ class VideoJob:
             if not complete:
                 return False
             raise self._fault or VideoError(f"{self._clip.info.name} has no frames where it was asked for")
-        source = None if self._info.colour is None else Path(self._info.name)  # pictures have no sound
+        source = None if self._info.color is None else Path(self._info.name)  # pictures have no sound
         end = options.end if complete else parts.mark.next
         told = join(parts.segments, source, target, self._info, options.start, end)
         self._written = (*encoding.notes, *told)

@@ -16,7 +16,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from torch import Tensor
 
 from impasto.errors import ImageError, ImpastoError, UsageError
-from impasto.imaging.colour import to_srgb
+from impasto.imaging.color import to_srgb
 from impasto.training.photos import Photos, reading
 
 MAX_TRIES = 100  # unreadable photos in a row, after which the rest are taken to be no better
@@ -63,7 +63,7 @@ class Crops:
         photos: at least one.
         size: side of a sample, pixels.
         seed: any integer.
-        augment: for few photos: wider range of scales, small rotations, and varied colours.
+        augment: for few photos: wider range of scales, small rotations, and varied colors.
     """
 
     photos: Photos
@@ -172,7 +172,7 @@ def _plain(image: Image.Image) -> Image.Image:
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
-    """Grey with more than 8 bits, in mode L. Raises ValueError if its scale is unknown."""
+    """Gray with more than 8 bits, in mode L. Raises ValueError if its scale is unknown."""
     values = np.asarray(image, np.float32)
     top = 1.0 if image.mode == "F" else 65535.0
     if not (values.min() >= 0 and values.max() <= top):
@@ -239,7 +239,7 @@ def _vary(image: Image.Image, chance: random.Random) -> Image.Image:
     for channel in range(3):
         gain = chance.uniform(0.9, 1.1)
         own = [saturation if other == channel else 0.0 for other in range(3)]
-        matrix += [gain * (part + (1 - saturation) * grey) for part, grey in zip(own, _GREY, strict=True)] + [
+        matrix += [gain * (part + (1 - saturation) * gray) for part, gray in zip(own, _GREY, strict=True)] + [
             0
         ]
     gamma, contrast = math.exp(chance.uniform(-0.35, 0.35)), chance.uniform(0.75, 1.25)

@@ -48,7 +48,7 @@ class Training(Generic[B]):
 
     Args:
         network: on its device, with the weights to start from. It makes pictures, (N, 3, H, W), of a batch.
-        objective: what to minimise.
+        objective: what to minimize.
         options: rate, schedule, clipping.
         dtype: precision of the network's convolutions; losses are float32.
         group: the processes that share the work.

@@ -1,4 +1,4 @@
-"""What a network minimises: for a style, or, in priming, for giving back what it sees."""
+"""What a network minimizes: for a style, or, in priming, for giving back what it sees."""
 
 from __future__ import annotations
 
@@ -144,9 +144,9 @@ def recolored(photos: Tensor, style: ColorMoments) -> Tensor:
 
 
 class PrimingObjective:
-    """The mean square difference of the colours, or the content error at relu1_1.
+    """The mean square difference of the colors, or the content error at relu1_1.
 
-    Features fix the drawing but hardly the colours' level: the content loss has a tenth of the other with it.
+    Features fix the drawing but hardly the colors' level: the content loss has a tenth of the other with it.
     """
 
     pools = False

@@ -41,7 +41,7 @@ class LoopOptions:
         clip: largest norm of the gradient.
         seed: of weights, order, crops.
         workers: processes that read photos; None takes one on a CPU, and up to eight beside a GPU.
-        augment: vary crops more, in place, size, tilt and colour; None does so for fewer than 500 photos.
+        augment: vary crops more, in place, size, tilt and color; None does so for fewer than 500 photos.
         device, precision: "auto" takes the fastest that is here.
     """
 
@@ -163,7 +163,7 @@ class PrimeOptions(LoopOptions):
     """How a network learns to give back what it sees, before it learns a style.
 
     Attributes:
-        loss: "pixels": mean square over the colours; "content": over relu1_1 of the backbone.
+        loss: "pixels": mean square over the colors; "content": over relu1_1 of the backbone.
         backbone: for the content loss.
     """
 

@@ -19,7 +19,7 @@ _GREY = 1 / math.sqrt(3)
 
 @dataclass(frozen=True)
 class Windows(Crops):
-    """Samples as `Crops` are, of paintings: as near as a style picture is looked at, of all colours."""
+    """Samples as `Crops` are, of paintings: as near as a style picture is looked at, of all colors."""
 
     def _cut(self, photo: int, chance: random.Random) -> Tensor:
         image = self.photos.open(photo)
@@ -38,8 +38,8 @@ def _vary(image: Tensor, chance: random.Random) -> Tensor:
         image = torch.einsum("ij,jhw->ihw", _turn_hues(chance.uniform(-math.pi, math.pi)), image)
     if chance.random() < 0.15:
         image = 1 - image
-    grey = image.mean(0, keepdim=True)
-    image = grey + chance.uniform(0.3, 1.7) * (image - grey)
+    gray = image.mean(0, keepdim=True)
+    image = gray + chance.uniform(0.3, 1.7) * (image - gray)
     exposed = image.clamp(0, 1) ** math.exp(chance.uniform(-0.4, 0.4))
     image = 0.5 + chance.uniform(0.7, 1.3) * (exposed - 0.5) + chance.uniform(-0.08, 0.08)
     touch = chance.random()
@@ -51,13 +51,13 @@ def _vary(image: Tensor, chance: random.Random) -> Tensor:
 
 
 def _turn_hues(angle: float) -> Tensor:
-    """The rotation of colours about the greys, (3, 3) (Rodrigues' formula)."""
+    """The rotation of colors about the grays, (3, 3) (Rodrigues' formula)."""
     cross = _GREY * torch.tensor([[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]])
     turn: Tensor = torch.eye(3) + math.sin(angle) * cross + (1 - math.cos(angle)) * (cross @ cross)
     return turn
 
 
 def _noise(image: Tensor, chance: random.Random) -> Tensor:
-    """Of normal distribution, grey or coloured."""
+    """Of normal distribution, gray or colored."""
     source = torch.Generator().manual_seed(chance.getrandbits(63))
     return torch.randn(chance.choice((1, 3)), *image.shape[1:], generator=source)

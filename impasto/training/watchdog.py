@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-_FAR = 0.25  # beyond [0, 1]: no colour that a display could show is meant
+_FAR = 0.25  # beyond [0, 1]: no color that a display could show is meant
 _MOST_BLOBS = 0.02  # share of such pixels, smoothed
 _SMOOTH = 0.95
 _EXPLOSION = 5.0  # times the smoothed value
@@ -18,7 +18,7 @@ _QUIET = 50  # steps before values are compared: they fall fast at first
 class Watchdog:
     """Judges each step by its value and its pictures.
 
-    Blobs are spots far outside the range of colours: instance norm lets a network smuggle strength past it
+    Blobs are spots far outside the range of colors: instance norm lets a network smuggle strength past it
     in a few huge activations (Karras et al. 2020), and out they come at the same place in every picture.
     """
 
@@ -36,7 +36,7 @@ class Watchdog:
         self._blobs = _SMOOTH * self._blobs + (1 - _SMOOTH) * blobs
         self._seen += 1
         if self._seen >= _QUIET and self._blobs > _MOST_BLOBS:
-            return f"{self._blobs:.0%} of the pixels are blobs far outside the range of colours"
+            return f"{self._blobs:.0%} of the pixels are blobs far outside the range of colors"
         return None
 
     def state(self) -> dict[str, Any]:

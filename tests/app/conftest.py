@@ -259,10 +259,10 @@ def _what_there_is(address: str) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def write_photo(
-    path: Path, colour: tuple[int, int, int] = (200, 120, 60), size: tuple[int, int] = (96, 64), **more: Any
+    path: Path, color: tuple[int, int, int] = (200, 120, 60), size: tuple[int, int] = (96, 64), **more: Any
 ) -> Path:
-    """A small photo with something to see in it: a slope towards a colour."""
-    slope = np.linspace(0.2, 1, size[0])[None, :, None] * np.array(colour)[None, None]
+    """A small photo with something to see in it: a slope towards a color."""
+    slope = np.linspace(0.2, 1, size[0])[None, :, None] * np.array(color)[None, None]
     pixels = np.broadcast_to(slope, (size[1], size[0], 3)).astype(np.uint8)
     Image.fromarray(pixels).save(path, **more)
     return path

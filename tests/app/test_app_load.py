@@ -31,7 +31,7 @@ def app(shared: App) -> App:
 
 
 def photo_of(client: int, request: int, folder: Path) -> Path:
-    """A photo like no other: its size tells the request, and its colours whose it is."""
+    """A photo like no other: its size tells the request, and its colors whose it is."""
     width, height = 96 + 8 * client, 64 + 8 * request
     dice = np.random.default_rng(100 * client + request)
     coarse = Image.fromarray(dice.integers(0, 256, (4, 6, 3), dtype=np.uint8))

@@ -433,14 +433,14 @@ def contrast(page: Page, place: str) -> float:
         }"""
     )
 
-    def light(colour: list[float]) -> float:
+    def light(color: list[float]) -> float:
         linear = [
-            c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in (v / 255 for v in colour)
+            c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in (v / 255 for v in color)
         ]
         return float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
 
-    def numbers(colour: str) -> list[float]:
-        return [float(each) for each in re.findall(r"[\d.]+", colour)]
+    def numbers(color: str) -> list[float]:
+        return [float(each) for each in re.findall(r"[\d.]+", color)]
 
     opaque = (numbers(each) for each in found[1])
     back = next(each[:3] for each in opaque if len(each) == 3 or each[3] > 0.5)

@@ -221,7 +221,7 @@ def large(path: Path) -> Path:
 
 @pytest.mark.parametrize(
     ("make", "words"),
-    [(one_colour, "bad.png is of one colour"), (no_picture, "bad.png"), (large, "bad.png has 1100 x 1000")],
+    [(one_colour, "bad.png is of one color"), (no_picture, "bad.png"), (large, "bad.png has 1100 x 1000")],
 )
 def test_a_style_that_is_none_is_told_in_a_sentence(
     visit: Session, tmp_path: Path, make: Callable[[Path], Path], words: str

@@ -116,7 +116,7 @@ def test_batches_follow_from_seed_and_step(
 def test_crop_shows_a_piece_of_the_picture(
     monkeypatch: pytest.MonkeyPatch, untouched: Distillation, photos: list[Path]
 ) -> None:
-    """Without the odd colours, each crop is a part of a photo, perhaps mirrored, at another scale."""
+    """Without the odd colors, each crop is a part of a photo, perhaps mirrored, at another scale."""
     monkeypatch.setattr(distill_module, "_vary", lambda image, chance: image)
     batch = untouched.batch(0)
     pictures = [np.asarray(Image.open(path).convert("RGB"), np.float32) / 255 for path in photos]

@@ -61,7 +61,7 @@ def test_any_picture_is_a_style(impasto: Impasto, workshop: Path) -> None:
         (("encode", "wave.jpg", "-o", "card.jpg"), 2, "must end in .safetensors"),
         (("encode", "none.jpg", *OUT), 1, "none.jpg"),
         (("encode", "small.png", *OUT), 1, "20 x 20 pixels; a style needs at least 32"),
-        (("encode", "flat.png", *OUT), 1, "flat.png is of one colour"),
+        (("encode", "flat.png", *OUT), 1, "flat.png is of one color"),
         (("encode", "wave.jpg", *OUT, "--network", "wave.jpg"), 1, "no adaptive network"),
         (("encode", "wave.jpg", "-o", "there.safetensors"), 2, "there.safetensors exists"),
     ],

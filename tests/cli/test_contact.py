@@ -13,8 +13,8 @@ from impasto.errors import ImageError, UsageError
 RED, GREEN, BLUE = (200, 30, 30), (30, 160, 30), (30, 30, 200)
 
 
-def plain(colour: tuple[int, int, int], size: tuple[int, int] = (60, 40)) -> Image.Image:
-    return Image.new("RGB", size, colour)
+def plain(color: tuple[int, int, int], size: tuple[int, int] = (60, 40)) -> Image.Image:
+    return Image.new("RGB", size, color)
 
 
 @pytest.fixture
@@ -25,9 +25,9 @@ def sheet() -> Sheet:
     return Sheet([first, Row("<wave>", [Cell(plain(RED), alt="a & b")])], "Styles", "made by hand")
 
 
-def where(picture: Image.Image, colour: tuple[int, int, int]) -> list[tuple[int, int, int, int]]:
-    """Boxes of a colour: left, top, width, height."""
-    pixels = (np.asarray(picture) == colour).all(-1)
+def where(picture: Image.Image, color: tuple[int, int, int]) -> list[tuple[int, int, int, int]]:
+    """Boxes of a color: left, top, width, height."""
+    pixels = (np.asarray(picture) == color).all(-1)
     rows = np.flatnonzero(np.diff(np.pad(pixels.any(1), 1).astype(int)))
     boxes = []
     for top, bottom in rows.reshape(-1, 2):

@@ -68,7 +68,7 @@ def test_two_folders_side_by_side(evaluate: Impasto, desk: Path) -> None:
                       "--json", "all.json", "--html", "report.html", columns=110)  # fmt: skip
     assert result.exit_code == 0, result.output
     rows = [line.split()[0] for line in result.stdout.splitlines() if re.match(r"\w+ .*\d", line)]
-    assert rows[:5] == ["much", "little", "photo", "style", "colours"]
+    assert rows[:5] == ["much", "little", "photo", "style", "colors"]
     assert "Mean errors over 4 pairs of 2 photos and 2 styles at 64 pixels, backbone compact" in result.stdout
     assert "On the whole neither is: much takes more of the styles, little keeps more" in result.stdout
     _check_json(json.loads(Path("all.json").read_text()))
@@ -78,7 +78,7 @@ def test_two_folders_side_by_side(evaluate: Impasto, desk: Path) -> None:
 
 def _check_json(told: dict[str, Any]) -> None:
     table = {row["name"]: row for row in told["table"]}
-    assert list(table) == ["much", "little", "photo", "style", "colours"]
+    assert list(table) == ["much", "little", "photo", "style", "colors"]
     assert table["photo"]["content"] == {"mean": 0, "low": 0, "high": 0}
     assert table["photo"]["ssim"]["mean"] == pytest.approx(1)
     for name, row in table.items():
@@ -97,7 +97,7 @@ def _check_json(told: dict[str, Any]) -> None:
 def _check_page(page: Page) -> None:
     assert "Beaten by none in both style and content" in page.text
     images = [attributes for tag, attributes in page.tags if tag == "img"]
-    assert len(images) == 4 * 5  # photo, style, colours and the two
+    assert len(images) == 4 * 5  # photo, style, colors and the two
     assert all(
         (image["src"] or "").startswith("data:image/jpeg;base64,") and image["alt"] for image in images
     )
@@ -130,7 +130,7 @@ def test_engines_make_their_pictures_and_go_on(
     result = evaluate(*engines, "--results", "much", "--json", "all.json")
     assert result.exit_code == 0, result.output
     table = {row["name"]: row for row in json.loads(Path("all.json").read_text())["table"]}
-    assert set(table) == {"soft", "quick", "much", "photo", "style", "colours"}
+    assert set(table) == {"soft", "quick", "much", "photo", "style", "colors"}
     for name in ("soft", "quick"):
         assert table[name]["seconds"]["mean"] > 0
         assert 100e6 < table[name]["memory"] < 4e9

@@ -1,4 +1,4 @@
-"""`impasto import`: a published checkpoint becomes a card that stylises."""
+"""`impasto import`: a published checkpoint becomes a card that stylizes."""
 
 from __future__ import annotations
 

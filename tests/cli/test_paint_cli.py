@@ -544,7 +544,7 @@ def test_bad_input_gets_one_line(paint, rubbish, photo, arguments, code, fragmen
         ("wave.jpg:inf", 2, "the weight of a style"),
         ("wave.jpg:0", 2, "sum must be positive"),
         ("clear.png", 1, "clear.png is wholly transparent"),
-        ("plain.png", 1, "plain.png is of one colour: there is no style to see in it"),
+        ("plain.png", 1, "plain.png is of one color: there is no style to see in it"),
         ("small.png", 1, "small.png has 40 x 20 pixels; a style needs at least 32 each way"),
     ],
 )

@@ -100,7 +100,7 @@ def test_columns_differ_as_stylize_makes_them(impasto: Impasto, cards: Path) -> 
     ("flags", "expected"),
     [
         (["--strokes", "0.5", "2"], ["strokes 0.5", "strokes 2"]),
-        (["--keep-colour", "none", "luminance"], ["colour: none", "colour: luminance"]),
+        (["--keep-colour", "none", "luminance"], ["color: none", "color: luminance"]),
     ],
 )
 def test_other_handles(

@@ -66,7 +66,7 @@ def test_one_photo(stylize):
     result = stylize("photo.jpg", "-o", "out.png")
     assert result.exit_code == 0, result.stderr
     (line,) = result.stderr.splitlines()
-    assert line.startswith("out.png: 96 x 64 pixels, stylised in ")
+    assert line.startswith("out.png: 96 x 64 pixels, stylized in ")
     with Image.open("out.png") as picture:
         assert picture.size == (96, 64)
     assert json.loads(io.read_record("out.png"))["styles"][0]["style"] == "night"
@@ -77,19 +77,19 @@ def test_folders_patterns_and_files(stylize, album):
     assert result.exit_code == 0, result.stderr
     made = sorted(path.relative_to("out").as_posix() for path in Path("out").rglob("*.*"))
     assert made == ["a.png", "c.webp", "deep/b.jpg", "photo.jpg", "wave.jpg"]
-    assert result.stderr.splitlines()[-1].startswith("5 stylised in ")
+    assert result.stderr.splitlines()[-1].startswith("5 stylized in ")
 
 
 def test_again_and_again(stylize):
     assert stylize("album", "-o", "out").exit_code == 0
     Path("out/a.png").unlink()
     lines = stylize("album", "-o", "out").stderr.splitlines()
-    assert lines[-1].startswith("1 stylised, 2 skipped in ")
+    assert lines[-1].startswith("1 stylized, 2 skipped in ")
     lines = stylize("album", "-o", "out", style=("wave",)).stderr.splitlines()
     assert "note: out/a.png was made otherwise and stays as it is" in lines
-    assert lines[-1].startswith("0 stylised, 3 left as they were in ")
+    assert lines[-1].startswith("0 stylized, 3 left as they were in ")
     lines = stylize("album", "-o", "out", "--overwrite", style=("wave",)).stderr.splitlines()
-    assert lines[-1].startswith("3 stylised in ")
+    assert lines[-1].startswith("3 stylized in ")
 
 
 def test_one_photo_again(stylize):
@@ -111,7 +111,7 @@ def test_failures_stop_nothing_and_are_told(stylize, album):
     lines = result.stderr.splitlines()
     assert len([line for line in lines if line.startswith("error: album/bad")]) == 20
     assert "error: and 3 more photos failed" in lines
-    assert lines[-1].startswith("3 stylised, 23 failed in ")
+    assert lines[-1].startswith("3 stylized, 23 failed in ")
     assert len(list(Path("out").rglob("*.*"))) == 3
 
 

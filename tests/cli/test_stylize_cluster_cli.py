@@ -48,15 +48,15 @@ def test_without_ray_local_processes_do_the_same(stylize, album, monkeypatch):
     result = stylize("album", "-o", "out", "--cluster", "auto", "--workers", 2)
     assert result.exit_code == 1
     lines = result.stderr.splitlines()
-    assert lines[0].endswith("stylising  0/4")
+    assert lines[0].endswith("stylizing  0/4")
     assert lines[-2].startswith("error: album/cut.jpg is not a picture")
-    assert lines[-1].startswith("3 stylised, 1 failed in ")
+    assert lines[-1].startswith("3 stylized, 1 failed in ")
     (album / "cut.jpg").unlink()
     assert stylize("album", "-o", "alone").exit_code == 0
     for name in ("a.png", "deep/b.jpg", "c.webp"):
         assert Path("out", name).read_bytes() == Path("alone", name).read_bytes()
     again = stylize("album", "-o", "out", "--cluster", "auto")  # which needs no worker
-    assert again.stderr.splitlines()[-1].startswith("0 stylised, 3 skipped in ")
+    assert again.stderr.splitlines()[-1].startswith("0 stylized, 3 skipped in ")
 
 
 def test_photos_and_pictures_in_stores(stylize, album, memory):
@@ -66,7 +66,7 @@ def test_photos_and_pictures_in_stores(stylize, album, memory):
     ]  # fmt: skip
     (album / "cut.jpg").unlink()
     result = stylize("album", "-o", "memory://painted")
-    assert result.stderr.splitlines()[-1].startswith("0 stylised, 3 skipped in ")
+    assert result.stderr.splitlines()[-1].startswith("0 stylized, 3 skipped in ")
     result = stylize("memory://painted/a.png", "-o", "memory://twice/a.png")
     assert result.exit_code == 0, result.stderr
     assert result.stderr.startswith("memory:///twice/a.png: 20 x 12 pixels")

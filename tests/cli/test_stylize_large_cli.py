@@ -27,7 +27,7 @@ def test_tiles_make_the_same_picture(stylize):
     for name, flags in (("whole.png", ["--tile", "off"]), ("tiled.png", ["--tile", "64"])):
         result = stylize("photo.jpg", "-o", name, *flags)
         assert result.exit_code == 0, result.stderr
-        assert result.stderr.startswith(f"{name}: 96 x 64 pixels, stylised in ")
+        assert result.stderr.startswith(f"{name}: 96 x 64 pixels, stylized in ")
     pictures = [np.asarray(Image.open(name), np.int16) for name in ("whole.png", "tiled.png")]
     assert np.abs(pictures[0] - pictures[1]).max() <= 1
 

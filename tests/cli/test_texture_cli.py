@@ -106,7 +106,7 @@ def test_sizes_that_are_none(text):
         (("none.jpg",), (), 1, "none.jpg does not exist"),
         (("wave.jpg:0",), (), 2, "sum must be positive"),
         (("small.png",), (), 1, "small.png has 20 x 20 pixels; a style needs at least 32"),
-        (("plain.png",), (), 1, "plain.png is of one colour"),
+        (("plain.png",), (), 1, "plain.png is of one color"),
         (("wave.jpg",), ("--size", "8"), 2, "size must be a whole number from 16"),
         (("wave.jpg",), ("--size", "wide"), 2, "--size is a number of pixels, or a width and a height"),
         (("wave.jpg",), ("-o", "wave.jpg"), 2, "wave.jpg would be overwritten"),

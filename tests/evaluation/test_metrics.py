@@ -84,7 +84,7 @@ def test_targets_are_at_zero(yardstick: StyleMetrics, trio: tuple[Tensor, Tensor
 def test_controls_stand_where_they_should(
     yardstick: StyleMetrics, trio: tuple[Tensor, Tensor, Tensor]
 ) -> None:
-    """The photo keeps all content, the style nearly all style; colours alone are somewhere between."""
+    """The photo keeps all content, the style nearly all style; colors alone are somewhere between."""
     _, image, painting = trio
     photo, style = yardstick.photo(image), yardstick.style(painting)
     numbers = {
@@ -92,8 +92,8 @@ def test_controls_stand_where_they_should(
         for name in pictures.CONTROLS
     }
     for kind in ("gram", "moments"):
-        assert numbers["style"][kind] < numbers["colours"][kind] < numbers["photo"][kind]
-    assert numbers["photo"]["content"] == 0 < numbers["colours"]["content"] < numbers["style"]["content"]
+        assert numbers["style"][kind] < numbers["colors"][kind] < numbers["photo"][kind]
+    assert numbers["photo"]["content"] == 0 < numbers["colors"]["content"] < numbers["style"]["content"]
 
 
 def test_painting_minimises_this(yardstick: StyleMetrics, trio: tuple[Tensor, Tensor, Tensor]) -> None:

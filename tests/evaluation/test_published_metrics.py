@@ -158,7 +158,7 @@ def test_artfid_is_given_its_folders(
     ours = Method("ours", match_results(folders[0].parent / "ours", PHOTOS, STYLES).pictures)
     outcome = measure(photos, styles, [ours], yardstick, EvaluateOptions(size=64, resamples=100))
     numbers = measure_artfid(photos, styles, [ours], outcome, ArtFid(CPU))
-    assert numbers == {"ours": 21.0, "photo": 22.0, "style": 23.0, "colours": 24.0}
+    assert numbers == {"ours": 21.0, "photo": 22.0, "style": 23.0, "colors": 24.0}
     for given in seen:
         names = [[path.name for path in given[kind]] for kind in ("stylized", "style", "content")]
         assert names[0] == names[1] == names[2] and len(names[0]) == 3

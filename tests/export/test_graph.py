@@ -1,4 +1,4 @@
-"""The module that is exported: the same picture as stylising, for every size and network."""
+"""The module that is exported: the same picture as stylizing, for every size and network."""
 
 from __future__ import annotations
 

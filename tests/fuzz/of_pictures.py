@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from impasto.imaging import io
-from impasto.imaging.colour import SRGB_PROFILE
+from impasto.imaging.color import SRGB_PROFILE
 from impasto.imaging.huge import Source, find_size, open_large, shrunk
 from impasto.imaging.masks import read_mask, share_out
 from impasto.imaging.streamed import open_streamed
@@ -52,7 +52,7 @@ def _read_large(data: bytes, folder: Path) -> None:
 
 
 def _read_streamed(data: bytes, folder: Path) -> None:
-    """By libvips, once Pillow took the header, as in stylising."""
+    """By libvips, once Pillow took the header, as in stylizing."""
     path = stored(data, folder, "picture")
     height, width = find_size(path)
     if height * width <= MOST_PIXELS:
@@ -169,5 +169,5 @@ TARGETS = (
     Target("like", lambda: pictures()[:8], _read_like),
     Target("record", _records, _read_record),
     Target("exif", lambda: [exif()], _read_exif),
-    Target("colour profile", _profiles, _read_profile),
+    Target("color profile", _profiles, _read_profile),
 )

@@ -16,7 +16,7 @@ from PIL import ExifTags, Image
 from torch import Tensor
 
 from impasto.imaging import io
-from impasto.imaging.colour import SRGB_PROFILE
+from impasto.imaging.color import SRGB_PROFILE
 from impasto.imaging.metadata import pack_exif
 from impasto.painting.options import PaintOptions
 from impasto.painting.provenance import make_record
@@ -27,7 +27,7 @@ STEP = Step(0, 1, (_HEIGHT, _WIDTH), 1, 1, 1.0, {"total": 1.0, "style": 0.5}, la
 
 
 def _pixels(channels: int = 3) -> NDArray[np.uint8]:
-    """(H, W, C): soft colours with an edge, so that every kind of compression has something to do."""
+    """(H, W, C): soft colors with an edge, so that every kind of compression has something to do."""
     rows, columns = np.mgrid[:_HEIGHT, :_WIDTH]
     planes = [rows * (k + 2) + columns * (5 - k) + 60 * (rows > columns) for k in range(channels)]
     return (np.stack(planes, -1) % 256).astype(np.uint8)
@@ -75,22 +75,22 @@ def _saved() -> list[bytes]:
     import pillow_heif
 
     pillow_heif.register_heif_opener()
-    colour, grey = Image.fromarray(_pixels()), Image.fromarray(_pixels(1)[..., 0])
+    color, gray = Image.fromarray(_pixels()), Image.fromarray(_pixels(1)[..., 0])
     alpha, few = Image.fromarray(_pixels(4)), Image.fromarray(_pixels()).quantize(16)
-    more = {"save_all": True, "append_images": [colour.rotate(90, expand=False), colour]}
+    more = {"save_all": True, "append_images": [color.rotate(90, expand=False), color]}
     profile = {"icc_profile": SRGB_PROFILE}
     jobs: list[tuple[Image.Image, str, dict[str, Any]]] = [
-        (colour, "JPEG", {"progressive": True, **profile}), (colour.convert("CMYK"), "JPEG", {}),
-        (grey, "PNG", profile), (few, "PNG", {"transparency": 3}), (colour, "PNG", {**more, "duration": 40}),
-        (grey.convert("I;16"), "PNG", {}), (alpha, "WEBP", {"lossless": True}), (colour, "WEBP", more),
-        (colour, "TIFF", {"compression": "tiff_lzw"}), (colour, "TIFF", {"compression": "jpeg"}),
-        (colour, "TIFF", {**more, "compression": "packbits"}), (colour.convert("LAB"), "TIFF", {}),
-        (colour.convert("CMYK"), "TIFF", {"big_tiff": True}), (grey.convert("F"), "TIFF", {}),
-        (grey.convert("1"), "TIFF", {"compression": "group4"}), (grey.convert("I"), "TIFF", {}),
-        (few, "GIF", {"transparency": 2}), (few, "GIF", more), (colour, "BMP", {}), (few, "BMP", {}),
-        (colour, "AVIF", {}), (colour, "HEIF", {"quality": 50}), (colour, "JPEG2000", {}),
-        (alpha, "JPEG2000", {"irreversible": True}), (colour, "PPM", {}), (grey, "PPM", {}),
-        (grey.convert("1"), "PPM", {}), (colour, "QOI", {}),
+        (color, "JPEG", {"progressive": True, **profile}), (color.convert("CMYK"), "JPEG", {}),
+        (gray, "PNG", profile), (few, "PNG", {"transparency": 3}), (color, "PNG", {**more, "duration": 40}),
+        (gray.convert("I;16"), "PNG", {}), (alpha, "WEBP", {"lossless": True}), (color, "WEBP", more),
+        (color, "TIFF", {"compression": "tiff_lzw"}), (color, "TIFF", {"compression": "jpeg"}),
+        (color, "TIFF", {**more, "compression": "packbits"}), (color.convert("LAB"), "TIFF", {}),
+        (color.convert("CMYK"), "TIFF", {"big_tiff": True}), (gray.convert("F"), "TIFF", {}),
+        (gray.convert("1"), "TIFF", {"compression": "group4"}), (gray.convert("I"), "TIFF", {}),
+        (few, "GIF", {"transparency": 2}), (few, "GIF", more), (color, "BMP", {}), (few, "BMP", {}),
+        (color, "AVIF", {}), (color, "HEIF", {"quality": 50}), (color, "JPEG2000", {}),
+        (alpha, "JPEG2000", {"irreversible": True}), (color, "PPM", {}), (gray, "PPM", {}),
+        (gray.convert("1"), "PPM", {}), (color, "QOI", {}),
     ]  # fmt: skip
     return [_bytes_of(*job) for job in jobs] + [_psd()]
 

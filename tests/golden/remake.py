@@ -32,7 +32,7 @@ def painted(style: str, dtype: torch.dtype = torch.float64) -> Tensor:
 
 
 def numbers() -> dict[str, float]:
-    """What is minimised, if the second golden painting is to be the photo in the style of the first."""
+    """What is minimized, if the second golden painting is to be the photo in the style of the first."""
     backbone = backbones.load("compact")
     style, result, photo = (picture(name) for name in (*STYLES, "photo"))
     found = {"total variation": float(losses.total_variation(result))}

@@ -15,7 +15,7 @@ _MARK = 16
 
 
 def picture(index, size=SIZE):
-    """(H, W, 3): a photo that moves, with a grey mark in the corner, from which `index_of` knows it."""
+    """(H, W, 3): a photo that moves, with a gray mark in the corner, from which `index_of` knows it."""
     height, width = size
     pixels = np.roll(_PHOTO, (index, -2 * index), (0, 1))[:height, :width].copy()
     pixels[:_MARK, :_MARK] = 16 + index * 7 % 224

@@ -20,7 +20,7 @@ def photo():
 
 
 def painting(photo, count):
-    """Frames that go from grey to the photo, each different, growing from a quarter to full size."""
+    """Frames that go from gray to the photo, each different, growing from a quarter to full size."""
     for index in range(count):
         share = index / max(1, count - 1)
         scale = 0.25 if share < 0.3 else 0.5 if share < 0.6 else 1.0

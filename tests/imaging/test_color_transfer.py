@@ -1,4 +1,4 @@
-"""Colours matched and kept, against float64 in NumPy and LittleCMS."""
+"""Colors matched and kept, against float64 in NumPy and LittleCMS."""
 
 from collections.abc import Callable
 from typing import get_args
@@ -74,10 +74,10 @@ def test_matching_a_batch_is_matching_each(coffee: Tensor, cat: Tensor, rocket: 
 
 def test_noise_of_a_nearly_grey_picture_does_not_become_colour(coffee: Tensor) -> None:
     dice = torch.Generator().manual_seed(0)
-    grey = soft(coffee.mean(0, keepdim=True).expand(3, -1, -1))
-    noisy = grey + torch.randn(coffee.shape, generator=dice) / 255
+    gray = soft(coffee.mean(0, keepdim=True).expand(3, -1, -1))
+    noisy = gray + torch.randn(coffee.shape, generator=dice) / 255
     found = match_colours(noisy, coffee)
-    noise = found - match_colours(grey, coffee)
+    noise = found - match_colours(gray, coffee)
     assert noise.std() < 8.1 / 255
 
 
@@ -102,7 +102,7 @@ def test_lightness_agrees_with_littlecms(coffee: Tensor) -> None:
 
 
 @pytest.mark.parametrize(
-    ("colour", "lab"),
+    ("color", "lab"),
     [
         ((1, 1, 1), (100, 0, 0)),
         ((0, 0, 0), (0, 0, 0)),
@@ -112,9 +112,9 @@ def test_lightness_agrees_with_littlecms(coffee: Tensor) -> None:
         ((0.01, 0.01, 0.01), (0.6991, 0, 0)),
     ],
 )
-def test_lab_of_known_colours(colour: tuple[float, ...], lab: tuple[float, ...]) -> None:
-    """Of the primaries as colour tables have them, D65."""
-    found = to_lab(torch.tensor(colour, dtype=torch.float32).view(3, 1, 1))
+def test_lab_of_known_colours(color: tuple[float, ...], lab: tuple[float, ...]) -> None:
+    """Of the primaries as color tables have them, D65."""
+    found = to_lab(torch.tensor(color, dtype=torch.float32).view(3, 1, 1))
     np.testing.assert_allclose(found.flatten(), lab, atol=0.02)
 
 
@@ -132,7 +132,7 @@ def test_lab_transfer_gives_the_mean_and_deviation_of_each_channel(cat: Tensor, 
 
 
 def test_lab_transfer_does_not_add_contrast(cat: Tensor, rocket: Tensor) -> None:
-    """Of a photo in hard light, only the colours' deviations are taken."""
+    """Of a photo in hard light, only the colors' deviations are taken."""
     picture, photo = soft(rocket) * 0.5 + 0.25, soft(cat)
     found = to_lab(keep_colour(picture, photo, "lab-transfer"))
     assert torch.allclose(found[0].std(), to_lab(picture)[0].std(), atol=0.05)
@@ -196,10 +196,10 @@ def test_a_batch_is_its_pictures(cat: Tensor, rocket: Tensor, how: KeepColour) -
 @pytest.mark.parametrize("value", [0.0, 0.3, 1.0])
 def test_one_colour_and_grey_are_no_trouble(cat: Tensor, how: KeepColour, value: float) -> None:
     flat = torch.full_like(cat, value)
-    grey = cat.mean(0, keepdim=True).expand(3, -1, -1)
-    for picture, photo in ((cat, flat), (flat, cat), (grey, cat), (cat, grey), (flat, 1 - flat)):
+    gray = cat.mean(0, keepdim=True).expand(3, -1, -1)
+    for picture, photo in ((cat, flat), (flat, cat), (gray, cat), (cat, gray), (flat, 1 - flat)):
         found = keep_colour(picture, photo, how)
         assert found.isfinite().all()
         assert found.min() >= 0 and found.max() <= 1
-    kept = keep_colour(cat, grey, how)
-    assert (kept.amax(0) - kept.amin(0)).max() < 0.02, "colour came from nowhere"
+    kept = keep_colour(cat, gray, how)
+    assert (kept.amax(0) - kept.amin(0)).max() < 0.02, "color came from nowhere"

@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image, ImageOps
 from skimage import data
-from test_colour import ADOBE, grey_profile, rgb_profile
+from test_color import ADOBE, grey_profile, rgb_profile
 
 from impasto.errors import ImageError, MissingExtraError
 from impasto.imaging import io
-from impasto.imaging.colour import to_srgb
+from impasto.imaging.color import to_srgb
 
 COFFEE = Image.fromarray(data.coffee()).resize((24, 16))
 FORMATS = {
@@ -122,7 +122,7 @@ def test_profiles_are_converted(read_bytes):
     assert torch.allclose(info.alpha, torch.tensor(100 / 255))
     image, info = read_bytes(encode(COFFEE, icc_profile=b"nonsense"))
     assert np.allclose(levels(image), np.asarray(COFFEE))
-    assert "colour profile that cannot be used" in info.notes[0]
+    assert "color profile that cannot be used" in info.notes[0]
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "1"])
@@ -152,10 +152,10 @@ def test_grey_black_and_white(read_bytes):
 
 def test_transparency_of_every_kind(read_bytes):
     ramp = Image.fromarray(np.arange(24 * 16, dtype=np.uint16).reshape(16, 24).clip(0, 255).astype(np.uint8))
-    colours, grey, palette = COFFEE.copy(), COFFEE.convert("L"), COFFEE.quantize(16)
-    colours.putalpha(ramp)
-    grey.putalpha(ramp)
-    for picture in (colours, grey):
+    colors, gray, palette = COFFEE.copy(), COFFEE.convert("L"), COFFEE.quantize(16)
+    colors.putalpha(ramp)
+    gray.putalpha(ramp)
+    for picture in (colors, gray):
         image, info = read_bytes(encode(picture))
         assert np.allclose(levels(image), np.asarray(picture.convert("RGBA"))[..., :3])
         assert np.allclose(info.alpha[0] * 255, np.asarray(ramp))

@@ -8,11 +8,11 @@ import pytest
 import tifffile
 import torch
 from PIL import Image
-from test_colour import ADOBE, grey_profile, rgb_profile
+from test_color import ADOBE, grey_profile, rgb_profile
 
 from impasto.errors import ImageError
 from impasto.imaging import io
-from impasto.imaging.colour import to_srgb
+from impasto.imaging.color import to_srgb
 
 HEIGHT, WIDTH = 11, 13
 
@@ -61,8 +61,8 @@ def read(tmp_path, content):
 
 def assert_exact(image, info, samples):
     """The picture holds (H, W, 1 to 4) uint16 exactly."""
-    colours = samples[..., :3] if samples.shape[-1] > 2 else samples[..., :1].repeat(3, axis=-1)
-    assert np.array_equal(np.rint(image.double().numpy() * 65535), colours.transpose(2, 0, 1))
+    colors = samples[..., :3] if samples.shape[-1] > 2 else samples[..., :1].repeat(3, axis=-1)
+    assert np.array_equal(np.rint(image.double().numpy() * 65535), colors.transpose(2, 0, 1))
     assert info.bit_depth == 16
     if samples.shape[-1] in (2, 4):
         assert np.array_equal(np.rint(info.alpha[0].double().numpy() * 65535), samples[..., -1])

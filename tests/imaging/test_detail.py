@@ -21,15 +21,15 @@ def photo(picture: Picture) -> Tensor:
 
 @pytest.fixture(scope="module")
 def painting(photo: Tensor) -> Tensor:
-    """The photo in other colours without what is finer than four pixels, under strokes."""
+    """The photo in other colors without what is finer than four pixels, under strokes."""
     coarse = torch.nn.functional.avg_pool2d(photo[None], 9, 1, 4, count_include_pad=False)[0]
     strokes = 0.08 * torch.sin(torch.arange(photo.shape[2]) * 1.1)
     return (coarse.roll(1, 0) * 0.8 + 0.1 + strokes).clamp(0, 1)
 
 
 def finest(image: Tensor) -> Tensor:
-    grey = luma(image)
-    return grey - torch.nn.functional.avg_pool2d(grey[None], 5, 1, 2, count_include_pad=False)[0]
+    gray = luma(image)
+    return gray - torch.nn.functional.avg_pool2d(gray[None], 5, 1, 2, count_include_pad=False)[0]
 
 
 def alike(one: Tensor, other: Tensor) -> float:

@@ -36,7 +36,7 @@ def save(photo, path, kind):
     ramp = Image.fromarray(np.tile(np.linspace(0, 255, SIZE[0]).astype(np.uint8), (SIZE[1], 1)))
     if kind == "deep":
         tifffile.imwrite(path, deep, photometric="rgb", compression="zlib", predictor=True, tile=(32, 48))
-    elif kind == "deep grey":
+    elif kind == "deep gray":
         Image.fromarray(deep[..., 0]).save(path)
     elif kind == "deep profile":
         tifffile.imwrite(path, deep, photometric="rgb", iccprofile=swapped_profile())
@@ -74,7 +74,7 @@ def as_read(path):
 
 KINDS = [
     ("p.jpg", "RGB"), ("p.png", "L"), ("p.gif", "P"), ("p.jpg", "CMYK"), ("p.png", "LA"), ("p.png", "alpha"),
-    ("p.png", "1"), ("p.png", "opaque"), ("p.jpg", "profile"), ("p.tif", "deep"), ("p.png", "deep grey"),
+    ("p.png", "1"), ("p.png", "opaque"), ("p.jpg", "profile"), ("p.tif", "deep"), ("p.png", "deep gray"),
     ("p.tif", "deep profile"), ("p.webp", "RGB"), ("p.tif", "RGB"), ("p.jpg", "turned6"),
     ("p.jpg", "turned2"), ("p.png", "turned7"), ("p.tif", "turned8"), ("p.jpg", "turned3"),
 ]  # fmt: skip

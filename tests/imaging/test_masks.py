@@ -36,7 +36,7 @@ def test_grey_is_read_as_it_is(tmp_path: Path) -> None:
 
 def test_colours_are_read_by_their_luma_and_alpha_before_colours(tmp_path: Path) -> None:
     pixels = np.array([[[255, 0, 0, 255], [0, 255, 0, 255]]], np.uint8)
-    mask, _ = read_mask(save(tmp_path / "colours.png", pixels[..., :3]), (1, 2))
+    mask, _ = read_mask(save(tmp_path / "colors.png", pixels[..., :3]), (1, 2))
     np.testing.assert_allclose(mask[0], [[0.2126, 0.7152]], atol=1e-6)
     pixels[..., 3] = [[51, 204]]
     mask, _ = read_mask(save(tmp_path / "alpha.png", pixels), (1, 2))

@@ -32,10 +32,10 @@ def test_the_smallest_style(picture: Picture) -> None:
 @pytest.mark.parametrize("noise", [0.0, 0.002])
 def test_one_colour_is_no_style(noise: float) -> None:
     """Not even with a compression's noise on it."""
-    colour = torch.tensor([0.1, 0.5, 0.9]).view(3, 1, 1).expand(3, 40, 40)
+    color = torch.tensor([0.1, 0.5, 0.9]).view(3, 1, 1).expand(3, 40, 40)
     dice = torch.Generator().manual_seed(0)
-    with pytest.raises(ImageError, match="image is of one colour: there is no style to see in it"):
-        read_style(colour + noise * torch.rand(3, 40, 40, generator=dice))
+    with pytest.raises(ImageError, match="image is of one color: there is no style to see in it"):
+        read_style(color + noise * torch.rand(3, 40, 40, generator=dice))
 
 
 def test_what_is_transparent_is_not_seen(picture: Picture) -> None:
@@ -45,7 +45,7 @@ def test_what_is_transparent_is_not_seen(picture: Picture) -> None:
         read_style(torch.cat([image, alpha]))
     alpha[:, 10:30, 10:30] = 1
     flat = image.where(alpha == 0, torch.tensor(0.5))
-    with pytest.raises(ImageError, match="of one colour"):
+    with pytest.raises(ImageError, match="of one color"):
         read_style(torch.cat([flat, alpha]))
     read_style(torch.cat([image, alpha]))
 

@@ -6,7 +6,7 @@ import pytest
 
 from impasto.errors import ImageError, UsageError
 from impasto.imaging import ffmpeg
-from impasto.imaging.video import ClipInfo, Colour, choose_encoding
+from impasto.imaging.video import ClipInfo, Color, choose_encoding
 from impasto.imaging.video.encoding import CODECS, CONTAINERS, written_colour
 
 EVEN = ClipInfo("clip", (64, 96), Fraction(25), Fraction(1, 25))
@@ -88,7 +88,7 @@ def test_every_codec_has_a_container_and_an_encoder(tmp_path):
 
 
 def test_colours_that_cannot_be_made_become_bt709():
-    film = Colour(9, 14, 10, 1)  # BT.2020 with constant luminance
-    for colour, written in ((None, Colour()), (film, Colour()), (Colour(6, 6, 6), Colour(6, 6, 6))):
-        info = ClipInfo("clip", (64, 96), Fraction(25), Fraction(1, 25), colour=colour)
+    film = Color(9, 14, 10, 1)  # BT.2020 with constant luminance
+    for color, written in ((None, Color()), (film, Color()), (Color(6, 6, 6), Color(6, 6, 6))):
+        info = ClipInfo("clip", (64, 96), Fraction(25), Fraction(1, 25), color=color)
         assert written_colour(info) == written

@@ -22,7 +22,7 @@ def test_a_folder_in_natural_order(tmp_path):
     (tmp_path / "folder.png").mkdir()
     clip = open_clip(tmp_path, rate=Fraction(30000, 1001))
     assert clip.info.names == ("frame0.tiff", "Frame1.png", "Frame2.png", "Frame9.png", "Frame10.png")
-    assert (clip.info.size, clip.info.frames, clip.info.colour) == (SIZE, 5, None)
+    assert (clip.info.size, clip.info.frames, clip.info.color) == (SIZE, 5, None)
     frames = list(clip.frames())
     for frame, number in zip(frames, (0, 1, 2, 9, 10), strict=True):
         assert np.array_equal(frame.pixels, picture(number))

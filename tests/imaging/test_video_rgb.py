@@ -1,4 +1,4 @@
-"""Colours of videos, against the formulas of their standards."""
+"""Colors of videos, against the formulas of their standards."""
 
 import av
 import numpy as np
@@ -10,9 +10,9 @@ from impasto.imaging.video.rgb import Converter, find_palette
 
 
 def patches(index, size):
-    """Squares of plain colours, of which each stays itself with chroma at half the resolution."""
-    colours = np.random.default_rng(3).integers(0, 256, (4, 6, 3))
-    return np.kron(colours, np.ones((16, 16, 1))).astype(np.uint8)
+    """Squares of plain colors, of which each stays itself with chroma at half the resolution."""
+    colors = np.random.default_rng(3).integers(0, 256, (4, 6, 3))
+    return np.kron(colors, np.ones((16, 16, 1))).astype(np.uint8)
 
 
 def centres(pixels):
@@ -38,7 +38,7 @@ def test_colours_follow_matrix_and_range(tmp_path, pixel_format, matrix, colour_
     )  # fmt: skip
     clip = open_clip(path)
     assert clip.info.bit_depth == depth
-    assert (clip.info.colour.matrix, clip.info.colour.range) == (matrix, 1)
+    assert (clip.info.color.matrix, clip.info.color.range) == (matrix, 1)
     assert any(f"{depth} bits" in note for note in clip.notes) == (depth > 8)
     shown = next(clip.frames()).pixels
     assert np.abs(centres(shown) - centres(patches(0, SIZE))).max() <= 3
@@ -46,20 +46,20 @@ def test_colours_follow_matrix_and_range(tmp_path, pixel_format, matrix, colour_
 
 @pytest.mark.parametrize(("width", "red", "blue"), [(96, 0.299, 0.114), (1280, 0.2126, 0.0722)])
 def test_untagged_colours_are_guessed_by_size(width, red, blue):
-    """Against the definition of luma and colour differences, in limited range."""
+    """Against the definition of luma and color differences, in limited range."""
     luma, blueness, redness = 120, 90, 170
     frame = av.VideoFrame(width, 64, "yuv444p")
     for plane, value in zip(frame.planes, (luma, blueness, redness), strict=True):
         plane.update(bytes([value]) * plane.buffer_size)
     y, b, r = (luma - 16) / 219, (blueness - 128) / 224, (redness - 128) / 224
-    colour = np.array([y + 2 * (1 - red) * r, 0, y + 2 * (1 - blue) * b])
-    colour[1] = (y - red * colour[0] - blue * colour[2]) / (1 - red - blue)
+    color = np.array([y + 2 * (1 - red) * r, 0, y + 2 * (1 - blue) * b])
+    color[1] = (y - red * color[0] - blue * color[2]) / (1 - red - blue)
     shown = Converter(find_palette(frame), (64, width))(frame)
-    assert np.abs(shown[32, 32] - 255 * colour.clip(0, 1)).max() <= 1.5
+    assert np.abs(shown[32, 32] - 255 * color.clip(0, 1)).max() <= 1.5
 
 
 def test_hdr_is_shown_in_sdr():
-    """Grey steps against the formula of SMPTE ST 2084, with white at 203 cd/m2 (BT.2408)."""
+    """Gray steps against the formula of SMPTE ST 2084, with white at 203 cd/m2 (BT.2408)."""
     codes = np.arange(0, 180, 30)
     frame = av.VideoFrame(6 * 16, 16, "yuv420p10le")
     luma, none = np.repeat(64 + codes * 876 / 255, 16), np.array([512])
@@ -83,4 +83,4 @@ def test_hdr_is_told(tmp_path):
     path = write_film(tmp_path / "a.mp4", 1, pixel_format="yuv420p10le", matrix=9, tags=(9, 18, 9))
     clip = open_clip(path)
     assert "HDR (HLG)" in clip.notes[0]
-    assert clip.info.colour.transfer == 1
+    assert clip.info.color.transfer == 1

@@ -9,7 +9,7 @@ import pytest
 from films import SIZE, index_of, packets_of, picture
 
 from impasto.errors import UsageError, VideoError
-from impasto.imaging.video import ClipInfo, Colour, Frame, SegmentWriter, choose_encoding, open_clip
+from impasto.imaging.video import ClipInfo, Color, Frame, SegmentWriter, choose_encoding, open_clip
 from impasto.imaging.video import segments as module
 
 INFO = ClipInfo("clip", SIZE, Fraction(30000, 1001), Fraction(1, 30000))
@@ -50,13 +50,13 @@ def test_frames_come_back_at_their_times(tmp_path, capfd, codec):
     assert [item.name for item in tmp_path.iterdir()] == ["segment"]
 
 
-@pytest.mark.parametrize("colour", [None, Colour(1, 1, 1), Colour(6, 6, 6), Colour(9, 14, 9)])
-def test_the_matrix_is_used_and_written(tmp_path, colour):
-    info = replace(INFO, colour=colour)
+@pytest.mark.parametrize("color", [None, Color(1, 1, 1), Color(6, 6, 6), Color(9, 14, 9)])
+def test_the_matrix_is_used_and_written(tmp_path, color):
+    info = replace(INFO, color=color)
     path = write(tmp_path / "segment", info, crf=1)
     with av.open(path) as container:
         frame = next(container.decode(video=0))
-    matrix = colour.matrix if colour else 1
+    matrix = color.matrix if color else 1
     assert (frame.colorspace, frame.color_range) == (matrix, 1)
     red, blue = {1: (0.2126, 0.0722), 6: (0.299, 0.114), 9: (0.2627, 0.0593)}[matrix]
     weights = np.array([red, 1 - red - blue, blue])

@@ -63,9 +63,9 @@ def test_transparency_is_kept(tmp_path, name):
 
 
 def test_one_colour_only(tmp_path):
-    grey = Frame(0, Fraction(0), Fraction(1, 10), np.full((*SIZE, 3), 90, np.uint8))
+    gray = Frame(0, Fraction(0), Fraction(1, 10), np.full((*SIZE, 3), 90, np.uint8))
     after = Frame(1, Fraction(1, 10), Fraction(1, 10), np.full((*SIZE, 3), 91, np.uint8))
-    write(tmp_path / "a.gif", [grey, after])
+    write(tmp_path / "a.gif", [gray, after])
     assert [frame.pixels.mean() for frame in open_clip(tmp_path / "a.gif").frames()] == [90, 91]
 
 

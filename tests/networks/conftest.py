@@ -67,7 +67,7 @@ class Published(nn.Module):
 
 @pytest.fixture(scope="session")
 def published() -> Published:
-    """With random weights whose pictures are about grey."""
+    """With random weights whose pictures are about gray."""
     with torch.random.fork_rng():
         torch.manual_seed(4)
         network = Published()

@@ -389,12 +389,12 @@ def test_no_style_at_all(photo: Image.Image, quick: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("how", ["luminance", "histogram", "lab-transfer"])
 def test_colours_are_kept(photo: Image.Image, style: Image.Image, quick: dict[str, Any], how: str) -> None:
-    """The photo's mean colour comes nearer."""
-    grey = style.convert("L").point(lambda level: level // 2).convert("RGB")
+    """The photo's mean color comes nearer."""
+    gray = style.convert("L").point(lambda level: level // 2).convert("RGB")
     options = {**quick, "iterations": 12, "strength": 0.9}
     wanted = np.asarray(photo, float).mean((0, 1))
     plain, kept = (
-        np.abs(np.asarray(paint(photo, grey, keep_colour=kind, **options), float).mean((0, 1)) - wanted).max()
+        np.abs(np.asarray(paint(photo, gray, keep_colour=kind, **options), float).mean((0, 1)) - wanted).max()
         for kind in ("none", how)
     )
     assert kept < plain

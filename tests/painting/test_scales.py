@@ -274,8 +274,8 @@ def test_hidden_colours_of_a_style_are_not_seen(photo: Tensor, style: Style, bac
     alpha[:, 10:30, 10:40] = 1.0
     alpha[:, 30:34, 10:40] = 0.5
     black, magenta = (
-        Style(style.image.where(alpha > 0, torch.tensor(colour).view(3, 1, 1)), 1.0, alpha)
-        for colour in ((0.0, 0.0, 0.0), (1.0, 0.0, 1.0))
+        Style(style.image.where(alpha > 0, torch.tensor(color).view(3, 1, 1)), 1.0, alpha)
+        for color in ((0.0, 0.0, 0.0), (1.0, 0.0, 1.0))
     )
     options = replace(OPTIONS, iterations=4)
     image = last(photo, black, backbone, options)

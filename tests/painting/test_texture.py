@@ -143,7 +143,7 @@ def test_options_that_mean_nothing(style: Tensor, options: dict[str, Any], messa
 
 
 def test_what_shows_no_style() -> None:
-    with pytest.raises(ImageError, match="is of one colour"):
+    with pytest.raises(ImageError, match="is of one color"):
         texture(torch.full((3, 64, 64), 0.5), 64)
 
 

@@ -235,11 +235,11 @@ def test_sums_of_any_function(image: Tensor) -> None:
         return [core.square().sum(), (core[0] @ core[0].transpose(1, 2)).sum() * 0 + core.sum((0, 2, 3))]
 
     x = image.double().requires_grad_()
-    squares, colours = sum_over(cut(image.shape[2:], SIDE, 1, 1), part, x)
+    squares, colors = sum_over(cut(image.shape[2:], SIDE, 1, 1), part, x)
     torch.testing.assert_close(squares, x.square().sum())
-    torch.testing.assert_close(colours, x.sum((0, 2, 3)))
-    (gradient,) = torch.autograd.grad(squares.log() + colours.square().sum(), x)
-    expected = 2 * x / squares + 2 * colours.view(3, 1, 1)
+    torch.testing.assert_close(colors, x.sum((0, 2, 3)))
+    (gradient,) = torch.autograd.grad(squares.log() + colors.square().sum(), x)
+    expected = 2 * x / squares + 2 * colors.view(3, 1, 1)
     torch.testing.assert_close(gradient, expected.detach())
 
 

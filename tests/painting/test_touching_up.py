@@ -1,4 +1,4 @@
-"""Colours, detail and the photo's part, in their order."""
+"""Colors, detail and the photo's part, in their order."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from torch import Tensor
 from impasto.imaging.color_transfer import keep_colour, luma, match_colours
 from impasto.imaging.detail import return_detail
 from impasto.imaging.masks import blend
-from impasto.painting.finishing import postprocess, recolour
+from impasto.painting.finishing import postprocess, recolor
 from impasto.painting.objective import Style
 from impasto.painting.options import PaintOptions
 
@@ -27,7 +27,7 @@ def painted(photo: Tensor) -> Tensor:
 
 
 def moments(image: Tensor) -> Tensor:
-    """Mean and covariance of the colours of (3, ...), side by side."""
+    """Mean and covariance of the colors of (3, ...), side by side."""
     flat = image.flatten(1)
     return torch.cat([flat.mean(1, keepdim=True), flat.cov(correction=0)], 1)
 
@@ -54,11 +54,11 @@ def test_histograms_are_matched_before_not_after(painted: Tensor, photo: Tensor)
 
 def test_recoloured_style_has_the_photos_colours(photo: Tensor, picture: Picture) -> None:
     style = Style(picture("chelsea", 48))
-    assert torch.equal(recolour(style, photo, 0.0).image, style.image)
-    whole = recolour(style, photo, 1.0).image
+    assert torch.equal(recolor(style, photo, 0.0).image, style.image)
+    whole = recolor(style, photo, 1.0).image
     torch.testing.assert_close(whole, match_colours(style.image, photo))
     torch.testing.assert_close(moments(whole), moments(photo), atol=0.02, rtol=0)
-    half = recolour(style, photo, 0.5).image
+    half = recolor(style, photo, 0.5).image
     torch.testing.assert_close(half, (style.image + whole) / 2)
 
 
@@ -67,7 +67,7 @@ def test_hidden_colours_of_a_style_have_no_influence(photo: Tensor, picture: Pic
     alpha = torch.zeros_like(image[:1])
     alpha[:, :, 10:40] = 1
     loud = image.where(alpha > 0, torch.tensor([1.0, 0.0, 1.0]).view(3, 1, 1))
-    found = recolour(Style(loud, alpha=alpha), photo, 1.0)
+    found = recolor(Style(loud, alpha=alpha), photo, 1.0)
     expected = match_colours(image[:, :, 10:40], photo)
     torch.testing.assert_close(found.image[:, :, 10:40], expected)
     assert torch.equal(found.image[:, :, :10], loud[:, :, :10])

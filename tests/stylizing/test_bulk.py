@@ -20,16 +20,16 @@ from impasto.stylizing import BulkOptions, Stylizer, Summary, collect, pipeline,
 
 @pytest.fixture
 def run(family, draw, tmp_path):
-    """Stylise the folder "photos" into "out"; gives the summary and the events."""
+    """Stylize the folder "photos" into "out"; gives the summary and the events."""
 
-    def stylise(style="night", strength=1.0, **options):
+    def stylize(style="night", strength=1.0, **options):
         events = []
         chosen = BulkOptions(**options)
         stylizer = Stylizer(style, strength, device="cpu", precision="float32")
         items = collect([tmp_path / "photos"], tmp_path / "out", chosen)
         return stylize_all(items, stylizer, chosen, events.append), events
 
-    return stylise
+    return stylize
 
 
 @pytest.fixture
@@ -172,7 +172,7 @@ def test_overwrite_makes_all_again(run, draw, tmp_path):
 
 
 def test_notes_come_with_the_events(run, tmp_path, draw):
-    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    frames = [Image.new("RGB", (8, 8), color) for color in ("red", "blue")]
     draw("still.png")
     frames[0].save(tmp_path / "photos/moving.gif", save_all=True, append_images=frames[1:])
     _, events = run()
@@ -208,7 +208,7 @@ def test_bugs_are_recorded_too(run, draw, monkeypatch):
     monkeypatch.setattr(Stylizer, "picture", stumble)
     summary, _ = run()
     assert summary.done == 1
-    assert summary.failed[0][1].endswith("could not be stylised (ZeroDivisionError: division by zero)")
+    assert summary.failed[0][1].endswith("could not be stylized (ZeroDivisionError: division by zero)")
 
 
 # --- memory, threads, an end before the end -----------------------------------------------------------------

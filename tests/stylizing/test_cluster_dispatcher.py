@@ -50,7 +50,7 @@ def store(memory, draw, tmp_path):
 def run(family):
     """Do errands in this process; gives the summary and the events."""
 
-    def stylise(inputs, out, look=None, crew=None, **options):
+    def stylize(inputs, out, look=None, crew=None, **options):
         chosen = BulkOptions(**options)
         look = look or StylizerConfig(((family["night"], 1.0),), device="cpu", precision="float32")
         folder = out if is_url(out) and "." not in out.rpartition("/")[2] else None
@@ -64,7 +64,7 @@ def run(family):
         run.look()
         return run.work(crew or Alone(), Task(look, chosen), 2), events
 
-    return stylise
+    return stylize
 
 
 OUT = ["memory:///out/a.jpg", "memory:///out/c.png", "memory:///out/deep/b.png"]

@@ -21,7 +21,7 @@ def photo(picture):
 
 @pytest.fixture
 def painted(photo):
-    """Upside down, and in other colours."""
+    """Upside down, and in other colors."""
     return photo.flip(1)[[2, 0, 1]] ** 2
 
 
@@ -48,9 +48,9 @@ def test_nothing_is_nothing(photo, painted):
 
 def test_colour_first_then_detail_then_the_mask(photo, painted, half):
     handles = StyleControls(keep_colour="lab-transfer", keep_colour_amount=0.7, detail=0.6)
-    coloured = return_detail(keep_colour(painted, photo, "lab-transfer", 0.7), photo, 0.6)
+    colored = return_detail(keep_colour(painted, photo, "lab-transfer", 0.7), photo, 0.6)
     finished = Postprocessor(handles, half)(painted, photo)
-    torch.testing.assert_close(finished[..., :30], coloured[..., :30])
+    torch.testing.assert_close(finished[..., :30], colored[..., :30])
     torch.testing.assert_close(finished[..., 34:], photo[..., 34:])
 
 
@@ -100,7 +100,7 @@ def flashing(count):
 
 
 def test_colours_do_not_flicker():
-    """What stands still keeps its colour, though each frame by itself would give it another."""
+    """What stands still keeps its color, though each frame by itself would give it another."""
     photos, pictures = flashing(24)
 
     def finished(make):

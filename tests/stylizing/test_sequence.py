@@ -16,7 +16,7 @@ SIZE = (96, 128)
 
 
 class Painter:
-    """Paints by turning colours about, counts what it paints, and depends on nothing before."""
+    """Paints by turning colors about, counts what it paints, and depends on nothing before."""
 
     part_frames = 250
 

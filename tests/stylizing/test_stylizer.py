@@ -212,7 +212,7 @@ def test_photos_of_every_kind(family, draw):
     stylizer = exact("night")
     for path, size in (
         (draw("cmyk.jpg", mode="CMYK"), (40, 30)),
-        (draw("grey.png", mode="L"), (40, 30)),
+        (draw("gray.png", mode="L"), (40, 30)),
         (draw("palette.gif", mode="P"), (40, 30)),
         (draw("turned.jpg", exif=exif), (30, 40)),
     ):

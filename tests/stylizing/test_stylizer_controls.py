@@ -144,7 +144,7 @@ def test_what_cannot_be(family, arguments, error, words):
     ("handles", "within"),
     [
         ({"keep_colour": "luminance"}, 3),
-        ({"keep_colour": "histogram"}, 8),  # whose colours are taken from some of its pixels
+        ({"keep_colour": "histogram"}, 8),  # whose colors are taken from some of its pixels
         ({"stroke_size": 2.0}, 3),
         ({"detail": 1.0}, 3),
     ],

@@ -105,8 +105,8 @@ def test_hidden_colours_have_no_influence(stylizer, photo):
     alpha[..., 200:] = 0
     black, white = (torch.where(alpha > 0, photo, torch.full_like(photo, level)) for level in (0.0, 1.0))
     expected = levels(torch.cat([stylizer.picture(black, alpha), alpha]))
-    for colours in (black, white):
-        assert (in_tiles(stylizer, torch.cat([colours, alpha]), 72) - expected).abs().max() <= 1
+    for colors in (black, white):
+        assert (in_tiles(stylizer, torch.cat([colors, alpha]), 72) - expected).abs().max() <= 1
     hidden = torch.cat([photo, torch.zeros_like(alpha)])
     assert (in_tiles(stylizer, hidden, 72)[:3] - levels(stylizer.picture(photo))).abs().max() <= 1
 

@@ -231,7 +231,7 @@ def test_steady_frames_join_over_parts(clip: Path, tmp_path: Path) -> None:
 
 
 def test_pictures_are_finished_once_they_are_steady(clip: Path, tmp_path: Path) -> None:
-    """And a stop between two frames changes nothing: colours go on from those of the frames before."""
+    """And a stop between two frames changes nothing: colors go on from those of the frames before."""
     made = []
     for name, stops in (("whole.mkv", ()), ("stopped.mkv", (3, 9))):
         target = tmp_path / name

@@ -21,7 +21,7 @@ ORIENTATION = ExifTags.Base.Orientation
 
 
 class Plain(Photos):
-    """Photo k is all of one grey level, k; those in `broken` cannot be read."""
+    """Photo k is all of one gray level, k; those in `broken` cannot be read."""
 
     def __init__(self, count: int, broken: frozenset[int] = frozenset()) -> None:
         self.count, self.broken = count, broken
@@ -74,7 +74,7 @@ def assert_close(image: Image.Image, other: Image.Image, tolerance: float) -> No
 
 @pytest.fixture(scope="module")
 def small() -> Image.Image:
-    """A quarter of the cat's face, 64 x 64, with all colours smooth."""
+    """A quarter of the cat's face, 64 x 64, with all colors smooth."""
     return Image.fromarray(data.chelsea()[40:240, 100:300]).resize((64, 64), Image.Resampling.LANCZOS)
 
 
@@ -170,12 +170,12 @@ def test_crops_are_pieces_of_the_photo_at_several_scales(chelsea: Files) -> None
 
 
 def test_turned_squares_have_no_corners_from_outside(tmp_path: Path) -> None:
-    Image.new("RGB", (90, 61), (200, 200, 200)).save(tmp_path / "grey.png")
+    Image.new("RGB", (90, 61), (200, 200, 200)).save(tmp_path / "gray.png")
     for angle in (-45, -15, 3, 14.9):
         for side in (0.3, 0.99):
             for place in (0.0, 1.0):
-                photo = open_photo((tmp_path / "grey.png").read_bytes(), "grey.png")
-                cut = cut_square(photo, Cut(side, place, 1 - place, angle), 33, "grey.png")
+                photo = open_photo((tmp_path / "gray.png").read_bytes(), "gray.png")
+                cut = cut_square(photo, Cut(side, place, 1 - place, angle), 33, "gray.png")
                 assert cut.getextrema() == ((200, 200),) * 3
 
 
@@ -273,7 +273,7 @@ def test_alpha_is_laid_over_white(tmp_path: Path) -> None:
 
 
 def test_first_frame_of_an_animation(tmp_path: Path) -> None:
-    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "lime", "blue")]
+    frames = [Image.new("RGB", (8, 8), color) for color in ("red", "lime", "blue")]
     for name in ("a.gif", "a.webp", "a.png"):
         options = {"lossless": True} if name == "a.webp" else {}
         found = saved(tmp_path, frames[0], name, save_all=True, append_images=frames[1:], **options)

@@ -83,11 +83,11 @@ def test_a_gradient_that_is_no_number_spoils_nothing() -> None:
 
 
 def test_blobs_take_it_back() -> None:
-    training = start(Scripted(9.0), learning_rate=0.02)  # far outside the range of colours
+    training = start(Scripted(9.0), learning_rate=0.02)  # far outside the range of colors
     outcomes = []
     while not outcomes or outcomes[-1].complaint is None:
         outcomes.append(training.advance([PHOTOS]))
-    assert "blobs far outside the range of colours" in outcomes[-1].complaint
+    assert "blobs far outside the range of colors" in outcomes[-1].complaint
     assert float(training.paint(PHOTOS).max()) < 1.6
     training.advance([PHOTOS])
     assert rate(training) == 0.01

@@ -1,4 +1,4 @@
-"""Windows of paintings: the same by their number, near enough, and of many colours."""
+"""Windows of paintings: the same by their number, near enough, and of many colors."""
 
 from pathlib import Path
 

@@ -144,7 +144,7 @@ def test_tar_that_cannot_be_opened(tmp_path: Path) -> None:
 
 @pytest.fixture
 def shards(tmp_path: Path) -> Path:
-    """23 photos in three shards, of 100, 101, ... of grey."""
+    """23 photos in three shards, of 100, 101, ... of gray."""
     folder = tmp_path / "shards"
     folder.mkdir()
     for number, (first, count) in enumerate([(100, 9), (109, 4), (113, 10)]):
@@ -152,7 +152,7 @@ def shards(tmp_path: Path) -> Path:
     return folder
 
 
-def grey(
+def gray(
     shards: Path, *, start_step: int, steps: int, batch: int, world: int = 1, workers: int = 0
 ) -> list[list[int]]:
     """What a run of steps shows, in each the photos of all ranks, found anew by each of them."""
@@ -169,7 +169,7 @@ def grey(
 @pytest.mark.parametrize("workers", [0, 3])
 def test_every_photo_once_an_epoch_over_ranks_and_workers(shards: Path, workers: int) -> None:
     """23 steps of six are six epochs, which begin anywhere in a batch."""
-    steps = grey(shards, start_step=0, steps=23, batch=6, world=3, workers=workers)
+    steps = gray(shards, start_step=0, steps=23, batch=6, world=3, workers=workers)
     assert {len(step) for step in steps} == {6}
     shown = [photo for step in steps for photo in step]
     epochs = [shown[first : first + 23] for first in range(0, 6 * 23, 23)]
@@ -180,9 +180,9 @@ def test_every_photo_once_an_epoch_over_ranks_and_workers(shards: Path, workers:
 
 def test_resumed_in_mid_epoch_nothing_is_lost_or_shown_twice(shards: Path) -> None:
     """Also by another number of processes and workers: a machine may have gone."""
-    whole = grey(shards, start_step=0, steps=8, batch=6)
-    first = grey(shards, start_step=0, steps=2, batch=6, world=3, workers=1)
-    rest = grey(shards, start_step=2, steps=6, batch=6, world=2, workers=2)
+    whole = gray(shards, start_step=0, steps=8, batch=6)
+    first = gray(shards, start_step=0, steps=2, batch=6, world=3, workers=1)
+    rest = gray(shards, start_step=2, steps=6, batch=6, world=2, workers=2)
     assert first + rest == whole
     shown = [photo for step in first + rest for photo in step]
     assert sorted(shown[:23]) == sorted(shown[23:46]) == list(range(100, 123))
@@ -190,7 +190,7 @@ def test_resumed_in_mid_epoch_nothing_is_lost_or_shown_twice(shards: Path) -> No
 
 def test_passes_of_a_step_share_its_photos(shards: Path) -> None:
     """Where gradients are accumulated, steps are cut into smaller batches, in the same order."""
-    steps, passes = grey(shards, start_step=1, steps=3, batch=6), grey(shards, start_step=3, steps=9, batch=2)
+    steps, passes = gray(shards, start_step=1, steps=3, batch=6), gray(shards, start_step=3, steps=9, batch=2)
     assert [photo for step in steps for photo in step] == [photo for one in passes for photo in one]
 
 

@@ -97,11 +97,11 @@ def test_pictures_that_cannot_be(size: int, length: int) -> None:
         Synthetic(size, length=length)
 
 
-def spectrum_slope(grey: NDArray[np.float64]) -> float:
+def spectrum_slope(gray: NDArray[np.float64]) -> float:
     """Exponent of the power over the frequency, averaged over directions, from 4 to 40 cycles per picture."""
-    size = len(grey)
+    size = len(gray)
     window = np.outer(np.hanning(size), np.hanning(size))
-    power = np.abs(np.fft.fft2((grey - grey.mean()) * window)) ** 2
+    power = np.abs(np.fft.fft2((gray - gray.mean()) * window)) ** 2
     line = np.fft.fftfreq(size) * size
     radius = np.hypot(line[:, None], line[None]).astype(int).ravel()
     mean_power = np.bincount(radius, power.ravel()) / np.bincount(radius)

@@ -38,7 +38,7 @@ def photos(picture: Picture) -> Tensor:
 
 @pytest.fixture(scope="module")
 def painted(photos: Tensor) -> Tensor:
-    """Other colours, not in range everywhere."""
+    """Other colors, not in range everywhere."""
     noise = 0.2 * torch.randn(photos.shape, generator=torch.Generator().manual_seed(0))
     return photos.flip(1) * 1.1 + noise
 
@@ -205,7 +205,7 @@ def test_a_flat_photo_does_not_outweigh_the_others(compact_file: Path, photos: T
         backbone = backbones.load(compact_file)
         backbone.convolutions["conv1_1"].bias.fill_(0.5)  # type: ignore[operator, union-attr]
         perception = Perception(backbone, (("relu1_1", 1.0),), flat=flat)
-        sky = 0.45 + 0.002 * photos[:1]  # the grey that shows no border
+        sky = 0.45 + 0.002 * photos[:1]  # the gray that shows no border
         terms = perception.content_terms(torch.cat([sky, photos]))
         seen = perception.features(torch.cat([sky, photos]) + 0.1, {term.layer for term in terms})
         errors = perception.content_error(seen, terms)

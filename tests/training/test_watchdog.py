@@ -41,7 +41,7 @@ def test_blobs_that_stay() -> None:
     watchdog = settled(blobs=0.001)
     complaints = [watchdog.complaint(1.0, 0.1) for _ in range(10)]
     assert complaints[0] is None
-    assert "of the pixels are blobs far outside the range of colours" in str(complaints[-1])
+    assert "of the pixels are blobs far outside the range of colors" in str(complaints[-1])
 
 
 def test_its_memory_can_be_kept() -> None:

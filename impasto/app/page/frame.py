@@ -75,7 +75,7 @@ def serve(page: gr.Blocks, limits: Limits, *, host: str, port: int | None, share
 
 
 def _theme() -> gr.themes.Base:
-    """Warm and quiet, in the fonts that the visitor has: pictures are to be the only colours."""
+    """Warm and quiet, in the fonts that the visitor has: pictures are to be the only colors."""
     theme: gr.themes.Base = gr.themes.Soft(
         primary_hue="orange", neutral_hue="stone", font=list(_FONTS), font_mono=list(_MONO)
     )

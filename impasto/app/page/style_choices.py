@@ -1,4 +1,4 @@
-"""The styles and colours that the tabs offer, and what their names mean."""
+"""The styles and colors that the tabs offer, and what their names mean."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class VideoControls:
             self.size = gr.Dropdown(_SIZES, value=_SIZE, label="Long side, at most")
             self.stroke_size = gr.Slider(LEAST_STROKE, MOST_STROKE, 1, step=0.05, label="Stroke size")
             self.keep_colour = gr.Dropdown(COLOURS, value="none", label="Colours")
-            self.keep_colour_amount = gr.Slider(0, 1, 1, step=0.05, label="How much of the photo's colours")
+            self.keep_colour_amount = gr.Slider(0, 1, 1, step=0.05, label="How much of the photo's colors")
             self.detail = gr.Slider(0, 1, 0, step=0.05, label="Fine detail of the photo")
 
     @property

@@ -1,1 +1,1 @@
-"""A page that stylises in the browser alone: `page/` is ours, `runtime` brings what computes."""
+"""A page that stylizes in the browser alone: `page/` is ours, `runtime` brings what computes."""

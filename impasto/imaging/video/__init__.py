@@ -1,6 +1,6 @@
 """Moving pictures in and out: videos, animations and folders of frames, all as `Clip` and `Sink`."""
 
-from impasto.imaging.video.clip import Clip, ClipInfo, Colour, Frame
+from impasto.imaging.video.clip import Clip, ClipInfo, Color, Frame
 from impasto.imaging.video.encoding import Encoding, choose_encoding
 from impasto.imaging.video.joining import join
 from impasto.imaging.video.open import open_clip, open_sink
@@ -10,7 +10,7 @@ from impasto.imaging.video.sinks import Sink
 __all__ = [
     "Clip",
     "ClipInfo",
-    "Colour",
+    "Color",
     "Encoding",
     "Frame",
     "SegmentWriter",

@@ -17,7 +17,7 @@ from impasto.errors import UsageError, VideoError
 from impasto.imaging.video.clip import ClipInfo, Frame
 from impasto.imaging.video.sinks import FileSink
 
-_TRANSPARENT = 255  # the last colour of a GIF's palette
+_TRANSPARENT = 255  # the last color of a GIF's palette
 _OPAQUE_FROM = 128
 _CLEAR = 2  # GIF's way to dispose of a frame before the next
 _WEBP_QUALITY = 80
@@ -100,7 +100,7 @@ class AnimationSink(FileSink):
 
 
 class GifSink(AnimationSink):
-    """Every frame has a palette of its own, of 255 colours; it is endless. Half transparent is opaque."""
+    """Every frame has a palette of its own, of 255 colors; it is endless. Half transparent is opaque."""
 
     tick = Fraction(1, 100)
     shortest = 2  # browsers show what is shorter for a tenth of a second

@@ -45,8 +45,8 @@ class Frame:
 
 
 @dataclass(frozen=True)
-class Colour:
-    """How numbers mean colours, in the code points of ITU-T H.273, which FFmpeg uses, too.
+class Color:
+    """How numbers mean colors, in the code points of ITU-T H.273, which FFmpeg uses, too.
 
     Attributes:
         primaries: 1 for BT.709, 9 for BT.2020...
@@ -74,8 +74,8 @@ class ClipInfo:
         duration: seconds; None if unknown.
         has_audio: whether there are tracks that `join` can take over.
         bit_depth: of the source; frames have 8 bits in any case.
-        colour: of a video's frames, as they come out of it and as they are written again: wide and HDR
-            colours are converted to BT.709. None for pictures, which are sRGB.
+        color: of a video's frames, as they come out of it and as they are written again: wide and HDR
+            colors are converted to BT.709. None for pictures, which are sRGB.
         sample_aspect: width of a pixel by its height.
         names: of the pictures in a folder, by the index of the frame.
         notes: sentences that the user should hear.
@@ -89,7 +89,7 @@ class ClipInfo:
     duration: float | None = None
     has_audio: bool = False
     bit_depth: int = 8
-    colour: Colour | None = None
+    color: Color | None = None
     sample_aspect: Fraction = Fraction(1)
     names: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()

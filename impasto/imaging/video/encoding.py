@@ -9,7 +9,7 @@ from pathlib import Path
 from impasto.errors import UsageError
 from impasto.imaging import ffmpeg
 from impasto.imaging.files import check_target
-from impasto.imaging.video.clip import ClipInfo, Colour
+from impasto.imaging.video.clip import ClipInfo, Color
 
 _SPEED_WORDS = (
     "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo",
@@ -109,11 +109,11 @@ class Encoding:
         return "mov" if self.codec == "prores" else "mp4"
 
 
-def written_colour(info: ClipInfo) -> Colour:
-    """How a clip's frames are written: in its own colours, if YUV can be made with them, or in BT.709."""
-    if info.colour is None or info.colour.matrix not in SCALER_MATRIX:
-        return Colour()
-    return info.colour
+def written_colour(info: ClipInfo) -> Color:
+    """How a clip's frames are written: in its own colors, if YUV can be made with them, or in BT.709."""
+    if info.color is None or info.color.matrix not in SCALER_MATRIX:
+        return Color()
+    return info.color
 
 
 def choose_encoding(
@@ -207,6 +207,6 @@ def _preset_option(codec: str, kind: _Codec, preset: str | None) -> dict[str, st
 def _odd_note(path: Path, info: ClipInfo, codec: str) -> str:
     height, width = info.size
     return (
-        f"{path} has an odd side ({width} x {height}), so its colours are written at full resolution "
+        f"{path} has an odd side ({width} x {height}), so its colors are written at full resolution "
         f"(4:4:4), which some players of {codec} cannot show: choose even sides for those"
     )

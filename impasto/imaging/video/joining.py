@@ -100,11 +100,11 @@ class _Joining(ExitStack):
         except ValueError as error:
             name = self._template.codec_context.name
             raise UsageError(f"{self._target} cannot hold {name}; end its name with .mkv") from error
-        context, colour = stream.codec_context, written_colour(info)
+        context, color = stream.codec_context, written_colour(info)
         if self._suffix in (".mp4", ".mov"):
             context.codec_tag = self._template.codec_context.codec_tag
-        context.color_primaries, context.color_trc = colour.primaries, colour.transfer
-        context.colorspace, context.color_range = colour.matrix, colour.range
+        context.color_primaries, context.color_trc = color.primaries, color.transfer
+        context.colorspace, context.color_range = color.matrix, color.range
         return stream
 
     def _frames(self, stream: Any) -> Packets:

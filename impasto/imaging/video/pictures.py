@@ -81,7 +81,7 @@ class AnimatedClip:
         self._path = path
         milliseconds = [moment.duration * 1000 for moment in self._moments(patient=True)]
         if len(milliseconds) < 2:
-            raise VideoError(f"{path} is a single picture, not an animation; stylise it as a photo")
+            raise VideoError(f"{path} is a single picture, not an animation; stylize it as a photo")
         total = sum(milliseconds, Fraction(0)) / 1000
         with path.open("rb") as file:
             width, height = open_image(file, str(path)).size
@@ -102,9 +102,9 @@ class AnimatedClip:
         for moment in select(self._moments(), span):
             pixels = np.asarray(moment.content)
             alpha = np.ascontiguousarray(pixels[..., 3])
-            colours = np.ascontiguousarray(pixels[..., :3])
+            colors = np.ascontiguousarray(pixels[..., :3])
             has_alpha = bool((alpha < 255).any())
-            yield Frame(moment.index, moment.time, moment.duration, colours, alpha if has_alpha else None)
+            yield Frame(moment.index, moment.time, moment.duration, colors, alpha if has_alpha else None)
 
     def _moments(self, patient: bool = False) -> Iterator[TimedFrame[Image.Image]]:
         """Frames as RGBA. Damage ends them, and raises VideoError unless `patient`, which wants times."""

@@ -85,7 +85,7 @@ def _make_info(name: str, container: Any, stream: Any, rate: Fraction, frame: An
         duration=duration,
         has_audio=bool(container.streams.audio),
         bit_depth=depth,
-        colour=palette.shown,
+        color=palette.shown,
         sample_aspect=1 / aspect if swaps else aspect,
         notes=tuple(f"{name} {note}" for note in _notes(frame, palette, depth)),
     )
@@ -98,7 +98,7 @@ def find_video(container: Any, name: str) -> Any:
     kinds = container.format.name
     brand = container.metadata.get("major_brand", "").strip()
     if kinds.endswith("_pipe") or kinds == "image2" or brand in _PICTURE_BRANDS:
-        raise VideoError(f"{name} is a single picture, not a video; stylise it as a photo")
+        raise VideoError(f"{name} is a single picture, not a video; stylize it as a photo")
     streams = container.streams.video
     moving = [stream for stream in streams if not stream.disposition & stream.disposition.attached_pic]
     if not moving or kinds in _TEXT_FORMATS:
@@ -172,7 +172,7 @@ def _notes(frame: Any, palette: ColorSpec, depth: int) -> Iterator[str]:
     if palette.hdr:
         yield f"is HDR ({palette.hdr}); it is shown in SDR, where what is brighter than white becomes white"
     elif palette.converts:
-        yield "has wide colours, which are brought into BT.709"
+        yield "has wide colors, which are brought into BT.709"
     if depth > 8:
         yield f"has {depth} bits per channel; frames are read and painted with 8"
     if frame.interlaced_frame:

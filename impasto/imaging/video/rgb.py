@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from impasto.imaging import ffmpeg
-from impasto.imaging.video.clip import Colour, Pixels
+from impasto.imaging.video.clip import Color, Pixels
 
 _UNKNOWN = (0, 2, 3)  # code points of H.273 that say nothing: RGB has no matrix, not specified, reserved
 _LIMITED, _FULL = 1, 2
@@ -29,8 +29,8 @@ class ColorSpec:
         shown: how the RGB pixels are meant, and are to be written again.
     """
 
-    stored: Colour
-    shown: Colour
+    stored: Color
+    shown: Color
 
     @property
     def hdr(self) -> str | None:
@@ -43,13 +43,13 @@ class ColorSpec:
 
 
 def find_palette(frame: Any) -> ColorSpec:
-    """The colours of an `av` frame. What it leaves open is BT.709 in HD and BT.601 below, as for players."""
+    """The colors of an `av` frame. What it leaves open is BT.709 in HD and BT.601 below, as for players."""
     guess = _BT709 if frame.width >= 1280 or frame.height > 576 else _SMPTE170M
 
     def known(value: Any) -> int:
         return guess if int(value) in _UNKNOWN else int(value)
 
-    stored = Colour(
+    stored = Color(
         known(frame.color_primaries),
         known(frame.color_trc),
         known(frame.colorspace),
@@ -59,7 +59,7 @@ def find_palette(frame: Any) -> ColorSpec:
     if not palette.converts:
         return palette
     transfer = _BT709 if palette.hdr or stored.transfer in (14, 15) else stored.transfer
-    return replace(palette, shown=Colour(_BT709, transfer, _BT709, _LIMITED))
+    return replace(palette, shown=Color(_BT709, transfer, _BT709, _LIMITED))
 
 
 def _is_rgb(pixel_format: Any) -> bool:
@@ -91,7 +91,7 @@ class Converter:
     """`av` frames to (H, W, 3) RGB bytes, as stored, not yet turned.
 
     Chroma is interpolated and products are rounded; FFmpeg's defaults do neither, and are off by up to 3.
-    For wide and HDR colours FFmpeg makes a table, once, which takes seconds.
+    For wide and HDR colors FFmpeg makes a table, once, which takes seconds.
 
     Args:
         palette: of the clip.

@@ -26,7 +26,7 @@ class SegmentWriter(FileSink):
 
     Args:
         path: any name; the file is MP4, or MOV for ProRes, and appears when closed.
-        info: of the clip: `size` of the frames to come, `rate`, `time_base`, `colour`, `sample_aspect`.
+        info: of the clip: `size` of the frames to come, `rate`, `time_base`, `color`, `sample_aspect`.
         encoding: from `choose_encoding`.
 
     Raises:

@@ -85,7 +85,7 @@ class Drive:
 
     def _give_up(self, number: int, errand: WorkItem) -> None:
         del self._left[number]
-        reason = f"{errand.source} could not be stylised: {_GIVEN_UP.format('two')}"
+        reason = f"{errand.source} could not be stylized: {_GIVEN_UP.format('two')}"
         self._tell(self._failed.get(number) or Event(errand, "failed", reason))
 
     def _tell(self, event: Event) -> None:

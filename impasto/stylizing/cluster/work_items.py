@@ -88,7 +88,7 @@ def _checked(errands: Sequence[WorkItem]) -> list[WorkItem]:
         other = chosen.setdefault(errand.target, errand)
         if other.source != errand.source:
             raise UsageError(
-                f"{other.source} and {errand.source} would both become {errand.target}: stylise them into "
+                f"{other.source} and {errand.source} would both become {errand.target}: stylize them into "
                 "different folders"
             )
         if errand.target in sources:

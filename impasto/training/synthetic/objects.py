@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from impasto.training.synthetic.setting import Field, Labels, Setting, to_picture
 
-MOST = 255  # things in one layer: their numbers are the grey levels of a drawing
+MOST = 255  # things in one layer: their numbers are the gray levels of a drawing
 _CORNERS = 24
 
 
@@ -62,9 +62,9 @@ def cover(s: Setting, behind: Field, things: Things, relief: float) -> Field:
     count = len(things.radii)
     labels = _draw(things, s.size)
     label = np.ascontiguousarray(np.asarray(labels)[::2, ::2])
-    colours = s.things[s.dice.integers(len(s.things), size=count)] * s.dice.uniform(0.7, 1.3, (count, 1))
+    colors = s.things[s.dice.integers(len(s.things), size=count)] * s.dice.uniform(0.7, 1.3, (count, 1))
     shade = _shade(s, things, label, relief)
-    flat, hidden = _flat(labels, colours.clip(0, 1))
+    flat, hidden = _flat(labels, colors.clip(0, 1))
     flat *= shade
     flat += behind * hidden
     flat *= _shadow(s, label)
@@ -102,9 +102,9 @@ def _draw(things: Things, size: int) -> Image.Image:
     return labels
 
 
-def _flat(labels: Image.Image, colours: Field) -> tuple[Field, Field]:
-    """Each thing in one colour, (3, S, S), and the share of every pixel that has none, (S, S), in black."""
-    palette = np.rint(np.vstack([np.zeros((1, 3)), colours]) * 255).astype(np.uint8)
+def _flat(labels: Image.Image, colors: Field) -> tuple[Field, Field]:
+    """Each thing in one color, (3, S, S), and the share of every pixel that has none, (S, S), in black."""
+    palette = np.rint(np.vstack([np.zeros((1, 3)), colors]) * 255).astype(np.uint8)
     labels.putpalette(palette.tobytes())
     none = np.asarray(Image.fromarray((np.asarray(labels) == 0).astype(np.uint8) * 255).reduce(2))
     return to_picture(labels.convert("RGB").reduce(2)), np.divide(none, 255, dtype=np.float32)

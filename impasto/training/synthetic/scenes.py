@@ -117,9 +117,9 @@ def _defocus(image: Image.Image, radius: float, size: int) -> Image.Image:
 def _develop(s: Setting, scene: Field) -> Image.Image:
     """Exposure, contrast, saturation, and the softness of a lens."""
     contrast, saturation = s.draw(1, 1.6), s.draw(0.4, 0.9)
-    grey = scene.mean(0)
-    level = float(grey.mean())
+    gray = scene.mean(0)
+    level = float(gray.mean())
     scene *= contrast * saturation
-    scene += grey * (contrast * (1 - saturation)) + (s.draw(0.3, 0.6) - level * contrast)
+    scene += gray * (contrast * (1 - saturation)) + (s.draw(0.3, 0.6) - level * contrast)
     image = to_image(scene)
     return image.filter(ImageFilter.BoxBlur(s.draw(0.1, 0.5))) if s.dice.random() < 0.3 else image

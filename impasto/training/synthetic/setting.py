@@ -1,4 +1,4 @@
-"""What the parts of a made-up picture share: its dice, coordinates, noise, colours and light.
+"""What the parts of a made-up picture share: its dice, coordinates, noise, colors and light.
 
 Fields are (S, S) and pictures (3, S, S), float32. NumPy is asked in plain numbers only: one of its own
 float64 scalars would double the work of all that follows.
@@ -36,7 +36,7 @@ class Setting:
         dice: the source of every choice.
         x, y: (S, S) from -1 to 1, rightward and downward.
         smooth, rough: (S, S) noise with mean 0 and variance 1.
-        sky, things: (n, 3) colours in [0, 1] that go together; things begin with plants, then earth.
+        sky, things: (n, 3) colors in [0, 1] that go together; things begin with plants, then earth.
         light: the direction that light comes from, as x and y.
     """
 
@@ -72,7 +72,7 @@ class Setting:
         return int(self.dice.integers(low, high + 1))
 
     def mixed_things(self, count: int) -> Field:
-        """Some of the things' colours, in any order, (count, 3)."""
+        """Some of the things' colors, in any order, (count, 3)."""
         return self.things[self.dice.permutation(len(self.things))[:count]]
 
 
@@ -137,7 +137,7 @@ def _noise(dice: np.random.Generator, size: int, slope: float, stretch: float) -
 
 
 def _colours(dice: np.random.Generator, names: tuple[str, ...], count: int, tint: Field) -> Field:
-    """Some of the colours, each a little varied, (count, 3)."""
+    """Some of the colors, each a little varied, (count, 3)."""
     chosen = [tuple(bytes.fromhex(names[i])) for i in dice.integers(len(names), size=count)]
     varied = np.array(chosen) / 255 * dice.uniform(0.8, 1.15, (count, 1)) + dice.normal(0, 0.02, (count, 3))
     return np.clip(varied * tint, 0.02, 0.98).astype(np.float32)

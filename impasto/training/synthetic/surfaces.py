@@ -9,12 +9,12 @@ import numpy as np
 from impasto.training.synthetic.setting import Field, Setting
 
 
-def ramp(colours: Field, at: Field) -> Field:
-    """Evenly spaced colours, (n, 3), interpolated at places in [0, 1]: a smooth run from first to last."""
-    fine, stops = np.linspace(0, len(colours) - 1, 256), np.arange(len(colours))
+def ramp(colors: Field, at: Field) -> Field:
+    """Evenly spaced colors, (n, 3), interpolated at places in [0, 1]: a smooth run from first to last."""
+    fine, stops = np.linspace(0, len(colors) - 1, 256), np.arange(len(colors))
     place = (at.clip(0, 1) * 255).astype(np.uint8)
     picture = np.empty((3, *at.shape), np.float32)
-    for plane, channel in zip(picture, colours.T, strict=True):
+    for plane, channel in zip(picture, colors.T, strict=True):
         np.interp(fine, stops, channel).astype(np.float32).take(place, out=plane, mode="clip")
     return picture
 
@@ -27,11 +27,11 @@ def blend(picture: Field, other: Field | float, share: Field) -> Field:
 
 
 def gradient(s: Setting) -> Field:
-    """A smooth run of colours in any direction, hardly disturbed."""
+    """A smooth run of colors in any direction, hardly disturbed."""
     angle = math.pi / 2 + s.draw(-1, 1)
     along = s.x * math.cos(angle) + s.y * math.sin(angle)
-    colours = s.sky if s.dice.random() < 0.5 else s.mixed_things(3)
-    return ramp(colours, 0.5 + 0.4 * along + s.draw(0, 0.08) * s.smooth)
+    colors = s.sky if s.dice.random() < 0.5 else s.mixed_things(3)
+    return ramp(colors, 0.5 + 0.4 * along + s.draw(0, 0.08) * s.smooth)
 
 
 def sky(s: Setting) -> Field:
@@ -44,14 +44,14 @@ def sky(s: Setting) -> Field:
 
 
 def mottle(s: Setting) -> Field:
-    """Colours in the patches of noise: stone, fur, water, foliage far away."""
+    """Colors in the patches of noise: stone, fur, water, foliage far away."""
     share = s.draw(0, 1)
     field = s.smooth * share + s.rough * (1 - share)
     return ramp(s.mixed_things(s.count(2, 4)), 0.5 + field * s.draw(0.1, 0.3))
 
 
 def stripes(s: Setting) -> Field:
-    """Bands or waves of two colours: cloth, fences, ploughed fields."""
+    """Bands or waves of two colors: cloth, fences, ploughed fields."""
     across, _ = _slanted(s, s.draw(3, 30))
     wave = np.sin(2 * math.pi * (across + s.draw(0, 0.4) * s.smooth))
     shade = 1 + s.draw(0, 0.2) * s.rough + s.draw(-0.3, 0.3) * s.x
@@ -93,8 +93,8 @@ def ridges(s: Setting, behind: Field, horizon: float) -> Field:
         height = s.draw(0.02, 0.35) * (1.3 - nearness)
         top = horizon - height * (profile + 1.5).clip(0) - ragged
         inside = ((s.y - top) * (s.size / 3)).clip(0, 1) * (s.y < horizon + 0.02)
-        colour = s.things[number % len(s.things)] * nearness + s.sky[-1] * (1 - nearness)
-        behind = blend(behind, colour[:, None, None] * texture, inside)
+        color = s.things[number % len(s.things)] * nearness + s.sky[-1] * (1 - nearness)
+        behind = blend(behind, color[:, None, None] * texture, inside)
     return behind
 
 

@@ -1,4 +1,4 @@
-"""Colour management: every picture becomes sRGB on the way in and says so on the way out."""
+"""Color management: every picture becomes sRGB on the way in and says so on the way out."""
 
 import io
 from typing import cast
@@ -37,7 +37,7 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, str
     try:
         return _convert(image, profile), None
     except (OSError, ValueError, TypeError, ImageCms.PyCMSError):
-        return _convert_plain(image), "has a colour profile that cannot be used; its colours are read as sRGB"
+        return _convert_plain(image), "has a color profile that cannot be used; its colors are read as sRGB"
 
 
 def changes_values(profile: bytes | None, mode: str) -> tuple[bool, str | None]:

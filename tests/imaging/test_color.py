@@ -1,4 +1,4 @@
-"""Colour management against an independent calculation from the profiles' matrices."""
+"""Color management against an independent calculation from the profiles' matrices."""
 
 import struct
 from io import BytesIO
@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageCms
 from skimage import data
 
-from impasto.imaging.colour import SRGB_PROFILE, changes_values, to_srgb
+from impasto.imaging.color import SRGB_PROFILE, changes_values, to_srgb
 
 # Columns are the primaries in XYZ, adapted to D50 (Lindbloom).
 SRGB = np.array([[0.43607, 0.38506, 0.14308], [0.22250, 0.71688, 0.06062], [0.01393, 0.09710, 0.71417]])
@@ -78,9 +78,9 @@ def test_rgb_profiles_follow_their_matrices(photo, matrix, gamma):
 
 
 def test_grey_profile_follows_its_curve(photo):
-    grey = photo.convert("L")
-    converted, note = to_srgb(grey, grey_profile(1.796875))
-    expected = encode_srgb((np.asarray(grey) / 255.0) ** 1.796875)
+    gray = photo.convert("L")
+    converted, note = to_srgb(gray, grey_profile(1.796875))
+    expected = encode_srgb((np.asarray(gray) / 255.0) ** 1.796875)
     assert note is None
     assert converted.mode == "RGB"
     assert np.abs(np.asarray(converted) - expected[..., None]).max() <= 2
