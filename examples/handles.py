@@ -1,6 +1,6 @@
 """Make the pictures of docs/control.md by the commands that the page quotes: all, or those that are named.
 
-python examples/handles.py [colour detail ...]
+python examples/handles.py [color detail ...]
 """
 
 import re

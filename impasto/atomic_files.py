@@ -45,7 +45,7 @@ def draft(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def draft_folder(target: Path) -> Iterator[Path]:
-    """The same for a folder."""
+    """Like `draft`, for a folder."""
     tidy(target.parent)
 
     def make() -> Path:
@@ -59,7 +59,7 @@ def draft_folder(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def held_while(make: Callable[[], Path]) -> Iterator[Path]:
-    """What `make` makes, a file or a folder, held for the length of the block, and then removed.
+    """Create a file or folder with `make` for the length of the block, locked, and remove it afterwards.
 
     It is made again if somebody who tidied up came between; where nothing can be locked, it is not held.
     """

@@ -113,7 +113,7 @@ def available_memory(device: torch.device) -> int:
 
 
 def ran_out_of_memory(error: BaseException) -> bool:
-    """Whether Python, torch, on any device, or a library that is loaded could not get memory."""
+    """Return whether Python, torch, on any device, or a library that is loaded could not get memory."""
     if isinstance(error, RuntimeError | ImportError):
         return any(phrase in str(error).lower() for phrase in _NO_MEMORY)
     if isinstance(error, OSError):
@@ -142,7 +142,7 @@ def _system_memory() -> int:
 
 
 def _cgroup_memory() -> Iterator[int]:
-    """What each control group around this process, up to the root, still allows."""
+    """Memory that each control group of this process, up to the root, still allows."""
     try:
         lines = (_PROC / "self/cgroup").read_text().splitlines()
     except OSError:

@@ -42,7 +42,7 @@ def encode(picture: io.Source, *, network: Path | None = None) -> Card:
 def card_of(
     image: Tensor, alpha: Tensor | None = None, *, name: str = "style", network: Path | None = None
 ) -> Card:
-    """The same for a style picture that was read: (3, H, W) in [0, 1], and its opacity, (1, H, W)."""
+    """Encode a style picture as tensors: (3, H, W) in [0, 1], and its opacity, (1, H, W)."""
     size = fit_long_side((image.shape[1], image.shape[2]), LONG_SIDE)
     backbone, adaptive = _backbone(), _network(network or EMBEDDED)
     seen = image if alpha is None else without_hidden(image, alpha)
@@ -64,7 +64,7 @@ def card_of(
 
 
 def encode_file(path: Path) -> Card:
-    """The same for a file, which is encoded once as long as it does not change."""
+    """Encode a file; the card is cached as long as the file does not change."""
     try:
         stat = path.stat()
     except OSError:

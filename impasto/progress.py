@@ -1,4 +1,4 @@
-"""What a running job tells whoever is watching. Imports nothing of the package."""
+"""Progress events of running jobs. Imports nothing of the package."""
 
 from __future__ import annotations
 

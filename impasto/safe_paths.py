@@ -1,4 +1,4 @@
-"""Whether there is something under a name, which may be one that no file can have: `Path` would raise."""
+"""Existence checks that return False for invalid names instead of raising."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import os
 
 
 def exists(path: str | os.PathLike[str]) -> bool:
-    """Whether there is a file or a folder; under a name that is too long, say, there is none."""
+    """Return whether a file or folder exists; False for invalid names, such as overlong ones."""
     return os.path.exists(path)  # noqa: PTH110
 
 
 def is_file(path: str | os.PathLike[str]) -> bool:
-    """Whether there is a file, likewise."""
+    """Return whether a file exists; False for invalid names."""
     return os.path.isfile(path)  # noqa: PTH113
 
 
 def is_folder(path: str | os.PathLike[str]) -> bool:
-    """Whether there is a folder, likewise."""
+    """Return whether a folder exists; False for invalid names."""
     return os.path.isdir(path)  # noqa: PTH112

@@ -85,7 +85,7 @@ def fetch(weights: Weights, *, on_progress: ProgressCallback | None = None) -> P
 
 
 def is_cached(weights: Weights) -> bool:
-    """Whether `fetch` has a verified copy at hand."""
+    """Return whether `fetch` has a verified copy at hand."""
     return _find(weights) is not None
 
 
@@ -152,7 +152,7 @@ def _install(part: Path, kept: Path, weights: Weights) -> None:
 
 
 def _mismatch(path: Path, weights: Weights) -> str | None:
-    """What tells the file from the published one; None where nothing does."""
+    """Describe how the file differs from the published one; None if it does not."""
     try:
         size = path.stat().st_size
         if size != weights.size:
@@ -196,7 +196,7 @@ def load_tensors(path: str | Path) -> dict[str, Tensor]:
 
 
 def load_plain(path: Path) -> Any:
-    """What `torch.save` wrote, on the CPU, if it is data and nothing else.
+    """Load a `torch.save` file that holds only data, to the CPU.
 
     Nothing in the file can run, and it takes no more memory than it has bytes: an archive that unpacks to
     more raises ValueError. A damaged file raises nearly anything, a missing one OSError.
@@ -253,7 +253,7 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[st
 
 
 def _in_order(data: bytes) -> bytes:
-    """The same .safetensors file with its metadata sorted: the library writes them in any order."""
+    """Rewrite a .safetensors file with sorted metadata: the library writes them in any order."""
     start = 8 + int.from_bytes(data[:8], "little")
     header = json.loads(data[8:start])
     header["__metadata__"] = dict(sorted(header.get("__metadata__", {}).items()))

@@ -31,7 +31,7 @@ class Choice:
 
 
 def shipped(folder: Path) -> list[Choice]:
-    """All that ship; thumbnails are written to the folder."""
+    """Return every shipped style; write its thumbnail to the folder."""
     return [Choice(name, title_of(name), thumbnail(name, folder / f"{name}.jpg")) for name in names()]
 
 

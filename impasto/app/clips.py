@@ -53,7 +53,7 @@ class Upload:
 
 
 def missing() -> str | None:
-    """What to install before videos can be made; None if all is there."""
+    """Name what must be installed before videos can be made; None if nothing is missing."""
     absent = [name for module, name in _LIBRARIES.items() if find_spec(module) is None]
     if not absent:
         return None
@@ -83,7 +83,7 @@ def _check_frames(path: Path, size: tuple[int, int], limits: Limits) -> None:
 
 
 def fit(info: ClipInfo, options: VideoOptions, limits: Limits) -> tuple[VideoOptions, tuple[str, ...]]:
-    """What is asked for, brought into the clip and the limits; and sentences on what was cut.
+    """Clamp a request to the clip and the limits; return it with sentences on what was cut.
 
     The size is at most the clip's, and even, as browsers want it. Raises UsageError: nothing would be left.
     """

@@ -112,7 +112,7 @@ def _filming(film: Film) -> dict[str, Any]:
 
 
 def _painting(look: StyleRequest) -> dict[str, Any]:
-    """What is not as by default."""
+    """Return the options that differ from the defaults."""
     options, usual = asdict(look.painting()), asdict(PaintOptions())
     named = [field.name for field in fields(PaintOptions)]
     return {name: options[name] for name in named if options[name] != usual[name]}

@@ -49,7 +49,7 @@ def check_pictures(look: StyleRequest, limits: Limits) -> None:
 
 
 def is_readable(photo: Path, limits: Limits) -> bool:
-    """Whether a visitor's file is a picture, and not too large."""
+    """Return whether a visitor's file is a picture, and not too large."""
     try:
         io.read(photo, max_pixels=limits.pixels)
     except ImpastoError:

@@ -1,4 +1,4 @@
-"""What visitors of the app may ask for. Every default stands here and nowhere else."""
+"""Limits on what visitors of the app may ask for. All defaults are defined here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a visitor asks of a picture, and what that is in the options of the engines."""
+"""A visitor's request for a picture, translated to options of the engines."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class StyleRequest:
 
     @property
     def is_painted(self) -> bool:
-        """Whether a quick painting answers better than networks: not each style was learned by one."""
+        """Return whether a quick painting answers better than networks: not each style was learned by one."""
         learned = [style in styles.cards() or Path(style).suffix == _CARD for style, _ in self.styles]
         return not all(learned) and all(_find_picture(style) for style, _ in self.styles)
 

@@ -73,7 +73,7 @@ def launch(
 def serving(
     limits: Limits | None = None, *, host: str = HOST, port: int | None = None, share: bool = False
 ) -> Iterator[str]:
-    """The same for as long as a block lasts, which is given the address; then all visits are over."""
+    """Serve the app for the length of a block, which receives the address; then end all sessions."""
     if find_spec("gradio") is None:
         raise MissingExtraError("Gradio", "app", "the web app")
     limits = limits or Limits()
@@ -88,7 +88,7 @@ def serving(
 
 @contextmanager
 def _serving(folder: Path, limits: Limits, *, host: str, port: int | None, share: bool) -> Iterator[str]:
-    """The same with a folder for all files of visitors."""
+    """Serve with the given folder for all files of visitors."""
     end = threading.Event()
     os.environ.update(_QUIET, GRADIO_TEMP_DIR=str(folder))
     from impasto.app.choices import shipped  # these bring torch, and Gradio, which reads what was just set

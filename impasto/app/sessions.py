@@ -1,4 +1,4 @@
-"""Who is at work with the app: each visitor has a folder, results, and at most one long job."""
+"""Sessions of visitors: each has a folder, results, and at most one long job."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Result:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """What is deleted with it."""
+        """Files that are deleted with the result."""
         return tuple(path for path in (*self.shown, self.whole, self.film) if path)
 
 
@@ -92,7 +92,7 @@ class Session:
         shutil.rmtree(file.parent, ignore_errors=True)
 
     def hand_out(self, name: str) -> Path:
-        """The same as `new_file` for what is downloaded, of which the last few are kept."""
+        """Name a new file for download; only the last few downloads are kept."""
         file = self.new_file(name)
         with self._lock:
             self._taken.append(file)

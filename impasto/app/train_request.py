@@ -1,4 +1,4 @@
-"""What a visitor asks of a training, and what that is in the options of the engine."""
+"""A visitor's request for a training, translated to training options."""
 
 from __future__ import annotations
 

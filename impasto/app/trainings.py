@@ -73,7 +73,7 @@ def train(visit: Session, lesson: TrainRequest, limits: Limits) -> Iterator[News
 
 
 def thumbnail_of(card: Path) -> Path:
-    """Where the picture is that the page shows of a card."""
+    """Path of the thumbnail of a card."""
     return card.with_suffix(".jpg")
 
 
@@ -118,7 +118,7 @@ class _Course:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the visitor should hear in the end."""
+        """Sentences for the visitor at the end."""
         notes = []
         if self._step is None or self._step.done < 1:
             done = self._step.done if self._step else 0.0

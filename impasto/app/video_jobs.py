@@ -118,7 +118,7 @@ class _Camera:
         return (*self._job.notes, *self._ending)
 
     def roll(self, target: Path) -> Iterator[Progress]:
-        """How far it is, until it ends; when this has ended, however it did, so has the thread."""
+        """Yield progress until the end; the thread has ended when this has, for any reason."""
         with ThreadPoolExecutor(1, "impasto-video") as pool:
             try:
                 work = pool.submit(self._job.run, target, self._hear, self._stop, cut=True)

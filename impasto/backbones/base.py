@@ -1,4 +1,4 @@
-"""What every perceptual network has in common: named layers, and no work below the deepest one asked for."""
+"""Base class of perceptual networks: named layers, and no work below the deepest one asked for."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 
 @dataclass(frozen=True)
 class DistillOptions:
-    """What the command line offers; each default stands here alone."""
+    """Options of `impasto distill`; all defaults are defined here."""
 
     steps: int = 12_000
     batch: int = 8

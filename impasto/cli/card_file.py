@@ -1,4 +1,4 @@
-"""Where a trained network goes: the same answer from every command that writes one. Imports no torch."""
+"""Check the output file of commands that write a trained network. Imports no torch."""
 
 from __future__ import annotations
 

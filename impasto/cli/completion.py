@@ -1,4 +1,4 @@
-"""What the shell offers when Tab is pressed: names that ship. Files are completed by the shell itself."""
+"""Shell completion of shipped names. The shell completes files itself."""
 
 from __future__ import annotations
 

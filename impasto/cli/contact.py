@@ -87,7 +87,7 @@ def as_html(sheet: Sheet) -> str:
 
 
 def as_picture(sheet: Sheet) -> Image.Image:
-    """The same as one picture, RGB."""
+    """Render the sheet as one RGB picture."""
     rows = [[_as_high(cell, sheet.height) for cell in row.cells] for row in sheet.rows]
     width = max(_WIDTH, *(_GAP + sum(cell.picture.width + _GAP for cell in cells) for cells in rows))
     bands = [_band(row, cells, width) for row, cells in zip(sheet.rows, rows, strict=True)]

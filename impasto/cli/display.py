@@ -1,4 +1,4 @@
-"""What people see while a command works: messages and progress, on standard error."""
+"""Messages and progress bars on standard error."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def _bar(console: Console, clock: bool) -> Iterator[Show]:
 
 
 def _leads() -> bool:
-    """Whether this process speaks: of those that torchrun starts, one does."""
+    """Return whether this process prints: of those that torchrun starts, only one does."""
     return os.environ.get("RANK", "0") == "0"
 
 

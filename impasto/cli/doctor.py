@@ -15,7 +15,7 @@ def doctor(
         bool, typer.Option("--json", metavar=" ", help="Print the report as JSON, for bug reports.")
     ] = False,
 ) -> None:
-    """Tell what is here, whether it works, and what to do if not."""
+    """Check the installation: versions, devices, runtimes, caches, and a quick self-test."""
     from impasto.cli.doctor_run import run  # brings torch, which --help need not wait for
 
     raise typer.Exit(0 if run(as_json) else 1)

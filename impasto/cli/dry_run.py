@@ -1,4 +1,4 @@
-"""What --dry-run tells: all that follows from the options, before any work."""
+"""Output of --dry-run: everything that follows from the options, before any work."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class Making:
     failures: list[str] = field(default_factory=list)
 
     def contender(self) -> Method:
-        """What was made, with its times and the memory that it took."""
+        """Collect an engine's results, with times and memory."""
         there = {pair: todo for pair, todo in self.wanted.items() if _is_made(todo)}
         known = {pair: self.store.get(todo.key, ("seconds",)) for pair, todo in there.items()}
         peaks = [values["memory"] for todo in there.values() if (values := self._memory(todo))]
@@ -71,7 +71,7 @@ def plan(
     options: EvaluateOptions,
     keep: Path,
 ) -> Making:
-    """What an engine has to make, and what of that is there, made in this very way.
+    """List an engine's pictures to make, and those that exist and were made in the same way.
 
     Raises ImageError where its folder cannot be made, or a photo or style cannot be read.
     """

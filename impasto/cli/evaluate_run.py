@@ -71,7 +71,7 @@ def run(job: EvaluateJob) -> None:
 
 
 def _instruments(job: EvaluateJob) -> tuple[StyleMetrics, ArtFid | None, list[str]]:
-    """What is asked for has to be there; what is usual and not there is told."""
+    """Load the metrics: requested ones must be available; a default one that is missing is reported."""
     device = resolve_device(job.options.device)
     likenesses: dict[str, Likeness] = {"layout": layout}
     notes: list[str] = []
@@ -99,7 +99,7 @@ def _finished(job: EvaluateJob, inputs: Inputs) -> tuple[list[Method], list[str]
 
 
 def _made(job: EvaluateJob, inputs: Inputs) -> tuple[list[Method], list[str]]:
-    """What engines made, now or before, and why some pictures are missing."""
+    """Collect the engines' pictures, new and old, and the reasons for missing ones."""
     plans = [plan(spec, inputs.photos, inputs.styles, job.options, job.keep) for spec in job.engines]
     folders = [making.folder for making in plans]
     if len(set(folders)) < len(folders):

@@ -1,4 +1,4 @@
-"""What stands behind `--results`, `--engine` and `--video`: names, folders, engines. Imports no torch."""
+"""Parse `--results`, `--engine` and `--video`: names, folders, engines. Imports no torch."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def parse_named(text: str) -> tuple[str, Path]:
 
 
 def by_name(texts: list[str], flag: str) -> dict[str, Path]:
-    """All that one flag names. Raises UsageError where two have one name."""
+    """Parse all values of one flag. Raises UsageError for duplicate names."""
     named: dict[str, Path] = {}
     for name, path in map(parse_named, texts):
         if name in named:

@@ -53,7 +53,7 @@ def as_table(outcome: Outcome) -> Table:
 
 
 def basis(outcome: Outcome) -> str:
-    """What the numbers are means of."""
+    """Describe what the means are taken over."""
     pairs, options = int(outcome.common.sum()), outcome.options
     photos, styles = (int(outcome.common.any(axis).sum()) for axis in (1, 0))
     more = "; below them 95 % intervals over photos and styles" if max(photos, styles) > 1 else ""
@@ -65,12 +65,12 @@ def basis(outcome: Outcome) -> str:
 
 
 def legend() -> str:
-    """What the controls are."""
+    """Explain the controls."""
     return f"Controls: {', '.join(f'{name} ({what})' for name, what in CONTROLS.items())}."
 
 
 def remarks(outcome: Outcome) -> Iterator[str]:
-    """What the controls say of the contenders."""
+    """Remarks on the methods, by comparison with the controls."""
     if len(outcome.contenders) > 1:
         yield f"Beaten by none in both style and content: {', '.join(outcome.front)}."
     for name in (row.name for row in outcome.rows if not row.control):

@@ -30,7 +30,8 @@ def export(
         str, typer.Option(metavar="onnx|torchscript|web", help="What it is for.")
     ] = ExportOptions.to,
     precision: Annotated[
-        str, typer.Option(metavar="float32|float16|int8", help="Of the weights; the cost is told.")
+        str,
+        typer.Option(metavar="float32|float16|int8", help="Weight precision; its loss is reported."),
     ] = ExportOptions.precision,
     strength: Annotated[
         float, typer.Option(metavar="NUMBER", help="Towards 0 it keeps the photo, 1 is all style.")

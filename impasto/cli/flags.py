@@ -27,7 +27,7 @@ Command = Callable[..., None]
 
 @dataclass(frozen=True)
 class Flag:
-    """How a field of the options looks on the command line.
+    """Command-line appearance of an options field.
 
     Attributes:
         help: a phrase; the default is appended.

@@ -1,4 +1,4 @@
-"""Where a painting goes, and in which form: flags that the commands that paint share. Imports no torch."""
+"""Output flags shared by the commands that paint. Imports no torch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from impasto.errors import UsageError
 
 @dataclass(frozen=True)
 class Output:
-    """What is written and said. `max_pixels` is of pictures that are read; None is `io.MAX_PIXELS`."""
+    """Output settings. `max_pixels` limits the pictures that are read; None is `io.MAX_PIXELS`."""
 
     out: Path | None
     animate: Path | None = None

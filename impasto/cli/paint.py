@@ -145,7 +145,7 @@ def paint(
         list[Path] | None,
         typer.Argument(
             metavar="STYLE",
-            help="Whose look it takes, perhaps with a weight: wave.jpg:0.7 scream.jpg:0.3. "
+            help="Style picture or shipped style, optionally with a weight: wave.jpg:0.7 scream.jpg:0.3. "
             f"Shipped: {', '.join(styles.pictures())}.",
         ),
     ] = None,
@@ -184,7 +184,7 @@ def paint(
     """Paint a photo in the style of one or more pictures."""
     regions = controls.parse_regions(region)
     if not style and not regions:
-        raise UsageError("whose look? name a style, as in impasto paint photo.jpg wave.jpg")
+        raise UsageError("missing STYLE, e.g. impasto paint photo.jpg wave.jpg")
     job = PaintJob(
         photo=photo,
         styles=tuple(parse_style(str(text)) for text in style or ()),

@@ -45,7 +45,7 @@ def open_frames(output: Output) -> AnimationWriter | None:
 
 
 def make(easel: BasePainter, output: Output, frames: AnimationWriter | None) -> None:
-    """Tell what is noteworthy, paint and save; or, in a dry run, tell only what it would take."""
+    """Print warnings, paint and save; with --dry-run print only the plan."""
     started = time.monotonic()
     for note in () if output.quiet else easel.notes:
         warn(note)

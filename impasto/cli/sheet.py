@@ -23,7 +23,7 @@ _WORDS = {"strength": "strength", "stroke_size": "strokes", "keep_colour": "colo
 
 @dataclass(frozen=True)
 class Column:
-    """What distinguishes a column: its label, and the options of the engine, by name."""
+    """A column: its label, and engine options by name."""
 
     label: str
     options: Mapping[str, Any]

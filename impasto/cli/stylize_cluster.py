@@ -34,7 +34,7 @@ def work(
 
 
 def _size(job: StylizeJob, photos: int) -> int:
-    """How many workers there are, or seem to be."""
+    """Return the number of workers, as far as it is known."""
     if job.cluster is None:
         return 1
     wanted = job.workers or (default_size(job.device) if job.cluster == "auto" else _MANY)
@@ -42,7 +42,7 @@ def _size(job: StylizeJob, photos: int) -> int:
 
 
 def _look(job: StylizeJob, photos: int) -> StylizerConfig:
-    """What is asked for, with the files that it names, for a worker of so many photos."""
+    """Build the configuration of a worker for so many photos, with the files that it names."""
     return StylizerConfig(
         styles=load_styles(list(job.styles)) if job.styles else (),
         strength=job.strength,

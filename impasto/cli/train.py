@@ -20,7 +20,7 @@ from impasto.training.options import TrainOptions
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What a call of `train` and one of `prime` have in common: what was `given` for the options, and files.
+    """Arguments shared by `train` and `prime`: the options that were `given`, and files.
 
     Without `photos`, made-up pictures take their place.
     """
@@ -137,12 +137,12 @@ def train(
     help_all: HelpAll = False,
     overwrite: OverwriteFlag = False,
     tensorboard: TensorboardFlag = False,
-    name: Annotated[str | None, _about("What the card calls the style [dim](after its file)[/dim]")] = None,
-    title: Annotated[str, _about("Of the work, for the card.")] = "",
-    artist: Annotated[str, _about("Of the work, for the card.")] = "",
-    year: Annotated[str, _about("Of the work, for the card.")] = "",
-    licence: Annotated[str, _about("Of the work, for the card.")] = "",
-    origin: Annotated[str, _about("Where the work is from, for the card.")] = "",
+    name: Annotated[str | None, _about("Name of the style in the card [dim](its file's)[/dim]")] = None,
+    title: Annotated[str, _about("Title of the artwork, stored in the card.")] = "",
+    artist: Annotated[str, _about("Artist of the artwork, stored in the card.")] = "",
+    year: Annotated[str, _about("Year of the artwork, stored in the card.")] = "",
+    licence: Annotated[str, _about("Licence of the artwork, stored in the card.")] = "",
+    origin: Annotated[str, _about("Source of the artwork, stored in the card.")] = "",
 ) -> None:
     """Train a network to paint any photo in one style. --photos may be repeated."""
     job = TrainJob(

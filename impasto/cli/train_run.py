@@ -89,7 +89,7 @@ def _find_style(job: TrainJob) -> Path:
 
 
 def find_training_photos(job: Job, options: LoopOptions) -> Photos:
-    """Those named, or made-up ones; tells what is to be known of them."""
+    """Find the named photos, or synthetic ones; print notes about them."""
     if not job.photos:
         _note(job, "without --photos it learns from made-up pictures; photos would make a better card")
         return made_up(options)
@@ -105,7 +105,7 @@ def find_training_photos(job: Job, options: LoopOptions) -> Photos:
 
 @contextmanager
 def working(job: Job, options: LoopOptions) -> Iterator[Watch]:
-    """A group, a bar and an ear for Ctrl-C; afterwards, what was skipped, and how to go on."""
+    """Set up the process group, the progress bar and Ctrl-C handling; report skipped photos at the end."""
     with (
         init_distributed(resolve_device(options.device)),
         stopping() as stop,
@@ -176,7 +176,7 @@ def _primed_by_recipe(job: Job) -> Path:
 
 
 def _resumes(job: TrainJob, recipe: Recipe | None) -> bool:
-    """Whether there should be a checkpoint; a recipe may have been interrupted in its priming."""
+    """Return whether a checkpoint must exist; a recipe may have been interrupted during priming."""
     if recipe and recipe.priming and not job.start:
         return job.resume and (workspace(job.out) / "checkpoint.pt").exists()
     return job.resume

@@ -70,7 +70,7 @@ class _Watch:
 
 @dataclass(frozen=True)
 class _Engine:
-    """What makes pictures and what finishes them, both as the record says, and what the user should hear."""
+    """The engine of a video: a styler, a postprocessor, their record, and notes for the user."""
 
     styler: FrameStyler
     finish: FramePostprocessor

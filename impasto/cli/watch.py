@@ -1,4 +1,4 @@
-"""What people see of a training while it runs, and how they end it."""
+"""Progress display of a training, and its Ctrl-C handling."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Watch:
         self._skipped: dict[str, None] = {}
 
     def begin(self, doing: str) -> None:
-        """What the steps to come are called."""
+        """Name the phase that begins now."""
         self._doing, self._begun, self._sample = doing, False, ""
         self._show(0.0, "preparing", "")
 

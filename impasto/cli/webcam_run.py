@@ -82,7 +82,7 @@ class News:
 
 
 class Controls:
-    """What the keys do, and what the window says."""
+    """Keyboard control and texts of the webcam window."""
 
     def __init__(self, live: LiveStyler, session: Session, news: News) -> None:
         self._live, self._session, self._news = live, session, news
@@ -103,7 +103,7 @@ class Controls:
         window.run(tick, self.keys())
 
     def keys(self) -> dict[str, Callable[[], None]]:
-        """What to call for each key of KEYS."""
+        """Callbacks by key of KEYS."""
         actions: dict[str, Callable[[], None]] = {
             "next style": partial(self._turn_style, 1),
             "style before": partial(self._turn_style, -1),
@@ -163,7 +163,7 @@ def _painter(task: WebcamTask, news: News, choice: Choice) -> Painter:
 
 
 def _in_order(first: str) -> list[str]:
-    """All that ship, in their order, and before them the first one, if it does not."""
+    """List the shipped styles in order, preceded by the first style if it does not ship."""
     names = list(styles.cards())
     return names if first in names else [first, *names]
 

@@ -1,4 +1,4 @@
-"""What is here and whether it works: findings about a machine, for `impasto doctor` and for bug reports.
+"""Check the installation: findings about a machine, for `impasto doctor` and bug reports.
 
 Nothing is downloaded or sent, and nothing is written outside the temporary folder. Each section is a module,
 which is imported when its turn comes: a PyTorch that does not load is a finding, too.

@@ -1,4 +1,4 @@
-"""What is kept between calls: where, how much, and whether more can be written there."""
+"""Caches: where they are, how large, and whether they are writable."""
 
 from __future__ import annotations
 

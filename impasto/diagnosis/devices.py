@@ -92,7 +92,7 @@ def _tried(device: torch.device, text: str, facts: dict[str, Any], advice: str) 
 
 
 def fault_of(device: torch.device) -> str | None:
-    """What is wrong with what the device computes, or None."""
+    """Describe what is wrong with the device's results, or None."""
     try:
         found = _compute(device, torch.float32).cpu()
     except Exception as error:  # whatever a driver can fail with

@@ -1,4 +1,4 @@
-"""What a look at one thing gives: a sentence, how serious it is, and the way out."""
+"""A finding: a sentence, its severity, and a remedy."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def reason_of(error: BaseException) -> str:
 
 
 def in_bytes(number: float) -> str:
-    """Bytes as people say them: "574 MB"."""
+    """Human-readable byte count: "574 MB"."""
     for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if number >= size:
             return f"{number / size:.1f} {unit}" if number < 10 * size else f"{number / size:.0f} {unit}"

@@ -50,7 +50,7 @@ class Library:
 
 
 def look() -> Iterator[Finding]:
-    """What impasto needs, and then extra by extra, in the order of the alphabet."""
+    """Check the requirements of impasto, then of each extra in alphabetical order."""
     groups = find_groups(map(parse, metadata.requires(_PACKAGE) or ()))
     found = {library.wanted: library for library in _find(groups)}
     for name, wanted in groups.items():
@@ -70,7 +70,7 @@ def parse(text: str) -> Requirement:
 
 
 def find_groups(requirements: Iterable[Requirement]) -> dict[str, list[Requirement]]:
-    """What impasto needs, as CORE, and what each extra for users brings; extras of extras are left out."""
+    """Requirements of impasto, as CORE, and of each extra for users, without extras of extras."""
     groups: dict[str, list[Requirement]] = {CORE: []}
     for one in sorted(requirements, key=lambda one: (one.extra or "", one.name)):
         if one.name != _PACKAGE and one.extra not in _FOR_DEVELOPERS:
@@ -79,7 +79,7 @@ def find_groups(requirements: Iterable[Requirement]) -> dict[str, list[Requireme
 
 
 def meets(version: str, spec: str) -> bool:
-    """Whether a version is within the bounds ">=" and "<" of a specifier such as ">=2.4,<3"."""
+    """Return whether a version is within the bounds ">=" and "<" of a specifier such as ">=2.4,<3"."""
     bounds = [part.strip() for part in spec.split(",")]
     least = [part[2:] for part in bounds if part.startswith(">=")]
     below = [part[1:] for part in bounds if part.startswith("<") and not part.startswith("<=")]
@@ -112,7 +112,7 @@ def _find(groups: Mapping[str, list[Requirement]]) -> list[Library]:
 
 
 def _module_of(name: str, owners: Mapping[str, list[str]]) -> str:
-    """What is imported of a distribution."""
+    """Module name of a distribution."""
     guess = _MODULES.get(name, name.replace("-", "_"))
     own = [module for module, names in owners.items() if name in map(_normal, names)]
     public = sorted(module for module in own if not module.startswith("_"))

@@ -1,4 +1,4 @@
-"""Whether libraries load, each tried in a process of its own: one that crashes there harms nobody."""
+"""Test whether libraries load, each in its own process, so that a crash does no harm."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def _processor() -> Finding:
 
 
 def _quota() -> float | None:
-    """How many cores' worth of time the container grants; None where nothing limits it."""
+    """CPU quota of the container in cores; None without a limit."""
     try:
         time, period = _CPU_QUOTA.read_text().split()
         return None if time == "max" else int(time) / int(period)
@@ -67,7 +67,7 @@ def _quota() -> float | None:
 
 
 def usable_cores() -> int:
-    """Those that this process may run on."""
+    """Number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

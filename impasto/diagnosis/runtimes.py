@@ -1,4 +1,4 @@
-"""What "auto" takes to compute style networks with, once it has been seen to paint as PyTorch does."""
+"""Report the runtime that "auto" chooses, and whether it agrees with PyTorch."""
 
 from __future__ import annotations
 

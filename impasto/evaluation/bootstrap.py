@@ -82,7 +82,7 @@ def over_frames(values: Floats, resamples: int = 2000, seed: int = 0, block: int
 
 
 def _draws(dice: np.random.Generator, resamples: int, count: int) -> Floats:
-    """How often each of `count` is drawn, (resamples, count)."""
+    """Draw counts of a bootstrap resample, (resamples, count)."""
     return dice.multinomial(count, np.full(count, 1 / count), resamples).astype(np.float64)
 
 

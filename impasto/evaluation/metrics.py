@@ -1,4 +1,4 @@
-"""How far a picture is from a style and from a photo, as a backbone sees them."""
+"""Style and content error of a picture, as a backbone sees it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an evaluation can be asked for, and what it measures. Every default stands here; imports no torch."""
+"""Options and metrics of an evaluation. All defaults are defined here; imports no torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What came of an evaluation: means with intervals, comparisons, and what no method can do without."""
+"""Results of an evaluation: means with intervals, comparisons, missing pictures."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class Outcome:
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """Those of which there is any number, in their usual order."""
+        """Metrics that have any value, in their usual order."""
         known = {metric for row in self.rows for metric in row.estimates}
         return tuple(name for name in METRICS if name in known)
 

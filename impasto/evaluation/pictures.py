@@ -37,7 +37,7 @@ def read_like(path: Path, photo: Tensor) -> tuple[Tensor, bool]:
 
 
 def control(name: str, photo: Tensor, style: Tensor) -> Tensor:
-    """What no method made, of a photo's size: see CONTROLS."""
+    """A control picture of the photo's size: see CONTROLS."""
     if name == "photo":
         return photo
     if name == "style":
@@ -46,7 +46,7 @@ def control(name: str, photo: Tensor, style: Tensor) -> Tensor:
 
 
 def digest(path: Path) -> str:
-    """What is in a file, in 32 hexadecimal digits. Raises ImageError."""
+    """Hash of a file's content, 32 hexadecimal digits. Raises ImageError."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()[:32]

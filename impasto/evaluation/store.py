@@ -1,4 +1,4 @@
-"""What was measured, kept in a file, so that the same evaluation goes on where it was stopped."""
+"""Cache of measurements in a file, so that an interrupted evaluation can resume."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ CLIP_CONTROLS: Mapping[str, str] = {
 
 
 class WarpingError:
-    """How much a styled video flickers: what changes beside what moves.
+    """Flicker of a styled video: changes that motion does not explain.
 
     The root of the mean squared difference, in units of the full range, between each picture and the one
     before it, carried along the motion of the photos, where that can be seen in both (Ruder et al. 2016,

@@ -1,4 +1,4 @@
-"""Whether what was exported paints as PyTorch does: tried on odd sizes, before anything is kept."""
+"""Compare an exported model with PyTorch on odd sizes, before it is kept."""
 
 from __future__ import annotations
 

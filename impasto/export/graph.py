@@ -1,4 +1,4 @@
-"""What stylizing does to a photo, as one module that other programs can hold: networks, shares, any size."""
+"""A stylizer as one exportable module: networks, weights, any size."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _fill(image: Tensor, multiple: int, least: int) -> Tensor:
 
 @torch.jit.script_if_tracing  # type: ignore[untyped-decorator]
 def _fill_traced(image: Tensor, multiple: int, least: int) -> Tensor:
-    """The same in the language of TorchScript, which has no symbols and keeps `max` as it stands."""
+    """Padding for TorchScript, which has no symbolic sizes and keeps `max` as it stands."""
     for axis in (2, 3):
         side = image.shape[axis]
         whole = max((side + multiple - 1) // multiple * multiple, least)

@@ -25,7 +25,7 @@ from impasto.styles.mixture import Styles, load_styles, mix
 
 @dataclass(frozen=True)
 class Report:
-    """What was exported.
+    """Report of an export.
 
     Attributes:
         out: the file, or the folder.
@@ -121,7 +121,7 @@ def _torchscript(parts: Parts, photo: float, properties: dict[str, str], tell: T
 
 
 def _properties(cards: Sequence[tuple[Card, float]], options: ExportOptions) -> dict[str, str]:
-    """What a file tells of itself; of several styles, in their order."""
+    """Metadata of an exported file; several styles in their order."""
     names = [card.style or card.network for card, _ in cards]
     shares = [f"{name}:{share:.4g}" for name, (_, share) in zip(names, cards, strict=True)]
     told = {

@@ -106,7 +106,7 @@ def _painter(model: bytes) -> Callable[[Tensor], Tensor]:
 
 
 def _faster(one: bytes, other: bytes, photo: Tensor) -> float:
-    """How many times as fast as the other a model is, in turns."""
+    """Speed of a model relative to another, measured in turns."""
     sessions = [onnx.start(model) for model in (one, other)]
     times: tuple[list[float], list[float]] = ([], [])
     for session in sessions:

@@ -1,4 +1,4 @@
-"""What an export can be asked for. Imports no torch."""
+"""Options of an export. Imports no torch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SUFFIXES: dict[Target, tuple[str, ...]] = {"onnx": (".onnx",), "torchscript": ("
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """What is exported, and how.
+    """Options of an export.
 
     Attributes:
         to: "onnx", a file; "torchscript", a file; "web", a folder with a page.

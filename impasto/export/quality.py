@@ -1,4 +1,4 @@
-"""What fewer bits cost: pictures beside those of float32, in decibels and by the objective of paintings."""
+"""Quality loss of reduced precision: PSNR against float32, and style and content errors."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ _LONG, _LONG8 = 4, 16
 
 
 def is_tiff(path: str | os.PathLike[str]) -> bool:
-    """Whether a picture is written without ever being in memory whole."""
+    """Return whether a picture is written without ever being in memory whole."""
     return Path(path).suffix.lower() in (".tif", ".tiff")
 
 

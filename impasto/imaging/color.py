@@ -41,7 +41,7 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, str
 
 
 def changes_values(profile: bytes | None, mode: str) -> tuple[bool, str | None]:
-    """Whether converting from a profile to sRGB changes 8-bit values by more than one level.
+    """Return whether converting from a profile to sRGB changes 8-bit values by more than one level.
 
     Args:
         profile: the ICC profile; None counts as sRGB.

@@ -33,13 +33,13 @@ _ICC_TAG = 34675
 
 
 def is_deep_colour(image: ImageFile.ImageFile) -> bool:
-    """Whether a file, opened but not decoded, holds colors, or gray with alpha, of 16 bits."""
+    """Return whether a file, opened but not decoded, holds colors, or gray with alpha, of 16 bits."""
     rawmode = _rawmode(image)
     return rawmode[:-1] in ("RGB;16", "RGBX;16", "RGBA;16") or rawmode == _PNG_GREY_ALPHA
 
 
 def has_deep_planes(image: ImageFile.ImageFile) -> bool:
-    """Whether a TIFF keeps 16-bit channels one after another; Pillow mistakes those for 8-bit ones."""
+    """Return whether a TIFF keeps 16-bit channels one after another; Pillow mistakes those for 8-bit ones."""
     tags = getattr(image, "tag_v2", {})
     planar = tags.get(ExifTags.Base.PlanarConfiguration) == _SEPARATE_PLANES
     return planar and max(tags.get(ExifTags.Base.BitsPerSample, (1,))) == 16

@@ -84,7 +84,7 @@ def _enlarged(image: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def _weight(strokes: Tensor, structure: Tensor, window: float) -> Tensor:
-    """How much of the photo's band replaces the picture's, in [0, 1)."""
+    """Share of the photo's frequency band that replaces the picture's, in [0, 1)."""
     painted, seen = _blurred(strokes.square(), window), _blurred(structure.square(), window)
     return seen / (seen + painted / _FAVOUR**2 + _NOISE**2)
 

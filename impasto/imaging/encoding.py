@@ -21,7 +21,7 @@ _JPEG_EXIF_LIMIT = 65_533
 
 @dataclass(frozen=True)
 class Picture:
-    """What goes into a file: samples as (H, W, 3) or, with straight alpha, (H, W, 4) uint8 or uint16."""
+    """Samples to encode: (H, W, 3) or, with straight alpha, (H, W, 4), uint8 or uint16."""
 
     samples: NDArray[Any]
     exif: bytes | None

@@ -1,4 +1,4 @@
-"""The one door to PyAV, which brings FFmpeg: everything else asks here for it."""
+"""Import PyAV, which brings FFmpeg; all other modules import it from here."""
 
 from __future__ import annotations
 

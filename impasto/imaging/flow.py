@@ -1,4 +1,4 @@
-"""How pictures move from one frame to the next: dense optical flow, and what it carries along."""
+"""Dense optical flow between frames, and warping by it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SLACK, _SHARE = 0.5, 0.01  # of the consistency test: squared pixels, and a sha
 
 @dataclass(frozen=True)
 class Motion:
-    """Where each pixel of a frame was in the frame before.
+    """Backward optical flow: position of each pixel in the previous frame.
 
     Attributes:
         flow: (H, W, 2) in pixels, right and down: what is at p now was at p + flow[p].

@@ -1,4 +1,4 @@
-"""Pictures in, pictures out: the one door between files and tensors.
+"""Read and write pictures: the only place where files become tensors and back.
 
 Inside impasto a picture is float32 sRGB in [0, 1], (3, H, W), upright. What else its file said travels
 beside it in an `ImageInfo`.
@@ -41,7 +41,7 @@ Source = str | os.PathLike[str] | Image.Image | NDArray[Any] | Tensor
 
 @dataclass(frozen=True)
 class ImageInfo:
-    """What a picture has beside its colors.
+    """Metadata of a picture.
 
     Attributes:
         name: the path, or "image"; for messages.

@@ -1,4 +1,4 @@
-"""Where a style goes: masks read from pictures, and regions that share a picture among them."""
+"""Masks read from pictures, and regions that share a picture among them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a picture file carries beside its pixels: EXIF, and impasto's own record in an XMP packet."""
+"""Metadata of picture files: EXIF, and impasto's record in an XMP packet."""
 
 import re
 from collections.abc import Mapping

@@ -100,7 +100,7 @@ class Adaptive(nn.Module):
         ]
 
     def look(self, moments: Sequence[Tensor]) -> Tensor:
-        """What the weights follow from, (N, K): means, deviations and correlations, not normalised."""
+        """Inputs of the hypernetwork, (N, K): means, deviations and correlations, not normalized."""
         seen = []
         for m, combination in zip(moments, self.combinations, strict=True):
             mean = m[:, :-1, -1]

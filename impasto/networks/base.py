@@ -1,4 +1,4 @@
-"""What every style network has in common: an image in, an image of the same size out."""
+"""Base class of style networks: an image in, an image of the same size out."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class StyleNetwork(nn.Module):
         return self.pad_and_crop(image, self.paint)
 
     def pad_and_crop(self, image: Tensor, paint: Callable[[Tensor], Tensor]) -> Tensor:
-        """The same, with something else in the place of `paint`."""
+        """Pad, apply `paint`, and crop to the original size."""
         height, width = image.shape[-2:]
         down, right = self.padding(height, width)
         if down or right:

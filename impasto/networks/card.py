@@ -95,7 +95,7 @@ def load_card(path: str | Path) -> Card:
 
 
 def load_summary(path: str | Path) -> Card:
-    """The same without weights, for lists: `tensors` is empty."""
+    """Load a card's metadata without weights: `tensors` is empty."""
     metadata = load_metadata(path)
     if metadata.get("impasto") != KIND:
         raise WeightsError(f"{path} is no style card: make one with impasto train")
@@ -136,7 +136,7 @@ def _check_shapes(path: str | Path, card: Card, tensors: Mapping[str, Tensor]) -
 
 
 def mismatch(tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str | None:
-    """How a file's tensors differ from a network's in names and shapes, in words; None where they do not."""
+    """Describe how a file's tensors differ from a network's in names and shapes; None if they match."""
     if missing := expected.keys() - tensors.keys():
         return f"it has no {min(missing)}"
     if unknown := tensors.keys() - expected.keys():

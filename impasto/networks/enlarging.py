@@ -40,7 +40,7 @@ class EnlargingConvolution(Convolution):
 
 
 class Enlarging(nn.Module):
-    """What an `EnlargingConvolution` does, with kernels as they are now."""
+    """An `EnlargingConvolution` with its kernels computed once."""
 
     def __init__(self, origin: EnlargingConvolution) -> None:
         super().__init__()

@@ -81,7 +81,7 @@ def _residuals(channels: int, count: int) -> nn.Sequential:
 
 @torch.no_grad()
 def _start_equal(layer: nn.Conv2d) -> None:
-    """The same weights for the four pixels of a square: pixel_shuffle takes them from adjacent channels."""
+    """Give the four pixels of a square equal weights: pixel_shuffle takes them from adjacent channels."""
     layer.weight.copy_(layer.weight[::4].repeat_interleave(4, 0))
     assert layer.bias is not None
     layer.bias.copy_(layer.bias[::4].repeat_interleave(4, 0))

@@ -16,7 +16,7 @@ from impasto.networks.primed import fingerprint
 
 
 class Lineage(NamedTuple):
-    """What cards must share so that weights between theirs make sense."""
+    """Properties that cards must share so that their weights can be interpolated."""
 
     network: str
     config: str

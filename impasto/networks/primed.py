@@ -30,7 +30,7 @@ def fingerprint(card: Card) -> str:
 
 
 def digest(tensors: Mapping[str, Tensor]) -> str:
-    """The same of any weights.
+    """Fingerprint of any weights.
 
     The start of the SHA-256 of all names, in order, each with its tensor's bytes as little-endian float16.
     """

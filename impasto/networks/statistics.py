@@ -23,7 +23,7 @@ _LEAST_TRIAL = 256  # pixels
 
 @dataclass(frozen=True)
 class Statistics:
-    """What a network normalises by.
+    """Statistics that a network normalizes by.
 
     Attributes:
         norms: mean and variance, (C,) float32, of what each norm takes in, in the order of the modules.
@@ -35,7 +35,7 @@ class Statistics:
 
 
 def collect(network: StyleNetwork, images: Tensor) -> Statistics:
-    """Those of (N, 3, H, W), taken as the parts of one picture: all pixels of all images count alike."""
+    """Collect the statistics of (N, 3, H, W) as parts of one picture: all pixels count alike."""
     norms = list(_norms(network))
     hooks = [norm.register_forward_pre_hook(_measure) for norm in norms]
     try:
@@ -69,7 +69,7 @@ def paint_part(
 
 
 def reach(network: StyleNetwork) -> int:
-    """How far a pixel's influence goes where statistics are held, in pixels: a multiple of network.multiple.
+    """Receptive field radius in pixels with fixed statistics: a multiple of network.multiple.
 
     Found by painting a square that is no number, on the CPU: some convolutions of other devices spread such
     values over all the picture.

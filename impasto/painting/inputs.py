@@ -54,7 +54,7 @@ def read_styles(
 def read_regions(
     masks: Sequence[io.Source], mask: io.Source | None, photo: Size, size: Size, *, base: bool
 ) -> tuple[list[Tensor], Tensor | None, tuple[str, ...]]:
-    """Where each region is, and where anything is painted.
+    """Read the masks of regions, and the mask of all that is painted.
 
     Args:
         masks: of the regions.

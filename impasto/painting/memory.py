@@ -1,4 +1,4 @@
-"""What a painting takes of memory, before it starts, and the tiles by which it is made to fit."""
+"""Estimate the memory of a painting before it starts, and choose tiles that make it fit."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SIMILARITIES = 3 * 4 * SIMILARITIES  # bytes of those that are computed at a ti
 
 @dataclass(frozen=True)
 class Memory:
-    """What painting takes beyond the libraries and what was read, and how it fits `available` bytes.
+    """Memory model of painting, beyond libraries and inputs, with `available` bytes to fit in.
 
     `dtype` is the precision of the convolutions, `regions` how many masks there are.
     """

@@ -1,4 +1,4 @@
-"""The image door: pictures in, a picture out. `scales.paint_steps` is the tensor door under it."""
+"""Paint a photo: the high-level API, images in and out, over `scales.paint_steps` for tensors."""
 
 from __future__ import annotations
 

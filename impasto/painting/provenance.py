@@ -1,4 +1,4 @@
-"""How a picture was painted, written into it and read again."""
+"""Provenance: the record of how a picture was painted, written into it and read again."""
 
 from __future__ import annotations
 

@@ -128,7 +128,7 @@ def paint_steps(
 
 @dataclass(frozen=True)
 class _Canvas:
-    """What is painted on: pictures of a size, (height, width), that their mirror image continues a little."""
+    """The canvas of a scale: pictures of (height, width), extended on each side by their mirror image."""
 
     size: tuple[int, int]
     margin: int
@@ -164,7 +164,7 @@ def _solver(options: PaintOptions) -> Solver:
 
 
 def with_shares(styles: Sequence[Style]) -> list[Style]:
-    """The same styles, their weights divided by the sum in their region.
+    """Normalize the weights of styles to sum to 1 in each region.
 
     Raises UsageError if one is negative or a sum is not positive.
     """

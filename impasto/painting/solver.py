@@ -103,7 +103,7 @@ SOLVERS: dict[str, Solver] = {
 
 
 class _Walk:
-    """Where the solver is, and the way back there from a step that failed."""
+    """State of the solver, with the means to return from a failed step."""
 
     here: Iterate
 
@@ -145,7 +145,7 @@ class _Walk:
 
 
 def kept_pairs(numbers: int, dtype: torch.dtype, history: int = _HISTORY) -> tuple[int, torch.dtype]:
-    """How many pairs L-BFGS keeps for an image of so many numbers of this kind, and in which precision."""
+    """Number of L-BFGS pairs for an image of this many values, and their precision."""
     if 2 * numbers * dtype.itemsize * history <= _PAIR_BYTES:
         return history, dtype
     return max(_LEAST_HISTORY, min(history, _PAIR_BYTES // (2 * 2 * numbers))), torch.bfloat16

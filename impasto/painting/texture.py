@@ -107,5 +107,5 @@ def _resolve(size: int | tuple[int, int], styles: Sequence[Style]) -> tuple[int,
 
 
 def _rungs(side: float) -> int:
-    """How many scales, each half the next, lead a style to this long side."""
+    """Number of scales, each half the next, up to this long side."""
     return max(1, round(log2(max(1.0, side) / _FIRST_RUNG)) + 1)

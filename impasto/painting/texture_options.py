@@ -1,4 +1,4 @@
-"""What a texture can be asked for. Imports no torch."""
+"""Options of a texture. Imports no torch."""
 
 from __future__ import annotations
 

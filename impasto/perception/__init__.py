@@ -1,4 +1,4 @@
-"""What a backbone sees of pictures, and how far that is from a style and from a photo.
+"""Perception: features of a backbone, and style and content errors from them.
 
 Both jobs, painting and training, minimize these two errors. For a backbone that was taught by another, all
 statistics are its teacher's (`backbones.base.Backbone.maps`), up to a rotation, which no error here sees.

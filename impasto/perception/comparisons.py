@@ -35,11 +35,11 @@ class Comparison(Protocol):
     raw_power: int
 
     def statistic(self, features: Tensor, weight: Tensor | None = None) -> Tensor:
-        """What is compared of (N, C, h, w); `weight`, (N, 1, h, w), says how much each position counts."""
+        """Statistic of (N, C, h, w) that is compared; `weight`, (N, 1, h, w), weights positions."""
         ...
 
     def norm(self, style: Tensor, root: Tensor | None) -> Tensor:
-        """What the error against a style's statistic is relative to, (1,)."""
+        """Norm by which the error against a style is divided, (1,)."""
         ...
 
     def towards(self, style: Tensor, root: Tensor | None) -> Error:

@@ -19,7 +19,7 @@ Features = dict[str, Tensor]
 
 
 class StyleTerm(NamedTuple):
-    """What one layer adds to a style error."""
+    """One layer's term of a style error."""
 
     layer: str
     error: Error
@@ -27,7 +27,7 @@ class StyleTerm(NamedTuple):
 
 
 class ContentTerm(NamedTuple):
-    """What one layer adds to a content error."""
+    """One layer's term of a content error."""
 
     layer: str
     target: Tensor  # features of the photos, (N, C, h, w), as the backbone gave them

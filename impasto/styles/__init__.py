@@ -28,7 +28,7 @@ def pictures() -> dict[str, Path]:
 
 
 def paintable() -> dict[str, Path]:
-    """What ships to paint with, by name: the pictures, and for each card a texture of its work."""
+    """Shipped pictures to paint with, by name: style pictures, and a texture of each card's work."""
     textures = {path.stem: path for path in sorted(_TEXTURES.glob("*.jpg"))}
     return {**pictures(), **textures}
 
@@ -81,7 +81,7 @@ def load(style: str | Path) -> Card:
 
 
 def missing_picture(name: str | Path) -> ImageError:
-    """What to raise where neither a file nor a shipped style to paint with is of that name."""
+    """The error for a name that is neither a file nor a shipped style to paint with."""
     near = _near(str(name), paintable())
     return ImageError(f"{name} does not exist{near or ';'} the shipped styles are {', '.join(paintable())}")
 
@@ -104,7 +104,7 @@ def parse(text: str) -> tuple[str, float]:
 
 
 def is_style(text: str) -> bool:
-    """Whether a text that stands among photos can only mean a trained style: a shipped name, a card's file,
+    """Return whether a text among photos can only mean a trained style: a shipped name, a card's file,
     or, where there is no such file, anything with a weight.
     """
     name, _, number = text.rpartition(":")
@@ -115,7 +115,7 @@ def is_style(text: str) -> bool:
 
 
 def _advice(name: str) -> str:
-    """What follows a name that is not found: near ones, and all there are."""
+    """Advice for a name that was not found: similar names, and all names."""
     names = list(cards())
     if not names:
         return ": no trained styles come with this version; train a card (impasto train)"

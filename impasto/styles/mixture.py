@@ -21,7 +21,7 @@ Styles = Style | tuple[Style, float] | Sequence[Style | tuple[Style, float]]
 
 @dataclass(frozen=True)
 class Mixture:
-    """What a picture is the sum of.
+    """A weighted sum of networks' pictures and the photo.
 
     Attributes:
         parts: cards, each with the share of its picture.

@@ -1,4 +1,4 @@
-"""Whether another runtime paints as PyTorch does: tried on a small photo before it is trusted."""
+"""Compare another runtime with PyTorch on a small photo before it is used."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from impasto.stylizing.stylizer import Stylizer
 
 @dataclass
 class Summary:
-    """What became of all: numbers, the files that were kept, the photos that failed with the reasons."""
+    """Summary of a run: counts, files that were kept, failed photos with reasons."""
 
     done: int = 0
     skipped: int = 0

@@ -1,4 +1,4 @@
-"""What a user can ask of any network beside style and strength. Imports no torch."""
+"""Options of any network beside style and strength. Imports no torch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LEAST_STROKE, MOST_STROKE = 0.25, 4.0
 
 @dataclass(frozen=True)
 class StyleControls:
-    """How a painted picture leans back on its photo. A value that cannot mean anything raises UsageError.
+    """Options that restore properties of the photo. Raises UsageError for invalid values.
 
     Attributes:
         keep_colour: keep the photo's colors: "luminance" takes only light and dark from the picture,
@@ -36,10 +36,10 @@ class StyleControls:
 
     @property
     def is_statistical(self) -> bool:
-        """Whether the color of a pixel depends on all others."""
+        """Return whether the color of a pixel depends on all others."""
         return self.keep_colour in ("histogram", "lab-transfer") and self.keep_colour_amount > 0
 
     def record(self) -> dict[str, Any]:
-        """What is not as by default, as JSON has it."""
+        """Non-default fields as a JSON-serializable dict."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: value for name, value in values.items() if value != getattr(StyleControls, name)}

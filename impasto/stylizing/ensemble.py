@@ -81,7 +81,7 @@ class Ensemble:
         return sum(painted[1:], start=painted[0]).clamp(0, 1)  # out of inference mode: an ordinary tensor
 
     def frame(self, frame: Pixels) -> Pixels:
-        """The same for a frame of a video, (H, W, 3), without detours."""
+        """Paint a video frame, (H, W, 3), without conversion to tensors and back."""
         if len(self._runners) == 1 and not self.photo_share:
             return self._runners[0][0].frame(frame)
         return paint_bytes(self.picture, frame)

@@ -1,4 +1,4 @@
-"""What applying a network costs in memory, before it is applied."""
+"""Estimate the memory of applying a network."""
 
 from __future__ import annotations
 

@@ -48,13 +48,13 @@ class Postprocessor:
 
     @property
     def is_nothing(self) -> bool:
-        """Whether pictures stay as they are."""
+        """Return whether pictures stay as they are."""
         handles = self.handles
         keeps_colour = handles.keep_colour != "none" and handles.keep_colour_amount > 0
         return not (keeps_colour or handles.detail or self._masks.digests)
 
     def record(self) -> dict[str, Any]:
-        """What decides how a picture comes out, as JSON has it; nothing by default."""
+        """Settings that affect the picture, JSON-serializable; empty by default."""
         return {**self.handles.record(), **({"mask": mask} if (mask := self._digest()) else {})}
 
     def __call__(
@@ -88,7 +88,7 @@ class Postprocessor:
 
 
 class FramePostprocessor:
-    """The same for the frames of a video in their order; colors are those of half a second."""
+    """Postprocess the frames of a video in order; color statistics are smoothed over half a second."""
 
     def __init__(self, finish: Postprocessor) -> None:
         self._finish = finish
@@ -109,7 +109,7 @@ class FramePostprocessor:
 
     @property
     def state(self) -> dict[str, Pixels]:
-        """What the next frame depends on, for `restore`."""
+        """State that the next frame depends on, for `restore`."""
         if not self._recent:
             return {}
         pictures, photos = (np.stack(grids) for grids in zip(*self._recent, strict=True))

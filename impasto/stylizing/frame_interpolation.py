@@ -16,7 +16,7 @@ _CERTAIN = 0.98  # share of the frame before that hides the one after
 
 @dataclass(frozen=True)
 class Path:
-    """Where a frame's pixels are in the frames before and after it.
+    """Motion of a frame's pixels to the frames before and after it.
 
     Attributes:
         before, after: flows, (h, w, 2) in pixels of the reduced photos.

@@ -1,4 +1,4 @@
-"""What makes a picture of each frame of a video."""
+"""Stylers: make a picture of each frame of a video."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class FrameStyler(Protocol):
 
     @property
     def state(self) -> State:
-        """What the next picture depends on beside its photo."""
+        """State that the next picture depends on, beside its photo."""
         ...
 
     def restore(self, state: State) -> None:

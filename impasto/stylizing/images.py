@@ -130,7 +130,7 @@ def write_picture(
 
 
 def make_record(source: Path, style: dict[str, Any], options: ImageOptions) -> dict[str, Any]:
-    """All that decides what a picture looks like, as JSON has it; of the photo, its length in bytes."""
+    """All settings that affect a picture, JSON-serializable; of the photo, its length in bytes."""
     try:
         return record_of(source.stat().st_size, style, options)
     except OSError as error:
@@ -138,7 +138,7 @@ def make_record(source: Path, style: dict[str, Any], options: ImageOptions) -> d
 
 
 def record_of(length: int, style: dict[str, Any], options: ImageOptions) -> dict[str, Any]:
-    """The same of a photo of so many bytes."""
+    """Like `make_record`, for a photo of this many bytes."""
     return {
         **style,
         "size": options.size,
@@ -150,7 +150,7 @@ def record_of(length: int, style: dict[str, Any], options: ImageOptions) -> dict
 
 
 def is_made(target: Path, record: dict[str, Any]) -> bool | None:
-    """Whether the picture at `target` was made as `record` says; None if it does not tell how it was made.
+    """Return whether the picture at `target` was made as `record` says; None if it has no record.
 
     The version that made it does not count.
     """

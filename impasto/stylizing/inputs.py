@@ -36,7 +36,7 @@ class Item:
 
 @dataclass(frozen=True)
 class WorkItem:
-    """The same in words, as one that may be done elsewhere: each is a path or the URL of a store.
+    """An item as strings, which another machine may process: paths or URLs of a store.
 
     `length` is the photo's, in bytes, where a listing told it.
     """
@@ -51,7 +51,7 @@ def collect(
     out: str | os.PathLike[str],
     options: BulkOptions | None = None,
 ) -> list[Item]:
-    """What there is to do, in a fixed order. Nothing is read or written yet.
+    """Collect the items to process, in a fixed order, without reading or writing files.
 
     Args:
         inputs: files, folders, whose trees are mirrored below `out`, and patterns such as "photos/**/*.jpg",

@@ -30,7 +30,7 @@ class Follower:
         return small
 
     def find(self, small: Frame, other: Frame) -> tuple[Floats, Floats]:
-        """Where each pixel of a reduced photo is in another, (h, w, 2) in pixels, and the trust in it.
+        """Optical flow between reduced photos, (h, w, 2) in pixels, and its confidence.
 
         The trust, (h, w) in [0, 1], is how far what was carried along is what is there: nothing where it
         was hidden; soft at its edges.

@@ -1,4 +1,4 @@
-"""What a run over files can be asked for. Every default stands here and nowhere else; imports no torch."""
+"""Options of runs over files. All defaults are defined here; imports no torch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LEAST_TILE = 64  # pixels; what surrounds a tile is many times the tile then
 
 @dataclass(frozen=True)
 class ImageOptions:
-    """How a picture is read and written. A value that cannot mean anything raises UsageError.
+    """Options for reading and writing a picture. Raises UsageError for invalid values.
 
     Attributes:
         size: long side of the result in pixels; None keeps the photo's.
@@ -51,7 +51,7 @@ class ImageOptions:
 
 @dataclass(frozen=True)
 class BulkOptions(ImageOptions):
-    """The same for many.
+    """Options for many pictures.
 
     Attributes:
         suffix: the format of all results, such as ".webp"; None keeps each photo's where it can be written,
@@ -70,7 +70,7 @@ class BulkOptions(ImageOptions):
 
 @dataclass(frozen=True)
 class VideoOptions:
-    """What of a video is made, and how it is written.
+    """Options of a video: range, size, encoding.
 
     Attributes:
         start, end: seconds since its first frame; None for all.

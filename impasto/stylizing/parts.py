@@ -29,7 +29,7 @@ _TIME = re.compile(r"(\d{1,40}(/[1-9]\d{0,40})?)?")  # of a mark: a fraction, or
 
 @dataclass(frozen=True)
 class ResumePoint:
-    """Where a part ended.
+    """Position where a part of a video ended.
 
     Attributes:
         frames: written so far, in all parts.
@@ -82,7 +82,7 @@ class Parts:
 
     @contextmanager
     def writer(self, make: Callable[[Path], Sink]) -> Iterator[Sink]:
-        """What takes the frames of the next part; without any frame there is none."""
+        """Open the writer of the next part; without frames there is none."""
         path = self._path(self._marks, _SUFFIX)
         path.unlink(missing_ok=True)
         with make(path) as sink:

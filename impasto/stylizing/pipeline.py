@@ -31,7 +31,7 @@ _PIXELS_AHEAD = 50_000_000  # fewer pictures ahead if they are large
 
 @dataclass(frozen=True)
 class Event:
-    """What became of one photo.
+    """Result of one photo.
 
     `outcome` is "done"; "skipped": its picture was made before, just so; "kept": there is a file of that name
     which was made otherwise, and which stays; or "failed", with a sentence in `reason`. `size` is
@@ -49,7 +49,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Photo:
-    """What was read of an item, and the record that its picture will bear."""
+    """A photo that was read, and the record for its picture."""
 
     item: Item
     image: Tensor | Large
@@ -137,13 +137,13 @@ class Pipeline:
 
 
 def compare(target: Path, record: dict[str, Any], options: BulkOptions) -> Outcome:
-    """What a picture that is there means. One without a record is taken for ours where we write none."""
+    """Decide what an existing picture means. One without a record counts as ours if records are off."""
     made = is_made(target, record)
     return "skipped" if made or (made is None and options.strip_metadata) else "kept"
 
 
 def failure(item: Item | WorkItem, error: Exception) -> Event:
-    """What is told of a photo that raised an error."""
+    """Describe the failure of a photo."""
     if isinstance(error, ImpastoError):
         passing = isinstance(error, MemoryLimitError | ClusterError)
         return Event(item, "failed", str(error), passing=passing)

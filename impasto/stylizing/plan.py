@@ -1,4 +1,4 @@
-"""What stylizing a photo will take, told by its header and the options alone."""
+"""Estimate size, tiles and memory of stylizing a photo, from its header and the options."""
 
 from __future__ import annotations
 

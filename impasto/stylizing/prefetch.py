@@ -14,7 +14,7 @@ _END = object()
 
 
 def prefetch(items: Iterable[Item], depth: int = 3) -> Generator[Item, None, None]:
-    """The same items in the same order, made in a thread of their own, up to `depth` of them in advance.
+    """Yield the items in order, produced by a thread up to `depth` items in advance.
 
     An error of `items` is raised here, after what came before it. Closing the generator stops the thread and
     closes `items`, so that a chain of stages ends as one.
@@ -48,7 +48,7 @@ def prefetch(items: Iterable[Item], depth: int = 3) -> Generator[Item, None, Non
 
 
 def _put(queue: Queue[Any], item: Any, stop: Event) -> bool:
-    """Whether the item was taken; not, once nobody waits for it."""
+    """Return whether the item was taken; not, once nobody waits for it."""
     while not stop.is_set():
         try:
             queue.put(item, timeout=_PATIENCE)

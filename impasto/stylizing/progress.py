@@ -1,4 +1,4 @@
-"""How far a video is, and whether to go on."""
+"""Progress of a video, and whether to stop."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from impasto.stylizing.parts import ResumePoint
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a video is: the share of it that is done, 0 if its length is unknown; frames written in all,
+    """Progress of a video: share done, 0 if its length is unknown; frames written in all,
     with those of an earlier run; and frames a second in this run.
     """
 

@@ -1,4 +1,4 @@
-"""Where which style goes: masks at the size of whatever is painted, whole or in parts."""
+"""Weights of regions: masks resized to whatever is painted, whole or in parts."""
 
 from __future__ import annotations
 

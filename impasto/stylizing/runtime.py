@@ -1,4 +1,4 @@
-"""What computes a style network: PyTorch, OpenVINO or ONNX Runtime behind one interface.
+"""Runtimes of style networks: PyTorch, OpenVINO or ONNX Runtime behind one interface.
 
 torch is imported with the runtimes: their names alone, which flags need, must come at once.
 """
@@ -38,14 +38,14 @@ class Runner(Protocol):
 
 
 def runtime_for(runtime: RuntimeName, photos: int) -> RuntimeName:
-    """What "auto" means for so many photos: PyTorch, which is there already, for less than MANY."""
+    """Resolve "auto" for this many photos: PyTorch, which is loaded already, for fewer than MANY."""
     return "torch" if runtime == "auto" and photos < MANY else runtime
 
 
 def resolve(
     runtime: RuntimeName, device: DeviceName, precision: PrecisionName
 ) -> tuple[torch.device, torch.dtype]:
-    """Where a runtime computes, and how exactly. All but PyTorch compute on the CPU.
+    """Device and precision of a runtime. All but PyTorch compute on the CPU.
 
     Raises UsageError for names that are none, and for what a runtime cannot do.
     """
@@ -94,7 +94,7 @@ def make_runner(
 
 
 def _fastest_first(device: torch.device, dtype: torch.dtype) -> tuple[RuntimeName, ...]:
-    """What is worth trying before PyTorch; its bfloat16 is faster than the float32 of ONNX Runtime."""
+    """Runtimes to try before PyTorch, whose bfloat16 is faster than ONNX Runtime's float32."""
     if device.type != "cpu":
         return ()
     return ("openvino", "onnxruntime") if str(dtype) == "torch.float32" else ("openvino",)

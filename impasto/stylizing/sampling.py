@@ -1,4 +1,4 @@
-"""What all tiles of a picture have in common: taken from the whole, or from crops that are spread over it."""
+"""Statistics shared by all tiles of a picture, from the whole or from crops spread over it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _COLOURS = 1 << 16  # pixels that colors are taken from
 
 @dataclass(frozen=True)
 class Known:
-    """What all tiles of a picture have in common.
+    """Statistics shared by all tiles of a picture.
 
     Attributes:
         statistics: for each ensemble, those of each network.
@@ -54,7 +54,7 @@ class View:
 
 
 def is_small(size: Size, per_pixel: float, device: torch.device) -> bool:
-    """Whether a picture may be painted whole."""
+    """Return whether a picture may be painted whole."""
     return per_pixel * prod(size) <= min(WHOLE_BYTES, available_memory(device))
 
 
@@ -70,7 +70,7 @@ def crops_of(size: Size, per_pixel: float, device: torch.device) -> list[Box]:
 
 
 def most_crops(per_pixel: float) -> int:
-    """How many fit in the memory that they may take."""
+    """Number of crops that fit in their share of memory."""
     return max(1, min(_MOST_CROPS, int(_CROPS_BYTES / per_pixel) // _CROP**2))
 
 
@@ -103,7 +103,7 @@ def some_colours(planes: Tensor) -> Tensor:
 
 
 def _spread(length: int, count: int) -> tuple[list[int], int]:
-    """Where crops begin, each in the middle of its share of a length, and how long they are."""
+    """Starts and length of crops, each in the middle of its share of a length."""
     crop, share = min(_CROP, length), length / count
     starts = (round((index + 0.5) * share - crop / 2) for index in range(count))
     return [min(max(start, 0), length - crop) for start in starts], crop

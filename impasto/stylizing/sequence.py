@@ -65,7 +65,7 @@ class Sequence:
             return Shown(photo, self._styler(photo.pixels), self._styler.state)
 
     def _show(self, painted: Shown) -> Shown:
-        """What was painted, held still."""
+        """Stabilize a painted frame."""
         if self._steadier is None:
             return painted
         picture = self._steadier(painted.photo.pixels, painted.picture)

@@ -27,7 +27,7 @@ _RATE_OVER = 20  # pictures
 
 @dataclass(frozen=True)
 class Shown:
-    """What is to be seen now.
+    """The current display.
 
     Attributes:
         pixels: (H, W, 3) RGB.

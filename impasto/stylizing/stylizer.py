@@ -119,7 +119,7 @@ class Stylizer:
 
     @property
     def runtimes(self) -> tuple[RuntimeName, ...]:
-        """What computes, for each network that has to run."""
+        """Runtime of each network that has to run."""
         return tuple(name for ensemble in self.ensembles for name in ensemble.runtimes)
 
     @property
@@ -129,7 +129,7 @@ class Stylizer:
         return tuple(dict.fromkeys((*own, *self.shares.notes, *self.finish.notes)))
 
     def record(self) -> dict[str, Any]:
-        """What decides how a picture comes out, as JSON has it."""
+        """Settings that affect the picture, JSON-serializable."""
         records = [ensemble.record() for ensemble in self.ensembles]
         regions = [
             {"mask": mask, "styles": styles}
@@ -153,7 +153,7 @@ class Stylizer:
         return io.to_pil(self.picture(image, info.alpha), info.alpha)
 
     def picture(self, image: Tensor, alpha: Tensor | None = None) -> Tensor:
-        """The same for tensors.
+        """Stylize tensors.
 
         Args:
             image: (3, H, W) or (N, 3, H, W) of floats in [0, 1], on any device.
@@ -177,14 +177,14 @@ class Stylizer:
         return whole.reshape(image.shape).to(image.device)
 
     def frame(self, frame: Pixels) -> Pixels:
-        """The same for a frame of a video, without detours: (H, W, 3) RGB to the same shape.
+        """Stylize a video frame directly: (H, W, 3) RGB to the same shape.
 
         Raises UsageError for another shape or type, and MemoryLimitError.
         """
         return FramePostprocessor(self.finish)(frame, self.paint_frame(frame))
 
     def paint_frame(self, frame: Pixels) -> Pixels:
-        """What networks make of a frame: `frame` before the last touches. Raises as `frame`."""
+        """Stylize a frame without postprocessing. Raises as `frame`."""
         if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3 or not frame.size:
             raise UsageError(f"a frame is (H, W, 3) of uint8, not {frame.shape} of {frame.dtype}")
         height, width, _ = frame.shape
@@ -197,13 +197,13 @@ class Stylizer:
             return paint_bytes(lambda photo: self._paint(photo, _paint_as_frame), frame)
 
     def seen_size(self, size: Size) -> Size:
-        """What a photo of (height, width) is resized to for the networks, so that strokes have their size."""
+        """Size at which networks see a photo of (height, width), so that strokes have their size."""
         strokes = min(self.finish.handles.stroke_size, max(1.0, min(size) / _LEAST_SIDE))
         height, width = (max(1, round(side / strokes)) for side in size)
         return height, width
 
     def _at_once(self, batch: Tensor) -> int:
-        """How many images of the batch fit in memory. Raises MemoryLimitError if not even one does."""
+        """Number of images that fit in memory. Raises MemoryLimitError if not even one does."""
         count, _, height, width = batch.shape
         available = available_memory(self.device)
         check_memory((height, width), self.per_pixel, available)

@@ -46,7 +46,7 @@ class TemporalSmoother:
 
     @property
     def state(self) -> dict[str, Frame]:
-        """What the next frame depends on, for `restore`; empty before the first."""
+        """State that the next frame depends on, for `restore`; empty before the first."""
         if self._photo is None or self._picture is None:
             return {}
         return {"photo": self._photo, "picture": self._picture}

@@ -1,4 +1,4 @@
-"""Threads whose end is noticed: one that gets no memory dies without a word, and leaves its work undone."""
+"""Thread pool that detects workers killed by lack of memory, which die silently."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MOMENT = 1.0  # seconds between two looks after them
 
 
 class Executor(Protocol):
-    """Who does work; left as a context, it finishes what has been begun."""
+    """Interface of executors; leaving the context finishes running tasks."""
 
     def __enter__(self) -> Self: ...
 
@@ -25,12 +25,12 @@ class Executor(Protocol):
         ...
 
     def call_off(self) -> None:
-        """What has not been begun is not done any more."""
+        """Cancel tasks that have not started."""
         ...
 
 
 class Threads:
-    """A crew of so many threads. An answer raises MemoryError if a thread has died, and with it the work.
+    """An executor with a fixed number of threads. A result raises MemoryError if its thread has died.
 
     They begin at once, while there is memory: a thread that begins without any lets whoever started it wait
     for ever (python/cpython#140746).

@@ -149,7 +149,7 @@ class Tiler:
     def _paint_alone(
         self, ensemble: Ensemble, photo: Tensor, statistics: tuple[Statistics, ...], seen: Box
     ) -> Tensor:
-        """What one ensemble makes of it, in [0, 1]."""
+        """Picture of one ensemble, in [0, 1]."""
         painted = photo.to(self._stylizer.device) * ensemble.photo_share
         for (network, share), known in zip(ensemble.networks, statistics, strict=True):
             part = paint_part(network, self._on_device(photo[None]), known, seen[:2])
@@ -186,7 +186,7 @@ class Tiler:
 
 
 def make_tiler(stylizer: Stylizer, size: tuple[int, int], tile: Tile) -> Tiler | None:
-    """What paints a picture of (height, width) in tiles, or None if it is to be painted whole.
+    """Build the tiler for a picture of (height, width); None if it is painted whole.
 
     Raises UsageError for a stylizer that refines what it paints, which needs it whole.
     """

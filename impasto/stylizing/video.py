@@ -109,7 +109,7 @@ class VideoJob:
 
     def _check(self, target: Path) -> None:
         if target.exists() and target.resolve() == Path(self._clip.info.name).resolve():
-            raise UsageError(f"{target} is what is read: name another file for the result")
+            raise UsageError(f"output {target} is the same file as the input: name another file")
         if target.is_file() and not self._options.overwrite:
             raise UsageError(f"{target} exists: name another file, or replace it with --overwrite")
 
@@ -136,7 +136,7 @@ class VideoJob:
         return complete
 
     def _write_parts(self, parts: Parts, encoding: Encoding, watch: Watch) -> bool:
-        """Whether the end was reached."""
+        """Return whether the end was reached."""
 
         def make(path: Path) -> Sink:
             return SegmentWriter(path, self._info, encoding)
@@ -237,7 +237,7 @@ class _Stopped(Exception):
 
 
 def is_video(target: Path) -> bool:
-    """Whether a video file is to be written there, and no animation or pictures."""
+    """Return whether a video file is to be written there, and no animation or pictures."""
     return target.suffix.lower() in CONTAINERS and not target.is_dir()
 
 

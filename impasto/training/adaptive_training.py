@@ -167,7 +167,7 @@ def style_batch(photos: Tensor, styles: Styles, numbers: Sequence[int]) -> Style
 
 
 def sharing_of(photos: int) -> int:
-    """How many of the photos of a pass share a style."""
+    """Number of photos in a pass that share a style."""
     return _SHARING if photos % _SHARING == 0 else 1
 
 

@@ -66,7 +66,7 @@ def train_style(
 
 
 def _start(style: Path, out: Path, options: TrainOptions, resume: bool) -> Card | None:
-    """What is nearest to the style among networks of its kind."""
+    """The default start: the network of this kind that is nearest to the style."""
     if options.network == "light":
         return instant_start(style, out, resume=resume)
     return load_primed(options.network)

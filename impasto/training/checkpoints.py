@@ -61,7 +61,7 @@ class TrainStep:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a training needs beside its options.
+    """Inputs and outputs of a training, beside its options.
 
     Attributes:
         photos: to learn from; a few are held out.
@@ -97,7 +97,7 @@ def workspace(out: Path) -> Path:
 
 
 class Product(Protocol[B_contra]):
-    """What a training is to make."""
+    """Interface for writing the results of a training."""
 
     def shown(self, batch: B_contra) -> list[Tensor]:
         """Pictures to show above what became of a batch, rows of (N, 3, H, W)."""

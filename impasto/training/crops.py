@@ -37,7 +37,7 @@ _UPRIGHT: dict[Any, Image.Transpose] = {
 
 @dataclass(frozen=True)
 class Cut:
-    """Where a square lies in a photo.
+    """Position of a square crop in a photo.
 
     Attributes:
         side: as a share of the photo's short side, in (0, 1].

@@ -107,7 +107,7 @@ class _Steps(Dataset[_Made]):
 
 @dataclass(frozen=True)
 class _AsArrays(Dataset[_Sent]):
-    """The same as NumPy has it, in the order in which it lies in memory.
+    """A batch as NumPy arrays in memory order.
 
     Processes hand on tensors by a socket in the folder for temporary files, whose path may be too long for
     one; then nothing would come, ever.
@@ -126,7 +126,7 @@ def _as_it_is(item: Any) -> Any:
 
 
 def _work(steps: _Steps, start_step: int, workers: int, pin: bool) -> Generator[_Made, None, None]:
-    """What the steps give, made ahead by worker processes."""
+    """Batches of the steps, prefetched by worker processes."""
     with warnings.catch_warnings():  # that there are more workers than cores, or threads beside the fork
         warnings.simplefilter("ignore")
         made = iter(
@@ -172,7 +172,7 @@ def _undisturbed() -> Iterator[None]:
 
 
 def _beside(made: Generator[_Made, None, None]) -> Generator[_Made, None, None]:
-    """The same, each made by a thread while the one before is used.
+    """Batches, each produced by a thread while the previous one is used.
 
     For programs that serve: a forked process would hold their open connections, which then never close.
     """

@@ -31,7 +31,7 @@ def find_photos(paths: Sequence[Path]) -> Photos:
 
 
 def _find(path: Path) -> list[Photos]:
-    """What one path, named by the user, holds."""
+    """Photos in one path named by the user."""
     if is_folder(path):
         return _find_in_folder(path)
     if not exists(path):

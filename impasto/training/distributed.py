@@ -30,7 +30,7 @@ class ProcessGroup:
 
     @property
     def is_main_process(self) -> bool:
-        """Whether this process is the one that writes files and reports."""
+        """Return whether this process is the one that writes files and reports."""
         return self.rank == 0
 
     def share(self, network: nn.Module) -> nn.Module:
@@ -65,7 +65,7 @@ class ProcessGroup:
         return with_gradient(whole, means)
 
     def is_same(self, number: int) -> bool:
-        """Whether all processes say the same."""
+        """Return whether all processes say the same."""
         if self.world == 1:
             return True
         ends = torch.tensor([number, -number], device=self.device)
@@ -81,7 +81,7 @@ class ProcessGroup:
         return float(shared)
 
     def broadcast_object(self, state: State | None) -> State | None:
-        """What the main process has, tensors on the CPU; that of the others does not count."""
+        """Send the main process's object to all processes, tensors on the CPU."""
         if self.world == 1:
             return state
         file = io.BytesIO()
@@ -112,7 +112,7 @@ def _gather(backend: str, world: int) -> None:
 
 
 def is_main_process() -> bool:
-    """Whether this is the main process, before there is a group."""
+    """Return whether this is the main process, before there is a group."""
     return os.environ.get("RANK", "0") == "0"
 
 

@@ -16,7 +16,7 @@ _MARK = "torchrun.txt"
 
 
 def run_name() -> str | None:
-    """What tells this run of torchrun from others, of any machine; None without torchrun.
+    """Identifier of this torchrun run, unique over machines; None without torchrun.
 
     It is its --rdzv-id, or, where none was given, the machine and the process that started this one.
     """
@@ -25,7 +25,7 @@ def run_name() -> str | None:
 
 
 def is_restarted(folder: Path) -> bool:
-    """Whether a training's folder was begun by an earlier start of this very run."""
+    """Return whether a training's folder was begun by an earlier start of this very run."""
     if run_name() is None:
         return False
     try:

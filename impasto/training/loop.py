@@ -30,7 +30,7 @@ _MOST_ROLLBACKS = 8
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a step came to.
+    """Result of a step.
 
     Attributes:
         losses: "total" and each term, means over all processes.
@@ -76,7 +76,7 @@ class Training(Generic[B]):
         self._good, self._good_step = self._snapshot(), 0
 
     def paint(self, batch: B) -> Tensor:
-        """What the network makes of it now, (N, 3, H, W), without a graph."""
+        """Apply the network, (N, 3, H, W), without gradients."""
         with torch.no_grad():
             return self._paint(self.network, batch)
 

@@ -1,4 +1,4 @@
-"""What a training leaves for people to look at: losses as a table and a plot, and sample pictures."""
+"""Metrics of a training: losses as a table and a plot, and sample pictures."""
 
 from __future__ import annotations
 

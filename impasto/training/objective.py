@@ -1,4 +1,4 @@
-"""What a network minimizes: for a style, or, in priming, for giving back what it sees."""
+"""Objectives of trainings: for a style, or for identity pretraining (priming)."""
 
 from __future__ import annotations
 

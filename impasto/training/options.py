@@ -1,4 +1,4 @@
-"""What a training can be asked for. Every default stands here and nowhere else."""
+"""Options of trainings. All defaults are defined here."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PrimingLoss = Literal["pixels", "content"]
 
 @dataclass(frozen=True)
 class LoopOptions:
-    """What training a style and priming have in common. Immutable and checked.
+    """Options shared by training and priming. Immutable and checked.
 
     Attributes:
         network: "light", "transformer_net", "encoder_decoder" or "unet".
@@ -82,7 +82,7 @@ class LoopOptions:
 
 @dataclass(frozen=True)
 class TrainOptions(LoopOptions):
-    """How a network learns a style.
+    """Options for training a network for a style.
 
     Attributes:
         style_size: long side in pixels at which the style is seen: larger, and strokes grow in pictures.
@@ -130,7 +130,7 @@ class TrainOptions(LoopOptions):
 
 @dataclass(frozen=True)
 class AdaptOptions(LoopOptions):
-    """How a network learns to give any picture's style.
+    """Options for training the adaptive network.
 
     Attributes:
         window: side in pixels of the part of a style picture that is seen at a time.
@@ -160,7 +160,7 @@ class AdaptOptions(LoopOptions):
 
 @dataclass(frozen=True)
 class PrimeOptions(LoopOptions):
-    """How a network learns to give back what it sees, before it learns a style.
+    """Options for identity pretraining (priming), before a style is learned.
 
     Attributes:
         loss: "pixels": mean square over the colors; "content": over relu1_1 of the backbone.

@@ -1,4 +1,4 @@
-"""Where training photos come from, one at a time: files, parts of a collection, several together."""
+"""Sources of training photos: files, subsets, several sources together."""
 
 from __future__ import annotations
 
@@ -36,20 +36,20 @@ class Photos(ABC):
     @property
     @abstractmethod
     def description(self) -> str:
-        """How many there are and where from: "2601 photos in photos/train"."""
+        """Number and origin: "2601 photos in photos/train"."""
 
     @property
     def summary(self) -> str:
-        """What a card says of them: no folders, which are nobody else's business."""
+        """Text for a card, without folder names, which are private."""
         return count_photos(len(self))
 
     @abstractmethod
     def __len__(self) -> int:
-        """How many there are, at least 1."""
+        """Number of photos, at least 1."""
 
     @abstractmethod
     def name(self, index: int) -> str:
-        """What messages call a photo."""
+        """Name of a photo in messages."""
 
     @abstractmethod
     def open(self, index: int) -> Image.Image:

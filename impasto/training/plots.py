@@ -13,7 +13,7 @@ _SMOOTH = 25  # rows that a curve is averaged over
 
 
 def can_plot() -> bool:
-    """Whether Matplotlib is installed: without it a training has its tables only."""
+    """Return whether Matplotlib is installed: without it a training has its tables only."""
     return find_spec("matplotlib") is not None
 
 

@@ -1,4 +1,4 @@
-"""Where the processes of a training find each other, also when torchrun has started them anew."""
+"""Rendezvous of the processes of a training, also after torchrun has restarted them."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _answer(store: Store, rank: int) -> str:
 
 
 def _heard(store: Store, key: str) -> str:
-    """What is said there, or nothing: to wait for it is the business of `_looks`."""
+    """Read a key without waiting; `_looks` waits."""
     return store.get(key).decode() if store.check([key]) else ""
 
 

@@ -1,4 +1,4 @@
-"""What one process of a training sees: its samples, step by step, and the photos that are held out."""
+"""Samples of one process, step by step, and held-out photos."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Sampled = tuple[Tensor, tuple[str, ...]]  # images of a pass, and photos found u
 
 
 def is_augmented(photos: Photos, options: LoopOptions) -> bool:
-    """Whether crops are varied more, as those of few photos are."""
+    """Return whether crops are varied more, as those of few photos are."""
     return len(split(photos, options.seed)[0]) < _FEW if options.augment is None else options.augment
 
 

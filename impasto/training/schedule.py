@@ -1,4 +1,4 @@
-"""How fast to learn, by the share of the work that is done; and when it is done."""
+"""Learning-rate schedules, by the share of the work done, and the end of a training."""
 
 from __future__ import annotations
 

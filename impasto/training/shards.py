@@ -70,7 +70,7 @@ class Shard(Photos):
 
 
 def is_compressed(name: str) -> bool:
-    """Whether a file's name says that it is a compressed archive."""
+    """Return whether a file's name says that it is a compressed archive."""
     return name.lower().endswith(_ARCHIVES)
 
 

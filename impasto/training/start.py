@@ -1,4 +1,4 @@
-"""What a training begins with where nothing else is named: made-up pictures, and the style's instant card."""
+"""Default inputs of a training: synthetic photos, and the style's instant card to start from."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def made_up(options: LoopOptions) -> Synthetic:
 
 
 def instant_start(style: Path, out: Path, *, resume: bool = False) -> Card:
-    """What the adaptive network gives for a style, to be learned better by a training that writes `out`.
+    """The adaptive network's card for a style, as the start of a training that writes `out`.
 
     It is kept in the training's folder, and read from there when that is resumed: where it is computed again,
     it may differ. Of several processes one keeps it, whose weights the others take over when they begin.

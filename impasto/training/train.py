@@ -111,7 +111,7 @@ def _run(built: BuiltObjective, options: LoopOptions, plan: Plan, group: Process
 
 
 def _settings(built: BuiltObjective, options: LoopOptions, plan: Plan) -> dict[str, Any]:
-    """What must be the same when a training is resumed."""
+    """Settings that must match when a training is resumed."""
     start = fingerprint(plan.start) if plan.start else "random weights"
     return {**asdict(options), **built.made_of, "photos": plan.photos.description, "start": start}
 

@@ -26,7 +26,7 @@ class Watchdog:
         self._value, self._blobs, self._seen = 0.0, 0.0, 0
 
     def complaint(self, value: float, blobs: float) -> str | None:
-        """What is wrong with a step, or None. `blobs` is from `share_of_blobs`."""
+        """Describe what is wrong with a step, or None. `blobs` is from `share_of_blobs`."""
         if not math.isfinite(value):
             return "the loss is not a number"
         if self._seen >= _QUIET and value > _EXPLOSION * self._value:

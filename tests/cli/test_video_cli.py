@@ -105,7 +105,7 @@ def test_a_corrupt_video_is_made_up_to_the_fault(video):
     [
         (("none.mp4", "out.mp4"), 1, "none.mp4 does not exist"),
         (("photo.jpg", "out.mp4"), 1, "photo.jpg"),
-        (("clip.mp4", "clip.mp4", "--overwrite"), 2, "is what is read"),
+        (("clip.mp4", "clip.mp4", "--overwrite"), 2, "is the same file as the input"),
         (("clip.mp4", "out.mp3"), 2, "out.mp3"),
         (("clip.mp4", "photo.jpg"), 2, "photo.jpg"),
         (("clip.mp4", "out.mp4", "--codec", "vp8"), 2, "vp8"),

@@ -55,9 +55,9 @@ def test_commands(folder: Path, name: str) -> None:
 
 def test_pictures_of_a_section_differ(folder: Path) -> None:
     """A handle that does nothing would not be seen on the page."""
-    for words in PICTURES["colour"]:
+    for words in PICTURES["color"]:
         call(Command("docs/control.md", 0, shlex.join(words)))
-    files = [words[words.index("-o") + 1] for words in PICTURES["colour"]]
+    files = [words[words.index("-o") + 1] for words in PICTURES["color"]]
     pixels = [np.asarray(Image.open(file), float) for file in files]
     apart = [np.abs(one - other).mean() for at, one in enumerate(pixels) for other in pixels[:at]]
     assert min(apart) > 2

@@ -167,7 +167,7 @@ def test_what_is_there_stays(clip: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--overwrite"):
         make_job(clip).run(target)
     assert target.read_bytes() == b"mine"
-    with pytest.raises(UsageError, match="is what is read"):
+    with pytest.raises(UsageError, match="is the same file as the input"):
         make_job(clip, overwrite=True).run(clip)
     make_job(clip, overwrite=True, end=0.2).run(target)
     assert len(read_clip(target)) == 2

@@ -1,1 +1,1 @@
-"""What visitors see. Everything of Gradio is in this room."""
+"""The page that visitors see. All use of Gradio is in this package."""

@@ -1,4 +1,4 @@
-"""What each tab does with the buttons that start and stop its long job."""
+"""Start and stop buttons of the tabs with long jobs."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def by_name(
 
 
 def by_selection(method: Callable[[Session, int], Any], visits: Sessions) -> Callable[..., Any]:
-    """The same for what is called with the index of a picture that was chosen in a gallery."""
+    """Like `by_name`, for a callback that takes the index of a picture chosen in a gallery."""
 
     def call(chosen: gr.SelectData, request: gr.Request) -> Any:
         with explaining():

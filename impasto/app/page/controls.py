@@ -70,11 +70,11 @@ class Controls:
 
     @property
     def lists(self) -> list[gr.components.Component]:
-        """What offers styles."""
+        """Components that offer styles."""
         return [self.gallery, self.style, self.second]
 
     def offered(self, visit: Session) -> list[Any]:
-        """What the lists show a visitor who has trained styles."""
+        """Contents of the style lists for a visitor who has trained styles."""
         shipped = [(str(one.thumbnail), one.title) for one in self._choices]
         trained = [(str(thumbnail_of(card)), name) for name, card in visit.cards.items()]
         named = self.names(visit.cards)
@@ -87,7 +87,7 @@ class Controls:
         return [*(one.name for one in self._choices), *visit.cards][index]
 
     def names(self, cards: Mapping[str, Path]) -> list[tuple[str, str]]:
-        """What lists of styles offer a visitor with those cards: titles, and the names they stand for."""
+        """Titles and names in the style lists of a visitor with these cards."""
         return titles(self._choices, cards, "The picture dropped below")
 
     def look(self, visit: Session, values: Mapping[str, Any]) -> tuple[Path, StyleRequest]:
@@ -107,7 +107,7 @@ class Controls:
         )
 
     def values_of(self, result: Result) -> list[Any]:
-        """What the fields were when a result was made."""
+        """Values of the fields that made a result."""
         look = result.look
         chosen = [style for style, _ in look.styles]
         own = [str(style) for style in chosen if isinstance(style, Path) and style.suffix != _CARD]
@@ -132,12 +132,12 @@ class Controls:
 
 
 def _style(visit: Session, name: str | None, own: str | None) -> str | Path | None:
-    """What a name means; None where that is nothing."""
+    """Resolve the name of a style; None for no style."""
     return None if name is None or name == NONE else meaning(visit, name, own)
 
 
 def handles_of(values: Mapping[str, Any]) -> StyleControls:
-    """What the bars say: a whole number comes without a point, but is recorded with one, as elsewhere."""
+    """Read the sliders; whole numbers become floats, so that records agree with those of other commands."""
     asked: dict[str, Any] = {each.name: values[each.name] for each in fields(StyleControls)}
     floats: dict[str, Any] = {name: float(it) for name, it in asked.items() if isinstance(it, int)}
     return StyleControls(**(asked | floats))

@@ -68,7 +68,7 @@ class Experts:
         }
 
     def asked(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """What differs from `PaintOptions` among the values of a page. Raises UsageError for no number."""
+        """Return the values that differ from `PaintOptions`. Raises UsageError where one is no number."""
         found = {name: _read(name, values[name]) for name in self.fields}
         return {name: v for name, v in found.items() if v is not None and v != getattr(_DEFAULT, name)}
 

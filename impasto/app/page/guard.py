@@ -1,4 +1,4 @@
-"""What Gradio would do for visitors, and this app does not.
+"""Turn off parts of Gradio that visitors must not reach.
 
 It would read any picture of this machine that a request names without saying that it was uploaded, and fetch
 what an address on the network names: past the limit on uploads, and from here.
@@ -66,7 +66,7 @@ def _uploaded(preprocess: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def _paths(payload: Any) -> Iterator[str]:
-    """All that is named a path in what a component is given."""
+    """Collect everything called a path in a component's input."""
     if isinstance(payload, BaseModel):
         payload = payload.model_dump()
     if isinstance(payload, Mapping):

@@ -150,7 +150,7 @@ class PhotoTab:
         return self._tell(visit, result, f"{_headline(result)}: {result.seconds:.1f} s. Paint it refines it.")
 
     def _begin(self, visit: Session, values: Values) -> list[Any]:
-        """The same for a new photo; nothing where a result of this photo is on the page already."""
+        """Stylize a new photo; do nothing if a result of this photo is on the page already."""
         if not values["photo"]:
             return [None, status(_WELCOME), *self._skip(2)]
         if visit.current and visit.current.photo == Path(values["photo"]):
@@ -199,7 +199,7 @@ class PhotoTab:
         return str(self._examples[int(chosen.index)])
 
     def _tell(self, visit: Session, result: Result, news: str) -> list[Any]:
-        """What the outcome's components show of a result."""
+        """Values of the output components for a result."""
         visit.current = result
         film = None if result.film is None else str(result.film)
         return [

@@ -23,7 +23,7 @@ COLOURS = [(_COLOURS[how], how) for how in get_args(KeepColour)]  # what a list 
 
 
 def titles(choices: Sequence[Choice], cards: Iterable[str], own: str) -> list[tuple[str, str]]:
-    """What a list of styles shows, and the names that this stands for.
+    """Titles shown in a list of styles, with the names that they stand for.
 
     Args:
         choices: that ship.
@@ -35,7 +35,7 @@ def titles(choices: Sequence[Choice], cards: Iterable[str], own: str) -> list[tu
 
 
 def meaning(visit: Session, name: str, own: str | None) -> str | Path:
-    """What a name stands for: the visitor's picture, a card that the visitor trained, or what ships.
+    """Resolve a name: the visitor's picture, a card that the visitor trained, or a shipped style.
 
     Raises UsageError: there is no picture.
     """

@@ -29,7 +29,7 @@ _EXPERTS = ("style_weight", "content_weight", "tv_weight", "style_size", "size",
 
 
 class Offers(Protocol):
-    """What offers styles elsewhere on the page."""
+    """Components elsewhere on the page that offer styles."""
 
     @property
     def lists(self) -> list[gr.components.Component]:
@@ -37,7 +37,7 @@ class Offers(Protocol):
         ...
 
     def offered(self, visit: Session) -> list[Any]:
-        """What they show a visitor."""
+        """Their contents for a visitor."""
         ...
 
 
@@ -159,7 +159,7 @@ class TrainTab:
 
 
 def _lesson(values: Values) -> TrainRequest:
-    """What the values ask for. Raises UsageError."""
+    """Build the training request from the values. Raises UsageError."""
     if not values["style_picture"]:
         raise UsageError("drop the picture whose look is to be learned first")
     expert = {name: values[name] for name in _EXPERTS if values[name] not in (None, getattr(_USUAL, name))}

@@ -131,7 +131,7 @@ class VideoTab:
         return by_name(method, list(asked), self._visits)
 
     def _open(self, visit: Session, values: Values) -> list[Any]:
-        """What a clip is; the whole of it is chosen, as far as the limits go."""
+        """Describe a clip, and select all of it that the limits allow."""
         if not values["clip"]:
             return [
                 gr.Video(None, visible=False),

@@ -78,11 +78,11 @@ class VideoControls:
 
     @property
     def lists(self) -> list[gr.components.Component]:
-        """What offers styles."""
+        """Components that offer styles."""
         return [self.gallery, self.style]
 
     def offered(self, visit: Session) -> list[Any]:
-        """What the lists show a visitor who has trained styles."""
+        """Contents of the style lists for a visitor who has trained styles."""
         shown = self._photo.offered(visit)[self._photo.lists.index(self._photo.gallery)]
         return [shown, gr.Dropdown(choices=self._titles(visit.cards))]
 
@@ -91,12 +91,12 @@ class VideoControls:
         return self._photo.chosen(visit, index)
 
     def look(self, visit: Session, values: Mapping[str, Any]) -> StyleRequest:
-        """What pictures are to look like. Raises UsageError."""
+        """Build the style request. Raises UsageError."""
         style = meaning(visit, values["style"], values["own"])
         return StyleRequest(((style, 1.0),), float(values["strength"]), handles_of(values))
 
     def options(self, values: Mapping[str, Any]) -> VideoOptions:
-        """What of the clip is made, and how. Raises UsageError."""
+        """Build the video options: range, size, encoding. Raises UsageError."""
         return VideoOptions(
             start=float(values["start"] or 0),
             end=float(values["end"] or 0) or None,

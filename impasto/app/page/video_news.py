@@ -1,4 +1,4 @@
-"""What the video tab says: of a clip, and of a video in the making."""
+"""Texts of the video tab: about a clip, and about a running job."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from impasto.app.video_jobs import Take
 
 
 def facts(upload: Upload, limits: Limits) -> str:
-    """What a clip is, as HTML."""
+    """Describe a clip as HTML."""
     info = upload.info
     height, width = info.size
     told = [
@@ -29,7 +29,7 @@ def facts(upload: Upload, limits: Limits) -> str:
 
 
 def news(take: Take) -> str:
-    """How far a video is, as HTML."""
+    """Progress of a video as HTML."""
     progress, film = take.progress, take.film
     if film:
         rate = film.frames / film.seconds

@@ -1,4 +1,4 @@
-"""What the page says while it works, and when something cannot be done."""
+"""Texts of the page: progress and errors."""
 
 from __future__ import annotations
 

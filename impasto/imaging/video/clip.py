@@ -1,4 +1,4 @@
-"""What a moving picture is to the rest of impasto: frames with their times, and what its file said."""
+"""Clips: frames with their times, and facts about the file."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Color:
-    """How numbers mean colors, in the code points of ITU-T H.273, which FFmpeg uses, too.
+    """Color description by the code points of ITU-T H.273, which FFmpeg uses, too.
 
     Attributes:
         primaries: 1 for BT.709, 9 for BT.2020...
@@ -63,7 +63,7 @@ class Color:
 
 @dataclass(frozen=True)
 class ClipInfo:
-    """What is known of a clip before its frames are read.
+    """Facts about a clip, known before its frames are read.
 
     Attributes:
         name: the path; for messages.

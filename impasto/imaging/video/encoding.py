@@ -1,4 +1,4 @@
-"""How a video is encoded, settled before any work: codec, container, quality, pixel format."""
+"""Choose a video encoding before any work: codec, container, quality, pixel format."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ CONTAINERS = {".mp4": "h264", ".mov": "h264", ".mkv": "h264", ".webm": "vp9"}  #
 
 @dataclass(frozen=True)
 class Encoding:
-    """What `choose_encoding` settled.
+    """An encoding chosen by `choose_encoding`.
 
     Attributes:
         codec: h264, hevc, vp9, av1 or prores.
@@ -110,7 +110,7 @@ class Encoding:
 
 
 def written_colour(info: ClipInfo) -> Color:
-    """How a clip's frames are written: in its own colors, if YUV can be made with them, or in BT.709."""
+    """Color description of written frames: the clip's own if YUV can be made with it, else BT.709."""
     if info.color is None or info.color.matrix not in SCALER_MATRIX:
         return Color()
     return info.color

@@ -1,4 +1,4 @@
-"""What is wrong with a video: passed over and told where it goes on, an error where it does not."""
+"""Damage in a video: reported where reading goes on, an error where it cannot."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Damage:
             self.flawed.append(time)
 
     def error(self, why: str) -> VideoError:
-        """What to raise, since no frame comes any more."""
+        """The error to raise when no more frames can be read."""
         name = self.probe.info.name
         return VideoError(f"{name} is damaged or cut short at {self.last_frame:.1f} s: {why}")
 

@@ -168,7 +168,7 @@ def _first_stamp(container: Any, path: Path) -> int:
 
 
 def _likeness(stream: Any) -> tuple[Any, ...]:
-    """What must be the same for packets of two segments to follow each other."""
+    """Stream properties that two segments must share to be joined without re-encoding."""
     context = stream.codec_context
     if context is None:
         return ()

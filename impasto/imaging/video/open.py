@@ -1,4 +1,4 @@
-"""One door for all kinds of clips, and one for what frames become, but for video files."""
+"""Open clips of all kinds, and outputs for frames, except video files."""
 
 from __future__ import annotations
 

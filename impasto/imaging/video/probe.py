@@ -1,4 +1,4 @@
-"""What a video file says of itself, and what its first frame shows."""
+"""Probe a video file: its headers and its first frame."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TEXT_FORMATS = ("tty",)
 
 @dataclass(frozen=True)
 class Probe:
-    """What reading a video needs to know.
+    """Facts needed to read a video.
 
     Attributes:
         info: for everyone.

@@ -131,7 +131,7 @@ class _Decoder:
         return (stamp - self._probe.origin) * self._base
 
     def _index_at(self, stamp: int) -> int:
-        """How many frames come before a time stamp: counted by reading the packets, without decoding them."""
+        """Number of frames before a time stamp, counted from packets without decoding."""
         if self._probe.is_steady:
             return round(self._at(stamp) / self._step)
         count = 0

@@ -22,7 +22,7 @@ Rotation = Callable[[Pixels], Pixels]
 
 @dataclass(frozen=True)
 class ColorSpec:
-    """How a video's numbers become RGB.
+    """Conversion of a video's samples to RGB.
 
     Attributes:
         stored: how the file means its numbers, with guesses for what it does not say.
@@ -67,7 +67,7 @@ def _is_rgb(pixel_format: Any) -> bool:
 
 
 def find_turn(frame: Any) -> tuple[Rotation, bool]:
-    """What makes an `av` frame upright, by its display matrix, and whether that swaps height and width.
+    """Rotation that makes an `av` frame upright, from its display matrix, and whether it swaps sides.
 
     The matrix maps a stored point (x, y) to the shown one (a x + c y, b x + d y); angles that are no
     multiple of 90 degrees go to the nearest one that is.

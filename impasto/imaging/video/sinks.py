@@ -1,4 +1,4 @@
-"""Where the frames of a clip go: the interface, and folders of pictures."""
+"""Outputs for frames: the interface, and folders of pictures."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class Cut:
     is_whole: bool
 
     def holds(self, time: Fraction, earliest: Fraction | None) -> bool:
-        """Whether something at this time, in seconds after `zero`, is kept."""
+        """Return whether something at this time, in seconds after `zero`, is kept."""
         if self.end is not None and time >= self.end - self.zero:
             return False
         return time >= 0 if not self.is_whole else earliest is None or time >= earliest

@@ -1,4 +1,4 @@
-"""What is done already, and what was done now."""
+"""Completed work items: earlier ones, and those of this run."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ _LIBRARIES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": 
 
 
 def is_url(text: str) -> bool:
-    """Whether a text names something in a store, and not a file of this machine."""
+    """Return whether a text names something in a store, and not a file of this machine."""
     return bool(_URL.match(text))
 
 
@@ -54,7 +54,7 @@ class Store:
         return {self._files.unstrip_protocol(entry["name"]): int(entry["size"] or 0) for entry in files}
 
     def read(self, url: str) -> bytes:
-        """What a file holds."""
+        """Content of a file."""
         data: bytes = _patiently(lambda: self._files.cat_file(url), url, "read")
         return data
 

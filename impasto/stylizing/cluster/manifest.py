@@ -52,7 +52,7 @@ class Manifest:
                 self._take(line)
 
     def _take(self, line: bytes) -> None:
-        """What is damaged is left out, as if it had not been written."""
+        """Parse a line of the manifest; skip damaged ones."""
         try:
             name, length, digest = json.loads(line)
             self._entries[self._root + name] = Entry(int(length), str(digest))

@@ -15,7 +15,7 @@ _PER_GPU = 3  # workers: one that reads or writes leaves the GPU to others
 
 
 class WorkerPool(Protocol):
-    """Those who do the work."""
+    """Interface of worker pools."""
 
     def work(self, task: Task, batches: Sequence[Batch], tell: Callable[[Answer], None]) -> None:
         """Do all batches, in any order, and tell each answer in this thread.
@@ -35,7 +35,7 @@ class Alone:
 
 
 def default_size(device: DeviceName = "auto") -> int:
-    """How many workers this machine has room for: one a processor, or three a GPU."""
+    """Default number of workers: one per processor, or three per GPU."""
     import torch
 
     room = available_memory(torch.device("cpu")) // _WORKER
@@ -44,5 +44,5 @@ def default_size(device: DeviceName = "auto") -> int:
 
 
 def processors() -> int:
-    """That this process may use."""
+    """Number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -33,7 +33,7 @@ class Processes:
 
 
 class _Floor:
-    """Where the workers of one run are."""
+    """Worker processes of one run."""
 
     def __init__(self, task: Task, batches: Sequence[Batch], tell: Callable[[Answer], None]) -> None:
         self._task, self._waiting, self._tell = packed(task), deque(batches), tell
@@ -60,7 +60,7 @@ class _Floor:
         self._workers.clear()
 
     def _hear_out(self, line: Connection) -> None:
-        """What a worker told when it was asked to stop."""
+        """Read a worker's last messages after it was asked to stop."""
         with suppress(EOFError, OSError):
             while line.poll():
                 if isinstance(word := line.recv(), Answer):
@@ -122,7 +122,7 @@ class _Floor:
 
 
 def _serve(line: Connection, task: bytes, number: int) -> None:
-    """The life of a worker. Ctrl-C reaches all processes of a terminal: the first one decides."""
+    """Worker main loop. Ignores SIGINT, which the parent handles."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, stop)
     with suppress(OSError, Stopped):

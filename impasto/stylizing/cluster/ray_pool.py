@@ -38,7 +38,7 @@ _OWN = {  # of a cluster on this machine
 
 
 def is_installed() -> bool:
-    """Whether Ray is, with Ray Data."""
+    """Return whether Ray is installed, with Ray Data."""
     return find_spec("ray") is not None and find_spec("pyarrow") is not None
 
 

@@ -1,4 +1,4 @@
-"""What a worker is given, and what it answers: all of it can be sent to another machine."""
+"""Task and answers of workers; all can be sent to another machine."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class StylizerConfig:
 
 @dataclass(frozen=True)
 class Task:
-    """What all workers of a run have in common.
+    """Configuration shared by all workers of a run.
 
     Attributes:
         threads: processors that one worker computes on.
@@ -99,7 +99,7 @@ def unpacked(data: bytes) -> Task:
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of one errand: its number, the event, the picture's bytes, and who did it."""
+    """Result of one work item: its number, event, picture bytes, and worker."""
 
     number: int
     event: Event

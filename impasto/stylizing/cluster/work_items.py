@@ -1,4 +1,4 @@
-"""What there is to do, where photos or pictures are in stores: the words of `inputs.collect` hold."""
+"""Collect work items where photos or pictures are in stores; the rules of `inputs.collect` hold."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def collect_work_items(inputs: Sequence[str], out: str, options: BulkOptions | N
 
 
 def is_picture(out: str) -> bool:
-    """Whether the name of the results is that of one picture, and not of a folder."""
+    """Return whether the name of the results is that of one picture, and not of a folder."""
     return has_picture_suffix(PurePosixPath(out)) if is_url(out) else is_file_name(Path(out))
 
 

@@ -1,4 +1,4 @@
-"""What the parts of a made-up picture share: its dice, coordinates, noise, colors and light.
+"""State shared by the parts of a synthetic picture: random generator, coordinates, noise, colors, light.
 
 Fields are (S, S) and pictures (3, S, S), float32. NumPy is asked in plain numbers only: one of its own
 float64 scalars would double the work of all that follows.
@@ -54,7 +54,7 @@ class Setting:
         return len(self.x)
 
     def halved(self) -> Setting:
-        """The same at half the size, for what will be out of focus."""
+        """The setting at half the size, for what will be out of focus."""
         x, y, smooth, rough = (
             np.ascontiguousarray(f[::2, ::2]) for f in (self.x, self.y, self.smooth, self.rough)
         )

@@ -1,4 +1,4 @@
-"""What fills the frame of a made-up picture: skies, ground, walls, textures. Each is (3, S, S)."""
+"""Surfaces of a synthetic picture: skies, ground, walls, textures. Each is (3, S, S)."""
 
 from __future__ import annotations
 
