@@ -39,7 +39,7 @@ from impasto.imaging import io
 from impasto.training.crops import Crops
 from impasto.training.data import batches
 from impasto.training.paintings import Windows
-from impasto.training.photos import Files, Joined, Photos
+from impasto.training.photos import Joined, PhotoFiles, Photos
 from impasto.weights import save_tensors
 
 WEIGHTS = ROOT / "out" / "benchmarks" / "any-style"
@@ -197,7 +197,9 @@ def _teachers_spread(backbone: Backbone, features: dict[str, Tensor]) -> dict[st
 def _sources(options: BaselineOptions) -> tuple[Photos, Photos]:
     data = options.reference / "data"
     names = sorted(path.name for path in (data / "photos" / "train").glob("*.jpg"))
-    return Files(data / "photos" / "train", names), Files(data / "paintings", learned_from(options.reference))
+    return PhotoFiles(data / "photos" / "train", names), PhotoFiles(
+        data / "paintings", learned_from(options.reference)
+    )
 
 
 def _images(crops: Crops, options: BaselineOptions) -> Iterator[Tensor]:

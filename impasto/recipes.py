@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from impasto.errors import UsageError
 
-Job = Literal["paint", "train"]
+RecipeJob = Literal["paint", "train"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Recipe:
     source: str
     options: Mapping[str, Any]
     animated: bool = False
-    job: Job = "paint"
+    job: RecipeJob = "paint"
     priming: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -196,12 +196,12 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
 )
 
 
-def names(job: Job) -> tuple[str, ...]:
+def names(job: RecipeJob) -> tuple[str, ...]:
     """The recipes for a job."""
     return tuple(name for name, recipe in RECIPES.items() if recipe.job == job)
 
 
-def find(name: str, job: Job) -> Recipe:
+def find(name: str, job: RecipeJob) -> Recipe:
     """The recipe of that name. Raises UsageError, with those there are, for one that is not for this job."""
     choices = f"choose among {', '.join(names(job))}"
     if name not in RECIPES:

@@ -36,7 +36,7 @@ _NETWORK_ERRORS = (URLError, HTTPException, SSLError, TimeoutError, ConnectionEr
 
 
 @dataclass(frozen=True)
-class Weights:
+class PublishedWeights:
     """A published weights file. `sha256` is in lower-case hexadecimal, `size` in bytes."""
 
     name: str
@@ -59,7 +59,7 @@ def cache_dir() -> Path:
     return Path(os.environ.get(variable) or Path.home() / ".cache") / "impasto"
 
 
-def fetch(weights: Weights, *, on_progress: ProgressCallback | None = None) -> Path:
+def fetch(weights: PublishedWeights, *, on_progress: ProgressCallback | None = None) -> Path:
     """The path of a verified copy: from our cache, from torch's hub cache, or downloaded now.
 
     The hash is checked at every call. An interrupted download goes on where it stopped at the next call.
@@ -84,12 +84,12 @@ def fetch(weights: Weights, *, on_progress: ProgressCallback | None = None) -> P
     return kept
 
 
-def is_cached(weights: Weights) -> bool:
+def is_cached(weights: PublishedWeights) -> bool:
     """Return whether `fetch` has a verified copy at hand."""
     return _find(weights) is not None
 
 
-def _find(weights: Weights) -> Path | None:
+def _find(weights: PublishedWeights) -> Path | None:
     """A verified copy in our cache or in that of torch.hub."""
     folders = cache_dir(), Path(torch.hub.get_dir(), "checkpoints")
     paths = (folder / weights.filename for folder in folders)
@@ -124,7 +124,7 @@ def _touched(path: Path) -> Path:
     return path
 
 
-def _download(weights: Weights, part: Path, on_progress: ProgressCallback | None) -> None:
+def _download(weights: PublishedWeights, part: Path, on_progress: ProgressCallback | None) -> None:
     done = part.stat().st_size if part.exists() else 0
     if done == weights.size:
         return
@@ -141,7 +141,7 @@ def _download(weights: Weights, part: Path, on_progress: ProgressCallback | None
                     on_progress(done, weights.size)
 
 
-def _install(part: Path, kept: Path, weights: Weights) -> None:
+def _install(part: Path, kept: Path, weights: PublishedWeights) -> None:
     reason = _mismatch(part, weights)
     if reason is None:
         part.replace(kept)
@@ -151,7 +151,7 @@ def _install(part: Path, kept: Path, weights: Weights) -> None:
     raise _not_downloaded(weights, reason)
 
 
-def _mismatch(path: Path, weights: Weights) -> str | None:
+def _mismatch(path: Path, weights: PublishedWeights) -> str | None:
     """Describe how the file differs from the published one; None if it does not."""
     try:
         size = path.stat().st_size
@@ -172,7 +172,7 @@ def _network_reason(error: Exception) -> str:
     return getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
 
 
-def _not_downloaded(weights: Weights, reason: str) -> WeightsError:
+def _not_downloaded(weights: PublishedWeights, reason: str) -> WeightsError:
     return WeightsError(
         f"cannot download the {weights.name} weights from {weights.url} ({reason}); download "
         f"{weights.filename} by hand and put it at {cache_dir() / weights.filename}, or pass --backbone FILE"

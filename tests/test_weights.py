@@ -21,7 +21,7 @@ from safetensors.torch import save_file
 from impasto import weights as weights_module
 from impasto.atomic_files import held
 from impasto.errors import WeightsError
-from impasto.weights import Weights, cache_dir, fetch, load_metadata, load_tensors, save_tensors
+from impasto.weights import PublishedWeights, cache_dir, fetch, load_metadata, load_tensors, save_tensors
 
 CONTENT = bytes(range(256)) * 1024  # 256 KiB
 HALF = len(CONTENT) // 2
@@ -81,8 +81,8 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache"
 
 
-def published(server: Server | None = None, port: int = 0) -> Weights:
-    return Weights(
+def published(server: Server | None = None, port: int = 0) -> PublishedWeights:
+    return PublishedWeights(
         name="Test",
         url=f"http://127.0.0.1:{server.server_port if server else port}/models/test.pth",
         sha256=hashlib.sha256(CONTENT).hexdigest(),

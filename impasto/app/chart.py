@@ -10,15 +10,15 @@ _MOST_POINTS = 60  # of a line
 _MANTISSAS = ((1,), (1, 2, 5), tuple(range(1, 10)))  # of the numbers at the side, more where these are few
 _FEW_TICKS, _MANY_TICKS = 2, 7
 
-Point = tuple[float, float]  # a step, a loss
+ChartPoint = tuple[float, float]  # a step, a loss
 
 
 class Curves:
     """The losses so far. One thread may note them while another draws."""
 
     def __init__(self) -> None:
-        self._seen: dict[str, list[Point]] = {term: [] for term in TERMS}
-        self._held_out: dict[str, list[Point]] = {term: [] for term in TERMS}
+        self._seen: dict[str, list[ChartPoint]] = {term: [] for term in TERMS}
+        self._held_out: dict[str, list[ChartPoint]] = {term: [] for term in TERMS}
 
     def note(self, step: int, losses: dict[str, float], held_out: dict[str, float] | None = None) -> None:
         """The losses of a step, and those on pictures that are held out, where they were measured."""
@@ -46,7 +46,9 @@ class Curves:
         )
 
 
-def _plot(lines: Mapping[str, Sequence[Point]], dots: Mapping[str, Sequence[Point]], scale: _Scale) -> str:
+def _plot(
+    lines: Mapping[str, Sequence[ChartPoint]], dots: Mapping[str, Sequence[ChartPoint]], scale: _Scale
+) -> str:
     """Numbers at the side; and the drawing, stretched to any size, while its strokes keep their width."""
     heights = [(tick, f"{scale.height(tick):.2f}") for tick in scale.ticks]
     numbers = "".join(f'<span style="top:{height}%">{tick:g}</span>' for tick, height in heights)
@@ -64,7 +66,7 @@ def _plot(lines: Mapping[str, Sequence[Point]], dots: Mapping[str, Sequence[Poin
 class _Scale:
     """Places in percent, from the left and from the top."""
 
-    def __init__(self, points: Sequence[Point]) -> None:
+    def __init__(self, points: Sequence[ChartPoint]) -> None:
         self.last = max(step for step, _ in points)
         self._first = min(step for step, _ in points)
         losses = [loss for _, loss in points]
@@ -75,11 +77,11 @@ class _Scale:
     def height(self, loss: float) -> float:
         return 100 * (self._high - math.log(loss)) / (self._high - self._low)
 
-    def place(self, point: Point) -> str:
+    def place(self, point: ChartPoint) -> str:
         across = 100 * (point[0] - self._first) / max(1.0, self.last - self._first)
         return f"{across:.2f} {self.height(point[1]):.2f}"
 
-    def line(self, points: Sequence[Point]) -> str:
+    def line(self, points: Sequence[ChartPoint]) -> str:
         return ",".join(map(self.place, points))
 
     def _choose_ticks(self) -> list[float]:
@@ -95,7 +97,7 @@ class _Scale:
         return ticks[:: -(-len(ticks) // _MANY_TICKS) or 1]
 
 
-def smoothed(points: Sequence[Point]) -> list[Point]:
+def smoothed(points: Sequence[ChartPoint]) -> list[ChartPoint]:
     """As few points as a chart can show, each the mean of its neighbours."""
     size = -(-len(points) // _MOST_POINTS)
     groups = [points[first : first + size] for first in range(0, len(points), size or 1)]

@@ -16,7 +16,7 @@ _SEEN, _SIDE = 480, 240  # pixels of the sample's long side: as networks see it,
 
 
 @dataclass(frozen=True)
-class Choice:
+class StyleOption:
     """A style that can be chosen.
 
     Attributes:
@@ -30,9 +30,9 @@ class Choice:
     thumbnail: Path
 
 
-def shipped(folder: Path) -> list[Choice]:
+def shipped(folder: Path) -> list[StyleOption]:
     """Return every shipped style; write its thumbnail to the folder."""
-    return [Choice(name, title_of(name), thumbnail(name, folder / f"{name}.jpg")) for name in names()]
+    return [StyleOption(name, title_of(name), thumbnail(name, folder / f"{name}.jpg")) for name in names()]
 
 
 def title_of(name: str) -> str:

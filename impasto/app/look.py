@@ -17,7 +17,7 @@ PICTURE = "picture"  # the folder of the picture that a card was trained on
 _CARD = ".safetensors"
 BALANCED = 0.5  # strength of a painting that is to a photo what a whole trained style is
 
-Chosen = tuple[str | Path, float]  # a shipped name or a visitor's picture or card, and its share
+WeightedStyle = tuple[str | Path, float]  # a shipped name or a visitor's picture or card, and its share
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class StyleRequest:
     Raises UsageError for a value or a name that cannot mean anything.
     """
 
-    styles: tuple[Chosen, ...]
+    styles: tuple[WeightedStyle, ...]
     strength: float = 1.0
     handles: StyleControls = field(default_factory=StyleControls)
     size: int = 512
@@ -95,7 +95,7 @@ def names() -> list[str]:
     return [*styles.cards(), *(name for name in styles.pictures() if name not in styles.cards())]
 
 
-def mix(first: str | Path, second: str | Path | None, share: float) -> tuple[Chosen, ...]:
+def mix(first: str | Path, second: str | Path | None, share: float) -> tuple[WeightedStyle, ...]:
     """One style, or two of which the second has a share from 0 to 1."""
     check_range("share", share, 0, 1)
     if second is None or second == first or not share:

@@ -17,7 +17,7 @@ from impasto.app.look import PICTURE
 from impasto.app.sessions import Session
 from impasto.app.train_request import TrainRequest
 from impasto.imaging.style import read_style
-from impasto.training.checkpoints import Plan, TrainStep, workspace
+from impasto.training.checkpoints import TrainingPlan, TrainStep, workspace
 from impasto.training.data import find_photos
 from impasto.training.start import instant_start, made_up
 from impasto.training.train import train as train_card
@@ -27,7 +27,7 @@ _MOST_NAMES = 5  # of unreadable photos
 
 
 @dataclass(frozen=True)
-class News:
+class TrainingNews:
     """A training as it stands.
 
     Attributes:
@@ -49,7 +49,7 @@ class News:
     notes: tuple[str, ...] = ()
 
 
-def train(visit: Session, lesson: TrainRequest, limits: Limits) -> Iterator[News]:
+def train(visit: Session, lesson: TrainRequest, limits: Limits) -> Iterator[TrainingNews]:
     """Train, with news every second; told to stop, keep what was learned. The card joins those of the visit.
 
     Nothing is left of a training that fails but the sample on the page. Raises ImpastoError.
@@ -92,7 +92,7 @@ class _Course:
         self._skipped: list[str] = []
         self._is_dropped = False
 
-    def news(self) -> Iterator[News]:
+    def news(self) -> Iterator[TrainingNews]:
         """While it runs. Raises what it raises, in the end."""
         with ThreadPoolExecutor(1, "training") as thread:
             running = thread.submit(self._run)
@@ -110,7 +110,7 @@ class _Course:
         folder.mkdir()
         shutil.copy(self._lesson.style, folder)
 
-    def end(self) -> News:
+    def end(self) -> TrainingNews:
         """Once it has ended."""
         for last in sorted((workspace(self._out) / "samples").glob("*.jpg"))[-1:]:
             self._show(last)
@@ -129,16 +129,16 @@ class _Course:
             notes.append(f"not readable, and left out: {names}{f' and {more} more' if more > 0 else ''}")
         return tuple(notes)
 
-    def _news(self) -> News:
+    def _news(self) -> TrainingNews:
         step = self._step
         if step is None:
-            return News(0.0, 60 * self._lesson.minutes, self._curves)
+            return TrainingNews(0.0, 60 * self._lesson.minutes, self._curves)
         left = step.seconds_left or 60 * self._lesson.minutes * (1 - step.done)
-        return News(step.done, left, self._curves, self._sample)
+        return TrainingNews(step.done, left, self._curves, self._sample)
 
     def _run(self) -> None:
         style, options = self._lesson.style, self._lesson.training()
-        plan = Plan(
+        plan = TrainingPlan(
             find_photos(self._lesson.photos) if self._lesson.photos else made_up(options),
             self._out,
             start=instant_start(style, self._out),

@@ -26,7 +26,7 @@ from impasto.backbones.compressed import Compressed
 from impasto.errors import UsageError, WeightsError
 from impasto.weights import load_plain
 
-Features = dict[str, Tensor]
+FeatureMaps = dict[str, Tensor]
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 
 
@@ -69,9 +69,9 @@ class Teachers:
         if missing := set(LAYERS) - seen:
             raise UsageError(f"no teacher has {', '.join(sorted(missing))}")
 
-    def features(self, image: Tensor, exact: int) -> Features:
+    def features(self, image: Tensor, exact: int) -> FeatureMaps:
         """Activations in the teachers' channels; those of the first teacher for `exact` pictures only."""
-        found: Features = {}
+        found: FeatureMaps = {}
         for place, (backbone, layers) in enumerate(self._share):
             seen = image[:exact] if place == 0 and len(self._share) > 1 else image
             call = backbone.teacher_features if isinstance(backbone, Compressed) else backbone
@@ -114,7 +114,7 @@ class Distillation:
             head.weight.copy_(matrix[:, :-1, None, None])
             head.bias.copy_(matrix[:, -1])
 
-    def _channel_scales(self, batches: int = 12) -> Features:
+    def _channel_scales(self, batches: int = 12) -> FeatureMaps:
         """Standard deviation of each teacher channel, (1, C, 1, 1), floored for those that hardly fire."""
         sums: dict[str, Tensor] = {}
         for number in range(batches):
@@ -132,11 +132,11 @@ class Distillation:
         ]
         return torch.stack(crops).to(memory_format=torch.channels_last)
 
-    def _teach(self, image: Tensor, exact: int) -> Features:
+    def _teach(self, image: Tensor, exact: int) -> FeatureMaps:
         with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
             return {layer: f.float() for layer, f in self.teachers.features(image, exact).items()}
 
-    def losses(self, image: Tensor) -> Features:
+    def losses(self, image: Tensor) -> FeatureMaps:
         """Unexplained share of variance by layer, a scalar each."""
         target = self._teach(image, self.options.exact)
         with torch.autocast("cpu", torch.bfloat16):
@@ -194,7 +194,7 @@ class Distillation:
 
         Sets `student.maps` and returns the unexplained share of variance, by layer, on the same pictures.
         """
-        sums = {layer: _Moments(WIDTH_OF[layer] + 1, TEACHER_WIDTHS[layer]) for layer in LAYERS}
+        sums = {layer: _FeatureMoments(WIDTH_OF[layer] + 1, TEACHER_WIDTHS[layer]) for layer in LAYERS}
         for number in range(batches):
             image = self.batch(-1000 - number)
             target, seen = self._teach(image, self.options.exact), self.student(image, LAYERS)
@@ -205,7 +205,7 @@ class Distillation:
         return {layer: share for layer, (_, share) in solved.items()}
 
 
-class _Moments:
+class _FeatureMoments:
     """Sums for a linear regression of the teacher's channels on the student's with a constant 1."""
 
     def __init__(self, inputs: int, outputs: int) -> None:

@@ -16,7 +16,7 @@ from impasto.errors import UsageError, WeightsError
 from impasto.options import Pooling
 from impasto.weights import (
     ProgressCallback,
-    Weights,
+    PublishedWeights,
     cache_dir,
     fetch,
     is_cached,
@@ -29,14 +29,14 @@ Preprocessing = Literal["auto", "torchvision", "caffe"]
 
 _TORCHVISION = {"licence": "BSD-3-Clause", "origin": "torchvision, trained on ImageNet"}
 PUBLISHED = {
-    "vgg19": Weights(
+    "vgg19": PublishedWeights(
         name="VGG-19",
         url="https://download.pytorch.org/models/vgg19-dcbb9e9d.pth",
         sha256="dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44",
         size=574_673_361,
         **_TORCHVISION,
     ),
-    "vgg16": Weights(
+    "vgg16": PublishedWeights(
         name="VGG-16",
         url="https://download.pytorch.org/models/vgg16-397923af.pth",
         sha256="397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
@@ -113,7 +113,7 @@ def load_vgg(
     )
 
 
-def needed_download(name: str) -> Weights | None:
+def needed_download(name: str) -> PublishedWeights | None:
     """The published file that `load_vgg` would have to download first; None if nothing is missing."""
     weights = PUBLISHED.get(name)
     if weights is None or _kept(name) or is_cached(weights):

@@ -12,13 +12,13 @@ from impasto.cli.error_handling import explained
 from impasto.cli.flags import EXPERT, Flag, HelpAll, with_flags
 from impasto.cli.train import (
     LOOP_FLAGS,
-    Job,
     OutFlag,
     OverwriteFlag,
     PhotosFlag,
     QuietFlag,
     ResumeFlag,
     TensorboardFlag,
+    TrainingArguments,
 )
 from impasto.training.options import AdaptOptions
 
@@ -34,7 +34,7 @@ FLAGS = {name: flag for name, flag in LOOP_FLAGS.items() if name not in ("networ
 
 
 @dataclass(frozen=True, kw_only=True)
-class AdaptJob(Job):
+class AdaptJob(TrainingArguments):
     """One call of the command. `start` is a file, "cards", or None for the embedded network."""
 
     styles: tuple[Path, ...]

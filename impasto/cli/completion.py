@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from impasto import recipes, styles
-from impasto.recipes import Job
+from impasto.recipes import RecipeJob
 
 
 def style_names(incomplete: str) -> list[str]:
@@ -13,7 +13,7 @@ def style_names(incomplete: str) -> list[str]:
     return _beginning(styles.cards(), incomplete)
 
 
-def recipe_names(job: Job) -> Callable[[str], list[str]]:
+def recipe_names(job: RecipeJob) -> Callable[[str], list[str]]:
     """A function that gives the recipes for a job that begin so."""
 
     def names(incomplete: str) -> list[str]:

@@ -35,7 +35,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Row:
+class SheetRow:
     """Pictures side by side under a title, the credit of what they show, and where that is from."""
 
     title: str
@@ -48,7 +48,7 @@ class Row:
 class Sheet:
     """Rows, one below the other; `height` in pixels shows all pictures equally high."""
 
-    rows: Sequence[Row]
+    rows: Sequence[SheetRow]
     title: str
     credit: str = ""
     height: int | None = None
@@ -119,7 +119,7 @@ def _as_high(cell: Cell, height: int | None) -> Cell:
     return Cell(picture, cell.label)
 
 
-def _band(row: Row, cells: Sequence[Cell], width: int) -> Image.Image:
+def _band(row: SheetRow, cells: Sequence[Cell], width: int) -> Image.Image:
     """A row: title, credit, labels where there are any, pictures."""
     inner = width - 2 * _GAP
     lines = [_text(row.title, _TITLE, _INK, inner)]
@@ -149,7 +149,7 @@ def _text(text: str, letters: int, color: str, width: int) -> Image.Image:
     return line
 
 
-def _section(row: Row) -> str:
+def _section(row: SheetRow) -> str:
     figures = "".join(_figure(cell) for cell in row.cells)
     return f"<section><h2>{escape(row.title)}</h2><p>{_credit(row)}</p><div>{figures}</div></section>"
 
@@ -164,7 +164,7 @@ def _figure(cell: Cell) -> str:
     return f"<figure>{caption}{image}</figure>"
 
 
-def _credit(row: Row) -> str:
+def _credit(row: SheetRow) -> str:
     text, origin = escape(row.credit), row.origin
     if origin.startswith(("https://", "http://")):
         return f'{text} <a href="{escape(origin)}">origin</a>'

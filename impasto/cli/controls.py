@@ -19,7 +19,7 @@ FLAGS = {
 }
 
 Mask = Annotated[Path | None, typer.Option(metavar="MASK", help="White where the style goes; gray mixes.")]
-Regions = Annotated[
+RegionFlags = Annotated[
     list[str] | None,
     typer.Option(
         "--region",

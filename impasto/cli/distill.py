@@ -67,7 +67,9 @@ def command(
     with stopping() as stop, progress(quiet) as show:
         show(0.0, "measuring the teachers", "")
         try:
-            shares = distill(folders, teachers, out, DistillOptions(**given), _Watch(show, stop, quiet))
+            shares = distill(
+                folders, teachers, out, DistillOptions(**given), _DistillProgress(show, stop, quiet)
+            )
         except KeyboardInterrupt:
             say(f"stopped; run the same command to go on, as the checkpoint beside {out} is kept")
             raise typer.Exit(INTERRUPTED) from None
@@ -75,7 +77,7 @@ def command(
         say(f"{out}: unexplained share of the teachers' variance {_as_list(shares)}")
 
 
-class _Watch:
+class _DistillProgress:
     """Draws each step, and ends the work between two of them when that was asked for."""
 
     def __init__(self, show: Show, stop: Event, quiet: bool) -> None:

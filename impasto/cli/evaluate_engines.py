@@ -16,7 +16,7 @@ from impasto.errors import ImageError, ImpastoError
 from impasto.evaluation import pictures
 from impasto.evaluation.measuring import Method
 from impasto.evaluation.options import EvaluateOptions
-from impasto.evaluation.store import Store, key_of
+from impasto.evaluation.store import MeasurementStore, key_of
 from impasto.imaging import io
 from impasto.options import kebab
 
@@ -44,7 +44,7 @@ class Making:
     size: int
     device: str
     wanted: Mapping[tuple[str, str], Todo]
-    store: Store
+    store: MeasurementStore
     todo: Sequence[Todo]
     failures: list[str] = field(default_factory=list)
 
@@ -92,7 +92,7 @@ def plan(
                 str(photo_path), str(style_path.resolve()), str(target), record, key_of(record)
             )
     todo = [todo for todo in wanted.values() if not _is_made(todo)]
-    store = Store(folder / TIMES)
+    store = MeasurementStore(folder / TIMES)
     return Making(spec, folder, options.size, options.device, wanted, store, todo)
 
 

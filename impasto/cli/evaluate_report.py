@@ -28,7 +28,7 @@ from impasto.imaging import io
 from impasto.imaging.files import replacing
 from impasto.imaging.geometry import fit_long_side, resize
 
-Files = tuple[Mapping[str, Path], Mapping[str, Path]]  # photos and styles by name
+ReportFiles = tuple[Mapping[str, Path], Mapping[str, Path]]  # photos and styles by name
 
 _SIDE = 320  # pixels of a picture in the report
 _MOST_ROWS = 8
@@ -43,7 +43,7 @@ def verdict(job: EvaluateJob, outcome: Outcome) -> list[str]:
     return [*words.verdict(*job.compare, _compared(job, outcome))] if job.compare else []
 
 
-def write(job: EvaluateJob, files: Files, contenders: Sequence[Method], outcome: Outcome) -> None:
+def write(job: EvaluateJob, files: ReportFiles, contenders: Sequence[Method], outcome: Outcome) -> None:
     """The files that were asked for, each whole or not at all. Raises ImageError."""
     if job.json:
         text = json.dumps(_as_json(job, outcome), indent=1, ensure_ascii=False)
@@ -57,7 +57,7 @@ def write(job: EvaluateJob, files: Files, contenders: Sequence[Method], outcome:
         say(f"written: {', '.join(written)}")
 
 
-def _as_html(job: EvaluateJob, files: Files, contenders: Sequence[Method], outcome: Outcome) -> str:
+def _as_html(job: EvaluateJob, files: ReportFiles, contenders: Sequence[Method], outcome: Outcome) -> str:
     rows = [(row.control, words.cells(outcome, row)) for row in outcome.rows]
     shown = _examples(outcome, contenders, files)
     return page(
@@ -111,7 +111,7 @@ def _plot(outcome: Outcome) -> str:
     return draw(points, METRICS[CONTENT].name, METRICS[STYLE].name)
 
 
-def _examples(outcome: Outcome, contenders: Sequence[Method], files: Files) -> Iterator[str]:
+def _examples(outcome: Outcome, contenders: Sequence[Method], files: ReportFiles) -> Iterator[str]:
     """Some pairs, each a row: photo, style, the control of colors, and what was made of them."""
     photos, styles = files
     for row, column in _chosen(outcome):

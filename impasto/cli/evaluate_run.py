@@ -26,7 +26,7 @@ from impasto.evaluation.measuring import Method, measure
 from impasto.evaluation.metrics import Likeness, StyleMetrics
 from impasto.evaluation.outcome import Outcome
 from impasto.evaluation.published import load_lpips, load_ssim
-from impasto.evaluation.store import Store
+from impasto.evaluation.store import MeasurementStore
 from impasto.imaging.files import check_target
 
 _NUMBERS = "measured.jsonl"
@@ -106,7 +106,7 @@ def _made(job: EvaluateJob, inputs: Inputs) -> tuple[list[Method], list[str]]:
         raise UsageError("two engines have one name: name them, as in soft=stylize:strength=0.5")
     with progress(job.quiet, clock=False) as show:
         total = sum(len(making.todo) for making in plans)
-        watch = _Watch(show, total)
+        watch = _EvaluateProgress(show, total)
         for making in plans:
             watch.doing = f"making {making.spec.name}"
             with making.store:
@@ -119,13 +119,13 @@ def _made(job: EvaluateJob, inputs: Inputs) -> tuple[list[Method], list[str]]:
 def _measured(
     job: EvaluateJob, inputs: Inputs, contenders: Sequence[Method], yardstick: StyleMetrics
 ) -> Outcome:
-    with Store(job.keep / _NUMBERS) as store, progress(job.quiet, clock=False) as show:
-        watch = _Watch(show, 0, "measuring")
+    with MeasurementStore(job.keep / _NUMBERS) as store, progress(job.quiet, clock=False) as show:
+        watch = _EvaluateProgress(show, 0, "measuring")
         files = inputs.photos, inputs.styles
         return measure(*files, contenders, yardstick, job.options, store=store, on_picture=watch.at)
 
 
-class _Watch:
+class _EvaluateProgress:
     """Draws what is done of pictures, and the time that the rest will take at the pace so far."""
 
     def __init__(self, show: Show, total: int, doing: str = "") -> None:

@@ -51,7 +51,9 @@ SaveEvery = Annotated[
     typer.Option(metavar="N", min=1, help="Also save every Nth iterate, as OUT-0010.", **panel(OUTPUT)),
 ]
 BitDepth = Annotated[int, typer.Option(metavar="8|16", help="Of PNG and TIFF.", **panel(OUTPUT))]
-Quality = Annotated[int, typer.Option(metavar="N", min=1, max=100, help="Of JPEG and WebP.", **panel(OUTPUT))]
+QualityFlag = Annotated[
+    int, typer.Option(metavar="N", min=1, max=100, help="Of JPEG and WebP.", **panel(OUTPUT))
+]
 StripMetadata = Annotated[
     bool,
     typer.Option(

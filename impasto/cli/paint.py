@@ -22,7 +22,7 @@ from impasto.cli.output import (
     MaxPixels,
     Out,
     Output,
-    Quality,
+    QualityFlag,
     Quiet,
     SaveEvery,
     StripMetadata,
@@ -177,7 +177,7 @@ def paint(
     help_all: HelpAll = False,
     save_every: SaveEvery = None,
     bit_depth: BitDepth = Output.bit_depth,
-    quality: Quality = Output.quality,
+    quality: QualityFlag = Output.quality,
     strip_metadata: StripMetadata = False,
     max_pixels: MaxPixels = None,
 ) -> None:

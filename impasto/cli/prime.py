@@ -8,13 +8,13 @@ from impasto.cli.error_handling import explained
 from impasto.cli.flags import EXPERT, Flag, HelpAll, with_flags
 from impasto.cli.train import (
     LOOP_FLAGS,
-    Job,
     OutFlag,
     OverwriteFlag,
     PhotosFlag,
     QuietFlag,
     ResumeFlag,
     TensorboardFlag,
+    TrainingArguments,
 )
 from impasto.training.options import PrimeOptions
 
@@ -39,7 +39,7 @@ def prime(
     tensorboard: TensorboardFlag = False,
 ) -> None:
     """Teach a network to give back what it sees: it learns any style sooner then."""
-    job = Job(
+    job = TrainingArguments(
         photos=tuple(photos or ()),
         out=out,
         given=given,

@@ -11,7 +11,7 @@ from PIL import Image
 
 from impasto import styles
 from impasto.cli import contact
-from impasto.cli.contact import Cell, Row, Sheet
+from impasto.cli.contact import Cell, Sheet, SheetRow
 from impasto.cli.display import Show, counted, progress, say
 from impasto.cli.paint import parse_style
 from impasto.cli.sheet import Column, SheetJob
@@ -35,7 +35,7 @@ class Drawer:
 
 
 @dataclass
-class Watch:
+class SheetProgress:
     """Progress over all pictures of a sheet."""
 
     show: Show
@@ -58,7 +58,7 @@ def run(job: SheetJob) -> None:
     rows = []
     with progress(job.quiet) as show:
         total = len(photos) * len(drawers) * len(job.columns)
-        watch = Watch(show, "painting" if paints else "stylising", total)
+        watch = SheetProgress(show, "painting" if paints else "stylising", total)
         for (name, photo), drawer in product(photos, drawers):
             watch.title = drawer.name if len(photos) == 1 else f"{drawer.name}: {name}"
             rows.append(_row(photo, drawer, job.columns, watch))
@@ -68,14 +68,14 @@ def run(job: SheetJob) -> None:
         say(f"{job.out}: {size}, {counted(len(photos), 'photo')}")
 
 
-def _row(photo: Image.Image, drawer: Drawer, columns: Sequence[Column], watch: Watch) -> Row:
+def _row(photo: Image.Image, drawer: Drawer, columns: Sequence[Column], watch: SheetProgress) -> SheetRow:
     cells = [Cell(photo, "photo", "the photo")]
     for column in columns:
         watch(0.0)
         picture = drawer.draw(photo, column.options, watch)
         cells.append(Cell(picture, column.label, f"{watch.title}, {column.label}"))
         watch.pictures += 1
-    return Row(watch.title, cells, drawer.credit, drawer.origin)
+    return SheetRow(watch.title, cells, drawer.credit, drawer.origin)
 
 
 def _stylizer(style: str) -> Drawer:

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from impasto import styles
 from impasto.cli import contact
-from impasto.cli.contact import Cell, Row, Sheet
+from impasto.cli.contact import Cell, Sheet, SheetRow
 from impasto.cli.display import counted, plain, progress, say
 from impasto.cli.styles import StylesJob
 from impasto.errors import UsageError
@@ -123,7 +123,7 @@ def _write_sheet(path: Path, listed: Sequence[Listed], photos: Sequence[Path]) -
         raise UsageError("there are no styles to show: name a card's file")
     originals = [contact.open_photo(photo, _SIDE) for photo in photos or (styles.sample(),)]
     names = [photo.stem for photo in photos] or ["the Summer Palace"]
-    rows = [Row("photos", [Cell(photo, alt=name) for photo, name in zip(originals, names, strict=True)])]
+    rows = [SheetRow("photos", [Cell(photo, alt=name) for photo, name in zip(originals, names, strict=True)])]
     with progress(quiet=False) as show:
         for done, card in enumerate(listed):
             show(done / len(listed), "stylising", card.name)
@@ -132,10 +132,10 @@ def _write_sheet(path: Path, listed: Sequence[Listed], photos: Sequence[Path]) -
     say(f"{path}: {counted(len(listed), 'style')} on {counted(len(originals), 'photo')}")
 
 
-def _row(card: Listed, photos: Sequence[Image.Image], names: Sequence[str]) -> Row:
+def _row(card: Listed, photos: Sequence[Image.Image], names: Sequence[str]) -> SheetRow:
     stylizer = Stylizer(styles.load(card.path), runtime="torch")
     cells = [
         Cell(stylizer(photo), alt=f"{name} in the style of {card.name}")
         for photo, name in zip(photos, names, strict=True)
     ]
-    return Row(card.name, cells, credit_of(card.summary), card.summary.origin)
+    return SheetRow(card.name, cells, credit_of(card.summary), card.summary.origin)

@@ -11,7 +11,7 @@ import typer
 
 from impasto import styles
 from impasto.cli.completion import style_names
-from impasto.cli.controls import FLAGS, Mask, Regions, parse_regions, require_style
+from impasto.cli.controls import FLAGS, Mask, RegionFlags, parse_regions, require_style
 from impasto.cli.error_handling import explained
 from impasto.cli.flags import EXPERT, OUTPUT, HelpAll, panel, with_flags
 from impasto.cli.output import parse_megapixels
@@ -106,7 +106,7 @@ def stylize(
         bool, typer.Option("--quiet", "-q", metavar=" ", help="Print nothing but errors.")
     ] = StylizeJob.quiet,
     help_all: HelpAll = False,
-    region: Regions = None,
+    region: RegionFlags = None,
     suffix: Annotated[
         str | None,
         typer.Option(

@@ -11,7 +11,7 @@ from impasto.stylizing.cluster.completed import Ledger
 from impasto.stylizing.cluster.dispatcher import Drive, make_crew
 from impasto.stylizing.cluster.filesystems import is_url
 from impasto.stylizing.cluster.pools import default_size, processors
-from impasto.stylizing.cluster.task import Picture, StylizerConfig, Task
+from impasto.stylizing.cluster.task import PictureBytes, StylizerConfig, Task
 from impasto.stylizing.cluster.work_items import is_picture
 from impasto.stylizing.inputs import WorkItem
 from impasto.stylizing.pipeline import Event
@@ -55,8 +55,8 @@ def _look(job: StylizeJob, photos: int) -> StylizerConfig:
     )
 
 
-def _picture(path: object) -> Picture:
+def _picture(path: object) -> PictureBytes:
     try:
-        return Picture.read(str(path))
+        return PictureBytes.read(str(path))
     except OSError as error:
         raise ImageError(f"{path} cannot be read: {error.strerror or error}") from error

@@ -53,7 +53,7 @@ def run(job: StylizeJob) -> None:
         describe_stylizing([_as_item(item) for item in items], stylizer, job.options)
         return
     with progress(job.quiet or len(items) == 1) as show:
-        watch = _Watch(show, len(items))
+        watch = _StylizeProgress(show, len(items))
         try:
             show(0.0, "stylising", f"0/{len(items)}")
             _work(job, items, stylizer, watch)
@@ -64,7 +64,9 @@ def run(job: StylizeJob) -> None:
     _report(job, items, watch, stopped)
 
 
-def _work(job: StylizeJob, items: Sequence[Item | WorkItem], stylizer: Stylizer, watch: _Watch) -> None:
+def _work(
+    job: StylizeJob, items: Sequence[Item | WorkItem], stylizer: Stylizer, watch: _StylizeProgress
+) -> None:
     here = [item for item in items if isinstance(item, Item)]
     if len(here) == len(items):
         stylize_all(here, stylizer, job.options, watch)
@@ -91,7 +93,7 @@ def _check_masks_stay(job: StylizeJob, items: Sequence[Item | WorkItem]) -> None
             raise UsageError(f"{item.target} is a mask and would be overwritten: choose another name")
 
 
-class _Watch:
+class _StylizeProgress:
     """Draws what was done, and counts it: a run that is stopped has no other summary."""
 
     def __init__(self, show: Show, total: int) -> None:
@@ -116,7 +118,7 @@ class _Watch:
 
 
 def _report(
-    job: StylizeJob, items: Sequence[Item | WorkItem], watch: _Watch, stopped: BaseException | None
+    job: StylizeJob, items: Sequence[Item | WorkItem], watch: _StylizeProgress, stopped: BaseException | None
 ) -> None:
     summary = watch.summary
     if not job.quiet:
@@ -142,7 +144,7 @@ def _report(
         raise typer.Exit(1)
 
 
-def _report_one(job: StylizeJob, item: Item | WorkItem, watch: _Watch) -> None:
+def _report_one(job: StylizeJob, item: Item | WorkItem, watch: _StylizeProgress) -> None:
     """A single photo: no statistics, and no other way to learn that its picture was not made."""
     if watch.summary.failed:
         complain(watch.summary.failed[0][1])
@@ -157,7 +159,7 @@ def _report_one(job: StylizeJob, item: Item | WorkItem, watch: _Watch) -> None:
         say(f"{item.target}: {width} x {height} pixels, stylized in {watch.seconds:.1f} s")
 
 
-def _counts(watch: _Watch) -> str:
+def _counts(watch: _StylizeProgress) -> str:
     summary = watch.summary
     parts = {
         "stylized": summary.done,

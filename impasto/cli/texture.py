@@ -19,7 +19,7 @@ from impasto.cli.output import (
     MaxPixels,
     Out,
     Output,
-    Quality,
+    QualityFlag,
     Quiet,
     SaveEvery,
     StripMetadata,
@@ -81,7 +81,7 @@ def texture(
     help_all: HelpAll = False,
     save_every: SaveEvery = None,
     bit_depth: BitDepth = Output.bit_depth,
-    quality: Quality = Output.quality,
+    quality: QualityFlag = Output.quality,
     strip_metadata: StripMetadata = False,
     max_pixels: MaxPixels = None,
 ) -> None:

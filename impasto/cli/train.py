@@ -19,7 +19,7 @@ from impasto.training.options import TrainOptions
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
+class TrainingArguments:
     """Arguments shared by `train` and `prime`: the options that were `given`, and files.
 
     Without `photos`, made-up pictures take their place.
@@ -35,7 +35,7 @@ class Job:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainJob(Job):
+class TrainJob(TrainingArguments):
     """One call of `train`. `start` is a style, "primed", "random", or None for the usual start."""
 
     style: Path

@@ -16,15 +16,15 @@ from impasto.cli.card_file import check_card_file
 from impasto.cli.display import as_time, progress, say, warn
 from impasto.cli.error_handling import INTERRUPTED
 from impasto.cli.signals import stopping
-from impasto.cli.train import Job, TrainJob
+from impasto.cli.train import TrainingArguments, TrainJob
 from impasto.cli.train_options import recipe_priming, resolve, resolve_priming
-from impasto.cli.watch import Watch
+from impasto.cli.watch import TrainingProgress
 from impasto.device import resolve_device
 from impasto.imaging.style import read_style
 from impasto.networks.card import Card, load_card
 from impasto.networks.primed import load_primed
 from impasto.recipes import Recipe
-from impasto.training.checkpoints import Plan, workspace
+from impasto.training.checkpoints import TrainingPlan, workspace
 from impasto.training.data import Photos, find_photos
 from impasto.training.distributed import init_distributed
 from impasto.training.elastic import is_restarted
@@ -57,7 +57,7 @@ def run_train(job: TrainJob) -> None:
         say(f"use it: impasto stylize photo.jpg -o out.jpg --style {shlex.quote(str(job.out))}")
 
 
-def run_prime(job: Job) -> None:
+def run_prime(job: TrainingArguments) -> None:
     """Prime; raises what `explained` explains."""
     options = resolve_priming(job.given)
     check_out(job)
@@ -72,7 +72,7 @@ def run_prime(job: Job) -> None:
         say(f"use it: impasto train style.jpg --from {start} --network {options.network} -o card.safetensors")
 
 
-def check_out(job: Job, *, exists_already: bool = False) -> None:
+def check_out(job: TrainingArguments, *, exists_already: bool = False) -> None:
     """Raises UsageError and ImageError where nothing can be written."""
     goes_on = job.resume or is_restarted(workspace(job.out))
     check_card_file(job.out, replaces=exists_already or goes_on or job.overwrite)
@@ -88,7 +88,7 @@ def _find_style(job: TrainJob) -> Path:
     return path
 
 
-def find_training_photos(job: Job, options: LoopOptions) -> Photos:
+def find_training_photos(job: TrainingArguments, options: LoopOptions) -> Photos:
     """Find the named photos, or synthetic ones; print notes about them."""
     if not job.photos:
         _note(job, "without --photos it learns from made-up pictures; photos would make a better card")
@@ -104,14 +104,14 @@ def find_training_photos(job: Job, options: LoopOptions) -> Photos:
 
 
 @contextmanager
-def working(job: Job, options: LoopOptions) -> Iterator[Watch]:
+def working(job: TrainingArguments, options: LoopOptions) -> Iterator[TrainingProgress]:
     """Set up the process group, the progress bar and Ctrl-C handling; report skipped photos at the end."""
     with (
         init_distributed(resolve_device(options.device)),
         stopping() as stop,
         progress(job.quiet, clock=False) as show,
     ):
-        watch = Watch(show, stop, job.quiet)
+        watch = TrainingProgress(show, stop, job.quiet)
         try:
             yield watch
         except KeyboardInterrupt:
@@ -123,9 +123,9 @@ def working(job: Job, options: LoopOptions) -> Iterator[Watch]:
             watch.report_skipped()
 
 
-def make_plan(job: Job, photos: Photos, watch: Watch) -> Plan:
+def make_plan(job: TrainingArguments, photos: Photos, watch: TrainingProgress) -> TrainingPlan:
     """As the command line says."""
-    return Plan(
+    return TrainingPlan(
         photos,
         job.out,
         resume=job.resume,
@@ -142,7 +142,7 @@ def _find_start(
     recipe: Recipe | None,
     options: TrainOptions,
     photos: Photos,
-    watch: Watch,
+    watch: TrainingProgress,
 ) -> Card | None:
     """The card named, or what the recipe primes, or what the adaptive network gives for the style."""
     if job.start in ("random", "primed"):
@@ -171,7 +171,7 @@ def _instant(job: TrainJob, style: Path) -> Card | None:
     return load_primed("light") if job.find_lr else instant_start(style, job.out, resume=job.resume)
 
 
-def _primed_by_recipe(job: Job) -> Path:
+def _primed_by_recipe(job: TrainingArguments) -> Path:
     return workspace(job.out) / "primed.safetensors"
 
 
@@ -182,7 +182,7 @@ def _resumes(job: TrainJob, recipe: Recipe | None) -> bool:
     return job.resume
 
 
-def _search(style: Path, options: TrainOptions, plan: Plan, job: Job) -> None:
+def _search(style: Path, options: TrainOptions, plan: TrainingPlan, job: TrainingArguments) -> None:
     test = find_rate(style, options, plan)
     with init_distributed(resolve_device(options.device)) as group:
         written = test.save(workspace(job.out)) if group.is_main_process else []
@@ -191,7 +191,7 @@ def _search(style: Path, options: TrainOptions, plan: Plan, job: Job) -> None:
         _note(job, "a plot of it needs Matplotlib: pip install 'impasto[train]'")
 
 
-def _report(job: Job, card: Card, seconds: float) -> None:
+def _report(job: TrainingArguments, card: Card, seconds: float) -> None:
     if job.quiet:
         return
     loss, steps = card.scores["held_out_loss"], card.options["steps"]
@@ -208,6 +208,6 @@ def _losses() -> str:
     return "losses.png" if can_plot() else "losses.csv"
 
 
-def _note(job: Job, message: str) -> None:
+def _note(job: TrainingArguments, message: str) -> None:
     if not job.quiet:
         warn(message)

@@ -12,7 +12,7 @@ import typer
 
 from impasto.cli.completion import style_names
 from impasto.cli.controls import FLAGS as HANDLE_FLAGS
-from impasto.cli.controls import Mask, Regions, parse_regions, require_style
+from impasto.cli.controls import Mask, RegionFlags, parse_regions, require_style
 from impasto.cli.error_handling import explained
 from impasto.cli.flags import EXPERT, OUTPUT, Flag, HelpAll, panel, with_flags
 from impasto.cli.paint import parse_size
@@ -101,7 +101,7 @@ def video(
         bool, typer.Option("--quiet", "-q", metavar=" ", help="Print nothing but errors.")
     ] = VideoTask.quiet,
     help_all: HelpAll = False,
-    region: Regions = None,
+    region: RegionFlags = None,
     engine: Annotated[
         str,
         typer.Option(

@@ -41,7 +41,7 @@ def run(task: VideoTask) -> None:
     told = _tell(task, [*engine.notes(), *job.notes], [])
     started = time.monotonic()
     with stopping() as stop, progress(task.quiet) as show:
-        watch = _Watch(show)
+        watch = _VideoProgress(show)
         try:
             complete = job.run(task.out, watch, stop)
         except KeyboardInterrupt:  # the second one, or one before there was a first frame
@@ -56,7 +56,7 @@ def run(task: VideoTask) -> None:
         say(f"{task.out}: {counted(watch.frames, 'frame')} in {seconds}, {watch.rate:.1f} a second")
 
 
-class _Watch:
+class _VideoProgress:
     """Draws the progress, and remembers the last of it."""
 
     def __init__(self, show: Callable[[float, str, str], None]) -> None:

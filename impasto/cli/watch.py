@@ -10,7 +10,7 @@ from impasto.training.checkpoints import TrainStep
 _MOST_NAMES = 10
 
 
-class Watch:
+class TrainingProgress:
     """Draws each step, tells what goes wrong, and ends the work between two steps when that was asked for."""
 
     def __init__(self, show: Show, stop: Event, quiet: bool) -> None:

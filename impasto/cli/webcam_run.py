@@ -25,8 +25,8 @@ from impasto.imaging.files import check_target
 from impasto.imaging.video.camera import open_camera
 from impasto.imaging.video.recording import check_recording
 from impasto.stylizing.finishing import FramePostprocessor, Postprocessor
-from impasto.stylizing.live import Choice, LiveStyler, Painter
-from impasto.stylizing.session import VIEWS, Session
+from impasto.stylizing.live import FramePainter, LiveStyle, LiveStyler
+from impasto.stylizing.session import VIEWS, WebcamSession
 from impasto.stylizing.stylizer import Stylizer
 
 _STEP = 0.1  # of the strength, with one key
@@ -42,19 +42,19 @@ def run(task: WebcamTask) -> None:
         raise UsageError("without a window there is nothing to see: name a video with --record")
     with stopping() as stop, ExitStack() as stack:
         window = stack.enter_context(closing(Window("impasto", KEYS_IN_WORDS))) if task.window else None
-        news = News(task.quiet)
-        choice = Choice(task.style, task.strength)
+        news = WebcamStatus(task.quiet)
+        choice = LiveStyle(task.style, task.strength)
         finish = FramePostprocessor(Postprocessor(task.handles, task.mask))
         live = LiveStyler(partial(_painter, task, news), choice, steady=task.steady, finish=finish)
         stack.enter_context(closing(live))
         camera = stack.enter_context(open_camera(task.camera, task.size))
-        session = Session(camera, live, task.size, news, task.record)
+        session = WebcamSession(camera, live, task.size, news, task.record)
         work = stack.enter_context(ThreadPoolExecutor(1, "impasto-live")).submit(session.work)
         stack.callback(
             camera.close
         )  # which ends the work, so that the thread, which is waited for next, ends
         if window:
-            Controls(live, session, news).use(window, work, stop)
+            WebcamControls(live, session, news).use(window, work, stop)
         else:
             _wait(task, work, stop)
     for note in finish.notes:
@@ -64,7 +64,7 @@ def run(task: WebcamTask) -> None:
         raise typer.Exit(INTERRUPTED)
 
 
-class News:
+class WebcamStatus:
     """Sentences for the user, each printed, and the last one to be read for a while."""
 
     def __init__(self, quiet: bool) -> None:
@@ -81,10 +81,10 @@ class News:
         return self._last if time.monotonic() < self._until else ""
 
 
-class Controls:
+class WebcamControls:
     """Keyboard control and texts of the webcam window."""
 
-    def __init__(self, live: LiveStyler, session: Session, news: News) -> None:
+    def __init__(self, live: LiveStyler, session: WebcamSession, news: WebcamStatus) -> None:
         self._live, self._session, self._news = live, session, news
         self._styles = _in_order(live.choice.style)
         self._numbers = count(1)
@@ -148,7 +148,7 @@ class Controls:
         return self._news.recent or " · ".join(parts)
 
 
-def _painter(task: WebcamTask, news: News, choice: Choice) -> Painter:
+def _painter(task: WebcamTask, news: WebcamStatus, choice: LiveStyle) -> FramePainter:
     stylizer = Stylizer(
         choice.style,
         choice.strength,

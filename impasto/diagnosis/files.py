@@ -14,7 +14,7 @@ from impasto.imaging import io
 from impasto.imaging.metadata import load_exif, pack_exif
 from impasto.imaging.video.clip import Pixels
 from impasto.imaging.video.open import open_clip
-from impasto.stylizing.frames import State
+from impasto.stylizing.frames import StylerState
 from impasto.stylizing.options import VideoOptions
 from impasto.stylizing.video import VideoJob
 
@@ -54,12 +54,12 @@ class _AsItIs:
     """A `FrameStyler` whose pictures are the photos."""
 
     part_frames = 250
-    state: State = {}  # noqa: RUF012  # there is none
+    state: StylerState = {}  # noqa: RUF012  # there is none
 
     def __call__(self, photo: Pixels) -> Pixels:
         return photo
 
-    def restore(self, state: State) -> None:
+    def restore(self, state: StylerState) -> None:
         pass
 
 

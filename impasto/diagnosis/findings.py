@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-State = Literal["ok", "absent", "warning", "failed"]
+FindingState = Literal["ok", "absent", "warning", "failed"]
 
 _LONGEST = 300  # characters of a foreign library's reason
 
@@ -27,7 +27,7 @@ class Finding:
     """
 
     name: str
-    state: State
+    state: FindingState
     text: str
     advice: str = ""
     seconds: float | None = None

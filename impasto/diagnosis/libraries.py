@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 
-from impasto.diagnosis.findings import Finding, State
+from impasto.diagnosis.findings import Finding, FindingState
 from impasto.diagnosis.loading import faults
 
 CORE = "impasto needs"  # the name of the finding without which nothing works
@@ -136,7 +136,7 @@ def _judge(group: str, libraries: list[Library]) -> Finding:
     broken = [one for one in here if one.fault]
     outdated = [one for one in here if one.is_outdated]
 
-    def found(state: State, parts: Iterable[str], advice: str = "") -> Finding:
+    def found(state: FindingState, parts: Iterable[str], advice: str = "") -> Finding:
         facts = {one.distribution: one.version for one in here}
         return Finding(group, state, "; ".join(filter(None, parts)), advice, facts=facts)
 
@@ -147,7 +147,7 @@ def _judge(group: str, libraries: list[Library]) -> Finding:
         texts = (f"{one.distribution} {one.version} does not load ({one.fault})" for one in broken)
         return found("failed", texts, f"pip install --upgrade --force-reinstall {names}")
     if missing:
-        state: State = "failed" if group == CORE else "absent"
+        state: FindingState = "failed" if group == CORE else "absent"
         return found(state, [versions, f"{', '.join(missing)} not installed"], f"pip install {wanted}")
     if outdated:
         texts = (f"{one.distribution} {one.version} where {one.wanted.spec} is needed" for one in outdated)

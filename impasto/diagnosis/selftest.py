@@ -19,7 +19,7 @@ _ELSEWHERE = "name a folder that can be written to in TMPDIR"
 
 
 @dataclass(frozen=True)
-class Part:
+class SelfTestPart:
     """Work in a folder of its own, which tells what it did.
 
     It raises `pictures.Unexpected`, or whatever the work itself can raise; then `advice` is given.
@@ -31,11 +31,11 @@ class Part:
 
 
 PARTS = (
-    Part("stylize", pictures.stylize, _SLOWER),
-    Part("any style", pictures.stylize_any, _SLOWER),
-    Part("paint", pictures.paint, _SLOWER),
-    Part("files", files.pictures, _AGAIN),
-    Part("videos", files.video, "pip install --upgrade --force-reinstall av opencv-python-headless"),
+    SelfTestPart("stylize", pictures.stylize, _SLOWER),
+    SelfTestPart("any style", pictures.stylize_any, _SLOWER),
+    SelfTestPart("paint", pictures.paint, _SLOWER),
+    SelfTestPart("files", files.pictures, _AGAIN),
+    SelfTestPart("videos", files.video, "pip install --upgrade --force-reinstall av opencv-python-headless"),
 )
 
 
@@ -44,7 +44,7 @@ def look() -> Iterator[Finding]:
         yield attempt(part)
 
 
-def attempt(part: Part) -> Finding:
+def attempt(part: SelfTestPart) -> Finding:
     """Do the part's work; never raises."""
     started = time.monotonic()
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from impasto.errors import UsageError
 
-Floats = NDArray[np.float64]
+FloatArray = NDArray[np.float64]
 
 LEVEL = 0.95
 
@@ -54,7 +54,7 @@ class CrossedBootstrap:
         self._totals = ((self._by_photo @ self._present) * self._by_style).sum(1)
         self._decides = max(present.shape) > 1
 
-    def estimate(self, values: Floats) -> Estimate:
+    def estimate(self, values: FloatArray) -> Estimate:
         """The mean over the pairs, (photos, styles), whatever stands where there is none."""
         kept = np.where(self._present > 0, values, 0.0)
         mean = float(kept.sum() / self._present.sum())
@@ -65,7 +65,7 @@ class CrossedBootstrap:
         return Estimate(mean, *_interval(sums[drawn] / self._totals[drawn]))
 
 
-def over_frames(values: Floats, resamples: int = 2000, seed: int = 0, block: int = 12) -> Estimate:
+def over_frames(values: FloatArray, resamples: int = 2000, seed: int = 0, block: int = 12) -> Estimate:
     """The root of the mean of squares, (frames,), which follow each other.
 
     Neighbouring frames are alike, so that runs of `block` are resampled (the circular block bootstrap,
@@ -81,12 +81,12 @@ def over_frames(values: Floats, resamples: int = 2000, seed: int = 0, block: int
     return Estimate(mean, *_interval(np.sqrt(values[chosen].mean(1))))
 
 
-def _draws(dice: np.random.Generator, resamples: int, count: int) -> Floats:
+def _draws(dice: np.random.Generator, resamples: int, count: int) -> FloatArray:
     """Draw counts of a bootstrap resample, (resamples, count)."""
     return dice.multinomial(count, np.full(count, 1 / count), resamples).astype(np.float64)
 
 
-def _interval(means: Floats) -> tuple[float, float]:
+def _interval(means: FloatArray) -> tuple[float, float]:
     """By percentiles."""
     low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)

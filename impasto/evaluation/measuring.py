@@ -14,11 +14,11 @@ from torch import Tensor
 from impasto.errors import ImpastoError, UsageError
 from impasto.evaluation import pictures
 from impasto.evaluation.matching import Pair
-from impasto.evaluation.metrics import Photo, Style, StyleMetrics
+from impasto.evaluation.metrics import PhotoFeatures, StyleFeatures, StyleMetrics
 from impasto.evaluation.options import EvaluateOptions
 from impasto.evaluation.outcome import Outcome
 from impasto.evaluation.pictures import CONTROLS
-from impasto.evaluation.store import Store, key_of
+from impasto.evaluation.store import MeasurementStore, key_of
 
 OnPicture = Callable[[int, int], None]  # pictures that are done, and those in all
 Place = tuple[int, int]  # row of a photo and column of a style
@@ -50,7 +50,7 @@ def measure(
     yardstick: StyleMetrics,
     options: EvaluateOptions | None = None,
     *,
-    store: Store | None = None,
+    store: MeasurementStore | None = None,
     on_picture: OnPicture | None = None,
 ) -> Outcome:
     """Measure what contenders made of each photo in each style, beside the three controls.
@@ -64,7 +64,9 @@ def measure(
     Raises UsageError for two contenders of one name, or one called as a control is.
     """
     _check_names(contenders)
-    work = _Work(photos, styles, contenders, yardstick, options or EvaluateOptions(), store or Store(None))
+    work = _Work(
+        photos, styles, contenders, yardstick, options or EvaluateOptions(), store or MeasurementStore(None)
+    )
     work.run(on_picture or (lambda done, total: None))
     return work.outcome()
 
@@ -103,7 +105,7 @@ class _Work:
         contenders: Sequence[Method],
         yardstick: StyleMetrics,
         options: EvaluateOptions,
-        store: Store,
+        store: MeasurementStore,
     ) -> None:
         self._photos, self._styles, self._contenders = photos, styles, contenders
         self._yardstick, self._options, self._store = yardstick, options, store
@@ -144,13 +146,15 @@ class _Work:
             notes=tuple(stretched),
         )
 
-    def _seen_photo(self, name: str) -> _Seen[Photo]:
+    def _seen_photo(self, name: str) -> _Seen[PhotoFeatures]:
         return _Seen(name, self._photos[name], self._options.size, self._yardstick.photo)
 
-    def _seen_style(self, name: str) -> _Seen[Style]:
+    def _seen_style(self, name: str) -> _Seen[StyleFeatures]:
         return _Seen(name, self._styles[name], self._options.size, self._yardstick.style)
 
-    def _measure_pair(self, photo: _Seen[Photo], style: _Seen[Style], place: Place) -> Iterator[None]:
+    def _measure_pair(
+        self, photo: _Seen[PhotoFeatures], style: _Seen[StyleFeatures], place: Place
+    ) -> Iterator[None]:
         for contender in self._contenders:
             path = contender.pictures.get((photo.name, style.name))
             if path is not None:
@@ -163,7 +167,12 @@ class _Work:
             yield
 
     def _take(
-        self, name: str, place: Place, photo: _Seen[Photo], style: _Seen[Style], path: Path | None
+        self,
+        name: str,
+        place: Place,
+        photo: _Seen[PhotoFeatures],
+        style: _Seen[StyleFeatures],
+        path: Path | None,
     ) -> None:
         """The numbers of a contender's picture, or of a control: kept ones, or measured now."""
         metrics = (*self._yardstick.metrics, _STRETCHED)

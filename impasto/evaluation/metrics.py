@@ -23,7 +23,7 @@ Likeness = Callable[[Tensor, Tensor], float]  # of a picture and its photo, (1, 
 
 
 @dataclass(frozen=True)
-class Photo:
+class PhotoFeatures:
     """A photo as the yardstick sees it: the picture, its content, and its own moments."""
 
     image: Tensor
@@ -32,7 +32,7 @@ class Photo:
 
 
 @dataclass(frozen=True)
-class Style:
+class StyleFeatures:
     """A style as the yardstick sees it."""
 
     image: Tensor
@@ -83,23 +83,23 @@ class StyleMetrics:
         return f"{_VERSION}-{known.hexdigest()[:16]}"
 
     @torch.inference_mode()
-    def photo(self, image: Tensor) -> Photo:
+    def photo(self, image: Tensor) -> PhotoFeatures:
         """A photo, (1, 3, H, W) in [0, 1]. Raises UsageError for one too small for the backbone."""
         features = self._features(image)
         layers = [layer for layer, _ in self._perception.content_layers]
         own = {layer: losses.second_moments(features[layer]) for layer in layers}
         factors = self._perception.content_factors(own)
         content = [ContentTerm(layer, features[layer], factors[layer]) for layer in layers]
-        return Photo(image, content, self._moments(features))
+        return PhotoFeatures(image, content, self._moments(features))
 
     @torch.inference_mode()
-    def style(self, image: Tensor) -> Style:
+    def style(self, image: Tensor) -> StyleFeatures:
         """A style, (1, 3, H, W) in [0, 1]. Raises UsageError for one too small for the backbone."""
         moments = self._moments(self._features(image))
-        return Style(image, {kind: p.style_terms_of(moments) for kind, p in self._kinds.items()})
+        return StyleFeatures(image, {kind: p.style_terms_of(moments) for kind, p in self._kinds.items()})
 
     @torch.inference_mode()
-    def measure(self, picture: Tensor, photo: Photo, style: Style) -> dict[str, float]:
+    def measure(self, picture: Tensor, photo: PhotoFeatures, style: StyleFeatures) -> dict[str, float]:
         """All `metrics` of a picture of the photo's size, (1, 3, H, W) in [0, 1]."""
         if picture is photo.image:  # the control, whose features are at hand
             content, moments = 0.0, photo.moments

@@ -13,7 +13,7 @@ from impasto.errors import ImageError
 Values = dict[str, float]
 
 
-class Store:
+class MeasurementStore:
     """Measured values by a key of all that decides them; a line of JSON each, written at once.
 
     A line that a kill left half written is passed over. `path` None keeps nothing.
@@ -48,7 +48,7 @@ class Store:
         except OSError as error:
             raise ImageError(f"{self._path} cannot be written: {error.strerror or error}") from error
 
-    def __enter__(self) -> Store:
+    def __enter__(self) -> MeasurementStore:
         return self
 
     def __exit__(self, *_: object) -> None:

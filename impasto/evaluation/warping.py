@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from impasto.errors import UsageError, VideoError
 from impasto.evaluation.bootstrap import Estimate, over_frames
-from impasto.imaging.flow import FlowEstimator, Frame, Motion, carry
+from impasto.imaging.flow import FlowEstimator, FlowFrame, Motion, carry
 from impasto.imaging.video.clip import Clip, resized
 
 ORIGINAL, STILL = "original", "first frame held"
@@ -34,10 +34,10 @@ class WarpingError:
 
     def __init__(self) -> None:
         self._flow = FlowEstimator("medium")
-        self._before: tuple[Frame, Frame] | None = None
+        self._before: tuple[FlowFrame, FlowFrame] | None = None
         self._errors: list[float] = []
 
-    def add(self, photo: Frame, picture: Frame, motion: Motion | None = None) -> None:
+    def add(self, photo: FlowFrame, picture: FlowFrame, motion: Motion | None = None) -> None:
         """The next frame: photo and picture, (H, W, 3) of one size; `motion` where the true one is known."""
         if photo.shape != picture.shape or photo.ndim != 3:
             raise UsageError(f"photo {photo.shape} and picture {picture.shape} must both be (H, W, 3)")
@@ -87,8 +87,8 @@ def compare_clips(
     """
     measures = {name: WarpingError() for name in (*styled, ORIGINAL, STILL)}
     flow, count = FlowEstimator("medium"), 0
-    before: Frame | None = None
-    held: Frame | None = None
+    before: FlowFrame | None = None
+    held: FlowFrame | None = None
     for photo, pictures in _together(original, styled):
         held = pictures[0] if held is None else held
         motion = None if before is None else flow(photo, before)
@@ -112,7 +112,7 @@ def compare_clips(
     ]
 
 
-def _together(original: Clip, styled: Mapping[str, Clip]) -> Iterator[tuple[Frame, list[Frame]]]:
+def _together(original: Clip, styled: Mapping[str, Clip]) -> Iterator[tuple[FlowFrame, list[FlowFrame]]]:
     """Frames of all at the original's size, until one ends."""
     for frames in zip(original.frames(), *(clip.frames() for clip in styled.values()), strict=False):
         photo, *pictures = (frame.over_white() for frame in frames)
@@ -132,7 +132,7 @@ def _notes(original: Clip, styled: Clip, count: int) -> tuple[str, ...]:
     return tuple(chain(differing, cut if len(set(lengths)) > 1 else ()))
 
 
-def _error(picture: Frame, before: Frame, motion: Motion) -> float:
+def _error(picture: FlowFrame, before: FlowFrame, motion: Motion) -> float:
     difference = picture.astype(np.float32) - carry(before.astype(np.float32), motion.flow)
     squares = np.square(difference / 255).mean(2) * motion.seen
     return float(squares.sum() / max(1.0, float(motion.seen.sum())))

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from impasto.networks import StyleNetwork
 from impasto.networks.traceable import Traceable
 
-Parts = Sequence[tuple[StyleNetwork, float]]
+GraphParts = Sequence[tuple[StyleNetwork, float]]
 
 
 class Graph(nn.Module):
@@ -25,7 +25,7 @@ class Graph(nn.Module):
         photo: the share of the photo itself.
     """
 
-    def __init__(self, parts: Parts, photo: float = 0.0, dtype: torch.dtype = torch.float32) -> None:
+    def __init__(self, parts: GraphParts, photo: float = 0.0, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
         self.networks = nn.ModuleList(Traceable(network) for network, _ in parts)
         self.sizes = [(network.multiple, network.least_side) for network, _ in parts]

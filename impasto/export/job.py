@@ -12,7 +12,7 @@ from pathlib import Path
 from impasto.errors import UsageError
 from impasto.export import onnx_file, torchscript
 from impasto.export.agreement import check
-from impasto.export.graph import Graph, Parts
+from impasto.export.graph import Graph, GraphParts
 from impasto.export.onnx_file import Model, Tell
 from impasto.export.options import SUFFIXES, ExportOptions
 from impasto.export.quality import Quality
@@ -112,7 +112,7 @@ def check_output(out: Path, options: ExportOptions) -> None:
         raise UsageError(f"{out} exists: name another file, or replace it with --overwrite")
 
 
-def _torchscript(parts: Parts, photo: float, properties: dict[str, str], tell: Tell) -> Model:
+def _torchscript(parts: GraphParts, photo: float, properties: dict[str, str], tell: Tell) -> Model:
     graph = Graph(parts, photo)
     tell("exporting")
     data = torchscript.write(graph, properties)

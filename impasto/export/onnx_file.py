@@ -15,7 +15,7 @@ from torch.export import Dim
 
 from impasto.errors import ExportError
 from impasto.export.agreement import check, shaped, trials
-from impasto.export.graph import Graph, Parts
+from impasto.export.graph import Graph, GraphParts
 from impasto.export.options import ExportOptions
 from impasto.export.photos import read_photos
 from impasto.export.quality import LIMITS, Quality, compare
@@ -46,7 +46,7 @@ class Model:
 
 
 def make(
-    parts: Parts, photo: float, cards: Sequence[tuple[Card, float]], options: ExportOptions, tell: Tell
+    parts: GraphParts, photo: float, cards: Sequence[tuple[Card, float]], options: ExportOptions, tell: Tell
 ) -> Model:
     """The model of networks with their shares, and of the photo's share.
 

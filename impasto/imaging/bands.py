@@ -17,7 +17,7 @@ from impasto.errors import ImageError, UsageError
 from impasto.imaging.arrays import over_white
 from impasto.imaging.color import SRGB_PROFILE
 from impasto.imaging.depth16 import _DEFLATE, _HORIZONTAL_DIFFERENCE, _STRAIGHT_ALPHA, _tiff_metadata
-from impasto.imaging.encoding import _JPEG_EXIF_LIMIT, Picture, find_format, wholly
+from impasto.imaging.encoding import _JPEG_EXIF_LIMIT, SampleArray, find_format, wholly
 from impasto.imaging.files import replacing
 from impasto.imaging.io import check_output
 from impasto.imaging.metadata import pack_record
@@ -67,7 +67,7 @@ def write_bands(
         samples = _collect(bands, size, channels if kind.has_alpha else 3, bit_depth)
         save = _save_jpeg if kind.name == "JPEG" else kind.save
         try:
-            save(temporary, Picture(samples, exif, xmp, quality))
+            save(temporary, SampleArray(samples, exif, xmp, quality))
         except ValueError as error:
             raise ImageError(f"{target} could not be written: {error}") from error
 
@@ -140,7 +140,7 @@ class TiledTiff:
         return directory
 
 
-def _save_jpeg(path: Path, picture: Picture) -> None:
+def _save_jpeg(path: Path, picture: SampleArray) -> None:
     """As for small pictures, but with the usual code tables: to find the best ones, libjpeg would hold the
     picture for a second time, in six bytes a pixel.
     """

@@ -10,7 +10,7 @@ from torch import Tensor
 from impasto.imaging.color_transfer import luma
 from impasto.imaging.geometry import fit_long_side, resize
 
-Box = tuple[int, int, int, int]  # left, top, width, height in pixels
+CropBox = tuple[int, int, int, int]  # left, top, width, height in pixels
 
 _SIDE = 512  # pixels of the long side at which borders are looked for
 _LEAST, _MOST = 0.01, 0.25  # of the side: how deep a border is
@@ -21,7 +21,7 @@ _UNCOVERED = 0.6  # the same just within the border, which ends at once; a plain
 _EDGE, _STRAIGHT = 0.05, 0.75  # step of luma across a frame's edge, and its share of all that changes there
 
 
-def find_picture(image: Tensor) -> Box | None:
+def find_picture(image: Tensor) -> CropBox | None:
     """The picture within its borders, or None where it has none.
 
     A margin counts if it is flat and of one color on two opposite sides at least; a frame if a straight edge
@@ -46,13 +46,13 @@ def find_picture(image: Tensor) -> Box | None:
     return left, top, round((box[0] + box[2]) * across) - left, round((box[1] + box[3]) * down) - top
 
 
-def crop(image: Tensor, box: Box) -> Tensor:
+def crop(image: Tensor, box: CropBox) -> Tensor:
     """The box of (..., H, W)."""
     left, top, width, height = box
     return image[..., top : top + height, left : left + width]
 
 
-def _within(image: Tensor, box: Box) -> Box:
+def _within(image: Tensor, box: CropBox) -> CropBox:
     """The box without its outermost border."""
     part = crop(image, box)
     depths = _margins(part) or _frame(part) or _vignette(part)

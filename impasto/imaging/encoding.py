@@ -20,7 +20,7 @@ _JPEG_EXIF_LIMIT = 65_533
 
 
 @dataclass(frozen=True)
-class Picture:
+class SampleArray:
     """Samples to encode: (H, W, 3) or, with straight alpha, (H, W, 4), uint8 or uint16."""
 
     samples: NDArray[Any]
@@ -34,7 +34,7 @@ class Format:
     """A kind of file: its name, how it is written, and what it can hold."""
 
     name: str
-    save: Callable[[Path, Picture], None]
+    save: Callable[[Path, SampleArray], None]
     bit_depths: tuple[int, ...]
     longest_side: int
     has_alpha: bool = True
@@ -85,7 +85,7 @@ def wholly(file: BinaryIO) -> Any:
     return _Wholly(file)
 
 
-def _save_jpeg(path: Path, picture: Picture) -> None:
+def _save_jpeg(path: Path, picture: SampleArray) -> None:
     """4:4:4, so that fine strokes keep their color. EXIF over JPEG's 64 kB is left out."""
     exif = picture.exif or b""
     with path.open("wb") as file:
@@ -101,7 +101,7 @@ def _save_jpeg(path: Path, picture: Picture) -> None:
         )
 
 
-def _save_png(path: Path, picture: Picture) -> None:
+def _save_png(path: Path, picture: SampleArray) -> None:
     if picture.samples.dtype == np.uint16:
         depth16.write_png(path, picture.samples, SRGB_PROFILE, picture.exif, picture.xmp)
         return
@@ -111,7 +111,7 @@ def _save_png(path: Path, picture: Picture) -> None:
     _to_image(picture).save(path, "PNG", pnginfo=chunks, icc_profile=SRGB_PROFILE, exif=picture.exif or b"")
 
 
-def _save_webp(path: Path, picture: Picture) -> None:
+def _save_webp(path: Path, picture: SampleArray) -> None:
     _to_image(picture).save(
         path,
         "WEBP",
@@ -123,11 +123,11 @@ def _save_webp(path: Path, picture: Picture) -> None:
     )
 
 
-def _save_tiff(path: Path, picture: Picture) -> None:
+def _save_tiff(path: Path, picture: SampleArray) -> None:
     depth16.write_tiff(path, picture.samples, SRGB_PROFILE, picture.exif, picture.xmp)
 
 
-def _to_image(picture: Picture) -> Image.Image:
+def _to_image(picture: SampleArray) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(picture.samples))
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from impasto.errors import MissingExtraError, UsageError
 
-Frame = NDArray[np.uint8]  # (H, W, 3) RGB, or (H, W) gray
+FlowFrame = NDArray[np.uint8]  # (H, W, 3) RGB, or (H, W) gray
 Floats = NDArray[np.float32]
 Preset = Literal["ultrafast", "fast", "medium"]
 
@@ -45,7 +45,7 @@ class FlowEstimator:
         self._cv2 = load_opencv()
         self._search = self._cv2.DISOpticalFlow_create(_PRESETS[preset])
 
-    def __call__(self, current: Frame, before: Frame) -> Motion:
+    def __call__(self, current: FlowFrame, before: FlowFrame) -> Motion:
         """The motion that led to `current`. Raises UsageError unless both have one size."""
         if current.shape[:2] != before.shape[:2]:
             raise UsageError(f"there is no flow between frames of {before.shape[:2]} and {current.shape[:2]}")
@@ -59,10 +59,10 @@ class FlowEstimator:
         agreed = (error < allowed)[:height, :width]
         return Motion(flow, (agreed & _inside(flow)).astype(np.float32))
 
-    def _prepare(self, frame: Frame) -> Frame:
+    def _prepare(self, frame: FlowFrame) -> FlowFrame:
         """Gray, and not too narrow."""
         cv2 = self._cv2
-        gray: Frame = frame if frame.ndim == 2 else cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
+        gray: FlowFrame = frame if frame.ndim == 2 else cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
         down, right = (max(0, _LEAST_SIDE - side) for side in gray.shape)
         if down or right:
             gray = cv2.copyMakeBorder(gray, 0, down, 0, right, cv2.BORDER_REPLICATE)

@@ -34,7 +34,7 @@ _FOR_COLOURS = ("icc_profile", "transparency")
 _STRIP = 256  # rows
 
 
-class Source(Protocol):
+class ImageSource(Protocol):
     """A picture that is looked at part by part."""
 
     @property
@@ -53,7 +53,7 @@ class Source(Protocol):
 
 
 class Planes:
-    """A `Source` that is a tensor, (3 or 4, H, W) in [0, 1]."""
+    """A `ImageSource` that is a tensor, (3 or 4, H, W) in [0, 1]."""
 
     def __init__(self, planes: Tensor) -> None:
         self._planes = planes
@@ -75,7 +75,9 @@ def find_size(path: str | os.PathLike[str]) -> tuple[int, int]:
         return height, width
 
 
-def open_large(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> tuple[Source, ImageInfo]:
+def open_large(
+    path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS
+) -> tuple[ImageSource, ImageInfo]:
     """Decode a picture, but leave the conversion to floats and to sRGB for its regions.
 
     It takes 4 bytes a pixel, or 2 a channel if it is of 16 bits. `info.alpha` is None: the source has it.
@@ -97,7 +99,7 @@ def open_large(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
     return source, ImageInfo(name, source.size, 16 if is_deep else 8, None, exif, notes)
 
 
-def shrunk(source: Source, size: tuple[int, int]) -> Tensor:
+def shrunk(source: ImageSource, size: tuple[int, int]) -> Tensor:
     """(channels, height, width) of a picture made smaller or larger, as `geometry.resize` does it.
 
     Down to twice that size it is shrunk by whole numbers, and by strips: never is all of it there as floats.

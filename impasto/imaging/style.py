@@ -9,9 +9,9 @@ from torch import Tensor
 
 from impasto.errors import ImageError, UsageError
 from impasto.imaging import io
-from impasto.imaging.borders import Box, crop, find_picture
+from impasto.imaging.borders import CropBox, crop, find_picture
 
-StyleCrop = Literal["auto", "off"] | Box
+StyleCrop = Literal["auto", "off"] | CropBox
 
 LEAST_SIDE = 32  # pixels
 _LEAST_CONTRAST = 1 / 255  # standard deviation of the colors

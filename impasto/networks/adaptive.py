@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from impasto.networks.base import whole_numbers
 from impasto.networks.light import Light
 
-Weights = dict[str, Tensor]
+WeightTensors = dict[str, Tensor]
 
 _LEAST_VARIANCE = 1e-6  # of a channel
 
@@ -83,7 +83,7 @@ class Adaptive(nn.Module):
         """A style network of the right shape, without weights: on the device "meta"."""
         return _skeleton(self.config["light"])
 
-    def forward(self, moments: Sequence[Tensor]) -> list[Weights]:
+    def forward(self, moments: Sequence[Tensor]) -> list[WeightTensors]:
         """A style network's weights by name for each style.
 
         Args:
@@ -131,7 +131,7 @@ class Adaptive(nn.Module):
             count = min(len(base), len(sizes))
             base[:count] = directions[:count] * (sizes[:count] / len(networks) ** 0.5).unsqueeze(1)
 
-    def _convolutions(self, shares: Tensor) -> Weights:
+    def _convolutions(self, shares: Tensor) -> WeightTensors:
         """By name, for shares of the directions (convolutions, directions)."""
         parts = zip(self._matrices, self.means, self.bases, shares, strict=True)
         return {name: mean + (share @ base).view_as(mean) for name, mean, base, share in parts}

@@ -17,12 +17,16 @@ from impasto.imaging.style import StyleCrop, read_style
 from impasto.painting.objective import Style
 
 StyleSource = io.Source | tuple[io.Source, float]
-Styles = StyleSource | Sequence[StyleSource]
-Regions = Mapping[Any, Styles] | Sequence[tuple[io.Source, Styles]]  # masks, each with its styles
-Size = tuple[int, int]  # height, width
+PaintStyles = StyleSource | Sequence[StyleSource]
+PaintRegions = (
+    Mapping[Any, PaintStyles] | Sequence[tuple[io.Source, PaintStyles]]
+)  # masks, each with its styles
+ImageSize = tuple[int, int]  # height, width
 
 
-def split_regions(style: Styles | None, region: Regions) -> tuple[list[io.Source], list[Styles]]:
+def split_regions(
+    style: PaintStyles | None, region: PaintRegions
+) -> tuple[list[io.Source], list[PaintStyles]]:
     """The masks, and the styles of each region; the last are of `style`, for what the masks leave.
 
     Raises UsageError where there is neither.
@@ -35,7 +39,7 @@ def split_regions(style: Styles | None, region: Regions) -> tuple[list[io.Source
 
 
 def read_styles(
-    groups: Sequence[Styles], max_pixels: int = io.MAX_PIXELS, style_crop: StyleCrop = "auto"
+    groups: Sequence[PaintStyles], max_pixels: int = io.MAX_PIXELS, style_crop: StyleCrop = "auto"
 ) -> tuple[list[Style], tuple[str, ...]]:
     """The styles of each region, and what the user should hear.
 
@@ -52,7 +56,7 @@ def read_styles(
 
 
 def read_regions(
-    masks: Sequence[io.Source], mask: io.Source | None, photo: Size, size: Size, *, base: bool
+    masks: Sequence[io.Source], mask: io.Source | None, photo: ImageSize, size: ImageSize, *, base: bool
 ) -> tuple[list[Tensor], Tensor | None, tuple[str, ...]]:
     """Read the masks of regions, and the mask of all that is painted.
 
@@ -80,7 +84,7 @@ def read_regions(
     return [share * whole for share in shares], whole, (*notes, *said)
 
 
-def _pairs(style: Styles) -> list[tuple[io.Source, float]]:
+def _pairs(style: PaintStyles) -> list[tuple[io.Source, float]]:
     many: Sequence[Any] = style if isinstance(style, list | tuple) and not _is_pair(style) else [style]
     pairs = [item if _is_pair(item) else (item, 1.0) for item in many]
     if not pairs:

@@ -15,7 +15,7 @@ from impasto.imaging.detail import enlarge_along
 from impasto.imaging.geometry import resize
 from impasto.painting.base import BasePainter
 from impasto.painting.finishing import postprocess, recolor
-from impasto.painting.inputs import Regions, Styles, read_regions, read_styles, split_regions
+from impasto.painting.inputs import PaintRegions, PaintStyles, read_regions, read_styles, split_regions
 from impasto.painting.options import STARTS, PaintOptions
 from impasto.painting.scales import result_size
 from impasto.progress import Step, StepCallback
@@ -24,11 +24,11 @@ from impasto.weights import ProgressCallback
 
 def paint(
     photo: io.Source,
-    style: Styles | None = None,
+    style: PaintStyles | None = None,
     strength: float = 0.5,
     *,
     mask: io.Source | None = None,
-    region: Regions = (),
+    region: PaintRegions = (),
     callback: StepCallback | None = None,
     **options: Any,
 ) -> Image.Image:
@@ -80,10 +80,10 @@ class Painter(BasePainter):
     def __init__(
         self,
         photo: io.Source,
-        style: Styles | None = None,
+        style: PaintStyles | None = None,
         options: PaintOptions | None = None,
         *,
-        region: Regions = (),
+        region: PaintRegions = (),
         mask: io.Source | None = None,
         max_pixels: int = io.MAX_PIXELS,
         backbone: Backbone | None = None,

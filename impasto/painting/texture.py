@@ -20,7 +20,7 @@ from impasto.errors import UsageError
 from impasto.imaging import io
 from impasto.imaging.geometry import fit_long_side, resize
 from impasto.painting.base import BasePainter
-from impasto.painting.inputs import Styles, read_styles
+from impasto.painting.inputs import PaintStyles, read_styles
 from impasto.painting.objective import Style
 from impasto.painting.texture_options import TextureOptions
 from impasto.progress import Step, StepCallback
@@ -32,7 +32,7 @@ _CUT = 32  # pixels from each side, where a texture shows that there was nothing
 
 
 def texture(
-    style: Styles,
+    style: PaintStyles,
     size: int | tuple[int, int] = TextureOptions.size,
     *,
     callback: StepCallback | None = None,
@@ -67,7 +67,7 @@ class TexturePainter(BasePainter):
 
     def __init__(
         self,
-        style: Styles,
+        style: PaintStyles,
         options: TextureOptions | None = None,
         *,
         max_pixels: int = io.MAX_PIXELS,

@@ -23,7 +23,7 @@ _SHARE_OF_MOMENTS = 0.5
 _LEAST_NEIGHBOURS = 512  # positions of a style among which it is sought
 
 
-class Comparison(Protocol):
+class StyleComparison(Protocol):
     """A kind of style loss.
 
     Attributes:
@@ -133,7 +133,7 @@ class Nearest:
         return error
 
 
-COMPARISONS: dict[StyleLoss, Comparison] = {
+COMPARISONS: dict[StyleLoss, StyleComparison] = {
     "moments": Moments(),
     "gram": Gram(),
     "sliced": Sliced(),

@@ -15,8 +15,8 @@ from impasto.networks.card import Card
 from impasto.networks.mixing import Lineage, as_shares, interpolate, lineage
 from impasto.networks.primed import load_primed
 
-Style = Card | str | PathLike[str]
-Styles = Style | tuple[Style, float] | Sequence[Style | tuple[Style, float]]
+StyleRef = Card | str | PathLike[str]
+Styles = StyleRef | tuple[StyleRef, float] | Sequence[StyleRef | tuple[StyleRef, float]]
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def mix(cards: Sequence[tuple[Card, float]], strength: float) -> Mixture:
     return Mixture(tuple(parts), photo, tuple(notes))
 
 
-def _load_style(item: Style | tuple[Style, float]) -> tuple[Card, float]:
+def _load_style(item: StyleRef | tuple[StyleRef, float]) -> tuple[Card, float]:
     style, weight = item if _is_pair(item) else (item, 1.0)
     if isinstance(style, str) and not _is_pair(item):
         style, weight = styles.parse(style)
@@ -91,7 +91,7 @@ def _load_style(item: Style | tuple[Style, float]) -> tuple[Card, float]:
     raise UsageError(f"a style is a name, a file or a Card, not {type(style).__name__}")
 
 
-def _find_picture(item: Style | tuple[Style, float]) -> tuple[Path, float]:
+def _find_picture(item: StyleRef | tuple[StyleRef, float]) -> tuple[Path, float]:
     style, weight = item if _is_pair(item) else (item, 1.0)
     if isinstance(style, str) and not _is_pair(item):
         style, weight = styles.parse(style)
@@ -104,7 +104,7 @@ def _find_picture(item: Style | tuple[Style, float]) -> tuple[Path, float]:
     return path, weight
 
 
-def _is_pair(style: Any) -> TypeGuard[tuple[Style, float]]:
+def _is_pair(style: Any) -> TypeGuard[tuple[StyleRef, float]]:
     return isinstance(style, tuple) and len(style) == 2 and isinstance(style[1], Real)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from impasto.imaging.flow import Floats, Frame, load_opencv
+from impasto.imaging.flow import Floats, FlowFrame, load_opencv
 from impasto.stylizing.optical_flow import Follower
 
 _FOUND = 0.25  # of trust: less is nothing that can be shown
@@ -37,7 +37,7 @@ class Between:
     def __init__(self) -> None:
         self._cv2, self._follower = load_opencv(), Follower()
 
-    def find(self, photo: Frame, before: Frame, after: Frame) -> Path | None:
+    def find(self, photo: FlowFrame, before: FlowFrame, after: FlowFrame) -> Path | None:
         """The way to a photo from its neighbours, all of one size; None where too much cannot be followed."""
         now, first, last = (self._follower.reduce(frame) for frame in (photo, before, after))
         back, trust = self._follower.find(now, first)
@@ -48,7 +48,7 @@ class Between:
         share: Floats = (own / (own + rest)).astype(np.float32)
         return Path(back, forth, share)
 
-    def __call__(self, path: Path, before: Frame, after: Frame) -> Frame:
+    def __call__(self, path: Path, before: FlowFrame, after: FlowFrame) -> FlowFrame:
         """The picture between two, (H, W, 3)."""
         carried = self._follower.carry(before, path.before)
         if path.share.min() > _CERTAIN:
@@ -56,5 +56,5 @@ class Between:
         height, width = before.shape[:2]
         share = self._cv2.resize(path.share, (width, height))
         after = self._follower.carry(after, path.after)
-        mixed: Frame = self._cv2.blendLinear(carried, after, share, 1 - share)
+        mixed: FlowFrame = self._cv2.blendLinear(carried, after, share, 1 - share)
         return mixed

@@ -20,7 +20,7 @@ from impasto.stylizing.pixels import as_image, as_pixels
 from impasto.stylizing.regions import RegionWeights
 from impasto.stylizing.stylizer import Stylizer
 
-State = Mapping[str, Pixels]
+StylerState = Mapping[str, Pixels]
 
 
 class FrameStyler(Protocol):
@@ -34,11 +34,11 @@ class FrameStyler(Protocol):
     def __call__(self, photo: Pixels) -> Pixels: ...
 
     @property
-    def state(self) -> State:
+    def state(self) -> StylerState:
         """State that the next picture depends on, beside its photo."""
         ...
 
-    def restore(self, state: State) -> None:
+    def restore(self, state: StylerState) -> None:
         """Go on from a state."""
         ...
 
@@ -55,10 +55,10 @@ class NetworkStyler:
         return self._stylizer.paint_frame(photo)
 
     @property
-    def state(self) -> State:
+    def state(self) -> StylerState:
         return {}
 
-    def restore(self, state: State) -> None:
+    def restore(self, state: StylerState) -> None:
         """There is nothing to go on from."""
 
 
@@ -104,12 +104,12 @@ class PaintStyler:
         return picture
 
     @property
-    def state(self) -> State:
+    def state(self) -> StylerState:
         if self._before is None:
             return {}
         return {"painted_photo": self._before[0], "painted": self._before[1]}
 
-    def restore(self, state: State) -> None:
+    def restore(self, state: StylerState) -> None:
         with suppress(KeyError):
             self._before = state["painted_photo"], state["painted"]
 

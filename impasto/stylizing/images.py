@@ -18,7 +18,7 @@ from impasto.errors import ImageError
 from impasto.imaging import io
 from impasto.imaging.bands import Samples, is_tiff, write_bands
 from impasto.imaging.geometry import fit_long_side, resize
-from impasto.imaging.huge import Planes, Source, find_size, open_large, shrunk
+from impasto.imaging.huge import ImageSource, Planes, find_size, open_large, shrunk
 from impasto.stylizing.estimate import check_memory
 from impasto.stylizing.options import ImageOptions
 from impasto.stylizing.stylizer import Stylizer
@@ -31,7 +31,7 @@ _MOST_FLOATS = 30_000_000  # pixels; reading takes 32 bytes of each
 class Large:
     """A photo that is to be painted in tiles."""
 
-    source: Source
+    source: ImageSource
     tiler: Tiler
 
     def bands(self, bit_depth: int) -> Iterator[Samples]:
@@ -84,7 +84,7 @@ def read_photo(
 
 def _open_source(
     path: str | PathLike[str], target: str | PathLike[str], pixels: int, options: ImageOptions
-) -> tuple[Source, io.ImageInfo]:
+) -> tuple[ImageSource, io.ImageInfo]:
     """Decoded whole if its size allows, else streamed if its picture can be."""
     if options.max_pixels is not None or pixels <= io.MAX_PIXELS:
         return open_large(path, max_pixels=options.max_pixels or io.MAX_PIXELS)

@@ -12,11 +12,11 @@ from impasto.stylizing.temporal_smoothing import TemporalSmoother
 
 _KEPT = 6  # networks: so many to go back to without waiting
 
-Painter = Callable[[Pixels], Pixels]
+FramePainter = Callable[[Pixels], Pixels]
 
 
 @dataclass(frozen=True)
-class Choice:
+class LiveStyle:
     """A style, by its name or file, at a strength from 0 to 1."""
 
     style: str
@@ -43,8 +43,8 @@ class LiveStyler:
 
     def __init__(
         self,
-        make: Callable[[Choice], Painter],
-        choice: Choice,
+        make: Callable[[LiveStyle], FramePainter],
+        choice: LiveStyle,
         *,
         steady: bool = True,
         finish: Callable[[Pixels, Pixels], Pixels] = lambda photo, picture: picture,
@@ -53,7 +53,7 @@ class LiveStyler:
         self.steady = steady
         self._make, self._painter, self._finish = make, make(choice), finish
         self._made = OrderedDict({choice: self._painter})  # those used last come last
-        self._making: Future[tuple[Choice, Painter]] | None = None
+        self._making: Future[tuple[LiveStyle, FramePainter]] | None = None
         self._thread = ThreadPoolExecutor(1, "impasto-styles")
         self._steadier: TemporalSmoother | None = None
 
@@ -75,7 +75,7 @@ class LiveStyler:
             self._steadier = TemporalSmoother()
         return self._steadier(photo, picture)
 
-    def _follow(self, choice: Choice, photo: Pixels) -> None:
+    def _follow(self, choice: LiveStyle, photo: Pixels) -> None:
         """Go over to what is wanted, or have it made."""
         if choice == self.shown:
             return
@@ -95,7 +95,7 @@ class LiveStyler:
         if len(self._made) > _KEPT:
             self._made.popitem(last=False)
 
-    def _prepare(self, choice: Choice, photo: Pixels) -> tuple[Choice, Painter]:
+    def _prepare(self, choice: LiveStyle, photo: Pixels) -> tuple[LiveStyle, FramePainter]:
         painter = self._make(choice)
         painter(photo)
         return choice, painter

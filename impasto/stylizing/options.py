@@ -9,7 +9,7 @@ from typing import Literal
 from impasto.errors import UsageError
 from impasto.options import check_range, check_whole
 
-Tile = Literal["auto", "off"] | int
+TileOption = Literal["auto", "off"] | int
 LEAST_TILE = 64  # pixels; what surrounds a tile is many times the tile then
 
 
@@ -33,7 +33,7 @@ class ImageOptions:
     quality: int = 95
     strip_metadata: bool = False
     max_pixels: int | None = None
-    tile: Tile = "auto"
+    tile: TileOption = "auto"
 
     def __post_init__(self) -> None:
         if self.size is not None:

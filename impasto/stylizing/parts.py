@@ -21,7 +21,7 @@ from impasto.errors import UsageError, VideoError
 from impasto.imaging.files import replacing
 from impasto.imaging.video.sinks import Sink
 
-State = Mapping[str, NDArray[np.uint8]]
+PartState = Mapping[str, NDArray[np.uint8]]
 
 _SUFFIX = ".mp4"
 _TIME = re.compile(r"(\d{1,40}(/[1-9]\d{0,40})?)?")  # of a mark: a fraction, or nothing
@@ -39,10 +39,10 @@ class ResumePoint:
 
     frames: int = 0
     next: Fraction | None = Fraction(0)
-    state: State = field(default_factory=dict)
+    state: PartState = field(default_factory=dict)
 
 
-class Parts:
+class VideoParts:
     """The folder `TARGET.parts` beside a video. A part counts from when its mark is in place.
 
     Args:

@@ -22,7 +22,7 @@ from impasto.stylizing.options import BulkOptions
 from impasto.stylizing.stylizer import Stylizer
 from impasto.stylizing.threads import Executor, Here, Threads
 
-Outcome = Literal["done", "skipped", "kept", "failed"]
+ItemStatus = Literal["done", "skipped", "kept", "failed"]
 
 _THREADS = 2  # for reading, and for writing
 _AHEAD = 3  # pictures read or waiting to be written
@@ -40,7 +40,7 @@ class Event:
     """
 
     item: Item | WorkItem
-    outcome: Outcome
+    outcome: ItemStatus
     reason: str = ""
     size: tuple[int, int] = (0, 0)
     notes: tuple[str, ...] = ()
@@ -136,7 +136,7 @@ class Pipeline:
             self._tell(self._writing.popleft()())
 
 
-def compare(target: Path, record: dict[str, Any], options: BulkOptions) -> Outcome:
+def compare(target: Path, record: dict[str, Any], options: BulkOptions) -> ItemStatus:
     """Decide what an existing picture means. One without a record counts as ours if records are off."""
     made = is_made(target, record)
     return "skipped" if made or (made is None and options.strip_metadata) else "kept"

@@ -17,7 +17,7 @@ from impasto.stylizing.tiles import make_tiler
 
 
 @dataclass(frozen=True)
-class Plan:
+class StylizePlan:
     """Of one photo.
 
     Attributes:
@@ -31,13 +31,13 @@ class Plan:
     memory: int
 
 
-def plan(item: Item, stylizer: Stylizer, options: ImageOptions) -> Plan:
+def plan(item: Item, stylizer: Stylizer, options: ImageOptions) -> StylizePlan:
     """The plan for one photo. Raises ImageError for one that cannot be read."""
     stored = find_size(item.source)
     size = stored if options.size is None else fit_long_side(stored, options.size)
     tiler, pixels, per_pixel = make_tiler(stylizer, size, options.tile), prod(size), stylizer.per_pixel
     if tiler is None:
-        return Plan(size, None, peak_whole(pixels, per_pixel))
+        return StylizePlan(size, None, peak_whole(pixels, per_pixel))
     memory = peak_in_tiles(
         pixels,
         per_pixel,
@@ -46,4 +46,4 @@ def plan(item: Item, stylizer: Stylizer, options: ImageOptions) -> Plan:
         held=prod(stored) <= (options.max_pixels or io.MAX_PIXELS),
         collected=not is_tiff(item.target),
     )
-    return Plan(size, tiler.side, memory)
+    return StylizePlan(size, tiler.side, memory)

@@ -7,13 +7,13 @@ from queue import Empty, Full, Queue
 from threading import Event, Thread
 from typing import Any, TypeVar
 
-Item = TypeVar("Item")
+ItemT = TypeVar("ItemT")
 
 _PATIENCE = 0.05  # seconds between looks at whether anyone still wants more
 _END = object()
 
 
-def prefetch(items: Iterable[Item], depth: int = 3) -> Generator[Item, None, None]:
+def prefetch(items: Iterable[ItemT], depth: int = 3) -> Generator[ItemT, None, None]:
     """Yield the items in order, produced by a thread up to `depth` items in advance.
 
     An error of `items` is raised here, after what came before it. Closing the generator stops the thread and

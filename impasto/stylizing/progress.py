@@ -23,7 +23,7 @@ class Progress:
     per_second: float
 
 
-class Watch:
+class ProgressReporter:
     """Counts frames, tells how far it is, and knows whether to stop."""
 
     def __init__(

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from impasto.device import available_memory
-from impasto.imaging.huge import Source
+from impasto.imaging.huge import ImageSource
 from impasto.networks.statistics import Statistics
 from impasto.stylizing.resampling import Box, Size, needed, resampled, whole
 
@@ -39,10 +39,10 @@ class Known:
 
 
 @dataclass(frozen=True)
-class View:
+class CropView:
     """A photo as networks see it: resized, and with a backdrop where nothing can be seen."""
 
-    source: Source
+    source: ImageSource
     size: Size
     backdrop: Tensor | None = None
 
@@ -74,7 +74,7 @@ def most_crops(per_pixel: float) -> int:
     return max(1, min(_MOST_CROPS, int(_CROPS_BYTES / per_pixel) // _CROP**2))
 
 
-def find_backdrop(source: Source, boxes: list[Box], size: Size) -> Tensor | None:
+def find_backdrop(source: ImageSource, boxes: list[Box], size: Size) -> Tensor | None:
     """(3, 1, 1), the mean of the colors that can be seen there; None where all can be seen, or nothing.
 
     Boxes are of the photo resized to `size`.

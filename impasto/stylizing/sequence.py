@@ -8,7 +8,7 @@ from threading import Lock
 
 from impasto.imaging.video.clip import Frame, Pixels
 from impasto.stylizing.frame_interpolation import Between
-from impasto.stylizing.frames import FrameStyler, State
+from impasto.stylizing.frames import FrameStyler, StylerState
 from impasto.stylizing.prefetch import prefetch
 from impasto.stylizing.temporal_smoothing import TemporalSmoother
 
@@ -16,12 +16,12 @@ _PHOTO, _PICTURE = "key_photo", "key_picture"  # in a state: those before a phot
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownFrame:
     """A photo with its picture, and what the next one depends on."""
 
     photo: Frame
     picture: Pixels
-    state: State
+    state: StylerState
 
 
 @dataclass(frozen=True)
@@ -47,31 +47,31 @@ class Sequence:
         self._between = Between() if fast else None
         self._key: tuple[Pixels, Pixels] | None = None  # photo and picture before one that is left out
 
-    def restore(self, state: State) -> None:
+    def restore(self, state: StylerState) -> None:
         """Go on from a state."""
         self._styler.restore(state)
         if self._steadier:
             self._steadier.restore(state)
         self._key = (state[_PHOTO], state[_PICTURE]) if _PHOTO in state else None
 
-    def __call__(self, photos: Iterable[Frame]) -> Generator[Shown, None, None]:
+    def __call__(self, photos: Iterable[Frame]) -> Generator[ShownFrame, None, None]:
         read = prefetch(photos)
         if self._between is None:
             return (self._show(painted) for painted in prefetch(self._paint(photo) for photo in read))
         return self._filled(self._between, prefetch(self._every_second(read)))
 
-    def _paint(self, photo: Frame) -> Shown:
+    def _paint(self, photo: Frame) -> ShownFrame:
         with self._alone:  # two threads paint where a photo is found late to need it
-            return Shown(photo, self._styler(photo.pixels), self._styler.state)
+            return ShownFrame(photo, self._styler(photo.pixels), self._styler.state)
 
-    def _show(self, painted: Shown) -> Shown:
+    def _show(self, painted: ShownFrame) -> ShownFrame:
         """Stabilize a painted frame."""
         if self._steadier is None:
             return painted
         picture = self._steadier(painted.photo.pixels, painted.picture)
-        return Shown(painted.photo, picture, {**painted.state, **self._steadier.state})
+        return ShownFrame(painted.photo, picture, {**painted.state, **self._steadier.state})
 
-    def _every_second(self, photos: Iterator[Frame]) -> Iterator[Shown | _Left]:
+    def _every_second(self, photos: Iterator[Frame]) -> Iterator[ShownFrame | _Left]:
         """The one that is left out comes once the one after it is painted; the last is painted."""
         left = next(photos, None) if self._key else None
         for photo in photos:
@@ -83,7 +83,9 @@ class Sequence:
         if left:
             yield self._paint(left)
 
-    def _filled(self, between: Between, items: Iterable[Shown | _Left]) -> Generator[Shown, None, None]:
+    def _filled(
+        self, between: Between, items: Iterable[ShownFrame | _Left]
+    ) -> Generator[ShownFrame, None, None]:
         left: Frame | None = None
         for item in items:
             if isinstance(item, _Left):
@@ -97,6 +99,6 @@ class Sequence:
             state = self._steadier.state if self._steadier else {}  # before the picture after it counts
             shown = self._show(item)
             if left and way and self._key:
-                yield Shown(left, between(way, self._key[1], shown.picture), state)
+                yield ShownFrame(left, between(way, self._key[1], shown.picture), state)
             self._key, left = (item.photo.pixels, shown.picture), None
             yield replace(shown, state={**shown.state, _PHOTO: self._key[0], _PICTURE: self._key[1]})

@@ -17,16 +17,16 @@ from impasto.imaging import io
 from impasto.imaging.video.camera import Camera, Shot
 from impasto.imaging.video.clip import Pixels, fit_even, resized
 from impasto.imaging.video.recording import Recorder
-from impasto.stylizing.live import Choice, LiveStyler
+from impasto.stylizing.live import LiveStyle, LiveStyler
 
-View = Literal["picture", "side by side", "photo"]
-VIEWS: tuple[View, ...] = get_args(View)
+WebcamView = Literal["picture", "side by side", "photo"]
+VIEWS: tuple[WebcamView, ...] = get_args(WebcamView)
 
 _RATE_OVER = 20  # pictures
 
 
 @dataclass(frozen=True)
-class Shown:
+class Display:
     """The current display.
 
     Attributes:
@@ -37,12 +37,12 @@ class Shown:
     """
 
     pixels: Pixels
-    choice: Choice
+    choice: LiveStyle
     rate: float
     recorded: float | None
 
 
-class Session:
+class WebcamSession:
     """Frames from the camera through the styler to whoever looks, and into files.
 
     Args:
@@ -67,12 +67,12 @@ class Session:
     ) -> None:
         self._camera, self._live, self._size, self._tell = camera, live, size, tell
         self.mirror = True
-        self.view: View = "picture"
-        self.newest: deque[Shown] = deque(maxlen=1)
+        self.view: WebcamView = "picture"
+        self.newest: deque[Display] = deque(maxlen=1)
         self._wishes: SimpleQueue[Callable[[Pixels, Pixels], None]] = SimpleQueue()
         self._times: deque[float] = deque(maxlen=_RATE_OVER)
         self._recorder: Recorder | None = None
-        self._recorded_view: View = "picture"
+        self._recorded_view: WebcamView = "picture"
         self._first_target = record
 
     def record(self, target: Path) -> None:
@@ -106,7 +106,7 @@ class Session:
         self._times.append(time.monotonic())
         recorded = self._recorder.seconds if self._recorder else None
         pixels = self._compose(self.view, photo, picture)
-        self.newest.append(Shown(pixels, self._live.shown, self._rate(), recorded))
+        self.newest.append(Display(pixels, self._live.shown, self._rate(), recorded))
 
     def _grant_wishes(self, photo: Pixels, picture: Pixels) -> None:
         if self._first_target:
@@ -118,7 +118,7 @@ class Session:
             except ImpastoError as error:
                 self._tell(str(error))
 
-    def _compose(self, view: View, photo: Pixels, picture: Pixels) -> Pixels:
+    def _compose(self, view: WebcamView, photo: Pixels, picture: Pixels) -> Pixels:
         if view == "side by side":
             return np.hstack([photo, picture])
         return photo if view == "photo" else picture

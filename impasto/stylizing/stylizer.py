@@ -31,7 +31,7 @@ from impasto.stylizing.resampling import Size
 from impasto.stylizing.runtime import RuntimeName, resolve
 from impasto.stylizing.torch_runtime import paint_bytes
 
-Regions = Mapping[Any, Styles] | Sequence[tuple[io.Source, Styles]]  # masks, each with its styles
+StyleRegions = Mapping[Any, Styles] | Sequence[tuple[io.Source, Styles]]  # masks, each with its styles
 
 _LEAST_SIDE = 16  # pixels of a photo that large strokes make small
 _SHARES = 16.0  # bytes a pixel of a region's share, and of a picture that is added
@@ -77,7 +77,7 @@ class Stylizer:
         strength: float = 1.0,
         *,
         mask: io.Source | None = None,
-        region: Regions = (),
+        region: StyleRegions = (),
         device: DeviceName = "auto",
         precision: PrecisionName = "auto",
         runtime: RuntimeName = "auto",

@@ -16,14 +16,14 @@ from impasto.device import available_memory, ran_out_of_memory
 from impasto.errors import MemoryLimitError, UsageError
 from impasto.imaging.bands import Samples
 from impasto.imaging.encoding import quantise
-from impasto.imaging.huge import Source
+from impasto.imaging.huge import ImageSource
 from impasto.networks import StyleNetwork, build
 from impasto.networks.statistics import Statistics, collect, paint_part, reach
 from impasto.stylizing import sampling
 from impasto.stylizing.ensemble import Ensemble
-from impasto.stylizing.options import LEAST_TILE, Tile
+from impasto.stylizing.options import LEAST_TILE, TileOption
 from impasto.stylizing.resampling import Box, Size, crop, grown, hull, needed, resampled
-from impasto.stylizing.sampling import Known, View, crops_of, is_small
+from impasto.stylizing.sampling import CropView, Known, crops_of, is_small
 from impasto.stylizing.stylizer import Stylizer
 
 _TILE_BYTES = 512 << 20
@@ -63,7 +63,7 @@ class Tiler:
             side = min(most, max(LEAST_TILE, seen - 2 * self.halo) // self._step * self._step)
         self.side = -(-side // self._step) * self._step
 
-    def bands(self, source: Source, bit_depth: int = 8) -> Iterator[Samples]:
+    def bands(self, source: ImageSource, bit_depth: int = 8) -> Iterator[Samples]:
         """The picture of a photo from top to bottom: (rows, W, 3 or 4) uint8 or uint16, a tile high.
 
         Raises MemoryLimitError, ImageError: when the first band is asked for, or later.
@@ -92,11 +92,11 @@ class Tiler:
         per_pixel = self._stylizer.per_pixel * self._strokes**2
         return crops_of(self._stylizer.seen_size(size), per_pixel, self._stylizer.device)
 
-    def _measure(self, source: Source) -> Known:
+    def _measure(self, source: ImageSource) -> Known:
         size = self._stylizer.seen_size(source.size)
         boxes = self._crops(source.size)
         backdrop = sampling.find_backdrop(source, boxes, size)
-        view = View(source, size, backdrop)
+        view = CropView(source, size, backdrop)
         planes = torch.stack([view.region(box) for box in boxes])
         photos = self._on_device(planes[:, :3])
         known = Known(
@@ -119,7 +119,7 @@ class Tiler:
         picture, photo = (sampling.some_colours(part) for part in (torch.stack(pictures), planes))
         return Known(known.statistics, known.backdrop, (picture, photo[:3].to(picture)), photo[3:])
 
-    def _tile(self, source: Source, box: Box, known: Known, bit_depth: int) -> Samples:
+    def _tile(self, source: ImageSource, box: Box, known: Known, bit_depth: int) -> Samples:
         size = source.size
         small = self._stylizer.seen_size(size)
         window = grown(box, self._finish.halo, size)
@@ -185,7 +185,7 @@ class Tiler:
             ) from error
 
 
-def make_tiler(stylizer: Stylizer, size: tuple[int, int], tile: Tile) -> Tiler | None:
+def make_tiler(stylizer: Stylizer, size: tuple[int, int], tile: TileOption) -> Tiler | None:
     """Build the tiler for a picture of (height, width); None if it is painted whole.
 
     Raises UsageError for a stylizer that refines what it paints, which needs it whole.

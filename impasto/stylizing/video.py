@@ -26,10 +26,10 @@ from impasto.stylizing.controls import StyleControls
 from impasto.stylizing.finishing import FramePostprocessor, Postprocessor
 from impasto.stylizing.frames import FrameStyler, NetworkStyler
 from impasto.stylizing.options import VideoOptions
-from impasto.stylizing.parts import Parts, ResumePoint
-from impasto.stylizing.progress import Progress, Watch
-from impasto.stylizing.sequence import Sequence, Shown
-from impasto.stylizing.stylizer import Regions, Stylizer
+from impasto.stylizing.parts import ResumePoint, VideoParts
+from impasto.stylizing.progress import Progress, ProgressReporter
+from impasto.stylizing.sequence import Sequence, ShownFrame
+from impasto.stylizing.stylizer import StyleRegions, Stylizer
 
 
 class VideoJob:
@@ -91,7 +91,7 @@ class VideoJob:
             ImpastoError: any of the family; what cannot be written there is refused before any work.
         """
         self._check(target)
-        watch = Watch(self._clip, self._options, tell or (lambda progress: None), stop or Event())
+        watch = ProgressReporter(self._clip, self._options, tell or (lambda progress: None), stop or Event())
         complete = self._in_parts(target, watch, cut) if is_video(target) else self._at_once(target, watch)
         if self._fault:
             raise VideoError(f"{self._fault}; {target} ends there") from self._fault
@@ -113,10 +113,10 @@ class VideoJob:
         if target.is_file() and not self._options.overwrite:
             raise UsageError(f"{target} exists: name another file, or replace it with --overwrite")
 
-    def _in_parts(self, target: Path, watch: Watch, cut: bool) -> bool:
+    def _in_parts(self, target: Path, watch: ProgressReporter, cut: bool) -> bool:
         options = self._options
         encoding = choose_encoding(target, self._info, options.codec, options.crf)
-        parts = Parts(target, self._job, Fraction(options.start), overwrite=options.overwrite)
+        parts = VideoParts(target, self._job, Fraction(options.start), overwrite=options.overwrite)
         watch.go_on(parts.mark)
         self._sequence.restore(parts.mark.state)
         self._finish.restore(parts.mark.state)
@@ -135,7 +135,7 @@ class VideoJob:
         parts.remove()
         return complete
 
-    def _write_parts(self, parts: Parts, encoding: Encoding, watch: Watch) -> bool:
+    def _write_parts(self, parts: VideoParts, encoding: Encoding, watch: ProgressReporter) -> bool:
         """Return whether the end was reached."""
 
         def make(path: Path) -> Sink:
@@ -148,7 +148,11 @@ class VideoJob:
         return finished
 
     def _write_part(
-        self, parts: Parts, make: Callable[[Path], Sink], styled: Iterator[Shown], watch: Watch
+        self,
+        parts: VideoParts,
+        make: Callable[[Path], Sink],
+        styled: Iterator[ShownFrame],
+        watch: ProgressReporter,
     ) -> bool:
         """One of them; whether it was the last."""
         mark, most = parts.mark, parts.mark.frames + self._styler.part_frames
@@ -165,7 +169,7 @@ class VideoJob:
         parts.add(mark)
         return mark.next is None
 
-    def _at_once(self, target: Path, watch: Watch) -> bool:
+    def _at_once(self, target: Path, watch: ProgressReporter) -> bool:
         """Animations and folders, which have no parts to keep."""
         start = Fraction(self._options.start)
         with suppress(_Stopped), open_sink(target, self._info) as sink:
@@ -187,10 +191,10 @@ class VideoJob:
         except VideoError as error:
             self._fault = error
 
-    def _pictures(self, start: Fraction) -> Generator[Shown, None, None]:
+    def _pictures(self, start: Fraction) -> Generator[ShownFrame, None, None]:
         return self._sequence(self._photos(start))
 
-    def _as_written(self, item: Shown) -> Frame:
+    def _as_written(self, item: ShownFrame) -> Frame:
         """The frame as it is written."""
         photo = item.photo.pixels
         return replace(item.photo, pixels=self._beside(photo, self._finish(photo, item.picture)))
@@ -206,7 +210,7 @@ def stylize_video(
     strength: float = 1.0,
     *,
     mask: io.Source | None = None,
-    region: Regions = (),
+    region: StyleRegions = (),
     callback: Callable[[Progress], None] | None = None,
     **options: Any,
 ) -> None:

@@ -21,14 +21,14 @@ from impasto.training.adaptive_training import (
     AdaptiveModule,
     AdaptiveObjective,
     StyleBatch,
-    Styles,
+    StyleWindows,
     sharing_of,
     style_batch,
     style_batches,
 )
-from impasto.training.checkpoints import Plan
+from impasto.training.checkpoints import TrainingPlan
 from impasto.training.distributed import ProcessGroup, init_distributed
-from impasto.training.loop import Training, Weights
+from impasto.training.loop import StateDict, Training
 from impasto.training.objective import FLAT
 from impasto.training.options import AdaptOptions, TrainOptions
 from impasto.training.photos import Photos, split
@@ -38,7 +38,7 @@ from impasto.training.trainer import TrainingTask, fit
 _USUAL = 200  # styles that tell what is usual
 
 
-def adapt(styles: Photos, network: Adaptive, options: AdaptOptions, plan: Plan) -> None:
+def adapt(styles: Photos, network: Adaptive, options: AdaptOptions, plan: TrainingPlan) -> None:
     """Teach a network to write style networks; the best on held-out photos and styles goes to `plan.out`.
 
     Args:
@@ -58,7 +58,7 @@ def adapt(styles: Photos, network: Adaptive, options: AdaptOptions, plan: Plan) 
         }
         perception = _perceive(options, group)
         known, kept = (
-            Styles(part, perception, options, group.device) for part in split(styles, options.seed)
+            StyleWindows(part, perception, options, group.device) for part in split(styles, options.seed)
         )
         if not bool(network.centre.any()):
             network.normalise_by([moments.cpu() for moments in known.known(range(_USUAL))[0].values()])
@@ -95,7 +95,7 @@ class _Maker:
     def shown(self, batch: StyleBatch) -> list[Tensor]:
         return [self.styles, batch.photos]
 
-    def save(self, weights: Weights, loss: float, steps: int, path: Path) -> None:
+    def save(self, weights: StateDict, loss: float, steps: int, path: Path) -> None:
         network = Adaptive(**self.network.config)
         network.base = self.network.base
         network.load_state_dict({name.removeprefix("network."): tensor for name, tensor in weights.items()})

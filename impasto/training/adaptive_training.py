@@ -118,7 +118,7 @@ class AdaptiveObjective:
         return torch.stack(errors).mean()
 
 
-class Styles:
+class StyleWindows:
     """Windows of style pictures by number: the same whenever they are asked for.
 
     Args:
@@ -161,7 +161,7 @@ class Styles:
         return {layer: losses.second_moments(f) for layer, f in features.items()}, color_moments(window)
 
 
-def style_batch(photos: Tensor, styles: Styles, numbers: Sequence[int]) -> StyleBatch:
+def style_batch(photos: Tensor, styles: StyleWindows, numbers: Sequence[int]) -> StyleBatch:
     """A batch of photos with styles, given by their numbers."""
     return StyleBatch(photos, *styles.known(numbers))
 
@@ -173,7 +173,7 @@ def sharing_of(photos: int) -> int:
 
 @contextmanager
 def style_batches(
-    photos: Photos, styles: Styles, options: AdaptOptions, group: ProcessGroup, start_step: int
+    photos: Photos, styles: StyleWindows, options: AdaptOptions, group: ProcessGroup, start_step: int
 ) -> Iterator[Iterator[tuple[StyleBatch, tuple[str, ...]]]]:
     """Batches from a step on, each with the names of photos found unreadable."""
     with samples(photos, options, group, start_step) as source:
@@ -181,7 +181,7 @@ def style_batches(
 
 
 def _with_styles(
-    source: Iterator[Sampled], styles: Styles, passes: int, group: ProcessGroup, start_step: int
+    source: Iterator[Sampled], styles: StyleWindows, passes: int, group: ProcessGroup, start_step: int
 ) -> Iterator[tuple[StyleBatch, tuple[str, ...]]]:
     """Styles are chosen for a step as a whole, so that its passes show what one larger batch would."""
     for step in count(start_step):

@@ -11,7 +11,7 @@ from impasto.errors import UsageError
 from impasto.imaging.files import check_target
 from impasto.networks.card import Card
 from impasto.networks.primed import load_primed
-from impasto.training.checkpoints import Plan, TrainStep
+from impasto.training.checkpoints import TrainingPlan, TrainStep
 from impasto.training.data import find_photos
 from impasto.training.options import TrainOptions
 from impasto.training.start import instant_start, made_up
@@ -53,7 +53,7 @@ def train_style(
         raise UsageError(f"{out} exists: name another file, or say overwrite=True")
     if isinstance(photos, str | os.PathLike):
         photos = [photos]
-    plan = Plan(
+    plan = TrainingPlan(
         find_photos([Path(path) for path in photos]) if photos is not None else made_up(asked),
         out,
         start=_start(style, out, asked, resume),

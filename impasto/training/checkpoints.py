@@ -16,7 +16,7 @@ from impasto.networks.card import Card
 from impasto.training.checkpoint import save_checkpoint
 from impasto.training.data import Photos
 from impasto.training.elastic import run_name
-from impasto.training.loop import Outcome, Training, Weights
+from impasto.training.loop import StateDict, StepResult, Training
 from impasto.training.metrics_log import MetricsLog
 from impasto.weights import ProgressCallback
 
@@ -60,7 +60,7 @@ class TrainStep:
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingPlan:
     """Inputs and outputs of a training, beside its options.
 
     Attributes:
@@ -103,7 +103,7 @@ class Product(Protocol[B_contra]):
         """Pictures to show above what became of a batch, rows of (N, 3, H, W)."""
         ...
 
-    def save(self, weights: Weights, loss: float, steps: int, path: Path) -> None:
+    def save(self, weights: StateDict, loss: float, steps: int, path: Path) -> None:
         """Write weights with a held-out loss after so many steps; renamed into place."""
         ...
 
@@ -122,7 +122,7 @@ class CheckpointManager(Generic[B]):
     def __init__(
         self,
         training: Training[B],
-        plan: Plan,
+        plan: TrainingPlan,
         settings: Mapping[str, Any],
         held_out: B,
         product: Product[B],
@@ -137,7 +137,7 @@ class CheckpointManager(Generic[B]):
         if self._is_main:
             self._log = MetricsLog(self._folder, training.pace.step, tensorboard=plan.tensorboard)
 
-    def after(self, outcome: Outcome, skipped: tuple[str, ...]) -> None:
+    def after(self, outcome: StepResult, skipped: tuple[str, ...]) -> None:
         """Note a step, measure and save where it is time, and report. Saves first if the report raises."""
         pace, options = self._training.pace, self._training.options
         validation, sample = None, None

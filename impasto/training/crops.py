@@ -36,7 +36,7 @@ _UPRIGHT: dict[Any, Image.Transpose] = {
 
 
 @dataclass(frozen=True)
-class Cut:
+class CropPosition:
     """Position of a square crop in a photo.
 
     Attributes:
@@ -118,7 +118,9 @@ def held_out_crops(photos: Photos, size: int, count: int = 16) -> Tensor:
         if len(squares) == count:
             break
         try:
-            squares.append(to_tensor(cut_square(photos.open(photo), Cut(), size, photos.name(photo))))
+            squares.append(
+                to_tensor(cut_square(photos.open(photo), CropPosition(), size, photos.name(photo)))
+            )
         except (ImpastoError, OSError) as error:
             first = first or str(error)
     if not squares:
@@ -134,7 +136,7 @@ def stack(images: list[Tensor]) -> Tensor:
     return batch
 
 
-def cut_square(image: Image.Image, cut: Cut, size: int, name: str) -> Image.Image:
+def cut_square(image: Image.Image, cut: CropPosition, size: int, name: str) -> Image.Image:
     """A square of a photo, size x size pixels, upright, in mode RGB, sRGB but for the profiles of RGB files.
 
     Raises:
@@ -180,7 +182,7 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     return Image.fromarray(np.rint(values * (255 / top)).astype(np.uint8))
 
 
-def _box(size: tuple[int, int], share: float, cut: Cut) -> tuple[float, float, float, float]:
+def _box(size: tuple[int, int], share: float, cut: CropPosition) -> tuple[float, float, float, float]:
     """Left, top, right and bottom of a square, in pixels of a picture of that width and height."""
     side = share * min(size)
     left, top = ((length - side) * place for length, place in zip(size, (cut.x, cut.y), strict=True))
@@ -225,11 +227,11 @@ def _order(count: int, seed: int, epoch: int) -> NDArray[np.int32]:
     return np.random.default_rng([seed % 2**63, epoch]).permutation(count).astype(np.int32)
 
 
-def _random_cut(chance: random.Random, augment: bool) -> Cut:
+def _random_cut(chance: random.Random, augment: bool) -> CropPosition:
     side = chance.uniform(0.35 if augment else 0.6, 1.0)
     x, y, mirrored = chance.random(), chance.random(), chance.random() < 0.5
     turned = augment and chance.random() < 0.5
-    return Cut(side, x, y, chance.uniform(-15, 15) if turned else 0.0, mirrored)
+    return CropPosition(side, x, y, chance.uniform(-15, 15) if turned else 0.0, mirrored)
 
 
 def _vary(image: Image.Image, chance: random.Random) -> Image.Image:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from impasto.errors import UsageError
 from impasto.safe_paths import exists, is_folder
-from impasto.training.photos import SUFFIXES, Files, Joined, Photos, count_photos, open_photo
+from impasto.training.photos import SUFFIXES, Joined, PhotoFiles, Photos, count_photos, open_photo
 from impasto.training.shards import Shard, is_compressed, refuse_compressed
 
 
@@ -40,7 +40,7 @@ def _find(path: Path) -> list[Photos]:
         return [Shard(path)]
     if path.suffix.lower() not in SUFFIXES:
         open_photo(path.read_bytes(), str(path))
-    return [Files(path.parent, [path.name])]
+    return [PhotoFiles(path.parent, [path.name])]
 
 
 def _find_in_folder(folder: Path) -> list[Photos]:
@@ -48,7 +48,7 @@ def _find_in_folder(folder: Path) -> list[Photos]:
     pictures = [name for name in names if Path(name).suffix.lower() in SUFFIXES]
     shards = [Shard(folder / name) for name in names if name.lower().endswith(".tar")]
     if pictures or shards:
-        return [*([Files(folder, pictures)] if pictures else []), *shards]
+        return [*([PhotoFiles(folder, pictures)] if pictures else []), *shards]
     archives = [name for name in names if is_compressed(name)]
     if archives:
         raise refuse_compressed(folder / archives[0])

@@ -16,7 +16,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from impasto.errors import ImpastoError
 
-State = Mapping[str, Any]
+TrainingState = Mapping[str, Any]
 _LOST = ("gloo", "nccl", "connection closed", "connection reset")  # in the words of a broken line
 
 
@@ -80,7 +80,7 @@ class ProcessGroup:
         dist.broadcast(shared, 0)
         return float(shared)
 
-    def broadcast_object(self, state: State | None) -> State | None:
+    def broadcast_object(self, state: TrainingState | None) -> TrainingState | None:
         """Send the main process's object to all processes, tensors on the CPU."""
         if self.world == 1:
             return state
@@ -92,7 +92,7 @@ class ProcessGroup:
             data.copy_(torch.frombuffer(file.getbuffer(), dtype=torch.uint8))
         dist.broadcast(data, 0)
         received = io.BytesIO(data.cpu().numpy().tobytes())
-        handed: State | None = torch.load(received, map_location="cpu", weights_only=True)
+        handed: TrainingState | None = torch.load(received, map_location="cpu", weights_only=True)
         return handed
 
 

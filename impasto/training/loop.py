@@ -15,12 +15,12 @@ from torch import Tensor, nn
 from impasto.errors import DivergenceError
 from impasto.perception import Features
 from impasto.training.distributed import ProcessGroup, with_gradient
-from impasto.training.objective import Objective, Pool
+from impasto.training.objective import BatchObjective, Pool
 from impasto.training.options import LoopOptions
 from impasto.training.schedule import Pace, rate_and_momentum
 from impasto.training.watchdog import Watchdog, share_of_blobs
 
-Weights = dict[str, Tensor]
+StateDict = dict[str, Tensor]
 B = TypeVar("B")  # what a network is called with: photos, or photos and more
 
 _BETA_2 = 0.99
@@ -29,7 +29,7 @@ _MOST_ROLLBACKS = 8
 
 
 @dataclass(frozen=True)
-class Outcome:
+class StepResult:
     """Result of a step.
 
     Attributes:
@@ -57,7 +57,7 @@ class Training(Generic[B]):
     def __init__(
         self,
         network: nn.Module,
-        objective: Objective[B],
+        objective: BatchObjective[B],
         options: LoopOptions,
         dtype: torch.dtype,
         group: ProcessGroup,
@@ -70,7 +70,7 @@ class Training(Generic[B]):
         )
         self.pace = Pace(options)
         self.brake = 1.0  # factor of the rate, halved at each rollback
-        self.best: tuple[float, Weights] | None = None  # validation loss, weights
+        self.best: tuple[float, StateDict] | None = None  # validation loss, weights
         self._watchdog = Watchdog()
         self._rollbacks = 0
         self._good, self._good_step = self._snapshot(), 0
@@ -80,7 +80,7 @@ class Training(Generic[B]):
         with torch.no_grad():
             return self._paint(self.network, batch)
 
-    def advance(self, batches: Iterable[B]) -> Outcome:
+    def advance(self, batches: Iterable[B]) -> StepResult:
         """One gradient step, of `options.accumulate` batches; or one back, if something broke.
 
         Raises DivergenceError where going back did not help.
@@ -99,10 +99,10 @@ class Training(Generic[B]):
         self.pace.advance()
         self.pace.done = self.group.broadcast(self.pace.done)
         if complaint:
-            return Outcome(seen, complaint, self.pace.step - self._good_step)
+            return StepResult(seen, complaint, self.pace.step - self._good_step)
         if self.pace.step % _SNAPSHOT_STEPS == 0:
             self._good, self._good_step = self._snapshot(), self.pace.step
-        return Outcome(seen)
+        return StepResult(seen)
 
     def try_rate(self, batches: Iterable[B], rate: float) -> float:
         """The loss, before a step of this learning rate is made: for `lr_finder`."""
@@ -121,7 +121,7 @@ class Training(Generic[B]):
             self.best = (seen["total"], self.weights())
         return seen
 
-    def weights(self) -> Weights:
+    def weights(self) -> StateDict:
         """A copy of the network's weights."""
         return {name: tensor.detach().clone() for name, tensor in self.network.state_dict().items()}
 

@@ -28,7 +28,7 @@ _PHOTOGRAPHS: ColorMoments = (
     torch.tensor([[0.0640, 0.0545, 0.0480], [0.0545, 0.0594, 0.0556], [0.0480, 0.0556, 0.0680]]),
 )
 
-Batch = TypeVar("Batch", contravariant=True)
+BatchT = TypeVar("BatchT", contravariant=True)
 Pool = Callable[[Features], Features]
 
 
@@ -37,7 +37,7 @@ def alone(means: Features) -> Features:
     return means
 
 
-class Objective(Protocol[Batch]):
+class BatchObjective(Protocol[BatchT]):
     """A batch and what the network made of it, (N, 3, H, W), to the value and its unweighted terms.
 
     Processes and passes must add up to the gradient of one batch. So all terms are means over the pictures,
@@ -51,7 +51,7 @@ class Objective(Protocol[Batch]):
     pools: bool
 
     def __call__(
-        self, batch: Batch, painted: Tensor, pool: Pool = alone, /
+        self, batch: BatchT, painted: Tensor, pool: Pool = alone, /
     ) -> tuple[Tensor, dict[str, Tensor]]: ...
 
 

@@ -17,7 +17,7 @@ from impasto.imaging.geometry import fit_long_side, resize
 from impasto.imaging.style import read_style
 from impasto.options import Layers
 from impasto.perception import Perception
-from impasto.training.objective import FLAT, Objective, PrimingObjective, StyleObjective
+from impasto.training.objective import FLAT, BatchObjective, PrimingObjective, StyleObjective
 from impasto.training.options import PrimeOptions, TrainOptions
 from impasto.weights import ProgressCallback
 
@@ -26,7 +26,7 @@ from impasto.weights import ProgressCallback
 class BuiltObjective:
     """An objective, and fingerprints of its inputs, which must match when a checkpoint is resumed."""
 
-    objective: Objective[Tensor]
+    objective: BatchObjective[Tensor]
     made_of: dict[str, str] = field(default_factory=dict)
 
 

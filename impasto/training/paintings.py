@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from impasto.training.crops import Crops, Cut, cut_square, to_tensor
+from impasto.training.crops import CropPosition, Crops, cut_square, to_tensor
 
 _LONG_SIDES = (400, 620)  # pixels that a whole painting's long side is seen at: 512 is usual
 _GREY = 1 / math.sqrt(3)
@@ -26,10 +26,10 @@ class Windows(Crops):
         window = cut_square(image, self._place(image, chance), self.size, self.photos.name(photo))
         return _vary(to_tensor(window), chance) if chance.random() < 0.55 else to_tensor(window)
 
-    def _place(self, image: Image.Image, chance: random.Random) -> Cut:
+    def _place(self, image: Image.Image, chance: random.Random) -> CropPosition:
         short = chance.uniform(*_LONG_SIDES) * min(image.size) / max(image.size)
         side = min(1.0, self.size / short)
-        return Cut(side, chance.random(), chance.random(), mirrored=chance.random() < 0.5)
+        return CropPosition(side, chance.random(), chance.random(), mirrored=chance.random() < 0.5)
 
 
 def _vary(image: Tensor, chance: random.Random) -> Tensor:

@@ -72,7 +72,7 @@ class Names(Sequence[str]):
         return os.fsdecode(self._block[start : self._ends[index]])
 
 
-class Files(Photos):
+class PhotoFiles(Photos):
     """Picture files, named relative to a folder."""
 
     def __init__(self, folder: Path, names: Iterable[str], description: str = "") -> None:
@@ -121,7 +121,7 @@ class Joined(Photos):
         return self._parts[which], index - (int(self._ends[which - 1]) if which else 0)
 
 
-class Chosen(Photos):
+class Subset(Photos):
     """Some photos of a collection."""
 
     def __init__(self, photos: Photos, indices: NDArray[np.int64]) -> None:
@@ -147,7 +147,7 @@ def split(photos: Photos, seed: int) -> tuple[Photos, Photos]:
         return photos, photos
     held = min(HELD_OUT, max(1, len(photos) // 10))
     mixed = np.random.default_rng([seed % 2**63, len(photos)]).permutation(len(photos))
-    return Chosen(photos, np.sort(mixed[held:])), Chosen(photos, np.sort(mixed[:held]))
+    return Subset(photos, np.sort(mixed[held:])), Subset(photos, np.sort(mixed[:held]))
 
 
 def open_photo(data: bytes, name: str) -> Image.Image:

@@ -14,7 +14,7 @@ from impasto.errors import ImageError
 from impasto.training.data import Crops, Photos, batches, held_out_crops, split
 from impasto.training.distributed import ProcessGroup
 from impasto.training.options import LoopOptions
-from impasto.training.photos import Chosen
+from impasto.training.photos import Subset
 
 _FEW = 500  # photos
 _HELD_OUT = 8  # crops
@@ -60,7 +60,7 @@ def held_out_samples(photos: Photos, options: LoopOptions) -> Sampled:
         if len(squares) == _HELD_OUT:
             break
         try:
-            squares.append(held_out_crops(Chosen(held_out, np.array([index])), options.size, 1))
+            squares.append(held_out_crops(Subset(held_out, np.array([index])), options.size, 1))
         except ImageError:
             unreadable.append(held_out.name(index))
     if not squares:

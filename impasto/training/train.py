@@ -16,9 +16,9 @@ from impasto.imaging import io
 from impasto.networks import StyleNetwork
 from impasto.networks.card import Card, save_card
 from impasto.networks.primed import fingerprint
-from impasto.training.checkpoints import Plan, TrainStep
+from impasto.training.checkpoints import TrainingPlan, TrainStep
 from impasto.training.distributed import ProcessGroup, init_distributed
-from impasto.training.loop import Training, Weights
+from impasto.training.loop import StateDict, Training
 from impasto.training.lr_finder import RangeTest, rates
 from impasto.training.objective_factory import BuiltObjective, priming_objective, style_objective
 from impasto.training.options import LoopOptions, PrimeOptions, TrainOptions
@@ -26,7 +26,7 @@ from impasto.training.samples import held_out_samples, samples
 from impasto.training.trainer import TrainingTask, fit
 
 
-def train(style: io.Source, options: TrainOptions, plan: Plan) -> Card:
+def train(style: io.Source, options: TrainOptions, plan: TrainingPlan) -> Card:
     """Teach a network a style; the card with the lowest loss on held-out photos is written to `plan.out`.
 
     Interrupted at any moment, even by force, it goes on with `plan.resume` from its last checkpoint, and, if
@@ -38,13 +38,13 @@ def train(style: io.Source, options: TrainOptions, plan: Plan) -> Card:
         return _run(style_objective(style, options, group.device, plan.on_download), options, plan, group)
 
 
-def prime(options: PrimeOptions, plan: Plan) -> Card:
+def prime(options: PrimeOptions, plan: TrainingPlan) -> Card:
     """Teach a network to give back what it sees: a start for every style, which later cards share."""
     with init_distributed(resolve_device(options.device)) as group:
         return _run(priming_objective(options, group.device, plan.on_download), options, plan, group)
 
 
-def find_rate(style: io.Source, options: TrainOptions, plan: Plan, steps: int = 120) -> RangeTest:
+def find_rate(style: io.Source, options: TrainOptions, plan: TrainingPlan, steps: int = 120) -> RangeTest:
     """The range test for the training of a style, which starts as that would and writes nothing.
 
     `plan.on_step` is told each trial; what it raises ends the test.
@@ -71,12 +71,12 @@ class _CardMaker:
 
     network: StyleNetwork
     options: LoopOptions
-    plan: Plan
+    plan: TrainingPlan
 
     def shown(self, batch: Tensor) -> list[Tensor]:
         return [batch]
 
-    def card(self, weights: Weights, loss: float, steps: int) -> Card:
+    def card(self, weights: StateDict, loss: float, steps: int) -> Card:
         start = self.plan.start
         return Card(
             network=self.network.name,
@@ -89,11 +89,11 @@ class _CardMaker:
             **self.plan.about,
         )
 
-    def save(self, weights: Weights, loss: float, steps: int, path: Path) -> None:
+    def save(self, weights: StateDict, loss: float, steps: int, path: Path) -> None:
         save_card(self.card(weights, loss, steps), path)
 
 
-def _run(built: BuiltObjective, options: LoopOptions, plan: Plan, group: ProcessGroup) -> Card:
+def _run(built: BuiltObjective, options: LoopOptions, plan: TrainingPlan, group: ProcessGroup) -> Card:
     training, network = _begin(built, options, plan, group)
     shown, unreadable = held_out_samples(plan.photos, options)
     maker = _CardMaker(network, options, plan)
@@ -110,14 +110,14 @@ def _run(built: BuiltObjective, options: LoopOptions, plan: Plan, group: Process
     return maker.card(weights, loss, training.pace.step)
 
 
-def _settings(built: BuiltObjective, options: LoopOptions, plan: Plan) -> dict[str, Any]:
+def _settings(built: BuiltObjective, options: LoopOptions, plan: TrainingPlan) -> dict[str, Any]:
     """Settings that must match when a training is resumed."""
     start = fingerprint(plan.start) if plan.start else "random weights"
     return {**asdict(options), **built.made_of, "photos": plan.photos.description, "start": start}
 
 
 def _begin(
-    built: BuiltObjective, options: LoopOptions, plan: Plan, group: ProcessGroup
+    built: BuiltObjective, options: LoopOptions, plan: TrainingPlan, group: ProcessGroup
 ) -> tuple[Training[Tensor], StyleNetwork]:
     torch.manual_seed(options.seed)
     network = _network(options, plan.start).to(group.device)

@@ -9,7 +9,14 @@ from typing import Any, Generic, TypeVar
 
 from impasto.errors import UsageError
 from impasto.training.checkpoint import load_checkpoint, restoring
-from impasto.training.checkpoints import CHECKPOINT, FINISHED, CheckpointManager, Plan, Product, workspace
+from impasto.training.checkpoints import (
+    CHECKPOINT,
+    FINISHED,
+    CheckpointManager,
+    Product,
+    TrainingPlan,
+    workspace,
+)
 from impasto.training.elastic import is_restarted, mark
 from impasto.training.loop import Training
 
@@ -39,7 +46,7 @@ class TrainingTask(Generic[B]):
     product: Product[B]
 
 
-def fit(task: TrainingTask[B], plan: Plan) -> None:
+def fit(task: TrainingTask[B], plan: TrainingPlan) -> None:
     """Train until the time is over or `plan.is_enough` says so, and write the best card."""
     training, unreadable = task.training, task.unreadable
     _restore(task, plan)
@@ -62,7 +69,7 @@ def _noting(skipped: list[str], source: Iterator[tuple[B, tuple[str, ...]]]) -> 
         yield batch
 
 
-def _restore(task: TrainingTask[B], plan: Plan) -> None:
+def _restore(task: TrainingTask[B], plan: TrainingPlan) -> None:
     """Load the main process's checkpoint into all processes: the others need not see its disk."""
     group = task.training.group
     if not group.is_same(len(plan.photos)):
@@ -73,7 +80,7 @@ def _restore(task: TrainingTask[B], plan: Plan) -> None:
             task.training.restore(state)
 
 
-def _prepare_workspace(task: TrainingTask[B], plan: Plan) -> Mapping[str, Any] | None:
+def _prepare_workspace(task: TrainingTask[B], plan: TrainingPlan) -> Mapping[str, Any] | None:
     """Load the state to resume from, if any, and mark the folder as this run's.
 
     Raises UsageError and WeightsError.

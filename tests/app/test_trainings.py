@@ -27,7 +27,7 @@ from impasto.app.look import StyleRequest, picture_of
 from impasto.app.paintings import paint
 from impasto.app.sessions import Session, Sessions
 from impasto.app.train_request import TrainRequest
-from impasto.app.trainings import News, thumbnail_of, train
+from impasto.app.trainings import TrainingNews, thumbnail_of, train
 from impasto.cli import app as command_line
 from impasto.encoding import encode
 from impasto.errors import ImageError, ImpastoError, UsageError
@@ -165,7 +165,7 @@ def test_many_photos_are_named_by_their_folder(style: Path) -> None:
     assert "['photos']" in code_snippets.train_python(lesson, "sea")
 
 
-def begin(visit: Session, lesson: TrainRequest) -> Iterator[News]:
+def begin(visit: Session, lesson: TrainRequest) -> Iterator[TrainingNews]:
     """A training that has made some steps."""
     running = train(visit, lesson, LIMITS)
     for news in running:

@@ -12,7 +12,7 @@ from torch import Tensor
 from impasto.backbones import vgg
 from impasto.backbones.vgg import VGG, load_vgg
 from impasto.errors import UsageError, WeightsError
-from impasto.weights import ProgressCallback, Weights, load_metadata, load_tensors
+from impasto.weights import ProgressCallback, PublishedWeights, load_metadata, load_tensors
 
 OXFORD_FILE = Path(__file__).resolve().parents[2].parent / "shared" / "weights" / "vgg19-relu3_4.safetensors"
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -289,7 +289,7 @@ def fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Where a stand-in for the download leaves its file, once for each call."""
     calls: list[Path] = []
 
-    def fetch(weights: Weights, *, on_progress: ProgressCallback | None) -> Path:
+    def fetch(weights: PublishedWeights, *, on_progress: ProgressCallback | None) -> Path:
         folder = tmp_path / ("hub" if (tmp_path / "hub").exists() else "cache")
         folder.mkdir(exist_ok=True)
         calls.append(folder / weights.filename)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFont
 
-from impasto.cli.contact import Cell, Row, Sheet, as_html, as_picture, check, open_photo, shorten, write
+from impasto.cli.contact import Cell, Sheet, SheetRow, as_html, as_picture, check, open_photo, shorten, write
 from impasto.errors import ImageError, UsageError
 
 RED, GREEN, BLUE = (200, 30, 30), (30, 160, 30), (30, 30, 200)
@@ -21,8 +21,8 @@ def plain(color: tuple[int, int, int], size: tuple[int, int] = (60, 40)) -> Imag
 def sheet() -> Sheet:
     """Two rows: three labelled pictures, of which one is high, and one without a label."""
     cells = [Cell(plain(RED), "photo"), Cell(plain(GREEN, (60, 80)), "strength 0.5"), Cell(plain(BLUE), "1")]
-    first = Row("starry-night", cells, "Vincent van Gogh, 1889", "https://example.org/?a=1&b=2")
-    return Sheet([first, Row("<wave>", [Cell(plain(RED), alt="a & b")])], "Styles", "made by hand")
+    first = SheetRow("starry-night", cells, "Vincent van Gogh, 1889", "https://example.org/?a=1&b=2")
+    return Sheet([first, SheetRow("<wave>", [Cell(plain(RED), alt="a & b")])], "Styles", "made by hand")
 
 
 def where(picture: Image.Image, color: tuple[int, int, int]) -> list[tuple[int, int, int, int]]:
@@ -72,14 +72,14 @@ def test_long_names_end_in_an_ellipsis(text: str) -> None:
 
 def test_a_label_does_not_reach_into_its_neighbours() -> None:
     cells = [Cell(plain(RED), "w" * 50), Cell(plain(GREEN), "x")]
-    drawn = as_picture(Sheet([Row("row", cells)], "Styles"))
+    drawn = as_picture(Sheet([SheetRow("row", cells)], "Styles"))
     left, top, *_ = where(drawn, RED)[0]
     assert ink(drawn, (left, top - 20, left + 60, top)) > 0.05
     assert ink(drawn, (left + 60, top - 20, left + 72, top)) == 0
 
 
 def test_letters_beyond_ascii_lose_their_accents_in_pictures_only() -> None:
-    rows = [[Row(title, [Cell(plain(RED))])] for title in ("Caféteria", "Cafeteria", "北斎", "?")]
+    rows = [[SheetRow(title, [Cell(plain(RED))])] for title in ("Caféteria", "Cafeteria", "北斎", "?")]
     drawn = [np.asarray(as_picture(Sheet(row, "Styles"))) for row in rows]
     np.testing.assert_array_equal(drawn[0], drawn[1])
     np.testing.assert_array_equal(drawn[2], drawn[3])

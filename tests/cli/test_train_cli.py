@@ -513,17 +513,17 @@ def test_ctrl_c_saves_a_checkpoint_to_go_on_from(
 
 
 def test_it_goes_on_from_the_checkpoint(train: Impasto, monkeypatch: pytest.MonkeyPatch) -> None:
-    from impasto.cli.watch import Watch
+    from impasto.cli.watch import TrainingProgress
 
-    honest = Watch.__call__
+    honest = TrainingProgress.__call__
 
-    def interrupted(self: Watch, step: Any) -> None:
+    def interrupted(self: TrainingProgress, step: Any) -> None:
         honest(self, step)
         if step.step == 4:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Watch, "__call__", interrupted)
+        patch.setattr(TrainingProgress, "__call__", interrupted)
         stopped = train("-o", CARD, "--steps", 6)
     assert stopped.exit_code == 130
     assert "with --resume" in stopped.stderr
@@ -535,18 +535,21 @@ def test_it_goes_on_from_the_checkpoint(train: Impasto, monkeypatch: pytest.Monk
 def test_a_priming_that_was_interrupted_goes_on(
     train: Impasto, vggs: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from impasto.cli.watch import Watch
+    from impasto.cli.watch import TrainingProgress
 
-    honest, unet = Watch.__call__, ("-o", CARD, "--recipe", "unet", "--backbone", vggs["vgg16"], "--steps", 4)
+    honest, unet = (
+        TrainingProgress.__call__,
+        ("-o", CARD, "--recipe", "unet", "--backbone", vggs["vgg16"], "--steps", 4),
+    )
 
     def interrupt_at(place: str) -> Any:
-        def interrupted(self: Watch, step: Any) -> None:
+        def interrupted(self: TrainingProgress, step: Any) -> None:
             honest(self, step)
             if ("pixels" in step.losses, step.step) == (place == "priming", 1):
                 raise KeyboardInterrupt
 
         with monkeypatch.context() as patch:
-            patch.setattr(Watch, "__call__", interrupted)
+            patch.setattr(TrainingProgress, "__call__", interrupted)
             return train(*unet, *(["--resume"] if place != "priming" else []), start=None)
 
     assert interrupt_at("priming").exit_code == 130

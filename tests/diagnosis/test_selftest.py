@@ -13,7 +13,7 @@ from torch import Tensor
 from impasto import styles
 from impasto.diagnosis import files, pictures, selftest
 from impasto.diagnosis.findings import Finding
-from impasto.diagnosis.selftest import PARTS, Part, attempt
+from impasto.diagnosis.selftest import PARTS, SelfTestPart, attempt
 from impasto.errors import ImageError, MissingExtraError
 from impasto.imaging import io
 from impasto.networks.card import load_card, save_card
@@ -43,7 +43,7 @@ def test_what_work_raises_is_a_finding(error: Exception, state: str, text: str, 
         assert folder.is_dir()
         raise error
 
-    found = attempt(Part("x", work, "mend it"))
+    found = attempt(SelfTestPart("x", work, "mend it"))
     assert found.state == state
     assert text in found.text
     assert advice in found.advice
@@ -57,13 +57,13 @@ def test_nothing_is_left_behind() -> None:
         seen.append(folder)
         return "done"
 
-    assert attempt(Part("x", work, "")).text == "done"
+    assert attempt(SelfTestPart("x", work, "")).text == "done"
     assert not seen[0].exists()
 
 
 def test_no_temporary_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", "/nowhere/at/all")
-    found = attempt(Part("x", lambda folder: "done", ""))
+    found = attempt(SelfTestPart("x", lambda folder: "done", ""))
     assert (found.state, found.advice) == ("failed", "name a folder that can be written to in TMPDIR")
 
 

@@ -17,7 +17,7 @@ from impasto.evaluation.metrics import StyleMetrics
 from impasto.evaluation.options import EvaluateOptions
 from impasto.evaluation.outcome import Outcome
 from impasto.evaluation.pictures import CONTROLS
-from impasto.evaluation.store import Store
+from impasto.evaluation.store import MeasurementStore
 from tests.evaluation.conftest import PHOTOS, STYLES, Results
 
 OPTIONS = EvaluateOptions(size=64, resamples=200)
@@ -111,18 +111,18 @@ def test_what_was_measured_is_not_measured_again(
 ) -> None:
     ours, folder, path = contender(mix("ours", 0.5)), tmp_path / "ours", tmp_path / "kept" / "measured.jsonl"
     first, second, third = Counting(yardstick), Counting(yardstick), Counting(yardstick)
-    with pytest.raises(KeyboardInterrupt), Store(path) as store:
+    with pytest.raises(KeyboardInterrupt), MeasurementStore(path) as store:
         evaluate(folders, first, ours, store=store, on_picture=interrupt_at(6))
     with path.open("a") as file:
         file.write('{"key": "too much", "values": {"style": 1' + 400 * "0" + "}}\n" + 100_000 * "[" + "\n")
         file.write('{"key": "cut sho')  # as a kill leaves it
-    with Store(path) as store:
+    with MeasurementStore(path) as store:
         outcome = evaluate(folders, second, ours, store=store)
     assert (first.measured, second.measured) == (6, 16 - 6)
     with Image.open(folder / "chelsea-great-wave.png") as picture:
         turned = picture.rotate(180)
     turned.save(folder / "chelsea-great-wave.png")
-    with Store(path) as store:
+    with MeasurementStore(path) as store:
         changed = evaluate(folders, third, ours, store=store)
     assert (third.measured, third.encoded) == (1, 1)
     place = outcome.photos.index("chelsea"), outcome.styles.index("great-wave")
@@ -199,7 +199,7 @@ def test_another_shape_is_told(folders: Folders, yardstick: StyleMetrics, mix: R
             square = picture.resize((80, 80))
         square.save(path)
     told = ("ours: 4 pictures have another shape than their photo and were stretched to it",)
-    store = Store(None)
+    store = MeasurementStore(None)
     assert evaluate(folders, yardstick, contender(folder), store=store).notes == told
     assert evaluate(folders, yardstick, contender(folder), store=store).notes == told
 

@@ -20,7 +20,7 @@ from impasto.imaging.video.encoding import choose_encoding
 from impasto.imaging.video.joining import join
 from impasto.imaging.video.open import open_clip
 from impasto.imaging.video.segments import SegmentWriter
-from impasto.stylizing.parts import Parts, ResumePoint
+from impasto.stylizing.parts import ResumePoint, VideoParts
 from impasto.stylizing.temporal_smoothing import TemporalSmoother
 from tests.fuzz.target import MOST_PIXELS, Target, stored
 
@@ -157,7 +157,7 @@ def _marks() -> tuple[bytes, ...]:
         state = dict(steadier.state)
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "video.mp4"
-        parts = Parts(target, _JOB, Fraction(0))
+        parts = VideoParts(target, _JOB, Fraction(0))
         parts.add(ResumePoint(5, Fraction(1, 2), state))
         return ((parts.folder / "00000.mark").read_bytes(),)
 
@@ -169,7 +169,7 @@ def _read_mark(data: bytes, folder: Path) -> None:
     stored_at.mkdir(exist_ok=True)
     stored(json.dumps(_JOB).encode(), stored_at, "job.json")
     stored(data, stored_at, "00000.mark")
-    parts = Parts(target, _JOB, Fraction(0))
+    parts = VideoParts(target, _JOB, Fraction(0))
     assert parts.mark.frames >= 0
     if parts.found and parts.mark.state:
         steadier = TemporalSmoother()
@@ -181,7 +181,7 @@ def _read_job(data: bytes, folder: Path) -> None:
     stored_at = folder / "video.mp4.parts"
     stored_at.mkdir(exist_ok=True)
     stored(data, stored_at, "job.json")
-    Parts(folder / "video.mp4", _JOB, Fraction(0), overwrite=False)
+    VideoParts(folder / "video.mp4", _JOB, Fraction(0), overwrite=False)
 
 
 TARGETS = (

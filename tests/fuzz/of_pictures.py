@@ -16,7 +16,7 @@ from torch import Tensor
 
 from impasto.imaging import io
 from impasto.imaging.color import SRGB_PROFILE
-from impasto.imaging.huge import Source, find_size, open_large, shrunk
+from impasto.imaging.huge import ImageSource, find_size, open_large, shrunk
 from impasto.imaging.masks import read_mask, share_out
 from impasto.imaging.streamed import open_streamed
 from impasto.imaging.style import read_style
@@ -59,7 +59,7 @@ def _read_streamed(data: bytes, folder: Path) -> None:
         _look_at(open_streamed(path)[0])
 
 
-def _look_at(source: Source) -> None:
+def _look_at(source: ImageSource) -> None:
     height, width = source.size
     for top in range(0, height, max(_ROWS, height // 4)):
         region = source.region(top, 0, min(top + _ROWS, height), width)

@@ -23,7 +23,7 @@ from impasto.cli.texture import FLAGS as TEXTURE_FLAGS
 from impasto.cli.train import FLAGS as TRAIN_FLAGS
 from impasto.cli.video import FLAGS as VIDEO_FLAGS
 from impasto.errors import ImpastoError
-from impasto.evaluation.store import Store
+from impasto.evaluation.store import MeasurementStore
 from impasto.options import kebab, parse_layers
 from impasto.painting.options import PaintOptions
 from impasto.painting.texture_options import TextureOptions
@@ -108,10 +108,10 @@ def _read_names(data: bytes, folder: Path) -> None:
 
 
 def _read_store(data: bytes, folder: Path) -> None:
-    with Store(stored(data, folder, "measured.jsonl")) as store:
+    with MeasurementStore(stored(data, folder, "measured.jsonl")) as store:
         store.get("a", ["ssim"])
         store.add("b", {"ssim": 1.0})
-    assert Store(folder / "measured.jsonl").get("b", ["ssim"]) == {"ssim": 1.0}
+    assert MeasurementStore(folder / "measured.jsonl").get("b", ["ssim"]) == {"ssim": 1.0}
 
 
 class _Store:

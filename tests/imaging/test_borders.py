@@ -9,7 +9,7 @@ from torch import Tensor
 
 import impasto
 from impasto.imaging import io
-from impasto.imaging.borders import Box, crop, find_picture
+from impasto.imaging.borders import CropBox, crop, find_picture
 from impasto.imaging.geometry import fit_long_side, resize
 
 Picture = Callable[[str, int], Tensor]
@@ -23,13 +23,13 @@ def read(path: Path) -> Tensor:
     return resize(image[None], fit_long_side((image.shape[1], image.shape[2]), 360))[0]
 
 
-def set_in(image: Tensor, canvas: Tensor, left: int, top: int) -> tuple[Tensor, Box]:
+def set_in(image: Tensor, canvas: Tensor, left: int, top: int) -> tuple[Tensor, CropBox]:
     height, width = image.shape[1:]
     canvas[:, top : top + height, left : left + width] = image
     return canvas, (left, top, width, height)
 
 
-def on_paper(image: Tensor) -> tuple[Tensor, Box]:
+def on_paper(image: Tensor) -> tuple[Tensor, CropBox]:
     """A white margin, wider below, with a caption."""
     canvas = torch.full((3, image.shape[1] + 90, image.shape[2] + 60), 0.97)
     canvas += 0.004 * torch.randn(canvas.shape, generator=torch.Generator().manual_seed(0))
@@ -37,11 +37,11 @@ def on_paper(image: Tensor) -> tuple[Tensor, Box]:
     return set_in(image, canvas.clamp(0, 1), 30, 30)
 
 
-def letterboxed(image: Tensor) -> tuple[Tensor, Box]:
+def letterboxed(image: Tensor) -> tuple[Tensor, CropBox]:
     return set_in(image, torch.zeros(3, image.shape[1] + 80, image.shape[2]), 0, 40)
 
 
-def in_wood(image: Tensor) -> tuple[Tensor, Box]:
+def in_wood(image: Tensor) -> tuple[Tensor, CropBox]:
     """A dark frame with a grain and a bright fillet."""
     height, width = image.shape[1] + 72, image.shape[2] + 72
     grain = 0.05 * torch.rand(1, height, width, generator=torch.Generator().manual_seed(1))
@@ -50,13 +50,13 @@ def in_wood(image: Tensor) -> tuple[Tensor, Box]:
     return set_in(image, canvas, 36, 36)
 
 
-def matted(image: Tensor) -> tuple[Tensor, Box]:
+def matted(image: Tensor) -> tuple[Tensor, CropBox]:
     """A frame around a mat."""
     inner, (left, top, _, _) = in_wood(on_paper(image)[0])
     return inner, (left + 30, top + 30, image.shape[2], image.shape[1])
 
 
-def overlap(one: Box, other: Box) -> float:
+def overlap(one: CropBox, other: CropBox) -> float:
     """Intersection over union."""
     left, top = max(one[0], other[0]), max(one[1], other[1])
     right = min(one[0] + one[2], other[0] + other[2])
@@ -67,7 +67,7 @@ def overlap(one: Box, other: Box) -> float:
 
 @pytest.mark.parametrize("border", [on_paper, letterboxed, in_wood, matted])
 @pytest.mark.parametrize("path", FRAMED, ids=lambda path: path.stem)
-def test_borders_are_found(path: Path, border: Callable[[Tensor], tuple[Tensor, Box]]) -> None:
+def test_borders_are_found(path: Path, border: Callable[[Tensor], tuple[Tensor, CropBox]]) -> None:
     image, expected = border(read(path))
     found = find_picture(image)
     assert found is not None

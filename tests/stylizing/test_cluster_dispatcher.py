@@ -17,7 +17,7 @@ from impasto.stylizing.cluster.completed import Ledger
 from impasto.stylizing.cluster.dispatcher import Drive, make_crew
 from impasto.stylizing.cluster.filesystems import is_url
 from impasto.stylizing.cluster.pools import Alone
-from impasto.stylizing.cluster.task import Answer, Picture, StylizerConfig, Task, packed, unpacked
+from impasto.stylizing.cluster.task import Answer, PictureBytes, StylizerConfig, Task, packed, unpacked
 from impasto.stylizing.cluster.work_items import collect_work_items
 from impasto.stylizing.controls import StyleControls
 from impasto.stylizing.inputs import WorkItem
@@ -210,7 +210,7 @@ def test_a_store_is_asked_again(run, store, monkeypatch):
 
 def test_masks_travel_as_bytes(run, store, family, tmp_path):
     Image.new("L", (8, 8), 128).save(tmp_path / "mask.png")
-    mask = Picture.read(tmp_path / "mask.png")
+    mask = PictureBytes.read(tmp_path / "mask.png")
     (tmp_path / "mask.png").unlink()
     look = StylizerConfig(
         ((family["night"], 1.0),), 0.5, mask, ((mask, ((family["wave"], 1.0),)),), StyleControls(detail=0.5)

@@ -10,20 +10,20 @@ import pytest
 from impasto.errors import UsageError
 from impasto.imaging.video.clip import Pixels
 from impasto.stylizing import live as module
-from impasto.stylizing.live import Choice, LiveStyler, Painter
+from impasto.stylizing.live import FramePainter, LiveStyle, LiveStyler
 from tests.clips import pan
 
-FIRST = Choice("0")
+FIRST = LiveStyle("0")
 
 
 class Workshop:
     """Makes painters that add a number to every pixel; `open` lets it work."""
 
     def __init__(self) -> None:
-        self.open, self.made, self.painted = Event(), list[Choice](), Counter[str]()
+        self.open, self.made, self.painted = Event(), list[LiveStyle](), Counter[str]()
         self.open.set()
 
-    def __call__(self, choice: Choice) -> Painter:
+    def __call__(self, choice: LiveStyle) -> FramePainter:
         self.made.append(choice)
         assert self.open.wait(20)
         if choice.style == "none":
@@ -44,7 +44,7 @@ def number(live: LiveStyler, photo: Pixels) -> int:
     return int(added[0])
 
 
-def wait_for(live: LiveStyler, choice: Choice, photo: Pixels) -> None:
+def wait_for(live: LiveStyler, choice: LiveStyle, photo: Pixels) -> None:
     deadline = time.monotonic() + 20
     while live.shown != choice:
         assert time.monotonic() < deadline
@@ -62,7 +62,7 @@ def test_pictures_go_on_until_the_next_style_is_ready(photo: Pixels) -> None:
     live = LiveStyler(workshop, FIRST, steady=False)
     assert number(live, photo) == 10
     workshop.open.clear()
-    live.choice = Choice("40", 0.5)
+    live.choice = LiveStyle("40", 0.5)
     for _ in range(5):
         assert number(live, photo) == 10
         assert live.shown == FIRST
@@ -79,11 +79,11 @@ def test_the_last_of_several_choices_counts(photo: Pixels) -> None:
     live = LiveStyler(workshop, FIRST, steady=False)
     workshop.open.clear()
     for style in ("1", "2", "3", "4"):
-        live.choice = Choice(style)
+        live.choice = LiveStyle(style)
         live(photo)
     workshop.open.set()
-    wait_for(live, Choice("4"), photo)
-    assert workshop.made == [FIRST, Choice("1"), Choice("4")]
+    wait_for(live, LiveStyle("4"), photo)
+    assert workshop.made == [FIRST, LiveStyle("1"), LiveStyle("4")]
     live.close()
 
 
@@ -92,11 +92,11 @@ def test_going_back_makes_nothing_anew(photo: Pixels, monkeypatch: pytest.Monkey
     workshop = Workshop()
     live = LiveStyler(workshop, FIRST, steady=False)
     for style in ("1", "2", "1", "2", "0", "1"):
-        live.choice = Choice(style)
+        live.choice = LiveStyle(style)
         wait_for(live, live.choice, photo)
     assert [choice.style for choice in workshop.made] == ["0", "1", "2"]
     for style in ("3", "1", "2"):  # 2 was used least recently when 3 came
-        live.choice = Choice(style)
+        live.choice = LiveStyle(style)
         wait_for(live, live.choice, photo)
     assert [choice.style for choice in workshop.made] == ["0", "1", "2", "3", "2"]
     live.close()
@@ -104,9 +104,9 @@ def test_going_back_makes_nothing_anew(photo: Pixels, monkeypatch: pytest.Monkey
 
 def test_a_style_that_cannot_be_made(photo: Pixels) -> None:
     with pytest.raises(UsageError, match="no style none"):
-        LiveStyler(Workshop(), Choice("none"))
+        LiveStyler(Workshop(), LiveStyle("none"))
     live = LiveStyler(Workshop(), FIRST, steady=False)
-    live.choice = Choice("none")
+    live.choice = LiveStyle("none")
     with pytest.raises(UsageError, match="no style none"):
         wait_for(live, live.choice, photo)
     live.close()
@@ -115,7 +115,7 @@ def test_a_style_that_cannot_be_made(photo: Pixels) -> None:
 def test_closing_waits_for_what_is_being_made(photo: Pixels) -> None:
     workshop = Workshop()
     live = LiveStyler(workshop, FIRST, steady=False)
-    live.choice = Choice("1")
+    live.choice = LiveStyle("1")
     live(photo)
     live.close()
     assert workshop.painted["1"] == 1
@@ -130,7 +130,7 @@ def test_steady_pictures_continue_and_begin_anew_with_another_style() -> None:
     noise[0] = second
     apart = np.abs(live(photo).astype(int) - (photo + first))
     assert apart.mean() < 0.6 * np.abs(second.astype(int) - first).mean()
-    live.choice, deadline = Choice("1"), time.monotonic() + 20
+    live.choice, deadline = LiveStyle("1"), time.monotonic() + 20
     while live.shown != live.choice:
         assert time.monotonic() < deadline
         picture = live(photo)

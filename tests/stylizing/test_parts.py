@@ -6,7 +6,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from impasto.errors import UsageError, VideoError
-from impasto.stylizing.parts import Parts, ResumePoint
+from impasto.stylizing.parts import ResumePoint, VideoParts
 
 JOB = {"style": "night", "options": {"every": 2}}
 
@@ -25,7 +25,7 @@ class Note:
             self.path.write_text(self.text)
 
 
-def add(parts: Parts, text: str, mark: ResumePoint) -> None:
+def add(parts: VideoParts, text: str, mark: ResumePoint) -> None:
     with parts.writer(Note) as sink:  # type: ignore[arg-type]
         sink.text = text  # type: ignore[attr-defined]
     parts.add(mark)
@@ -33,34 +33,34 @@ def add(parts: Parts, text: str, mark: ResumePoint) -> None:
 
 def test_go_on_where_the_last_part_ended(tmp_path: Path) -> None:
     target, picture = tmp_path / "out.mp4", np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
-    first = Parts(target, JOB, Fraction(1, 2))
+    first = VideoParts(target, JOB, Fraction(1, 2))
     assert (first.found, first.mark.next, first.mark.frames) == (False, Fraction(1, 2), 0)
     add(first, "one", ResumePoint(5, Fraction(7, 3), {"picture": picture}))
     add(first, "two", ResumePoint(9, Fraction(11, 3), {"picture": picture + 1}))
-    again = Parts(target, JOB, Fraction(1, 2))
+    again = VideoParts(target, JOB, Fraction(1, 2))
     assert (again.found, again.mark.next, again.mark.frames) == (True, Fraction(11, 3), 9)
     np.testing.assert_array_equal(again.mark.state["picture"], picture + 1)
     assert [path.read_text() for path in again.segments] == ["one", "two"]
     add(again, "three", ResumePoint(10, None))
-    assert Parts(target, JOB, Fraction(1, 2)).mark.next is None
+    assert VideoParts(target, JOB, Fraction(1, 2)).mark.next is None
     again.remove()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_part_without_a_mark_does_not_count(tmp_path: Path) -> None:
-    parts = Parts(tmp_path / "out.mp4", JOB, Fraction(0))
+    parts = VideoParts(tmp_path / "out.mp4", JOB, Fraction(0))
     with parts.writer(Note) as sink:  # type: ignore[arg-type]
         sink.text = "killed here"  # type: ignore[attr-defined]
-    assert Parts(tmp_path / "out.mp4", JOB, Fraction(0)).segments == []
+    assert VideoParts(tmp_path / "out.mp4", JOB, Fraction(0)).segments == []
 
 
 def test_a_damaged_mark_does_not_count(tmp_path: Path) -> None:
-    parts = Parts(tmp_path / "out.mp4", JOB, Fraction(0))
+    parts = VideoParts(tmp_path / "out.mp4", JOB, Fraction(0))
     add(parts, "one", ResumePoint(5, Fraction(1)))
     add(parts, "two", ResumePoint(6, Fraction(2)))
     marks = sorted(parts.folder.glob("*.mark"))
     marks[1].write_bytes(marks[1].read_bytes()[:-3])
-    assert Parts(tmp_path / "out.mp4", JOB, Fraction(0)).mark.frames == 5
+    assert VideoParts(tmp_path / "out.mp4", JOB, Fraction(0)).mark.frames == 5
 
 
 @pytest.mark.parametrize(
@@ -77,30 +77,30 @@ def test_a_damaged_mark_does_not_count(tmp_path: Path) -> None:
 def test_a_mark_that_means_nothing_does_not_count(
     tmp_path: Path, numbers: dict[str, str], state: type
 ) -> None:
-    parts = Parts(tmp_path / "out.mp4", JOB, Fraction(0))
+    parts = VideoParts(tmp_path / "out.mp4", JOB, Fraction(0))
     add(parts, "one", ResumePoint(5, Fraction(1)))
     save_file({"photo": np.zeros((2, 2, 3), state)}, parts.folder / "00001.mark", numbers)
-    assert Parts(tmp_path / "out.mp4", JOB, Fraction(0)).mark.frames == 5
+    assert VideoParts(tmp_path / "out.mp4", JOB, Fraction(0)).mark.frames == 5
 
 
 def test_a_job_nested_without_end_is_another_one(tmp_path: Path) -> None:
-    parts = Parts(tmp_path / "out.mp4", JOB, Fraction(0))
+    parts = VideoParts(tmp_path / "out.mp4", JOB, Fraction(0))
     add(parts, "one", ResumePoint(5, Fraction(1)))
     (parts.folder / "job.json").write_text(100_000 * "[")
-    assert not Parts(tmp_path / "out.mp4", JOB, Fraction(0)).found
+    assert not VideoParts(tmp_path / "out.mp4", JOB, Fraction(0)).found
 
 
 def test_another_job_begins_anew_if_told_to(tmp_path: Path) -> None:
-    add(Parts(tmp_path / "out.mp4", JOB, Fraction(0)), "one", ResumePoint(5, Fraction(1)))
+    add(VideoParts(tmp_path / "out.mp4", JOB, Fraction(0)), "one", ResumePoint(5, Fraction(1)))
     with pytest.raises(UsageError, match="made otherwise"):
-        Parts(tmp_path / "out.mp4", {**JOB, "style": "wave"}, Fraction(0))
-    assert Parts(tmp_path / "out.mp4", JOB, Fraction(0)).mark.frames == 5
-    parts = Parts(tmp_path / "out.mp4", {**JOB, "style": "wave"}, Fraction(0), overwrite=True)
+        VideoParts(tmp_path / "out.mp4", {**JOB, "style": "wave"}, Fraction(0))
+    assert VideoParts(tmp_path / "out.mp4", JOB, Fraction(0)).mark.frames == 5
+    parts = VideoParts(tmp_path / "out.mp4", {**JOB, "style": "wave"}, Fraction(0), overwrite=True)
     assert (parts.found, parts.segments) == (False, [])
 
 
 def test_a_last_part_without_frames(tmp_path: Path) -> None:
-    parts = Parts(tmp_path / "out.mp4", JOB, Fraction(0))
+    parts = VideoParts(tmp_path / "out.mp4", JOB, Fraction(0))
     add(parts, "one", ResumePoint(5, Fraction(1)))
     parts.add(ResumePoint(5, None))  # there were no more
     assert len(parts.segments) == 1
@@ -109,4 +109,4 @@ def test_a_last_part_without_frames(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "out.mp4.parts").write_text("a file")
     with pytest.raises(VideoError, match="cannot be used"):
-        Parts(tmp_path / "out.mp4", JOB, Fraction(0))
+        VideoParts(tmp_path / "out.mp4", JOB, Fraction(0))

@@ -14,8 +14,8 @@ from impasto.errors import ImageError, VideoError
 from impasto.imaging import io
 from impasto.imaging.video.camera import Camera, Shot
 from impasto.imaging.video.clip import Pixels
-from impasto.stylizing.live import Choice, LiveStyler
-from impasto.stylizing.session import Session, Shown
+from impasto.stylizing.live import LiveStyle, LiveStyler
+from impasto.stylizing.session import Display, WebcamSession
 from tests.clips import pan, read_clip
 
 
@@ -25,13 +25,13 @@ class Stage:
     def __init__(self, record: Path | None = None, size: int = 64) -> None:
         self._feed: Queue[Pixels] = Queue()
         self._count, self.told = 0, list[str]()
-        self.live = LiveStyler(lambda choice: lambda photo: 255 - photo, Choice("negative"), steady=False)
+        self.live = LiveStyler(lambda choice: lambda photo: 255 - photo, LiveStyle("negative"), steady=False)
         self.camera = Camera("camera 0", self._source, patience=20)
-        self.session = Session(self.camera, self.live, size, self.told.append, record)
+        self.session = WebcamSession(self.camera, self.live, size, self.told.append, record)
         self._thread = ThreadPoolExecutor(1)
         self.work: Future[None] = self._thread.submit(self.session.work)
 
-    def __call__(self, photo: Pixels) -> Shown:
+    def __call__(self, photo: Pixels) -> Display:
         """What is shown for a frame; they come 10 a second."""
         self._feed.put(photo)
         deadline = time.monotonic() + 20
@@ -68,7 +68,7 @@ def test_mirror_and_views(photo: Pixels) -> None:
     stage = Stage()
     shown = stage(photo)
     np.testing.assert_array_equal(shown.pixels, 255 - photo[:, ::-1])
-    assert (shown.choice, shown.recorded) == (Choice("negative"), None)
+    assert (shown.choice, shown.recorded) == (LiveStyle("negative"), None)
     stage.session.mirror = False
     stage.session.view = "side by side"
     np.testing.assert_array_equal(stage(photo).pixels, np.hstack([photo, 255 - photo]))
@@ -119,9 +119,9 @@ def test_a_camera_that_vanishes_costs_no_recording(tmp_path: Path, photo: Pixels
         while not stop.wait(0.01):
             yield None
 
-    live = LiveStyler(lambda choice: lambda photo: 255 - photo, Choice("negative"), steady=False)
+    live = LiveStyler(lambda choice: lambda photo: 255 - photo, LiveStyle("negative"), steady=False)
     with Camera("camera 0", source, patience=0.3) as camera:
-        session = Session(camera, live, 64, print, tmp_path / "out.mp4")
+        session = WebcamSession(camera, live, 64, print, tmp_path / "out.mp4")
         with pytest.raises(VideoError, match="camera 0 gives no picture any more"):
             session.work()
     live.close()

@@ -6,26 +6,26 @@ from skimage import data
 
 from impasto.errors import UsageError
 from impasto.evaluation import WarpingError
-from impasto.imaging.flow import Frame, Motion
+from impasto.imaging.flow import FlowFrame, Motion
 from impasto.stylizing.temporal_smoothing import TemporalSmoother
 
 SHIFT = 4  # pixels to the right, from frame to frame
 SIZE = 120, 160
 
 
-def photos(count: int) -> list[Frame]:
+def photos(count: int) -> list[FlowFrame]:
     whole = data.astronaut()[100:]
     height, width = SIZE
     return [np.ascontiguousarray(whole[:height, SHIFT * n : SHIFT * n + width]) for n in range(count)]
 
 
-def flickering(frames: list[Frame]) -> list[Frame]:
+def flickering(frames: list[FlowFrame]) -> list[FlowFrame]:
     """As a network that makes another texture of every frame does."""
     dice = np.random.RandomState(0)
     return [np.clip(255 - f + dice.normal(0, 25, f.shape), 0, 255).astype(np.uint8) for f in frames]
 
 
-def error(frames: list[Frame], pictures: list[Frame]) -> float:
+def error(frames: list[FlowFrame], pictures: list[FlowFrame]) -> float:
     """By the true motion."""
     flow = np.zeros((*SIZE, 2), np.float32)
     flow[..., 0] = SHIFT

@@ -18,14 +18,14 @@ from impasto.training.adaptive_training import (
     AdaptiveModule,
     AdaptiveObjective,
     StyleBatch,
-    Styles,
+    StyleWindows,
     style_batches,
 )
-from impasto.training.checkpoints import Plan, TrainStep, workspace
+from impasto.training.checkpoints import TrainingPlan, TrainStep, workspace
 from impasto.training.data import find_photos
 from impasto.training.distributed import ProcessGroup
-from impasto.training.loop import Outcome, Training
-from impasto.training.objective import Objective
+from impasto.training.loop import StepResult, Training
+from impasto.training.objective import BatchObjective
 from impasto.training.objective_factory import priming_objective, style_objective
 from impasto.training.options import AdaptOptions, LoopOptions, PrimeOptions, TrainOptions
 from impasto.training.train import find_rate, train
@@ -45,8 +45,8 @@ def photos(count: int, size: int = 64) -> Tensor:
 
 
 def step(
-    card: Card, objective: Objective[Tensor], batches: list[Tensor], options: LoopOptions
-) -> tuple[Tensor, Outcome]:
+    card: Card, objective: BatchObjective[Tensor], batches: list[Tensor], options: LoopOptions
+) -> tuple[Tensor, StepResult]:
     """The gradient of a step, and what it came to."""
     training = Training(card.build().train(), objective, options, torch.float32, ALONE)
     training.network.requires_grad_(True)
@@ -56,7 +56,7 @@ def step(
     return torch.cat(gradients), outcome
 
 
-def assert_same_step(card: Card, objective: Objective[Tensor], options: LoopOptions) -> None:
+def assert_same_step(card: Card, objective: BatchObjective[Tensor], options: LoopOptions) -> None:
     whole = photos(8)
     one, expected = step(card, objective, [whole], options)
     four, outcome = step(card, objective, list(whole.split(2)), replace(options, accumulate=4))
@@ -86,9 +86,9 @@ def test_the_gradient_of_an_adaptive_network(folder: Path, narrow: Card) -> None
     perception = Perception(backbones.load("compact"))
     found = find_photos([folder])
 
-    def learn(**given: int) -> tuple[list[StyleBatch], Tensor, Outcome]:
+    def learn(**given: int) -> tuple[list[StyleBatch], Tensor, StepResult]:
         settings = AdaptOptions(size=48, window=64, workers=0, clip=UNCLIPPED, precision="float32", **given)
-        styles = Styles(found, perception, settings, ALONE.device)
+        styles = StyleWindows(found, perception, settings, ALONE.device)
         with style_batches(found, styles, settings, ALONE, 2) as source:
             seen = [batch for batch, _ in islice(source, settings.accumulate)]
         module = AdaptiveModule(network).requires_grad_(True)
@@ -116,11 +116,13 @@ def test_the_gradient_of_an_adaptive_network(folder: Path, narrow: Card) -> None
 
 
 @pytest.fixture
-def plan(tmp_path: Path, folder: Path, narrow: Card) -> Plan:
-    return Plan(find_photos([folder]), tmp_path / "pink.safetensors", start=narrow)
+def plan(tmp_path: Path, folder: Path, narrow: Card) -> TrainingPlan:
+    return TrainingPlan(find_photos([folder]), tmp_path / "pink.safetensors", start=narrow)
 
 
-def test_a_training_is_that_of_the_larger_batch(plan: Plan, style_file: Path, options: Options) -> None:
+def test_a_training_is_that_of_the_larger_batch(
+    plan: TrainingPlan, style_file: Path, options: Options
+) -> None:
     """Its steps, photos and weights; the last step, too, is a whole one."""
     seen: list[TrainStep] = []
     given = {"style_loss": "gram", "steps": 5, "schedule": "constant"}
@@ -136,7 +138,9 @@ def test_a_training_is_that_of_the_larger_batch(plan: Plan, style_file: Path, op
     assert three.scores["held_out_loss"] == pytest.approx(one.scores["held_out_loss"], rel=1e-3)
 
 
-def test_interrupted_it_goes_on_with_the_next_step(plan: Plan, style_file: Path, options: Options) -> None:
+def test_interrupted_it_goes_on_with_the_next_step(
+    plan: TrainingPlan, style_file: Path, options: Options
+) -> None:
     given = options(steps=4, batch=2, accumulate=2)
     with pytest.raises(Stop):
         train(style_file, given, replace(plan, on_step=stop_at(2)))
@@ -148,7 +152,7 @@ def test_interrupted_it_goes_on_with_the_next_step(plan: Plan, style_file: Path,
 
 
 def test_a_checkpoint_of_before_there_was_accumulation(
-    plan: Plan, style_file: Path, options: Options
+    plan: TrainingPlan, style_file: Path, options: Options
 ) -> None:
     with pytest.raises(Stop):
         train(style_file, options(steps=4), replace(plan, on_step=stop_at(2)))
@@ -161,7 +165,9 @@ def test_a_checkpoint_of_before_there_was_accumulation(
     assert train(style_file, options(steps=4), replace(plan, resume=True)).options["steps"] == 4
 
 
-def test_a_range_test_takes_steps_of_as_many_passes(plan: Plan, style_file: Path, options: Options) -> None:
+def test_a_range_test_takes_steps_of_as_many_passes(
+    plan: TrainingPlan, style_file: Path, options: Options
+) -> None:
     one = find_rate(style_file, options(batch=4), plan, steps=3)
     two = find_rate(style_file, options(batch=2, accumulate=2), plan, steps=3)
     assert [t.loss for t in two.trials] == pytest.approx([t.loss for t in one.trials], rel=1e-3)

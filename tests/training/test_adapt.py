@@ -15,8 +15,8 @@ from impasto.networks.adaptive_file import load_adaptive
 from impasto.networks.card import Card
 from impasto.perception import Perception
 from impasto.training.adapt import adapt
-from impasto.training.adaptive_training import AdaptiveModule, AdaptiveObjective, Styles, style_batch
-from impasto.training.checkpoints import Plan, TrainStep, workspace
+from impasto.training.adaptive_training import AdaptiveModule, AdaptiveObjective, StyleWindows, style_batch
+from impasto.training.checkpoints import TrainingPlan, TrainStep, workspace
 from impasto.training.data import find_photos
 from impasto.training.distributed import ProcessGroup
 from impasto.training.options import AdaptOptions
@@ -46,8 +46,8 @@ def start(narrow: Card) -> Start:
 
 
 @pytest.fixture
-def plan(tmp_path: Path, folder: Path) -> Plan:
-    return Plan(find_photos([folder]), tmp_path / "any.safetensors")
+def plan(tmp_path: Path, folder: Path) -> TrainingPlan:
+    return TrainingPlan(find_photos([folder]), tmp_path / "any.safetensors")
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def perception() -> Perception:
     return Perception(backbones.load("compact"))
 
 
-def test_it_learns_styles(plan: Plan, start: Start) -> None:
+def test_it_learns_styles(plan: TrainingPlan, start: Start) -> None:
     steps: list[TrainStep] = []
     adapt(plan.photos, start(), options(steps=40, learning_rate=0.01), replace(plan, on_step=steps.append))
     assert [step.step for step in steps] == list(range(1, 41))
@@ -74,7 +74,9 @@ def test_it_learns_styles(plan: Plan, start: Start) -> None:
     assert "checkpoint.pt" not in left
 
 
-def test_a_resumed_training_is_the_uninterrupted_one(plan: Plan, start: Start, tmp_path: Path) -> None:
+def test_a_resumed_training_is_the_uninterrupted_one(
+    plan: TrainingPlan, start: Start, tmp_path: Path
+) -> None:
     whole = replace(plan, out=tmp_path / "whole.safetensors")
     adapt(plan.photos, start(), options(steps=6), whole)
 
@@ -91,8 +93,8 @@ def test_a_resumed_training_is_the_uninterrupted_one(plan: Plan, start: Start, t
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
-def test_styles_are_the_same_whenever_asked_for(plan: Plan, perception: Perception) -> None:
-    one, other = (Styles(plan.photos, perception, options(), ALONE.device) for _ in range(2))
+def test_styles_are_the_same_whenever_asked_for(plan: TrainingPlan, perception: Perception) -> None:
+    one, other = (StyleWindows(plan.photos, perception, options(), ALONE.device) for _ in range(2))
     for step in range(3):
         one.known(one.of_step(step, 4, ALONE))
     numbers = one.of_step(3, 4, ALONE)
@@ -103,8 +105,8 @@ def test_styles_are_the_same_whenever_asked_for(plan: Plan, perception: Percepti
     assert {m.shape[0] for m in (*first.values(), *colors)} == {4}
 
 
-def test_a_part_of_the_styles_is_new(plan: Plan, perception: Perception) -> None:
-    styles = Styles(plan.photos, perception, options(), ALONE.device)
+def test_a_part_of_the_styles_is_new(plan: TrainingPlan, perception: Perception) -> None:
+    styles = StyleWindows(plan.photos, perception, options(), ALONE.device)
     asked: list[int] = []
     look = styles.window
     styles.window = lambda number: asked.append(number) or look(number)  # type: ignore[method-assign, func-returns-value]
@@ -115,9 +117,9 @@ def test_a_part_of_the_styles_is_new(plan: Plan, perception: Perception) -> None
 
 
 def test_every_picture_is_compared_with_its_own_style(
-    plan: Plan, perception: Perception, start: Start
+    plan: TrainingPlan, perception: Perception, start: Start
 ) -> None:
-    styles = Styles(plan.photos, perception, options(), ALONE.device)
+    styles = StyleWindows(plan.photos, perception, options(), ALONE.device)
     photos = torch.rand(2, 3, 48, 48)
     objective = AdaptiveObjective(perception, options())
     both = style_batch(photos, styles, [0, 1])
@@ -130,9 +132,11 @@ def test_every_picture_is_compared_with_its_own_style(
         )
 
 
-def test_photos_with_one_style_are_judged_together(plan: Plan, perception: Perception, start: Start) -> None:
+def test_photos_with_one_style_are_judged_together(
+    plan: TrainingPlan, perception: Perception, start: Start
+) -> None:
     """Each is painted as if it were alone; a share of the style error is that of both together."""
-    styles = Styles(plan.photos, perception, options(), ALONE.device)
+    styles = StyleWindows(plan.photos, perception, options(), ALONE.device)
     photos = torch.rand(2, 3, 48, 48) * torch.tensor([0.3, 1.0]).view(2, 1, 1, 1)
     module = AdaptiveModule(start())
     both, alone = style_batch(photos, styles, [0]), [style_batch(p[None], styles, [0]) for p in photos]
@@ -140,7 +144,8 @@ def test_photos_with_one_style_are_judged_together(plan: Plan, perception: Perce
     torch.testing.assert_close(painted, torch.cat([module(one) for one in alone]), rtol=1e-4, atol=1e-4)
 
     def error(pooled: float) -> float:
-        return float(AdaptiveObjective(perception, options(pooled=pooled))(both, painted)[1]["style"])
+        _, terms = AdaptiveObjective(perception, options(pooled=pooled))(both, painted)
+        return float(terms["style"].detach())
 
     assert error(1.0) < 0.95 * error(0.0)
     assert error(0.7) == pytest.approx(0.7 * error(1.0) + 0.3 * error(0.0), rel=1e-4)

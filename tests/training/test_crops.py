@@ -14,8 +14,8 @@ from skimage import data
 from torch import Tensor
 
 from impasto.errors import ImageError, UsageError
-from impasto.training.crops import Crops, Cut, cut_square, held_out_crops
-from impasto.training.photos import Files, Photos, open_photo
+from impasto.training.crops import CropPosition, Crops, cut_square, held_out_crops
+from impasto.training.photos import PhotoFiles, Photos, open_photo
 
 ORIENTATION = ExifTags.Base.Orientation
 
@@ -47,11 +47,11 @@ def level(sample: Tensor) -> int:
 
 
 @pytest.fixture(scope="module")
-def chelsea(tmp_path_factory: pytest.TempPathFactory) -> Files:
+def chelsea(tmp_path_factory: pytest.TempPathFactory) -> PhotoFiles:
     """One photo of a cat, 451 x 300."""
     folder = tmp_path_factory.mktemp("photos")
     Image.fromarray(data.chelsea()).save(folder / "chelsea.jpg", quality=95)
-    return Files(folder, ["chelsea.jpg"])
+    return PhotoFiles(folder, ["chelsea.jpg"])
 
 
 def saved(tmp_path: Path, image: Image.Image, name: str, **options: object) -> Image.Image:
@@ -62,7 +62,7 @@ def saved(tmp_path: Path, image: Image.Image, name: str, **options: object) -> I
 
 
 def read(path: Path, size: int = 32) -> Image.Image:
-    square = cut_square(open_photo(path.read_bytes(), path.name), Cut(), size, path.name)
+    square = cut_square(open_photo(path.read_bytes(), path.name), CropPosition(), size, path.name)
     assert (square.mode, square.size) == ("RGB", (size, size))
     return square
 
@@ -83,7 +83,7 @@ def square(small: Image.Image) -> Image.Image:
     return small.resize((32, 32), Image.Resampling.BICUBIC)
 
 
-def test_samples_are_tensors_in_range(chelsea: Files) -> None:
+def test_samples_are_tensors_in_range(chelsea: PhotoFiles) -> None:
     for augment in (False, True):
         for number in range(8):
             sample = Crops(chelsea, 48, seed=1, augment=augment).sample(number)
@@ -91,7 +91,7 @@ def test_samples_are_tensors_in_range(chelsea: Files) -> None:
             assert 0 <= sample.min() < sample.max() <= 1
 
 
-def test_a_number_is_always_the_same_sample(chelsea: Files) -> None:
+def test_a_number_is_always_the_same_sample(chelsea: PhotoFiles) -> None:
     for augment in (False, True):
         crops = Crops(chelsea, 32, seed=5, augment=augment)
         first = [crops.sample(number) for number in range(6)]
@@ -146,7 +146,7 @@ def test_crops_that_cannot_be(photos: Photos, size: int) -> None:
         Crops(photos, size)
 
 
-def test_crops_are_pieces_of_the_photo_at_several_scales(chelsea: Files) -> None:
+def test_crops_are_pieces_of_the_photo_at_several_scales(chelsea: PhotoFiles) -> None:
     """A ramp in x and y tells of every crop where it lies, how large it is and whether it is mirrored."""
     ramp = np.zeros((100, 160, 3), np.uint8)
     ramp[..., 0], ramp[..., 1] = np.arange(160), np.arange(100)[:, None] * 2
@@ -175,22 +175,22 @@ def test_turned_squares_have_no_corners_from_outside(tmp_path: Path) -> None:
         for side in (0.3, 0.99):
             for place in (0.0, 1.0):
                 photo = open_photo((tmp_path / "gray.png").read_bytes(), "gray.png")
-                cut = cut_square(photo, Cut(side, place, 1 - place, angle), 33, "gray.png")
+                cut = cut_square(photo, CropPosition(side, place, 1 - place, angle), 33, "gray.png")
                 assert cut.getextrema() == ((200, 200),) * 3
 
 
 def test_turned_square_shows_the_same_middle(small: Image.Image) -> None:
-    turned = cut_square(small.copy(), Cut(side=0.5, angle=90.0), 32, "cat")
-    upright = cut_square(small.copy(), Cut(side=0.5), 32, "cat").rotate(90)
+    turned = cut_square(small.copy(), CropPosition(side=0.5, angle=90.0), 32, "cat")
+    upright = cut_square(small.copy(), CropPosition(side=0.5), 32, "cat").rotate(90)
     assert_close(turned, upright, 2.0)
 
 
 def test_mirrored(small: Image.Image) -> None:
-    plain, mirrored = (cut_square(small.copy(), Cut(mirrored=m), 32, "cat") for m in (False, True))
+    plain, mirrored = (cut_square(small.copy(), CropPosition(mirrored=m), 32, "cat") for m in (False, True))
     assert np.array_equal(np.asarray(plain)[:, ::-1], np.asarray(mirrored))
 
 
-def test_augmented_samples_vary_in_colour_but_not_beyond_recognition(chelsea: Files) -> None:
+def test_augmented_samples_vary_in_colour_but_not_beyond_recognition(chelsea: PhotoFiles) -> None:
     means = torch.stack([Crops(chelsea, 32, augment=True).sample(n).mean((1, 2)) for n in range(40)])
     plain = torch.stack([Crops(chelsea, 32).sample(n).mean((1, 2)) for n in range(40)])
     assert (means.std(0) > 1.3 * plain.std(0)).all()
@@ -200,7 +200,7 @@ def test_augmented_samples_vary_in_colour_but_not_beyond_recognition(chelsea: Fi
 def test_large_jpegs_are_decoded_smaller(tmp_path: Path) -> None:
     Image.fromarray(data.chelsea()).resize((1804, 1200)).save(tmp_path / "large.jpg", quality=95)
     photo = open_photo((tmp_path / "large.jpg").read_bytes(), "large.jpg")
-    fast = cut_square(photo, Cut(), 140, "large.jpg")
+    fast = cut_square(photo, CropPosition(), 140, "large.jpg")
     assert photo.size == (226, 150)
     whole = (
         Image.open(tmp_path / "large.jpg")
@@ -330,14 +330,14 @@ def test_unreadable_files_are_skipped_and_named(tmp_path: Path, small: Image.Ima
     (tmp_path / "cut.jpg").write_bytes((tmp_path / "good.jpg").read_bytes()[:700])
     (tmp_path / "empty.jpg").touch()
     (tmp_path / "text.jpg").write_text("not a picture at all, but long enough")
-    crops = Crops(Files(tmp_path, ["cut.jpg", "empty.jpg", "good.jpg", "gone.jpg", "text.jpg"]), 16)
+    crops = Crops(PhotoFiles(tmp_path, ["cut.jpg", "empty.jpg", "good.jpg", "gone.jpg", "text.jpg"]), 16)
     samples, skipped = zip(*(crops.draw(number) for number in range(20)), strict=True)
     assert all(0.2 < sample.mean() < 0.8 for sample in samples)
     found = {Path(name).name for names in skipped for name in names}
     assert found == {"cut.jpg", "empty.jpg", "gone.jpg", "text.jpg"}
 
 
-def test_held_out_crops_are_middles(chelsea: Files) -> None:
+def test_held_out_crops_are_middles(chelsea: PhotoFiles) -> None:
     crops = held_out_crops(chelsea, 60)
     cat = Image.fromarray(data.chelsea()).resize((60, 60), Image.Resampling.BICUBIC, (75.5, 0, 375.5, 300))
     assert crops.shape == (1, 3, 60, 60)

@@ -10,7 +10,7 @@ import torch
 
 from impasto.errors import UsageError
 from impasto.networks.card import Card
-from impasto.training.checkpoints import Plan, TrainStep, workspace
+from impasto.training.checkpoints import TrainingPlan, TrainStep, workspace
 from impasto.training.data import find_photos
 from impasto.training.elastic import is_restarted, mark, run_name
 from impasto.training.options import TrainOptions
@@ -84,8 +84,10 @@ class Killed(BaseException):
 
 
 @pytest.fixture
-def plan(tmp_path: Path, folder: Path, narrow: Card) -> Plan:
-    return Plan(find_photos([folder]), tmp_path / "pink.safetensors", start=narrow, checkpoint_seconds=0.0)
+def plan(tmp_path: Path, folder: Path, narrow: Card) -> TrainingPlan:
+    return TrainingPlan(
+        find_photos([folder]), tmp_path / "pink.safetensors", start=narrow, checkpoint_seconds=0.0
+    )
 
 
 def seen_by(steps: list[int], killed_after: int | None = None) -> Callable[[TrainStep], None]:
@@ -98,7 +100,7 @@ def seen_by(steps: list[int], killed_after: int | None = None) -> Callable[[Trai
 
 
 def test_a_restart_goes_on_unasked(
-    plan: Plan, style_file: Path, options: Options, launched: Launcher
+    plan: TrainingPlan, style_file: Path, options: Options, launched: Launcher
 ) -> None:
     steps: list[int] = []
     launched("job-7", process=1)
@@ -119,7 +121,7 @@ def test_a_restart_goes_on_unasked(
 
 
 def test_a_restart_before_the_first_checkpoint_begins_anew(
-    plan: Plan, style_file: Path, options: Options, launched: Launcher
+    plan: TrainingPlan, style_file: Path, options: Options, launched: Launcher
 ) -> None:
     """Though there was a checkpoint of another training, which was to be overwritten."""
     steps: list[int] = []
@@ -139,7 +141,7 @@ def test_a_restart_before_the_first_checkpoint_begins_anew(
 
 
 def test_others_trainings_are_not_taken_up(
-    plan: Plan, style_file: Path, options: Options, launched: Launcher
+    plan: TrainingPlan, style_file: Path, options: Options, launched: Launcher
 ) -> None:
     """Nor by the second start of a run whose first was refused."""
     launched("job-6", process=1)
@@ -155,7 +157,7 @@ def test_others_trainings_are_not_taken_up(
 
 
 def test_a_restart_with_other_options_is_refused(
-    plan: Plan, style_file: Path, options: Options, launched: Launcher
+    plan: TrainingPlan, style_file: Path, options: Options, launched: Launcher
 ) -> None:
     launched("job-7", process=1)
     with pytest.raises(Killed):

@@ -10,11 +10,11 @@ from PIL import Image
 
 from impasto.errors import ImageError
 from impasto.training import photos as photos_module
-from impasto.training.photos import Chosen, Files, Joined, Names, Photos, open_photo, split
+from impasto.training.photos import Joined, Names, PhotoFiles, Photos, Subset, open_photo, split
 
 
-def numbered(count: int, folder: str = "photos") -> Files:
-    return Files(Path(folder), [f"{number:06}.jpg" for number in range(count)])
+def numbered(count: int, folder: str = "photos") -> PhotoFiles:
+    return PhotoFiles(Path(folder), [f"{number:06}.jpg" for number in range(count)])
 
 
 def names(photos: Photos) -> list[str]:
@@ -33,7 +33,7 @@ def test_many_photos_take_little_memory() -> None:
     given = [f"{number:012}.jpg" for number in range(10_000)]
     split(numbered(9), seed=3)  # NumPy imports its dice when first asked
     tracemalloc.start()
-    photos = Joined([Files(Path("a"), given), Files(Path("b"), given)], "20000 photos")
+    photos = Joined([PhotoFiles(Path("a"), given), PhotoFiles(Path("b"), given)], "20000 photos")
     train, held_out = split(photos, seed=3)
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
@@ -45,7 +45,7 @@ def test_files_are_opened_by_index(tmp_path: Path) -> None:
     for name, width in (("a.png", 3), ("b/c.png", 5)):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         Image.new("RGB", (width, 2)).save(tmp_path / name)
-    photos = Files(tmp_path, ["a.png", "b/c.png"])
+    photos = PhotoFiles(tmp_path, ["a.png", "b/c.png"])
     assert [photos.open(index).size for index in (1, 0)] == [(5, 2), (3, 2)]
     assert photos.name(1) == str(tmp_path / "b" / "c.png")
     assert photos.description == f"2 photos in {tmp_path}"
@@ -80,8 +80,8 @@ def test_one_photo_alone_is_both() -> None:
 
 
 def test_chosen_of_chosen() -> None:
-    some = Chosen(numbered(10), np.array([7, 3, 5]))
-    assert names(Chosen(some, np.array([2, 0]))) == ["000005.jpg", "000007.jpg"]
+    some = Subset(numbered(10), np.array([7, 3, 5]))
+    assert names(Subset(some, np.array([2, 0]))) == ["000005.jpg", "000007.jpg"]
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from impasto.imaging import io
 from impasto.networks.card import Card, load_card
 from impasto.networks.primed import fingerprint
 from impasto.training import checkpoints
-from impasto.training.checkpoints import Plan, TrainStep, workspace
+from impasto.training.checkpoints import TrainingPlan, TrainStep, workspace
 from impasto.training.data import find_photos
 from impasto.training.options import PrimeOptions, TrainOptions
 from impasto.training.train import find_rate, prime, train
@@ -33,12 +33,12 @@ Picture = Callable[[str, int], Tensor]
 
 
 @pytest.fixture
-def plan(tmp_path: Path, folder: Path, narrow: Card) -> Plan:
-    return Plan(find_photos([folder]), tmp_path / "pink.safetensors", start=narrow)
+def plan(tmp_path: Path, folder: Path, narrow: Card) -> TrainingPlan:
+    return TrainingPlan(find_photos([folder]), tmp_path / "pink.safetensors", start=narrow)
 
 
 def test_it_learns_a_style(
-    plan: Plan, style_file: Path, options: Options, picture: Picture, narrow: Card
+    plan: TrainingPlan, style_file: Path, options: Options, picture: Picture, narrow: Card
 ) -> None:
     steps: list[TrainStep] = []
     about = {"style": "pink", "artist": "a microscope", "recipe": "light"}
@@ -75,7 +75,7 @@ def test_it_learns_a_style(
 
 @pytest.mark.parametrize("enough", [0, 5])
 def test_it_ends_when_it_is_enough(
-    plan: Plan, style_file: Path, options: Options, narrow: Card, enough: int
+    plan: TrainingPlan, style_file: Path, options: Options, narrow: Card, enough: int
 ) -> None:
     """With a card of what it learned until then; before the first step, of where it began."""
     steps: list[TrainStep] = []
@@ -93,7 +93,7 @@ def test_it_ends_when_it_is_enough(
 
 
 def test_what_is_raised_instead_of_an_answer_ends_it_at_once(
-    plan: Plan, style_file: Path, options: Options
+    plan: TrainingPlan, style_file: Path, options: Options
 ) -> None:
     def give_up() -> bool:
         raise InterruptedError
@@ -106,7 +106,7 @@ def test_what_is_raised_instead_of_an_answer_ends_it_at_once(
 
 @pytest.mark.parametrize("loss", ["pixels", "content"])
 def test_priming_and_training_from_it(
-    plan: Plan, style_file: Path, options: Options, compact_file: Path, narrow: Card, loss: Any
+    plan: TrainingPlan, style_file: Path, options: Options, compact_file: Path, narrow: Card, loss: Any
 ) -> None:
     out = plan.out.with_name("primed.safetensors")
     losses: list[float] = []
@@ -125,7 +125,7 @@ def test_priming_and_training_from_it(
     assert fingerprint(start) != fingerprint(narrow)
 
 
-def test_a_range_test_writes_nothing(plan: Plan, style_file: Path, options: Options) -> None:
+def test_a_range_test_writes_nothing(plan: TrainingPlan, style_file: Path, options: Options) -> None:
     seen: list[TrainStep] = []
     test = find_rate(style_file, options(), replace(plan, on_step=seen.append), steps=12)
     assert len(test.trials) == len(seen) <= 12
@@ -135,7 +135,7 @@ def test_a_range_test_writes_nothing(plan: Plan, style_file: Path, options: Opti
 
 
 def test_best_and_last_may_differ(
-    plan: Plan, style_file: Path, options: Options, monkeypatch: pytest.MonkeyPatch
+    plan: TrainingPlan, style_file: Path, options: Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Held-out losses that only rise make the first weights the best."""
     honest = checkpoints.Training.validate
@@ -174,7 +174,7 @@ def mixed(tmp_path: Path, folder: Path) -> Path:
 
 
 def test_unreadable_photos_are_skipped_and_named(
-    plan: Plan, style_file: Path, options: Options, mixed: Path
+    plan: TrainingPlan, style_file: Path, options: Options, mixed: Path
 ) -> None:
     skipped: list[str] = []
     train(
@@ -186,7 +186,7 @@ def test_unreadable_photos_are_skipped_and_named(
 
 
 def test_held_out_photos_that_cannot_be_read_are_replaced(
-    plan: Plan, style_file: Path, options: Options, tmp_path: Path, folder: Path
+    plan: TrainingPlan, style_file: Path, options: Options, tmp_path: Path, folder: Path
 ) -> None:
     """With two photos one is held out; whichever it is, the other can be both."""
     for bad in ("a.jpg", "b.jpg"):
@@ -204,13 +204,13 @@ def test_held_out_photos_that_cannot_be_read_are_replaced(
             assert [Path(name).name for name in skipped] == [bad]
 
 
-def is_trained_on(plan: Plan, name: str) -> bool:
+def is_trained_on(plan: TrainingPlan, name: str) -> bool:
     from impasto.training.data import split
 
     return Path(split(plan.photos, 0)[0].name(0)).name == name
 
 
-def test_no_photo_can_be_read(plan: Plan, style_file: Path, options: Options, tmp_path: Path) -> None:
+def test_no_photo_can_be_read(plan: TrainingPlan, style_file: Path, options: Options, tmp_path: Path) -> None:
     folder = tmp_path / "bad"
     folder.mkdir()
     for number in range(3):
@@ -220,7 +220,7 @@ def test_no_photo_can_be_read(plan: Plan, style_file: Path, options: Options, tm
 
 
 def test_styles_with_alpha_and_with_16_bits(
-    plan: Plan, style_file: Path, options: Options, tmp_path: Path
+    plan: TrainingPlan, style_file: Path, options: Options, tmp_path: Path
 ) -> None:
     image, _ = io.read(style_file)
     alpha = torch.ones(1, *image.shape[1:])
@@ -253,18 +253,18 @@ def test_styles_with_alpha_and_with_16_bits(
     ],
 )
 def test_options_that_do_not_fit(
-    plan: Plan, style_file: Path, options: Options, given: dict[str, Any], error: type, message: str
+    plan: TrainingPlan, style_file: Path, options: Options, given: dict[str, Any], error: type, message: str
 ) -> None:
     with pytest.raises(error, match=message):
         train(style_file, options(**given), plan)
 
 
-def test_an_unknown_network(plan: Plan, style_file: Path, options: Options) -> None:
+def test_an_unknown_network(plan: TrainingPlan, style_file: Path, options: Options) -> None:
     with pytest.raises(UsageError, match="there is no network perceptron"):
         train(style_file, options(network="perceptron"), replace(plan, start=None))
 
 
-def test_a_unet_with_other_skips(plan: Plan, style_file: Path, options: Options) -> None:
+def test_a_unet_with_other_skips(plan: TrainingPlan, style_file: Path, options: Options) -> None:
     from impasto import networks
 
     network = networks.build("unet", width=2, depth=2, skips=[2])
@@ -279,7 +279,7 @@ def test_a_unet_with_other_skips(plan: Plan, style_file: Path, options: Options)
 
 
 @pytest.fixture
-def interrupted(plan: Plan, style_file: Path, options: Options) -> Plan:
+def interrupted(plan: TrainingPlan, style_file: Path, options: Options) -> TrainingPlan:
     """Of 12 steps 5 are done."""
     with pytest.raises(Stop):
         train(style_file, options(steps=12), replace(plan, on_step=stop_at(5)))
@@ -289,7 +289,7 @@ def interrupted(plan: Plan, style_file: Path, options: Options) -> Plan:
 
 
 def test_what_a_callback_raises_leaves_a_checkpoint(
-    interrupted: Plan, style_file: Path, options: Options
+    interrupted: TrainingPlan, style_file: Path, options: Options
 ) -> None:
     seen: list[int] = []
     resumed = train(
@@ -308,7 +308,7 @@ def same(one: Card, other: Card) -> bool:
 
 
 def test_an_unfinished_training_is_not_overwritten_unasked(
-    interrupted: Plan, style_file: Path, options: Options
+    interrupted: TrainingPlan, style_file: Path, options: Options
 ) -> None:
     with pytest.raises(UsageError, match=r"holds an unfinished training: go on with --resume"):
         train(style_file, options(steps=3), interrupted)
@@ -317,7 +317,7 @@ def test_an_unfinished_training_is_not_overwritten_unasked(
 
 
 def test_options_that_changed_are_named(
-    interrupted: Plan, style_file: Path, options: Options, folder: Path, tmp_path: Path
+    interrupted: TrainingPlan, style_file: Path, options: Options, folder: Path, tmp_path: Path
 ) -> None:
     other = tmp_path / "other.png"
     Image.linear_gradient("L").save(other)
@@ -338,13 +338,13 @@ def test_options_that_changed_are_named(
     assert "learning_rate" not in str(caught.value)
 
 
-def test_nothing_to_resume(plan: Plan, style_file: Path, options: Options) -> None:
+def test_nothing_to_resume(plan: TrainingPlan, style_file: Path, options: Options) -> None:
     with pytest.raises(WeightsError, match="there is no checkpoint"):
         train(style_file, options(), replace(plan, resume=True))
 
 
 def test_a_disk_that_is_full_at_a_checkpoint(
-    interrupted: Plan, style_file: Path, options: Options, monkeypatch: pytest.MonkeyPatch
+    interrupted: TrainingPlan, style_file: Path, options: Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Then nothing can be written at all, sample pictures and losses included."""
     before = (workspace(interrupted.out) / "checkpoint.pt").read_bytes()

@@ -8,7 +8,7 @@ import torch
 import impasto
 from impasto.errors import ImageError, UsageError
 from impasto.networks.card import load_card
-from impasto.training.checkpoints import Plan, TrainStep, workspace
+from impasto.training.checkpoints import TrainingPlan, TrainStep, workspace
 from impasto.training.data import find_photos
 from impasto.training.options import TrainOptions
 from impasto.training.start import instant_start, made_up
@@ -24,7 +24,7 @@ def test_it_trains_as_its_parts_do(tmp_path: Path, folder: Path, style_file: Pat
     assert [step.step for step in steps] == [1, 2]
     assert (card.style, card.options["steps"]) == ("pink", 2)
     same = tmp_path / "same.safetensors"
-    plan = Plan(find_photos([folder]), same, start=instant_start(style_file, same))
+    plan = TrainingPlan(find_photos([folder]), same, start=instant_start(style_file, same))
     parts = train(style_file, TrainOptions(**SMALL), plan)
     assert all(torch.equal(parts.tensors[name], tensor) for name, tensor in card.tensors.items())
     assert load_card(out).tensors.keys() == card.tensors.keys()

@@ -12,11 +12,11 @@ import gradio as gr
 from impasto.app.page.words import explaining
 from impasto.app.sessions import Session, Sessions
 
-Values = dict[str, Any]
+FieldValues = dict[str, Any]
 
 
 def by_name(
-    method: Callable[[Session, Values], Any], names: Sequence[str], visits: Sessions
+    method: Callable[[Session, FieldValues], Any], names: Sequence[str], visits: Sessions
 ) -> Callable[..., Any]:
     """A function with parameters of those names, which are those of Gradio's API, too.
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from impasto.app.choices import Choice
+from impasto.app.choices import StyleOption
 from impasto.app.limits import Limits
 from impasto.app.look import StyleRequest, mix
 from impasto.app.page.experts import Experts, shown
@@ -26,10 +26,10 @@ NONE = "none"  # nothing, among the names of styles
 _CARD = ".safetensors"
 
 
-class Controls:
+class PhotoControls:
     """Components, and what their values mean."""
 
-    def __init__(self, limits: Limits, choices: Sequence[Choice], examples: Sequence[Path]) -> None:
+    def __init__(self, limits: Limits, choices: Sequence[StyleOption], examples: Sequence[Path]) -> None:
         self._limits, self._choices = limits, choices
         with gr.Column(scale=2, min_width=300, elem_classes="left"):
             with gr.Column(elem_classes="givens"):

@@ -8,7 +8,7 @@ from pathlib import Path
 import gradio as gr
 from starlette.middleware import Middleware
 
-from impasto.app.choices import Choice
+from impasto.app.choices import StyleOption
 from impasto.app.limits import Limits
 from impasto.app.page.guard import FullDisk, NoAddresses, guard
 from impasto.app.page.photo import PhotoTab
@@ -25,7 +25,9 @@ _MONO = ("ui-monospace", "Consolas", "monospace")
 _AT_ONCE = 8  # short requests that are answered at the same time
 
 
-def build(visits: Sessions, limits: Limits, choices: Sequence[Choice], examples: Sequence[Path]) -> gr.Blocks:
+def build(
+    visits: Sessions, limits: Limits, choices: Sequence[StyleOption], examples: Sequence[Path]
+) -> gr.Blocks:
     """The page."""
     keep = max(1, round(60 * limits.keep_minutes))
     page = gr.Blocks(title=_TITLE, analytics_enabled=False, delete_cache=(max(1, keep // 4), keep))

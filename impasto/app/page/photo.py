@@ -9,12 +9,12 @@ from typing import Any
 import gradio as gr
 
 from impasto.app import code_snippets
-from impasto.app.choices import Choice
+from impasto.app.choices import StyleOption
 from impasto.app.inference import is_readable, stylize, take_home
 from impasto.app.limits import Limits
 from impasto.app.page.buttons import announce, at_rest
-from impasto.app.page.calls import Values, by_name, by_selection
-from impasto.app.page.controls import STYLE, Controls
+from impasto.app.page.calls import FieldValues, by_name, by_selection
+from impasto.app.page.controls import STYLE, PhotoControls
 from impasto.app.page.inputs import pictures
 from impasto.app.page.style_choices import OWN
 from impasto.app.page.words import seconds, status, tell
@@ -39,11 +39,11 @@ class PhotoTab:
     """The tab's components, and what they do."""
 
     def __init__(
-        self, visits: Sessions, limits: Limits, choices: Sequence[Choice], examples: Sequence[Path]
+        self, visits: Sessions, limits: Limits, choices: Sequence[StyleOption], examples: Sequence[Path]
     ) -> None:
         self._visits, self._limits, self._examples = visits, limits, examples
         with gr.Row(elem_classes="photo-tab"):
-            self.controls = Controls(limits, choices, examples)
+            self.controls = PhotoControls(limits, choices, examples)
             with gr.Column(scale=3, min_width=320, elem_classes="right"):
                 self._add_result()
 
@@ -94,7 +94,9 @@ class PhotoTab:
         names, given = list(controls.fields), list(controls.fields.values())
         quietly: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
-        def ask(method: Callable[[Session, Values], Any], names: Sequence[str] = names) -> Callable[..., Any]:
+        def ask(
+            method: Callable[[Session, FieldValues], Any], names: Sequence[str] = names
+        ) -> Callable[..., Any]:
             return by_name(method, names, self._visits)
 
         at_once: dict[str, Any] = {
@@ -142,14 +144,14 @@ class PhotoTab:
         repeat = by_selection(self._repeat, self._visits)
         self.results.select(repeat, None, [*self._outcome, *given], **quietly)
 
-    def _stylize(self, visit: Session, values: Values) -> list[Any]:
+    def _stylize(self, visit: Session, values: FieldValues) -> list[Any]:
         """The photo in a style, at once."""
         photo, look = self.controls.look(visit, values)
         answer = paint_quickly if look.is_painted else stylize
         result = answer(visit, photo, look, self._limits)
         return self._tell(visit, result, f"{_headline(result)}: {result.seconds:.1f} s. Paint it refines it.")
 
-    def _begin(self, visit: Session, values: Values) -> list[Any]:
+    def _begin(self, visit: Session, values: FieldValues) -> list[Any]:
         """Stylize a new photo; do nothing if a result of this photo is on the page already."""
         if not values["photo"]:
             return [None, status(_WELCOME), *self._skip(2)]
@@ -157,15 +159,15 @@ class PhotoTab:
             return self._skip()
         return self._stylize(visit, values)
 
-    def _put_back(self, visit: Session, values: Values) -> Any:
+    def _put_back(self, visit: Session, values: FieldValues) -> Any:
         """No file stays in the photo's place that cannot be read."""
         return gr.skip() if values["photo"] and is_readable(Path(values["photo"]), self._limits) else None
 
-    def _give_up(self, visit: Session, values: Values) -> list[Any]:
+    def _give_up(self, visit: Session, values: FieldValues) -> list[Any]:
         """Say again what is on the page: the painting came to nothing."""
         return [*at_rest(), status(_headline(visit.current) if visit.current else _WELCOME)]
 
-    def _paint(self, visit: Session, values: Values) -> Iterator[list[Any]]:
+    def _paint(self, visit: Session, values: FieldValues) -> Iterator[list[Any]]:
         """The photo painted by optimisation: the picture as it grows, and at last in full."""
         photo, look = self.controls.look(visit, values)
         for sketch in paint(visit, photo, look, self._limits):
@@ -178,12 +180,12 @@ class PhotoTab:
                 news = f"{_headline(sketch.result)}{until}: {seconds(sketch.result.seconds)}"
                 yield self._tell(visit, sketch.result, news)
 
-    def _stop(self, visit: Session, values: Values) -> str:
+    def _stop(self, visit: Session, values: FieldValues) -> str:
         """Tell the job that runs to stop; what there is stays."""
         visit.stop()
         return status("Stopping…")
 
-    def _download(self, visit: Session, values: Values) -> str:
+    def _download(self, visit: Session, values: FieldValues) -> str:
         """The file of the picture on the page, with the photo's metadata, perhaps in the photo's size."""
         if visit.current is None:
             raise UsageError("there is no picture yet: drop a photo first")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import get_args
 
-from impasto.app.choices import Choice
+from impasto.app.choices import StyleOption
 from impasto.app.sessions import Session
 from impasto.errors import UsageError
 from impasto.options import KeepColour
@@ -22,7 +22,7 @@ _COLOURS = {
 COLOURS = [(_COLOURS[how], how) for how in get_args(KeepColour)]  # what a list of them shows and means
 
 
-def titles(choices: Sequence[Choice], cards: Iterable[str], own: str) -> list[tuple[str, str]]:
+def titles(choices: Sequence[StyleOption], cards: Iterable[str], own: str) -> list[tuple[str, str]]:
     """Titles shown in a list of styles, with the names that they stand for.
 
     Args:

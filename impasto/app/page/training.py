@@ -11,12 +11,12 @@ import gradio as gr
 from impasto.app import code_snippets
 from impasto.app.limits import Limits
 from impasto.app.page.buttons import announce, at_rest
-from impasto.app.page.calls import Values, by_name
+from impasto.app.page.calls import FieldValues, by_name
 from impasto.app.page.inputs import picture
 from impasto.app.page.words import seconds, status, tell
 from impasto.app.sessions import Session, Sessions
 from impasto.app.train_request import MINUTES, TrainRequest
-from impasto.app.trainings import News, train
+from impasto.app.trainings import TrainingNews, train
 from impasto.errors import UsageError
 from impasto.training.options import TrainOptions
 
@@ -131,7 +131,7 @@ class TrainTab:
             stop, None, [self.status], queue=False, api_name="stop_training", show_progress="hidden"
         )
 
-    def _train(self, visit: Session, values: Values) -> Iterator[list[Any]]:
+    def _train(self, visit: Session, values: FieldValues) -> Iterator[list[Any]]:
         """A network that learns the look of a picture: samples and losses, and at last its card."""
         lesson = _lesson(values)
         yield [status("Preparing", 0.0), None, "", gr.File(None, visible=False), gr.skip(), gr.skip()]
@@ -152,13 +152,13 @@ class TrainTab:
                 code_snippets.train_python(lesson, news.name),
             ]
 
-    def _stop(self, visit: Session, values: Values) -> str:
+    def _stop(self, visit: Session, values: FieldValues) -> str:
         """Tell the training to end; the style as it was learned so far stays."""
         visit.stop()
         return status("Stopping…")
 
 
-def _lesson(values: Values) -> TrainRequest:
+def _lesson(values: FieldValues) -> TrainRequest:
     """Build the training request from the values. Raises UsageError."""
     if not values["style_picture"]:
         raise UsageError("drop the picture whose look is to be learned first")
@@ -173,14 +173,14 @@ def _lesson(values: Values) -> TrainRequest:
     )
 
 
-def _shown(offer: Offers) -> Callable[[Session, Values], list[Any]]:
-    def offered(visit: Session, values: Values) -> list[Any]:
+def _shown(offer: Offers) -> Callable[[Session, FieldValues], list[Any]]:
+    def offered(visit: Session, values: FieldValues) -> list[Any]:
         return offer.offered(visit)
 
     return offered
 
 
-def _headline(news: News) -> str:
+def _headline(news: TrainingNews) -> str:
     if not news.done:
         return status("Preparing: the style's instant look is where it starts from", 0.0)
     return status(f"Learning, {news.done:.0%}: {seconds(news.left)} left", news.done)

@@ -10,12 +10,12 @@ from typing import Any
 import gradio as gr
 
 from impasto.app import code_snippets
-from impasto.app.choices import Choice
+from impasto.app.choices import StyleOption
 from impasto.app.clips import missing, open_upload, preview
 from impasto.app.limits import Limits
 from impasto.app.page.buttons import announce, at_rest
-from impasto.app.page.calls import Values, by_name, by_selection
-from impasto.app.page.controls import Controls
+from impasto.app.page.calls import FieldValues, by_name, by_selection
+from impasto.app.page.controls import PhotoControls
 from impasto.app.page.video_controls import VideoControls
 from impasto.app.page.video_news import facts, news
 from impasto.app.page.words import status, tell
@@ -27,7 +27,9 @@ _WELCOME = "Drop a video, and choose a style."
 _LONGEST = 24 * 3600.0  # seconds: where the moment's slider ends as long as no clip has told its length
 
 
-def add_video_tab(visits: Sessions, limits: Limits, choices: Sequence[Choice], photo: Controls) -> None:
+def add_video_tab(
+    visits: Sessions, limits: Limits, choices: Sequence[StyleOption], photo: PhotoControls
+) -> None:
     """Add the tab to the page. Without the libraries, it tells what to install.
 
     Args:
@@ -43,7 +45,9 @@ def add_video_tab(visits: Sessions, limits: Limits, choices: Sequence[Choice], p
 class VideoTab:
     """The tab's components, and what they do."""
 
-    def __init__(self, visits: Sessions, limits: Limits, choices: Sequence[Choice], photo: Controls) -> None:
+    def __init__(
+        self, visits: Sessions, limits: Limits, choices: Sequence[StyleOption], photo: PhotoControls
+    ) -> None:
         self._visits, self._limits = visits, limits
         with gr.Row(elem_classes="photo-tab"):
             self.controls = VideoControls(choices, photo)
@@ -127,10 +131,12 @@ class VideoTab:
         stop = self._ask(self._stop, {})
         self.stop.click(stop, None, [self.status], queue=False, api_name="stop_video", show_progress="hidden")
 
-    def _ask(self, method: Callable[[Session, Values], Any], asked: Mapping[str, Any]) -> Callable[..., Any]:
+    def _ask(
+        self, method: Callable[[Session, FieldValues], Any], asked: Mapping[str, Any]
+    ) -> Callable[..., Any]:
         return by_name(method, list(asked), self._visits)
 
-    def _open(self, visit: Session, values: Values) -> list[Any]:
+    def _open(self, visit: Session, values: FieldValues) -> list[Any]:
         """Describe a clip, and select all of it that the limits allow."""
         if not values["clip"]:
             return [
@@ -150,7 +156,7 @@ class VideoTab:
         moment = gr.Slider(maximum=round(last, 1), value=round(end / 3, 1))
         return [shown, told, 0, end, moment, gr.Row(visible=True)]
 
-    def _preview(self, visit: Session, values: Values) -> list[Any]:
+    def _preview(self, visit: Session, values: FieldValues) -> list[Any]:
         """One frame of a clip in a style, at once: before and after."""
         if not values["clip"]:
             return [None, status(_WELCOME)]
@@ -160,7 +166,7 @@ class VideoTab:
         told = f"The frame at {moment:g} s in the look of {look.name}: {time.monotonic() - started:.1f} s"
         return [tuple(map(str, shown)), status(told)]
 
-    def _make(self, visit: Session, values: Values) -> Iterator[list[Any]]:
+    def _make(self, visit: Session, values: FieldValues) -> Iterator[list[Any]]:
         """A clip in a style, with its sound: how far it is, and at last the video."""
         if not values["clip"]:
             raise UsageError("drop a video first")
@@ -169,12 +175,12 @@ class VideoTab:
             tell(take.notes)
             yield [news(take), *([gr.skip()] * 3 if take.film is None else _told(take.film))]
 
-    def _stop(self, visit: Session, values: Values) -> str:
+    def _stop(self, visit: Session, values: FieldValues) -> str:
         """Tell the video in the making to end there; what is done stays."""
         visit.stop()
         return status("Stopping…")
 
-    def _offer(self, visit: Session, values: Values) -> list[Any]:
+    def _offer(self, visit: Session, values: FieldValues) -> list[Any]:
         return self.controls.offered(visit)
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import gradio as gr
 
-from impasto.app.choices import Choice
+from impasto.app.choices import StyleOption
 from impasto.app.look import StyleRequest
-from impasto.app.page.controls import STYLE, Controls, handles_of
+from impasto.app.page.controls import STYLE, PhotoControls, handles_of
 from impasto.app.page.inputs import pictures, style_list
 from impasto.app.page.style_choices import COLOURS, meaning, titles
 from impasto.app.sessions import Session
@@ -28,7 +28,7 @@ class VideoControls:
         photo: the photo tab's, where visitors drop a picture whose look is to be taken.
     """
 
-    def __init__(self, choices: Sequence[Choice], photo: Controls) -> None:
+    def __init__(self, choices: Sequence[StyleOption], photo: PhotoControls) -> None:
         self._choices, self._photo = choices, photo
         with gr.Column(scale=2, min_width=300, elem_classes="left"):
             with gr.Column(elem_classes="givens"):

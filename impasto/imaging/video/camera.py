@@ -28,7 +28,7 @@ class Shot:
 
 
 # Frames as they come, None where there was none for a moment; they end when the event is set, or before.
-Source = Callable[[Event], Iterator[Shot | None]]
+FrameSource = Callable[[Event], Iterator[Shot | None]]
 
 
 class Camera:
@@ -41,7 +41,7 @@ class Camera:
         patience: seconds without a frame after which it counts as gone; None for no limit.
     """
 
-    def __init__(self, name: str, source: Source, patience: float | None = None) -> None:
+    def __init__(self, name: str, source: FrameSource, patience: float | None = None) -> None:
         self._name, self._patience = name, patience
         self._news, self._stop = Condition(), Event()
         self._newest: Shot | None = None
@@ -80,7 +80,7 @@ class Camera:
     ) -> None:
         self.close()
 
-    def _read(self, source: Source) -> None:
+    def _read(self, source: FrameSource) -> None:
         fault = None
         try:
             for shot in source(self._stop):
@@ -118,7 +118,7 @@ def open_camera(name: str, long_side: int = 640) -> Camera:
     return Camera(name, played(open_clip(name)))
 
 
-def played(clip: Clip) -> Source:
+def played(clip: Clip) -> FrameSource:
     """A clip at its own speed."""
 
     def shots(stop: Event) -> Iterator[Shot]:
@@ -131,7 +131,7 @@ def played(clip: Clip) -> Source:
     return shots
 
 
-def _device(number: int, long_side: int) -> Source:
+def _device(number: int, long_side: int) -> FrameSource:
     cv2 = _load_opencv()
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # the error tells what is to be told
     device = cv2.VideoCapture(number)

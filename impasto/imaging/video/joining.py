@@ -16,7 +16,7 @@ from impasto.imaging.files import check_target, replacing
 from impasto.imaging.video.clip import ClipInfo, Seconds
 from impasto.imaging.video.encoding import CONTAINERS, written_colour
 from impasto.imaging.video.probe import probe
-from impasto.imaging.video.sound import Cut, Packets, add_tracks
+from impasto.imaging.video.sound import Packets, SoundCut, add_tracks
 from impasto.imaging.video.timed_frames import SLACK
 
 _OF_THE_FILE = {"major_brand", "minor_version", "compatible_brands", "encoder"}  # not of what it shows
@@ -131,13 +131,13 @@ class _Joining(ExitStack):
                     packet.dts, packet.stream, last = packet.pts, stream, packet.pts
                     yield packet
 
-    def _find_cut(self, start: Seconds, end: Seconds | None) -> Cut:
+    def _find_cut(self, start: Seconds, end: Seconds | None) -> SoundCut:
         assert self._source_path is not None
         origin = _origin(self._source_path)
         zero = origin + self._zero * self._template.time_base
-        return Cut(zero, None if end is None else origin + Fraction(end), start <= SLACK)
+        return SoundCut(zero, None if end is None else origin + Fraction(end), start <= SLACK)
 
-    def _sound(self, output: Any, source: Any, cut: Cut) -> Packets:
+    def _sound(self, output: Any, source: Any, cut: SoundCut) -> Packets:
         """Adds the tracks now; the packets come later."""
         tracks, notes = add_tracks(output, source, self._suffix, cut)
         self._notes += notes

@@ -27,7 +27,7 @@ Packets = Iterator[Any]
 
 
 @dataclass(frozen=True)
-class Cut:
+class SoundCut:
     """The part of a source's time line that is kept, in its own seconds.
 
     Attributes:
@@ -48,7 +48,7 @@ class Cut:
 
 
 def add_tracks(
-    output: Any, source: Any, suffix: str, cut: Cut
+    output: Any, source: Any, suffix: str, cut: SoundCut
 ) -> tuple[dict[int, Callable[[Any], Packets]], list[str]]:
     """A stream in `output` for every audio stream of the `av` container `source`.
 
@@ -92,7 +92,7 @@ def _can_copy(output: Any, suffix: str, codec: str) -> bool:
 class _Copied:
     """A track whose packets are taken as they are, with their times shifted."""
 
-    def __init__(self, output: Any, source: Any, cut: Cut, suffix: str) -> None:
+    def __init__(self, output: Any, source: Any, cut: SoundCut, suffix: str) -> None:
         self.stream = output.add_stream_from_template(source)
         self._cut = cut
         self._shift = round(cut.zero / source.time_base)
@@ -120,7 +120,7 @@ class _Copied:
 class _Encoded:
     """A track that is decoded and encoded as AAC, or Opus for WebM. What cannot be decoded is left out."""
 
-    def __init__(self, output: Any, source: Any, cut: Cut, suffix: str) -> None:
+    def __init__(self, output: Any, source: Any, cut: SoundCut, suffix: str) -> None:
         av = ffmpeg.load("Writing a video")
         self._error = av.FFmpegError
         self._source, self._cut = source, cut

@@ -15,7 +15,7 @@ from impasto.stylizing.cluster.manifest import Entry, Manifest, digest_of
 from impasto.stylizing.images import record_of
 from impasto.stylizing.inputs import WorkItem
 from impasto.stylizing.options import BulkOptions
-from impasto.stylizing.pipeline import Event, Outcome, compare, failure
+from impasto.stylizing.pipeline import Event, ItemStatus, compare, failure
 
 _THREADS, _AHEAD = 8, 256  # for requests to stores and disks
 
@@ -52,7 +52,7 @@ class Ledger:
             return failure(errand, error)
         return None if there is None else Event(errand, there)
 
-    def _compare(self, target: str, record: dict[str, Any]) -> Outcome | None:
+    def _compare(self, target: str, record: dict[str, Any]) -> ItemStatus | None:
         """None where there is no picture."""
         if not is_url(target):
             return compare(Path(target), record, self._options) if Path(target).is_file() else None

@@ -12,7 +12,7 @@ from impasto.stylizing.bulk import Summary, make_folders
 from impasto.stylizing.cluster.completed import Ledger
 from impasto.stylizing.cluster.filesystems import is_url
 from impasto.stylizing.cluster.pools import Alone, WorkerPool, default_size
-from impasto.stylizing.cluster.task import Answer, Batch, Task
+from impasto.stylizing.cluster.task import Answer, ItemBatch, Task
 from impasto.stylizing.inputs import WorkItem
 from impasto.stylizing.pipeline import Event
 
@@ -98,13 +98,13 @@ class Drive:
             self._on_event(event)
 
 
-def _batches(errands: Mapping[int, WorkItem], size: int) -> list[Batch]:
+def _batches(errands: Mapping[int, WorkItem], size: int) -> list[ItemBatch]:
     """Small enough that all workers have much the same to do."""
     length = max(1, min(_LARGEST_BATCH, len(errands) // (_ROUNDS * size)))
     return list(_parts(list(errands.items()), length))
 
 
-def _parts(pairs: Sequence[tuple[int, WorkItem]], length: int) -> Iterator[Batch]:
+def _parts(pairs: Sequence[tuple[int, WorkItem]], length: int) -> Iterator[ItemBatch]:
     for start in range(0, len(pairs), length):
         yield pairs[start : start + length]
 

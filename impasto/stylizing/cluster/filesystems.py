@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from impasto.errors import ClusterError, ImageError, UsageError
 
-Result = TypeVar("Result")
+ResultT = TypeVar("ResultT")
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _PAUSES = (0.5, 2.0, 8.0)  # seconds before another try
@@ -114,7 +114,7 @@ def _store(protocol: str) -> Store:
         raise UsageError(f"there is no store of the kind {protocol}://: {error}") from error
 
 
-def _patiently(request: Callable[[], Result], url: str, done: str) -> Result:
+def _patiently(request: Callable[[], ResultT], url: str, done: str) -> ResultT:
     """The result of a request, perhaps of another try."""
     for pause in (*_PAUSES, None):
         try:

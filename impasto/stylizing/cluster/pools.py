@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from impasto.device import DeviceName, available_memory
-from impasto.stylizing.cluster.task import Answer, Batch, Task
+from impasto.stylizing.cluster.task import Answer, ItemBatch, Task
 from impasto.stylizing.cluster.worker import Worker
 
 _WORKER = 1_500_000_000  # bytes: what a worker takes with a photo that is just not painted in tiles
@@ -17,7 +17,7 @@ _PER_GPU = 3  # workers: one that reads or writes leaves the GPU to others
 class WorkerPool(Protocol):
     """Interface of worker pools."""
 
-    def work(self, task: Task, batches: Sequence[Batch], tell: Callable[[Answer], None]) -> None:
+    def work(self, task: Task, batches: Sequence[ItemBatch], tell: Callable[[Answer], None]) -> None:
         """Do all batches, in any order, and tell each answer in this thread.
 
         Errands are left without an answer where a worker died, and may have two if one died late. However
@@ -28,7 +28,7 @@ class WorkerPool(Protocol):
 class Alone:
     """A crew of this process."""
 
-    def work(self, task: Task, batches: Sequence[Batch], tell: Callable[[Answer], None]) -> None:
+    def work(self, task: Task, batches: Sequence[ItemBatch], tell: Callable[[Answer], None]) -> None:
         with Worker(task) as worker:
             for batch in batches:
                 worker(batch, tell)

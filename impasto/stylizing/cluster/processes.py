@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from impasto.errors import ClusterError, ImpastoError, MissingExtraError
-from impasto.stylizing.cluster.task import Answer, Batch, Task, packed, unpacked
+from impasto.stylizing.cluster.task import Answer, ItemBatch, Task, packed, unpacked
 
 _READY = "ready"
 _MOST_DEATHS = 3  # of workers that never got ready
@@ -24,7 +24,7 @@ class Processes:
     def __init__(self, size: int) -> None:
         self._size = size
 
-    def work(self, task: Task, batches: Sequence[Batch], tell: Callable[[Answer], None]) -> None:
+    def work(self, task: Task, batches: Sequence[ItemBatch], tell: Callable[[Answer], None]) -> None:
         floor = _Floor(task, batches, tell)
         try:
             floor.run(self._size)
@@ -35,7 +35,7 @@ class Processes:
 class _Floor:
     """Worker processes of one run."""
 
-    def __init__(self, task: Task, batches: Sequence[Batch], tell: Callable[[Answer], None]) -> None:
+    def __init__(self, task: Task, batches: Sequence[ItemBatch], tell: Callable[[Answer], None]) -> None:
         self._task, self._waiting, self._tell = packed(task), deque(batches), tell
         self._workers: dict[Connection, Any] = {}
         self._getting_ready: set[Connection] = set()
@@ -125,7 +125,7 @@ def _serve(line: Connection, task: bytes, number: int) -> None:
     """Worker main loop. Ignores SIGINT, which the parent handles."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, stop)
-    with suppress(OSError, Stopped):
+    with suppress(OSError, WorkerStopped):
         try:
             _work(line, task, number)
         except Exception as error:
@@ -160,11 +160,11 @@ def portable(error: Exception) -> ImpastoError:
     return ClusterError(f"a worker stopped ({type(error).__name__}: {error})")
 
 
-class Stopped(BaseException):
+class WorkerStopped(BaseException):
     """Somebody asked to stop."""
 
 
 def stop(*_: object) -> None:
     """A handler for signals: ends the process in good order."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise Stopped
+    raise WorkerStopped

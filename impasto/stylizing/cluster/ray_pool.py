@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from impasto.errors import ClusterError, ImpastoError, MissingExtraError
-from impasto.stylizing.cluster.processes import Stopped, portable, stop
-from impasto.stylizing.cluster.task import Answer, Batch, Task, packed, unpacked
+from impasto.stylizing.cluster.processes import WorkerStopped, portable, stop
+from impasto.stylizing.cluster.task import Answer, ItemBatch, Task, packed, unpacked
 
 _RETRIES = 1  # of a batch whose worker died, by Ray itself
 _PATIENCE = 30.0  # seconds for Ray to end its processes
@@ -58,7 +58,7 @@ class Rays:
             raise MissingExtraError("Ray", "cluster", f"--cluster {address or 'auto'}")
         self._address, self._size = address, size
 
-    def work(self, task: Task, batches: Sequence[Batch], tell: Callable[[Answer], None]) -> None:
+    def work(self, task: Task, batches: Sequence[ItemBatch], tell: Callable[[Answer], None]) -> None:
         if self._address:
             _knock(self._address)
         context = get_context("spawn")
@@ -119,7 +119,7 @@ def _serve(line: Connection, address: str | None, size: int | None, task: bytes,
             logging.getLogger(__name__).exception("Ray did not get to the end")
             word = _explained(error)
         line.send(word)
-    except (OSError, Stopped):  # nobody listens any more
+    except (OSError, WorkerStopped):  # nobody listens any more
         return
 
 
@@ -133,7 +133,7 @@ def _hush() -> None:
 
 
 def _run(
-    line: Connection, address: str | None, size: int | None, task: bytes, batches: Sequence[Batch]
+    line: Connection, address: str | None, size: int | None, task: bytes, batches: Sequence[ItemBatch]
 ) -> None:
     import ray
 
@@ -150,7 +150,7 @@ def _run(
             ray.shutdown()
 
 
-def _answers(size: int | None, task: bytes, batches: Sequence[Batch]) -> Iterator[list[Answer]]:
+def _answers(size: int | None, task: bytes, batches: Sequence[ItemBatch]) -> Iterator[list[Answer]]:
     """A row of Ray's data set is a batch on the way in, and its answers on the way out."""
     import ray
     from ray.data import ActorPoolStrategy, DataContext, from_items

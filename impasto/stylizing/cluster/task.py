@@ -18,18 +18,18 @@ from impasto.stylizing.runtime import RuntimeName
 from impasto.stylizing.stylizer import Stylizer
 
 Cards = tuple[tuple[Card, float], ...]  # with their shares
-Batch = Sequence[tuple[int, WorkItem]]  # errands with their numbers
+ItemBatch = Sequence[tuple[int, WorkItem]]  # errands with their numbers
 
 
 @dataclass(frozen=True)
-class Picture:
+class PictureBytes:
     """A file's name and bytes: workers need not see the disk that it is on."""
 
     name: str
     data: bytes = field(repr=False)
 
     @classmethod
-    def read(cls, path: str | Path) -> Picture:
+    def read(cls, path: str | Path) -> PictureBytes:
         return cls(Path(path).name, Path(path).read_bytes())
 
     def write(self, folder: Path) -> Path:
@@ -45,8 +45,8 @@ class StylizerConfig:
 
     styles: Cards
     strength: float = 1.0
-    mask: Picture | None = None
-    regions: tuple[tuple[Picture, Cards], ...] = ()
+    mask: PictureBytes | None = None
+    regions: tuple[tuple[PictureBytes, Cards], ...] = ()
     handles: StyleControls = field(default_factory=StyleControls)
     device: DeviceName = "auto"
     precision: PrecisionName = "auto"

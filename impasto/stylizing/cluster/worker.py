@@ -15,7 +15,7 @@ from torch import Tensor
 
 from impasto.errors import ClusterError
 from impasto.stylizing.cluster.filesystems import is_url, store_of
-from impasto.stylizing.cluster.task import Answer, Batch, Task
+from impasto.stylizing.cluster.task import Answer, ItemBatch, Task
 from impasto.stylizing.images import Large
 from impasto.stylizing.inputs import Item, WorkItem
 from impasto.stylizing.options import BulkOptions
@@ -53,7 +53,7 @@ class Worker:
     def __exit__(self, *_: object) -> None:
         self._folder.cleanup()
 
-    def __call__(self, batch: Batch, tell: Callable[[Answer], None]) -> None:
+    def __call__(self, batch: ItemBatch, tell: Callable[[Answer], None]) -> None:
         """Tell what became of each errand. Raises ImageError where a disk is full."""
         with TemporaryDirectory(prefix="impasto-") as folder:
             legs = [_leg(number, errand, Path(folder)) for number, errand in batch]
