@@ -144,7 +144,7 @@ def test_photos_with_one_style_are_judged_together(
     torch.testing.assert_close(painted, torch.cat([module(one) for one in alone]), rtol=1e-4, atol=1e-4)
 
     def error(pooled: float) -> float:
-        _, terms = AdaptiveObjective(perception, options(pooled=pooled))(both, painted)
+        _, terms = AdaptiveObjective(perception, options(pooled=pooled))(both, photos)
         return float(terms["style"].detach())
 
     assert error(1.0) < 0.95 * error(0.0)
