@@ -175,7 +175,7 @@ def _network_reason(error: Exception) -> str:
 def _not_downloaded(weights: PublishedWeights, reason: str) -> WeightsError:
     return WeightsError(
         f"cannot download the {weights.name} weights from {weights.url} ({reason}); download "
-        f"{weights.filename} by hand and put it at {cache_dir() / weights.filename}, or pass --backbone FILE"
+        f"{weights.filename} by hand and put it at {cache_dir() / weights.filename}, or pass backbone=FILE"
     )
 
 

@@ -19,11 +19,16 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from impasto.options import kebab
+
 Show = Callable[[float, str, str], None]  # share of the work done, what is being done, how it stands
 
 _SECONDS_BETWEEN_LINES = 10.0
 # what moves a terminal's cursor, recolors it, or turns the direction of a text
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+# a parameter of the library in a message: size=, size=512, overwrite=True; but no part of a file's name
+_PARAMETER = re.compile(r"(?<![^\s(])(?P<name>[a-z]+(?:_[a-z]+)*)=(?P<value>\w+)?(?=[\s,:;)]|$)")
 
 
 def plain(text: str) -> str:
@@ -46,12 +51,23 @@ def say(message: str, label: str = "", style: str = "") -> None:
 
 def warn(message: str) -> None:
     """Print what the user should know although the work goes on."""
-    say(message, "note", "yellow")
+    say(with_flags(message), "note", "yellow")
 
 
 def complain(message: str) -> None:
     """Print why the work ends."""
-    say(message, "error", "bold red")
+    say(with_flags(message), "error", "bold red")
+
+
+def with_flags(message: str) -> str:
+    """Turn parameters that the library names, such as `size=512` and `overwrite=True`, into flags."""
+    return _PARAMETER.sub(lambda found: _flag(found["name"], found["value"]), message)
+
+
+def _flag(name: str, value: str | None) -> str:
+    """The flag of a parameter: "--overwrite" for True, "--size 512", or "--size" without a value."""
+    given = "" if value in (None, "True") else f" {value}"
+    return f"--{kebab(name)}{given}"
 
 
 def counted(number: int, noun: str) -> str:

@@ -118,7 +118,7 @@ def _matched(
             if other != (photo, style) and name in there:
                 raise UsageError(
                     f"{there[name]} may be {other[0]} in {other[1]} or {photo} in {style}: rename one, "
-                    "or tell how results are named with --pattern"
+                    "or tell how results are named with pattern="
                 )
     wanted = [path for path in files if names[path] in pairs]
     return {pairs[name]: path for name, path in _by_name(wanted, names).items()}
@@ -150,7 +150,7 @@ def _nothing(
     expected = pattern.replace("{photo}", photos[0]).replace("{style}", styles[0])
     return (
         f"no picture in {folder} is named after a photo and a style, such as {expected}: "
-        f"tell with --pattern how {files[0].relative_to(folder)} is named, as in '{{photo}}_{{style}}.png'"
+        f"tell with pattern= how {files[0].relative_to(folder)} is named, as in '{{photo}}_{{style}}.png'"
     )
 
 
@@ -172,7 +172,7 @@ def _extra(folder: Path, files: Sequence[Path], found: Mapping[Pair, Path]) -> I
 def _tie(folder: Path, pattern: str, ties: Sequence[str]) -> str:
     return (
         f"{folder}: names are read as {pattern}, but could be {' or '.join(ties)} as well; "
-        "--pattern makes it certain"
+        "pattern= makes it certain"
     )
 
 

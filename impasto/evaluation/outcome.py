@@ -109,7 +109,7 @@ class Outcome:
             if name not in self.values:
                 raise UsageError(f"there are no results called {name}: choose among {', '.join(self.values)}")
         if first == second:
-            raise UsageError(f"--compare takes two results, not {first} twice")
+            raise UsageError(f"compare= takes two results, not {first} twice")
         return tuple(
             self._compare(metric, first, second)
             for metric in self.metrics

@@ -107,9 +107,9 @@ def check_output(out: Path, options: ExportOptions) -> None:
         return
     suffixes = SUFFIXES[options.to]
     if check_target(out).suffix not in suffixes:
-        raise UsageError(f"{out} must end in {' or '.join(suffixes)}, or --to must name another target")
+        raise UsageError(f"{out} must end in {' or '.join(suffixes)}, or to= must name another target")
     if out.exists() and not options.overwrite:
-        raise UsageError(f"{out} exists: name another file, or replace it with --overwrite")
+        raise UsageError(f"{out} exists: name another file, or replace it with overwrite=True")
 
 
 def _torchscript(parts: GraphParts, photo: float, properties: dict[str, str], tell: Tell) -> Model:

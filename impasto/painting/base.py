@@ -117,5 +117,5 @@ class BasePainter(ABC):
         if narrow < least:
             raise UsageError(
                 f"at {narrow} pixels on the short side {name} is too small for {self.options.backbone}, "
-                f"which needs {least}: choose a larger --size, fewer --scales or shallower layers"
+                f"which needs {least}: choose a larger size=, fewer scales= or shallower layers"
             )

@@ -87,11 +87,11 @@ class Memory:
         smallest = min(self.at_scale(size, iterations, side) for side in _SIDES)
         has_tiles = self.options.style_loss in SUMMED
         if has_tiles and self.options.tile != "auto" and smallest <= self.available:
-            return "try --tile auto"
+            return "try tile=auto"
         side = max(size)
         while side >= _LEAST_SIDE and self.needed(fit_long_side(size, side), iterations) > self.available:
             side = int(side * 0.9)
-        return f"try --size {side}" if side >= _LEAST_SIDE else "close other programs"
+        return f"try size={side}" if side >= _LEAST_SIDE else "close other programs"
 
     def _content(self, size: tuple[int, int]) -> int:
         """Bytes of the photo's features, which are kept for a scale."""

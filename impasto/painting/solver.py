@@ -130,7 +130,7 @@ class _Walk:
         if self.here is None or self.retreats > _MOST_RETREATS:
             raise DivergenceError(
                 "the objective is not a finite number or explodes at every step: choose smaller weights, a "
-                "smaller learning rate, or --precision float32"
+                "smaller learning rate, or precision=float32"
             )
         return False
 

@@ -38,7 +38,7 @@ def check_memory(size: tuple[int, int], per_pixel: float, available: int) -> Non
     if needed <= available:
         return
     side = int(0.95 * max(size) * (available / needed) ** 0.5)
-    advice = f"try --size {side}" if side >= _LEAST_SIDE else "close other programs"
+    advice = f"try size={side}" if side >= _LEAST_SIDE else "close other programs"
     raise MemoryLimitError(
         f"a picture of {width} x {height} pixels needs about {needed / 2**30:.1f} GB of memory and "
         f"{available / 2**30:.1f} GB are free: {advice}"

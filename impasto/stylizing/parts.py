@@ -108,7 +108,7 @@ class VideoParts:
         if found is not None and not overwrite:
             raise UsageError(
                 f"{self.folder} holds an unfinished video that was made otherwise: finish it with the same "
-                "options, or throw it away with --overwrite"
+                "options, or throw it away with overwrite=True"
             )
         self.remove()
         self.folder.mkdir()

@@ -251,4 +251,4 @@ def _explaining(height: int, width: int) -> Iterator[None]:
         if not ran_out_of_memory(error):
             raise
         side = max(1, round(0.7 * max(height, width)))
-        raise MemoryLimitError(f"memory ran out at {width} x {height} pixels; try --size {side}") from error
+        raise MemoryLimitError(f"memory ran out at {width} x {height} pixels; try size={side}") from error

@@ -171,7 +171,7 @@ class Tiler:
 
     def _advice(self) -> str:
         smaller = self.side // 2
-        return f"try --tile {smaller}" if smaller >= LEAST_TILE else "close other programs"
+        return f"try tile={smaller}" if smaller >= LEAST_TILE else "close other programs"
 
     @contextmanager
     def _explaining(self) -> Iterator[None]:

@@ -111,7 +111,7 @@ class VideoJob:
         if target.exists() and target.resolve() == Path(self._clip.info.name).resolve():
             raise UsageError(f"output {target} is the same file as the input: name another file")
         if target.is_file() and not self._options.overwrite:
-            raise UsageError(f"{target} exists: name another file, or replace it with --overwrite")
+            raise UsageError(f"{target} exists: name another file, or replace it with overwrite=True")
 
     def _in_parts(self, target: Path, watch: ProgressReporter, cut: bool) -> bool:
         options = self._options

@@ -32,7 +32,7 @@ def save_checkpoint(path: Path, settings: Mapping[str, Any], state: Mapping[str,
         reason = f"{path} was written in part only" if isinstance(error, RuntimeError) else error
         raise WeightsError(
             f"no checkpoint could be written, but the one before is kept: {reason}; make room, and go on "
-            "with --resume"
+            "with resume=True"
         ) from error
 
 
@@ -48,7 +48,7 @@ def load_checkpoint(path: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
         older = {name: value for name, value in _LATER.items() if name in settings}
         known, state = older | saved["settings"], saved["state"]
     except FileNotFoundError as error:
-        raise WeightsError(f"there is no checkpoint {path} to resume: leave out --resume") from error
+        raise WeightsError(f"there is no checkpoint {path} to resume: leave out resume=") from error
     except OSError as error:
         raise WeightsError(f"{path} cannot be read: {error.strerror or error}") from error
     except Exception as error:  # a damaged file can fail anywhere inside the unpickler
@@ -74,7 +74,7 @@ def restoring() -> Iterator[None]:
     except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RuntimeError) as error:
         if ran_out_of_memory(error):
             raise
-        raise WeightsError("the checkpoint is damaged: begin anew with --overwrite") from error
+        raise WeightsError("the checkpoint is damaged: begin anew with overwrite=True") from error
 
 
 def _plain(value: Any) -> Any:

@@ -149,7 +149,7 @@ def _work(steps: _Steps, start_step: int, workers: int, pin: bool) -> Generator[
         if str(error).startswith("DataLoader timed out"):
             raise MemoryLimitError(
                 f"no photos came for {_PATIENCE:.0f} seconds from the processes that read them; take "
-                "--workers 0, which needs less memory, or see whether their disk still answers"
+                "workers=0, which needs less memory, or see whether their disk still answers"
             ) from error
         if not str(error).startswith("DataLoader worker"):
             raise

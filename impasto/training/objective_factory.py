@@ -43,7 +43,7 @@ def style_objective(
     if options.size < (least := perception.backbone.least_side(layers)):
         raise UsageError(
             f"crops of {options.size} pixels are too small for {options.backbone}, which needs {least}: "
-            "choose a larger --size or shallower layers"
+            "choose a larger size= or shallower layers"
         )
     size = fit_long_side(info.size, options.style_size)
     seen = resize(image[None], size).to(device)

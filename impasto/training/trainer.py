@@ -95,7 +95,8 @@ def _prepare_workspace(task: TrainingTask[B], plan: TrainingPlan) -> Mapping[str
         state = load_checkpoint(last[0], task.settings) if last else None
     elif checkpoint.exists() and not plan.overwrite:
         raise UsageError(
-            f"{folder} holds an unfinished training: go on with --resume, or begin anew with --overwrite"
+            f"{folder} holds an unfinished training: go on with resume=True, or begin anew with "
+            "overwrite=True"
         )
     if state is None:
         for stale in (checkpoint, finished):

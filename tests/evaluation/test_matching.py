@@ -34,7 +34,7 @@ def test_a_pattern_that_is_told(tmp_path: Path) -> None:
     fill(tmp_path, "out.{style}.of.{photo}", ".jpg")
     results = match_results(tmp_path, PHOTOS, STYLES, "out.{style}.of.{photo}.jpg")
     assert results.pictures["02", "03"] == tmp_path / "out.03.of.02.jpg"
-    with pytest.raises(UsageError, match=r"no picture in .* such as 00-00.*--pattern how out\.00\.of"):
+    with pytest.raises(UsageError, match=r"no picture in .* such as 00-00.*pattern= how out\.00\.of"):
         match_results(tmp_path, PHOTOS, STYLES)
     with pytest.raises(UsageError, match=r"has a place for \{photo\} and for \{style\}"):
         match_results(tmp_path, PHOTOS, STYLES, "{photo}.png")
@@ -44,7 +44,7 @@ def test_names_that_can_be_read_in_two_ways_are_told(tmp_path: Path) -> None:
     fill(tmp_path, "{photo}-{style}")
     square = match_results(tmp_path, PHOTOS, PHOTOS)
     assert square.pattern == "{photo}-{style}"
-    assert any("could be {style}-{photo} as well; --pattern makes it certain" in n for n in square.notes)
+    assert any("could be {style}-{photo} as well; pattern= makes it certain" in n for n in square.notes)
 
 
 def test_missing_and_extra_pictures_are_told(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_missing_and_extra_pictures_are_told(tmp_path: Path) -> None:
 
 def test_one_name_for_two_pairs(tmp_path: Path) -> None:
     (tmp_path / "a-b-c.png").touch()
-    with pytest.raises(UsageError, match=r"may be a in b-c or a-b in c: rename one, or .* --pattern"):
+    with pytest.raises(UsageError, match=r"may be a in b-c or a-b in c: rename one, or .* pattern="):
         match_results(tmp_path, ["a", "a-b"], ["c", "b-c"], "{photo}-{style}")
 
 

@@ -157,7 +157,7 @@ def test_a_missing_library(
         ({"precision": "int8"}, "int8 is calibrated on photos: name a folder"),
         ({"strength": 1.5}, "strength must be from 0 to 1"),
         ({"to": "torchscript", "precision": "float16"}, "TorchScript is exported in float32"),
-        ({"runtime_dir": Path()}, "--runtime-dir is for --to web"),
+        ({"runtime_dir": Path()}, "runtime_dir= is for to=web"),
     ],
 )
 def test_what_cannot_be_asked_for(options: dict[str, object], words: str) -> None:
@@ -169,7 +169,7 @@ def test_outputs_that_cannot_be(family: Family, tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(onnx_file, "make", lambda *a: pytest.fail("no work before the output is checked"))
     card, there = family["night"], tmp_path / "there.onnx"
     there.write_text("mine")
-    with pytest.raises(UsageError, match=r"there\.onnx exists: .* --overwrite"):
+    with pytest.raises(UsageError, match=r"there\.onnx exists: .* overwrite=True"):
         export(card, there)
     assert there.read_text() == "mine"
     with pytest.raises(UsageError, match=r"night\.pt must end in \.onnx"):

@@ -49,7 +49,7 @@ def test_a_page_is_replaced_when_that_is_said(family: Family, tmp_path: Path, ru
     options = ExportOptions(to="web", runtime_dir=runtime_dir)
     export(family["night"], site, options)
     (site / "stale.txt").write_text("of an older version")
-    with pytest.raises(UsageError, match=r"site exists: name another folder, or .* --overwrite"):
+    with pytest.raises(UsageError, match=r"site exists: name another folder, or .* overwrite=True"):
         export(family["night"], site, options)
     export(family["night"], site, ExportOptions(to="web", runtime_dir=runtime_dir, overwrite=True))
     assert (site / folder.MODEL).is_file() and not (site / "stale.txt").exists()

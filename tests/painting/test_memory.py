@@ -103,7 +103,7 @@ def test_losses_of_the_whole_picture_take_more_and_no_tiles(memory: Memory, styl
     assert whole.needed((512, 512), 9) > 1.2 * memory.needed((512, 512), 9)
     scarce = replace(whole, available=GIB)
     assert scarce.tile(size, 9) is None
-    with pytest.raises(MemoryLimitError, match=r"1\.0 GB are free: try --size \d+$"):
+    with pytest.raises(MemoryLimitError, match=r"1\.0 GB are free: try size=\d+$"):
         scarce.check(size, 9)
 
 
@@ -155,10 +155,10 @@ def test_size_that_fits_is_suggested(memory: Memory) -> None:
     size = (3000, 4000)
     for tile in ("auto", "off"):
         scarce = changed(replace(memory, available=400 * MIB), tile=tile)
-        message = r"at 4000 pixels needs about \d+\.\d GB .* 0\.4 GB are free: try --size \d+$"
+        message = r"at 4000 pixels needs about \d+\.\d GB .* 0\.4 GB are free: try size=\d+$"
         with pytest.raises(MemoryLimitError, match=message) as caught:
             scarce.check(size, 9)
-        side = int(str(caught.value).rpartition(" ")[2])
+        side = int(str(caught.value).rpartition("=")[2])
         assert 200 < side < 4000
         scarce.check(fit_long_side(size, side), 9)
         with pytest.raises(MemoryLimitError):
@@ -167,7 +167,7 @@ def test_size_that_fits_is_suggested(memory: Memory) -> None:
 
 def test_tiles_are_suggested_where_they_were_refused(memory: Memory) -> None:
     scarce = changed(replace(memory, available=2 * GIB), tile="off")
-    with pytest.raises(MemoryLimitError, match=r"2\.0 GB are free: try --tile auto$"):
+    with pytest.raises(MemoryLimitError, match=r"2\.0 GB are free: try tile=auto$"):
         scarce.check((2000, 3000), 9)
     changed(scarce, tile="auto").check((2000, 3000), 9)
 

@@ -257,7 +257,7 @@ def test_too_little_memory_is_told_before_the_work(
 ) -> None:
     monkeypatch.setattr(easel_module, "available_memory", lambda device: 400 << 20)
     monkeypatch.setattr(easel_module, "paint_steps", None)
-    with pytest.raises(MemoryLimitError, match=r"0\.4 GB are free: try --size \d+"):
+    with pytest.raises(MemoryLimitError, match=r"0\.4 GB are free: try size=\d+"):
         paint(photo, style, **{**quick, "size": 4000})
 
 

@@ -175,7 +175,7 @@ def test_tiles_that_cannot_be(tile):
 
 def test_too_little_memory_is_told_before_the_work(stylizer, photo, monkeypatch):
     monkeypatch.setattr(module, "available_memory", lambda device: 1000)
-    with pytest.raises(MemoryLimitError, match=r"tiles of 136 pixels need about .* GB .*: try --tile 68"):
+    with pytest.raises(MemoryLimitError, match=r"tiles of 136 pixels need about .* GB .*: try tile=68"):
         next(Tiler(stylizer, 136).bands(Planes(photo)))
     with pytest.raises(MemoryLimitError, match="close other programs"):
         next(Tiler(stylizer, 64).bands(Planes(photo)))
@@ -186,7 +186,7 @@ def test_memory_that_runs_out_is_told(stylizer, photo, monkeypatch):
         raise MemoryError
 
     monkeypatch.setattr(module, "paint_part", fail)
-    with pytest.raises(MemoryLimitError, match="memory ran out with tiles of 136 pixels: try --tile 68"):
+    with pytest.raises(MemoryLimitError, match="memory ran out with tiles of 136 pixels: try tile=68"):
         next(Tiler(stylizer, 136).bands(Planes(photo)))
 
 

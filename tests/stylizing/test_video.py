@@ -164,7 +164,7 @@ def test_parts_of_another_job_are_not_used(clip: Path, tmp_path: Path) -> None:
 def test_what_is_there_stays(clip: Path, tmp_path: Path) -> None:
     target = tmp_path / "out.mp4"
     target.write_bytes(b"mine")
-    with pytest.raises(UsageError, match="--overwrite"):
+    with pytest.raises(UsageError, match="overwrite=True"):
         make_job(clip).run(target)
     assert target.read_bytes() == b"mine"
     with pytest.raises(UsageError, match="is the same file as the input"):

@@ -86,7 +86,7 @@ def test_a_resumed_training_is_the_uninterrupted_one(
 
     with pytest.raises(KeyboardInterrupt):
         adapt(plan.photos, start(), options(steps=6), replace(plan, on_step=stop))
-    with pytest.raises(UsageError, match="unfinished training: go on with --resume"):
+    with pytest.raises(UsageError, match="unfinished training: go on with resume=True"):
         adapt(plan.photos, start(), options(steps=6), plan)
     adapt(plan.photos, start(), options(steps=6), replace(plan, resume=True))
     one, other = (load_adaptive(path).state_dict() for path in (plan.out, whole.out))

@@ -46,7 +46,7 @@ def test_a_full_disk_keeps_the_one_before(
         raise error
 
     monkeypatch.setattr(checkpoint.torch, "save", half)
-    with pytest.raises(WeightsError, match=r"the one before is kept.*make room, and go on with --resume"):
+    with pytest.raises(WeightsError, match=r"the one before is kept.*make room, and go on with resume=True"):
         save_checkpoint(path, SETTINGS, state(2))
     assert load_checkpoint(path, SETTINGS)["step"] == 1
     assert [file.name for file in path.parent.iterdir()] == [path.name]
@@ -146,6 +146,6 @@ def test_another_version(path: Path) -> None:
 
 @pytest.mark.parametrize("error", [KeyError("good"), RuntimeError("Missing key(s)"), TypeError("no number")])
 def test_a_state_of_another_training_is_told(error: Exception) -> None:
-    words = "the checkpoint is damaged: begin anew with --overwrite"
+    words = "the checkpoint is damaged: begin anew with overwrite=True"
     with pytest.raises(WeightsError, match=words), restoring():
         raise error

@@ -193,7 +193,7 @@ def test_a_worker_that_sends_nothing_is_not_waited_for_for_ever(monkeypatch: pyt
     monkeypatch.setattr("impasto.training.data._PATIENCE", 0.5)
     monkeypatch.setattr("torch.utils.data._utils.MP_STATUS_CHECK_INTERVAL", 0.1)  # how long its end may take
     source = batches(Crops(Stuck(), 16), start_step=0, batch=2, workers=1)
-    with pytest.raises(MemoryLimitError, match=r"no photos came for 0 seconds .* --workers 0"):
+    with pytest.raises(MemoryLimitError, match=r"no photos came for 0 seconds .* workers=0"):
         next(source)
     wait_until(lambda: multiprocessing.active_children() == [])  # told to, by then
 

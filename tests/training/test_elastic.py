@@ -149,7 +149,7 @@ def test_others_trainings_are_not_taken_up(
         train(style_file, options(), replace(plan, on_step=seen_by([], killed_after=2)))
     for process in (2, 3):
         launched("job-7", process=process)
-        with pytest.raises(UsageError, match="holds an unfinished training: go on with --resume"):
+        with pytest.raises(UsageError, match="holds an unfinished training: go on with resume=True"):
             train(style_file, options(), plan)
     steps: list[int] = []
     train(style_file, options(), replace(plan, resume=True, on_step=seen_by(steps)))

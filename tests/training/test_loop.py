@@ -99,7 +99,7 @@ def test_it_gives_up_in_the_end() -> None:
     training = start(objective)
     for _ in range(8):
         assert training.advance([PHOTOS]).complaint
-    with pytest.raises(DivergenceError, match=r"broke 9 times, .* choose a lower --learning-rate"):
+    with pytest.raises(DivergenceError, match=r"broke 9 times, .* choose a lower learning_rate="):
         training.advance([PHOTOS])
 
 

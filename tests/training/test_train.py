@@ -310,7 +310,7 @@ def same(one: Card, other: Card) -> bool:
 def test_an_unfinished_training_is_not_overwritten_unasked(
     interrupted: TrainingPlan, style_file: Path, options: Options
 ) -> None:
-    with pytest.raises(UsageError, match=r"holds an unfinished training: go on with --resume"):
+    with pytest.raises(UsageError, match=r"holds an unfinished training: go on with resume=True"):
         train(style_file, options(steps=3), interrupted)
     train(style_file, options(steps=3), replace(interrupted, overwrite=True))
     assert load_card(interrupted.out).options["steps"] == 3
@@ -354,7 +354,9 @@ def test_a_disk_that_is_full_at_a_checkpoint(
 
     with monkeypatch.context() as patch:
         patch.setattr("impasto.imaging.files.os.fsync", refuse)
-        with pytest.raises(WeightsError, match="No space left on device; make room, and go on with --resume"):
+        with pytest.raises(
+            WeightsError, match="No space left on device; make room, and go on with resume=True"
+        ):
             train(style_file, options(steps=12), replace(interrupted, resume=True, checkpoint_seconds=0.0))
     assert (workspace(interrupted.out) / "checkpoint.pt").read_bytes() == before
     train(style_file, options(steps=12), replace(interrupted, resume=True))

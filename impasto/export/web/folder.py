@@ -29,7 +29,7 @@ def check(out: Path, options: ExportOptions) -> None:
         if not (out / ABOUT).is_file():
             raise UsageError(f"{out} holds other things than a page: name a new folder")
         if not options.overwrite:
-            raise UsageError(f"{out} exists: name another folder, or replace it with --overwrite")
+            raise UsageError(f"{out} exists: name another folder, or replace it with overwrite=True")
     parent = out.absolute().parent
     if not parent.is_dir():
         raise ImageError(f"{out} cannot be written: there is no folder {parent}; create it first")

@@ -26,7 +26,7 @@ FILES = (
 )
 
 _TIMEOUT = 600.0  # seconds, for 33 MB
-_WAY_OUT = "or name a folder with its files in --runtime-dir"
+_WAY_OUT = "or name a folder with its files in runtime_dir="
 
 
 def place(target: Path, runtime_dir: Path | None = None) -> None:

@@ -115,7 +115,7 @@ class _Floor:
             if self._deaths >= _MOST_DEATHS:
                 raise ClusterError(
                     f"workers end while they start (exit code {process.exitcode}): there may be too little "
-                    "memory for so many; try fewer --workers"
+                    "memory for so many; try fewer workers="
                 )
         if len(self._workers) < len(self._waiting):
             self._start()
