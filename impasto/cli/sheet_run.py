@@ -58,7 +58,7 @@ def run(job: SheetJob) -> None:
     rows = []
     with progress(job.quiet) as show:
         total = len(photos) * len(drawers) * len(job.columns)
-        watch = SheetProgress(show, "painting" if paints else "stylising", total)
+        watch = SheetProgress(show, "painting" if paints else "stylizing", total)
         for (name, photo), drawer in product(photos, drawers):
             watch.title = drawer.name if len(photos) == 1 else f"{drawer.name}: {name}"
             rows.append(_row(photo, drawer, job.columns, watch))

@@ -126,7 +126,7 @@ def _write_sheet(path: Path, listed: Sequence[Listed], photos: Sequence[Path]) -
     rows = [SheetRow("photos", [Cell(photo, alt=name) for photo, name in zip(originals, names, strict=True)])]
     with progress(quiet=False) as show:
         for done, card in enumerate(listed):
-            show(done / len(listed), "stylising", card.name)
+            show(done / len(listed), "stylizing", card.name)
             rows.append(_row(card, originals, names))
     contact.write(path, Sheet(rows, "Styles", "" if photos else SAMPLE_CREDIT, _HEIGHT))
     say(f"{path}: {counted(len(listed), 'style')} on {counted(len(originals), 'photo')}")

@@ -55,7 +55,7 @@ def run(job: StylizeJob) -> None:
     with progress(job.quiet or len(items) == 1) as show:
         watch = _StylizeProgress(show, len(items))
         try:
-            show(0.0, "stylising", f"0/{len(items)}")
+            show(0.0, "stylizing", f"0/{len(items)}")
             _work(job, items, stylizer, watch)
             stopped: BaseException | None = None
         except (KeyboardInterrupt, ImpastoError) as error:
@@ -110,7 +110,7 @@ class _StylizeProgress:
         rate = self.summary.done / self.seconds
         failed = f", {len(self.summary.failed)} failed" if self.summary.failed else ""
         state = f"{self.seen}/{self._total}, {rate:.1f} images/s{failed}"
-        self._show(self.seen / self._total, "stylising", state)
+        self._show(self.seen / self._total, "stylizing", state)
 
     @property
     def seconds(self) -> float:

@@ -43,7 +43,7 @@ def test_every_network_at_every_size(name: str, batch: Tensor) -> None:
         (("night", "stranger"), 0.7),
     ],
 )
-def test_it_does_what_stylising_does(
+def test_it_does_what_stylizing_does(
     family: Family, batch: Tensor, styles: tuple[str, ...], strength: float
 ) -> None:
     cards = [(family[name], 1.0 + place) for place, name in enumerate(styles)]
