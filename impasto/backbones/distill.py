@@ -24,10 +24,10 @@ from impasto.backbones.base import Backbone
 from impasto.backbones.compact import LAYERS, TEACHER_WIDTHS, WIDTH_OF, Compact, load_compact, save_compact
 from impasto.backbones.compressed import Compressed
 from impasto.errors import UsageError, WeightsError
+from impasto.imaging.suffixes import IMAGE_SUFFIXES
 from impasto.weights import load_plain
 
 FeatureMaps = dict[str, Tensor]
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 
 
 @dataclass(frozen=True)
@@ -265,7 +265,7 @@ def distill(
 
 def pictures_in(folder: Path) -> list[Path]:
     """All pictures below a folder, in a fixed order."""
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
 
 
 def _train(run: Distillation, checkpoint: Path) -> Iterator[DistillStep]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from impasto.errors import ImageError, UsageError
+from impasto.imaging.suffixes import IMAGE_SUFFIXES
 
 Pair = tuple[str, str]  # names of a photo and of a style
 
@@ -21,9 +22,6 @@ PATTERNS = (
     "{photo}/{style}",
     "{style}/{photo}",
 )
-_SUFFIXES = frozenset(
-    {".avif", ".bmp", ".heic", ".heif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
-)  # fmt: skip
 _SHOWN = 3
 
 
@@ -107,7 +105,7 @@ def _matched(
     names = {}
     for path in files:
         place = path.relative_to(folder)
-        whole = Path(pattern).suffix.lower() in _SUFFIXES
+        whole = Path(pattern).suffix.lower() in IMAGE_SUFFIXES
         names[path] = (place if whole else place.with_name(place.stem)).as_posix()
     there = {name: path for path, name in names.items()}
     pairs: dict[str, Pair] = {}
@@ -134,7 +132,7 @@ def _by_name(files: Sequence[Path], names: Mapping[Path, str]) -> dict[str, Path
 
 
 def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in _SUFFIXES and not path.name.startswith(".") and path.is_file()
+    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
 
 
 def _check(pattern: str) -> None:

@@ -11,17 +11,9 @@ from typing import TypeVar
 
 from impasto.errors import ImageError, UsageError
 from impasto.imaging.encoding import FORMATS, find_format
+from impasto.imaging.suffixes import IMAGE_SUFFIXES
 from impasto.safe_paths import exists, is_folder
 from impasto.stylizing.options import BulkOptions
-
-# in folders, what has another suffix is no picture
-_PICTURES = frozenset(
-    {
-        ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".gif", ".bmp", ".dib", ".avif",
-        ".heic", ".heif", ".jp2", ".j2k", ".ppm", ".pgm", ".pbm", ".pnm", ".psd", ".qoi",
-    }
-)  # fmt: skip
-
 
 AnyPath = TypeVar("AnyPath", bound=PurePath)
 
@@ -90,7 +82,7 @@ def is_file_name(out: Path) -> bool:
 
 
 def has_picture_suffix(path: PurePath) -> bool:
-    return path.suffix.lower() in _PICTURES
+    return path.suffix.lower() in IMAGE_SUFFIXES
 
 
 def _single(names: Sequence[str], out: Path) -> Path:

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from impasto.errors import UsageError
+from impasto.imaging.suffixes import IMAGE_SUFFIXES
 from impasto.safe_paths import exists, is_folder
-from impasto.training.photos import SUFFIXES, Joined, PhotoFiles, Photos, count_photos, open_photo
+from impasto.training.photos import Joined, PhotoFiles, Photos, count_photos, open_photo
 from impasto.training.shards import Shard, is_compressed, refuse_compressed
 
 
@@ -38,14 +39,14 @@ def _find(path: Path) -> list[Photos]:
         raise UsageError(f"{path} does not exist; check its name and folder")
     if path.suffix.lower() == ".tar" or is_compressed(path.name):
         return [Shard(path)]
-    if path.suffix.lower() not in SUFFIXES:
+    if path.suffix.lower() not in IMAGE_SUFFIXES:
         open_photo(path.read_bytes(), str(path))
     return [PhotoFiles(path.parent, [path.name])]
 
 
 def _find_in_folder(folder: Path) -> list[Photos]:
     names = sorted(_files_below(folder))
-    pictures = [name for name in names if Path(name).suffix.lower() in SUFFIXES]
+    pictures = [name for name in names if Path(name).suffix.lower() in IMAGE_SUFFIXES]
     shards = [Shard(folder / name) for name in names if name.lower().endswith(".tar")]
     if pictures or shards:
         return [*([PhotoFiles(folder, pictures)] if pictures else []), *shards]

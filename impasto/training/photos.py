@@ -19,12 +19,6 @@ from impasto.imaging.decoding import check_size, explaining, open_image
 
 MAX_PIXELS = 100_000_000  # a larger photo is skipped: it takes seconds and gigabytes to decode
 HELD_OUT = 16
-SUFFIXES = frozenset(
-    {
-        ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".gif", ".bmp", ".avif", ".heic",
-        ".heif", ".jp2", ".ppm", ".pgm", ".psd", ".qoi",
-    }
-)  # fmt: skip
 
 
 class Photos(ABC):

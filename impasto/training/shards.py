@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image
 
 from impasto.errors import ImageError, UsageError
-from impasto.training.photos import SUFFIXES, Names, Photos, count_photos, open_photo
+from impasto.imaging.suffixes import IMAGE_SUFFIXES
+from impasto.training.photos import Names, Photos, count_photos, open_photo
 
 _ARCHIVES = (
     ".tar.gz",
@@ -100,7 +101,7 @@ def _pictures(tar: tarfile.TarFile) -> Iterator[tuple[str, int, int]]:
     while member := tar.next():
         tar.members = []  # type: ignore[attr-defined]  # it would grow by a kilobyte a member
         name = PurePosixPath(member.name)
-        picture = name.suffix.lower() in SUFFIXES and not name.name.startswith(".")
+        picture = name.suffix.lower() in IMAGE_SUFFIXES and not name.name.startswith(".")
         if picture and member.isreg() and not member.issparse():
             yield member.name, member.offset_data, member.size
 

@@ -15,15 +15,10 @@ from impasto.errors import ImageError, VideoError
 from impasto.imaging import io
 from impasto.imaging.decoding import explaining, open_image
 from impasto.imaging.encoding import quantise
+from impasto.imaging.suffixes import IMAGE_SUFFIXES
 from impasto.imaging.video.clip import ClipInfo, Frame, Seconds, check_frame
 from impasto.imaging.video.timed_frames import FrameRange, TimedFrame, select
 
-_PICTURES = frozenset(
-    {
-        ".jpg", ".jpeg", ".jpe", ".png", ".webp", ".tif", ".tiff", ".bmp", ".avif", ".heic", ".heif", ".jp2",
-        ".ppm", ".pgm", ".pnm", ".qoi",
-    }
-)  # fmt: skip
 _SIDEWAYS = (5, 6, 7, 8)  # values of the EXIF orientation that swap height and width
 _HASTE = 10  # milliseconds: what claims to be as short is shown for a tenth of a second, as browsers do
 _PAUSE = 100
@@ -138,7 +133,7 @@ def _milliseconds(picture: Image.Image) -> int:
 
 
 def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in _PICTURES and not path.name.startswith(".") and path.is_file()
+    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
 
 
 def _natural(path: Path) -> tuple[list[tuple[int, str]], str]:
