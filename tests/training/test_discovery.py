@@ -112,3 +112,12 @@ def make_shard(path: Path, files: list[Path]) -> None:
     with tarfile.open(path, "w") as tar:
         for file in files:
             tar.add(file, file.name)
+
+
+@pytest.mark.parametrize("suffix", [".pbm", ".jpg", ".jfif"])
+def test_what_is_stylized_is_learned_from(tmp_path: Path, suffix: str) -> None:
+    picture = Image.effect_noise((80, 70), 80).convert("1" if suffix == ".pbm" else "RGB")
+    picture.save(tmp_path / f"a{suffix}", format="JPEG" if suffix == ".jfif" else None)
+    photos = find_photos([tmp_path])
+    assert [Path(photos.name(k)).name for k in range(len(photos))] == [f"a{suffix}"]
+    assert photos.open(0).size == (80, 70)
