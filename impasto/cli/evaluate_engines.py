@@ -120,7 +120,7 @@ def _lines(making: Making) -> Iterator[dict[str, Any]]:
         json.dump(job, asked)
         asked.seek(0)
         with subprocess.Popen(
-            [sys.executable, "-m", _WORKER], stdin=asked, stdout=subprocess.PIPE, stderr=said, text=True
+            [sys.executable, "-P", "-m", _WORKER], stdin=asked, stdout=subprocess.PIPE, stderr=said, text=True
         ) as process:
             assert process.stdout is not None
             for line in process.stdout:

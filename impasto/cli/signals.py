@@ -7,14 +7,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event
 
-_ASKING = (signal.SIGINT, signal.SIGTERM)
+# on Windows, there is no SIGHUP
+_ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+_ASKING = (signal.SIGINT, *_ENDING)
 
 
 @contextmanager
 def stopping() -> Iterator[Event]:
     """An event that the first Ctrl-C sets, so that no step is left half done; the second one interrupts."""
     stop = Event()
-    before = {number: signal.getsignal(number) for number in _ASKING}
+    handlers = {number: signal.getsignal(number) for number in _ASKING}
+    before = {number: handler for number, handler in handlers.items() if handler is not signal.SIG_IGN}
 
     def restore() -> None:
         for number, handler in before.items():
@@ -24,7 +27,7 @@ def stopping() -> Iterator[Event]:
         stop.set()
         restore()
 
-    for number in _ASKING:
+    for number in before:  # what is ignored, such as SIGHUP under nohup, stays so
         signal.signal(number, ask)
     try:
         yield stop
@@ -34,12 +37,13 @@ def stopping() -> Iterator[Event]:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """SIGTERM, as `kill`, containers and shutdowns send it, means what Ctrl-C means.
+    """Handle SIGTERM (`kill`, containers, shutdowns) and SIGHUP (a closed terminal) like Ctrl-C.
 
     When the block ends, so does all that could be saved: from then on, either ends the process at once.
     """
-    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in _ENDING:
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
     try:
         yield
     finally:

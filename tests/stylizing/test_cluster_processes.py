@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from impasto.errors import ImageError, UsageError
+from impasto import styles
+from impasto.errors import ClusterError, ImageError, UsageError
 from impasto.networks.card import load_card
 from impasto.stylizing import BulkOptions, Stylizer
 from impasto.stylizing.cluster.completed import Ledger
 from impasto.stylizing.cluster.dispatcher import Drive
 from impasto.stylizing.cluster.processes import Processes
-from impasto.stylizing.cluster.task import StylizerConfig, Task
+from impasto.stylizing.cluster.task import StylizerConfig, Task, packed
 from impasto.stylizing.cluster.work_items import collect_work_items
 from impasto.stylizing.inputs import WorkItem
 from impasto.stylizing.pipeline import Event
@@ -106,6 +108,33 @@ def test_workers_that_cannot_start_say_why(cards_folder, tmp_path):
     with pytest.raises(UsageError, match="precision must be one of"):
         Processes(1).work(task, [batch], print)
     assert multiprocessing.active_children() == []
+
+
+def test_workers_that_die_while_they_start_are_told_of(tmp_path, monkeypatch):
+    """Even with more to hand over than a pipe holds, which nobody reads."""
+    dies = "import os, sys\nif 'spawn_main' in ' '.join(sys.orig_argv): os._exit(9)\n"
+    (tmp_path / "sitecustomize.py").write_text(dies)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    night = load_card(styles.cards()["starry-night"])
+    batch = [(0, WorkItem(str(tmp_path / "a.png"), str(tmp_path / "b.png")))]
+    task = Task(StylizerConfig(((night, 1.0),)), BulkOptions())
+    assert len(packed(task)) > 1 << 16
+    with pytest.raises(ClusterError, match=r"workers end while they start \(exit code 9\)"):
+        Processes(1).work(task, [batch], print)
+    assert multiprocessing.active_children() == []
+
+
+def test_workers_import_nothing_from_the_current_folder(drive, draw, tmp_path, monkeypatch):
+    draw("a.png")
+    there = tmp_path / "there"
+    there.mkdir()
+    for module in ("signal", "numpy", "selectors", "impasto"):
+        (there / f"{module}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\nraise SystemExit(3)\n")
+    monkeypatch.chdir(there)
+    run, task = drive([str(tmp_path / "photos")], str(tmp_path / "out"))
+    assert run.work(Processes(1), task, 1).done == 1
+    assert not (tmp_path / "ran").exists()
+    assert "PYTHONSAFEPATH" not in os.environ
 
 
 def test_a_folder_that_cannot_be_made(drive, draw, tmp_path):

@@ -1,11 +1,12 @@
-"""A crew of processes of this machine, which the standard library alone can have."""
+"""A pool of processes on this machine, by the standard library alone."""
 
 from __future__ import annotations
 
+import os
 import signal
 from collections import deque
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from typing import Any
@@ -13,13 +14,13 @@ from typing import Any
 from impasto.errors import ClusterError, ImpastoError, MissingExtraError
 from impasto.stylizing.cluster.task import Answer, ItemBatch, Task, packed, unpacked
 
-_READY = "ready"
+AWAKE, _READY = "awake", "ready"  # what a worker says before it has its task, and before each batch
 _MOST_DEATHS = 3  # of workers that never got ready
 _PATIENCE = 20.0  # seconds for a worker to finish what it writes
 
 
 class Processes:
-    """A crew of `size` processes. One that dies is replaced; what it had not answered is left out."""
+    """A pool of `size` processes. One that dies is replaced; its unanswered items are left out."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -71,9 +72,10 @@ class _Floor:
         context = get_context("spawn")  # a fork of a process with threads may hang
         ours, theirs = context.Pipe()
         process = context.Process(
-            target=_serve, args=(theirs, self._task, self._started), name="impasto-worker", daemon=True
+            target=_serve, args=(theirs, self._started), name="impasto-worker", daemon=True
         )
-        process.start()
+        with safe_imports():
+            process.start()
         theirs.close()
         self._started += 1
         self._workers[ours] = process
@@ -89,6 +91,9 @@ class _Floor:
             self._tell(word)
         elif isinstance(word, ImpastoError):
             raise word
+        elif word == AWAKE:
+            with suppress(OSError):
+                line.send(self._task)
         elif self._waiting:
             self._getting_ready.discard(line)
             with suppress(OSError):  # it died, which its line will say
@@ -121,13 +126,29 @@ class _Floor:
             self._start()
 
 
-def _serve(line: Connection, task: bytes, number: int) -> None:
+@contextmanager
+def safe_imports() -> Iterator[None]:
+    """Processes that start within do not import modules from the current folder (`python -P`)."""
+    name = "PYTHONSAFEPATH"
+    before = os.environ.get(name)
+    os.environ[name] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
+
+
+def _serve(line: Connection, number: int) -> None:
     """Worker main loop. Ignores SIGINT, which the parent handles."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, stop)
     with suppress(OSError, WorkerStopped):
         try:
-            _work(line, task, number)
+            line.send(AWAKE)
+            _work(line, line.recv(), number)
         except Exception as error:
             line.send(portable(error))
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from impasto.errors import ClusterError, ImpastoError, MissingExtraError
-from impasto.stylizing.cluster.processes import WorkerStopped, portable, stop
+from impasto.stylizing.cluster.processes import AWAKE, WorkerStopped, portable, safe_imports, stop
 from impasto.stylizing.cluster.task import Answer, ItemBatch, Task, packed, unpacked
 
 _RETRIES = 1  # of a batch whose worker died, by Ray itself
@@ -63,11 +63,13 @@ class Rays:
             _knock(self._address)
         context = get_context("spawn")
         ours, theirs = context.Pipe()
-        arguments = (theirs, self._address, self._size, packed(task), pickle.dumps(list(batches)))
+        arguments = (theirs, self._address, self._size)
         process = context.Process(target=_serve, args=arguments, name="impasto-ray")
-        process.start()
+        with safe_imports():
+            process.start()
         theirs.close()
         try:
+            _hand_over(ours, process, packed(task), pickle.dumps(list(batches)))
             for answer in _words(ours, process):
                 tell(answer)
         finally:
@@ -76,6 +78,16 @@ class Rays:
             process.join(_PATIENCE)
             process.kill()
             process.join()
+
+
+def _hand_over(line: Connection, process: Any, task: bytes, batches: bytes) -> None:
+    """Send the work once the process is awake: one that has died would never empty the pipe."""
+    try:
+        line.recv()
+        line.send((task, batches))
+    except (EOFError, OSError) as error:
+        process.join(_PATIENCE)
+        raise ClusterError(f"Ray's process ended while it started (exit code {process.exitcode})") from error
 
 
 def _knock(address: str) -> None:
@@ -106,13 +118,15 @@ def _words(line: Connection, process: Any) -> Iterator[Answer]:
         yield from word
 
 
-def _serve(line: Connection, address: str | None, size: int | None, task: bytes, batches: bytes) -> None:
+def _serve(line: Connection, address: str | None, size: int | None) -> None:
     """The process that Ray has to itself."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, stop)
     _hush()
     try:
         word: ImpastoError | None = None
+        line.send(AWAKE)
+        task, batches = line.recv()
         try:
             _run(line, address, size, task, pickle.loads(batches))
         except Exception as error:
