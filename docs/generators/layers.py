@@ -1,4 +1,4 @@
-"""The picture of the architecture: the rooms of the package by layer, as the test of the layers has them.
+"""The picture of the architecture: the packages of the package by layer, as the test of the layers has them.
 
 python -m docs.generators.layers     # writes docs/images/architecture.svg anew
 """
@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PICTURE = ROOT / "docs" / "images" / "architecture.svg"
 _TEST = ROOT / "tests" / "test_layering.py"
 
-# what a room is for, in a few words
+# what a package is for, in a few words
 WORDS = {
     "cli": "flags, progress, messages",
     "app": "the web app",
@@ -40,7 +40,7 @@ WORDS = {
     "safe_paths": "of files, checked",
     "errors": "sentences for people",
 }
-# what a layer is called, by one of its rooms
+# what a layer is called, by one of its packages
 LANES = {
     "cli": "fronts",
     "stylizing": "uses",
@@ -56,7 +56,7 @@ _FILLS = ("#f6d9a8", "#f2c6a0", "#e8b4a0", "#d9b3c4", "#c9b6dd", "#b4bde6", "#a9
 
 
 def layers() -> list[list[str]]:
-    """The rooms that there are, from the top layer down."""
+    """The packages that there are, from the top layer down."""
     tree = ast.parse(_TEST.read_text(encoding="utf-8"))
     values = {
         target.id: node.value
@@ -66,7 +66,7 @@ def layers() -> list[list[str]]:
         if isinstance(target, ast.Name)
     }
     there = {path.name.removesuffix(".py") for path in (ROOT / "impasto").iterdir()}
-    return [[room for room in rooms if room in there] for rooms in ast.literal_eval(values["LAYERS"])]
+    return [[package for package in packages if package in there] for packages in ast.literal_eval(values["LAYERS"])]
 
 
 def svg() -> str:
@@ -74,33 +74,33 @@ def svg() -> str:
     rows = layers()
     height = _ROW * len(rows)
     parts = [
-        part for number, rooms in enumerate(rows) for part in _row(number, rooms, number < len(rows) - 1)
+        part for number, packages in enumerate(rows) for part in _row(number, packages, number < len(rows) - 1)
     ]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" '
         'font-family="system-ui, sans-serif" role="img">\n'
-        "<title>The rooms of impasto. Imports point downwards only.</title>\n"
+        "<title>The packages of impasto. Imports point downwards only.</title>\n"
         + "\n".join(parts)
         + "\n</svg>\n"
     )
 
 
-def _row(number: int, rooms: list[str], arrow: bool) -> Iterator[str]:
+def _row(number: int, packages: list[str], arrow: bool) -> Iterator[str]:
     top = number * _ROW
-    width = (_WIDTH - _LEFT - _GAP * (len(rooms) - 1)) / max(1, len(rooms))
-    label = next((LANES[room] for room in rooms if room in LANES), "")
+    width = (_WIDTH - _LEFT - _GAP * (len(packages) - 1)) / max(1, len(packages))
+    label = next((LANES[package] for package in packages if package in LANES), "")
     yield f'<text x="0" y="{top + 31}" font-size="15" fill="#8a8a8a">{label}</text>'
-    for place, room in enumerate(rooms):
-        if len(WORDS.get(room, "")) * _LETTER > width:
-            raise ValueError(f"what {room} is for does not fit into its box: say it in fewer words")
+    for place, package in enumerate(packages):
+        if len(WORDS.get(package, "")) * _LETTER > width:
+            raise ValueError(f"what {package} is for does not fit into its box: say it in fewer words")
         left = _LEFT + place * (width + _GAP)
         middle = left + width / 2
         yield (
             f'<rect x="{left:.1f}" y="{top}" width="{width:.1f}" height="{_BOX}" rx="8" '
             f'fill="{_FILLS[number % len(_FILLS)]}"/>'
         )
-        yield _text(middle, top + 21, 16, "600", room)
-        yield _text(middle, top + 39, 12, "400", WORDS.get(room, ""))
+        yield _text(middle, top + 21, 16, "600", package)
+        yield _text(middle, top + 39, 12, "400", WORDS.get(package, ""))
     if arrow:
         x, y = _LEFT + (_WIDTH - _LEFT) / 2, top + _BOX + 4
         yield f'<path d="M{x - 7} {y + 6}l7 8 7-8" fill="none" stroke="#8a8a8a" stroke-width="2"/>'
