@@ -66,7 +66,8 @@ def layers() -> list[list[str]]:
         if isinstance(target, ast.Name)
     }
     there = {path.name.removesuffix(".py") for path in (ROOT / "impasto").iterdir()}
-    return [[package for package in packages if package in there] for packages in ast.literal_eval(values["LAYERS"])]
+    layers = ast.literal_eval(values["LAYERS"])
+    return [[package for package in packages if package in there] for packages in layers]
 
 
 def svg() -> str:
@@ -74,7 +75,9 @@ def svg() -> str:
     rows = layers()
     height = _ROW * len(rows)
     parts = [
-        part for number, packages in enumerate(rows) for part in _row(number, packages, number < len(rows) - 1)
+        part
+        for number, packages in enumerate(rows)
+        for part in _row(number, packages, number < len(rows) - 1)
     ]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" '
