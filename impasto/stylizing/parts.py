@@ -71,6 +71,9 @@ class VideoParts:
         except OSError as error:
             raise VideoError(f"{self.folder} cannot be used: {error.strerror or error}") from error
         while (mark := _read_mark(self._path(self._marks, ".mark"))) is not None:
+            has_frames = mark.frames > self.mark.frames
+            if has_frames and not self._path(self._marks, _SUFFIX).exists():
+                break  # somebody removed it: it is made again
             self.mark, self._marks = mark, self._marks + 1
         self.found = self._marks > 0
 
@@ -106,6 +109,11 @@ class VideoParts:
         if found == job:
             return
         if found is not None and not overwrite:
+            if isinstance(found, dict) and {**found, "clip": job.get("clip")} == job:
+                raise UsageError(
+                    f"{self.folder} holds an unfinished video of another clip, or the clip has changed "
+                    "since: throw it away with overwrite=True"
+                )
             raise UsageError(
                 f"{self.folder} holds an unfinished video that was made otherwise: finish it with the same "
                 "options, or throw it away with overwrite=True"

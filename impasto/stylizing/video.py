@@ -15,6 +15,7 @@ import numpy as np
 
 from impasto.errors import UsageError, VideoError
 from impasto.imaging import io
+from impasto.imaging.files import fingerprint
 from impasto.imaging.video.clip import Clip, Frame, Pixels, fit_even, resized
 from impasto.imaging.video.encoding import CONTAINERS, Encoding, choose_encoding
 from impasto.imaging.video.joining import join
@@ -246,7 +247,8 @@ def is_video(target: Path) -> bool:
 
 
 def _identity(clip: Clip) -> dict[str, Any]:
-    """A clip, as far as can be told without reading it all."""
+    """Facts that a clip must agree in for a video of it to be resumed."""
     path, info = Path(clip.info.name), clip.info
     length = path.stat().st_size if path.is_file() else info.frames
-    return {"name": path.name, "length": length, "size": list(info.size), "rate": str(info.rate)}
+    known = {"name": path.name, "length": length, "size": list(info.size), "rate": str(info.rate)}
+    return {**known, "content": fingerprint(path)}

@@ -110,3 +110,22 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "out.mp4.parts").write_text("a file")
     with pytest.raises(VideoError, match="cannot be used"):
         VideoParts(tmp_path / "out.mp4", JOB, Fraction(0))
+
+
+def test_a_part_that_was_removed_is_made_again(tmp_path: Path) -> None:
+    parts = VideoParts(tmp_path / "out.mp4", JOB, Fraction(0))
+    for number, text in enumerate(("one", "two", "three"), 1):
+        add(parts, text, ResumePoint(5 * number, Fraction(number)))
+    parts.segments[1].unlink()
+    again = VideoParts(tmp_path / "out.mp4", JOB, Fraction(0))
+    assert (again.mark.frames, again.mark.next) == (5, Fraction(1))
+    add(again, "two", ResumePoint(10, Fraction(2)))
+    add(again, "three", ResumePoint(15, None))
+    assert [path.read_text() for path in again.segments] == ["one", "two", "three"]
+
+
+def test_a_part_without_frames_has_no_file(tmp_path: Path) -> None:
+    parts = VideoParts(tmp_path / "out.mp4", JOB, Fraction(0))
+    add(parts, "one", ResumePoint(5, Fraction(1)))
+    parts.add(ResumePoint(5, None))
+    assert VideoParts(tmp_path / "out.mp4", JOB, Fraction(0)).mark.next is None

@@ -12,6 +12,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from impasto.errors import UsageError, VideoError
 from impasto.imaging.video.clip import Pixels
@@ -266,3 +267,38 @@ def test_nothing_in_the_span(clip: Path, tmp_path: Path) -> None:
 def test_options_that_cannot_mean_anything(options: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         VideoOptions(**options)
+
+
+def test_a_clip_that_changed_is_not_gone_on_with(clip: Path, tmp_path: Path) -> None:
+    """Not even if it has the same name, length, size and rate: one byte in the middle is another."""
+    target, stop = tmp_path / "out.mp4", Event()
+    make_job(clip).run(target, lambda p: stop.set(), stop)
+    known, data = clip.stat(), bytearray(clip.read_bytes())
+    data[len(data) // 2] ^= 1
+    clip.write_bytes(data)
+    os.utime(clip, ns=(known.st_atime_ns, known.st_mtime_ns))
+    with pytest.raises(UsageError, match="or the clip has changed since: throw it away with overwrite=True"):
+        make_job(clip).run(target)
+    seen = list[Progress]()
+    make_job(clip, overwrite=True, end=0.3).run(target, seen.append)
+    assert seen[0].frames == 1
+
+
+def test_a_folder_of_frames_of_which_one_was_edited(tmp_path: Path) -> None:
+    folder, target, stop = tmp_path / "frames", tmp_path / "out.mp4", Event()
+    folder.mkdir()
+    for number, picture in enumerate(pan(8)):
+        Image.fromarray(picture).save(folder / f"{number}.bmp")
+    make_job(folder).run(target, lambda p: stop.set() if p.frames == 3 else None, stop)
+    Image.fromarray(255 - pan(8)[5]).save(folder / "5.bmp")
+    with pytest.raises(UsageError, match="or the clip has changed since"):
+        make_job(folder).run(target)
+
+
+def test_a_part_that_was_removed_by_hand_is_made_again(clip: Path, tmp_path: Path) -> None:
+    target, stop = tmp_path / "out.mp4", Event()
+    make_job(clip).run(target, lambda p: stop.set() if p.frames == 12 else None, stop)
+    first, *_ = sorted((tmp_path / "out.mp4.parts").glob("*.mp4"))
+    first.unlink()
+    assert make_job(clip).run(target)
+    assert_close(read_clip(target), expected())
