@@ -2,9 +2,11 @@
 
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from impasto.atomic_files import draft
 from impasto.errors import ImageError, UsageError
@@ -52,6 +54,34 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
             temporary.replace(final)
     except OSError as error:
         raise ImageError(f"{target} could not be written: {error.strerror or error}") from error
+
+
+def open_file(path: str | os.PathLike[str]) -> BinaryIO:
+    """Open a file for reading. Raises ImageError where that fails, and for streams: see `stream_kind`."""
+    name = os.fspath(path)
+    try:
+        if (kind := stream_kind(Path(name))) is not None:
+            raise ImageError(f"{name} is {kind}, not a file: save its content to a file first")
+        return Path(name).open("rb")
+    except FileNotFoundError as error:
+        raise ImageError(f"{name} does not exist; check its name and folder") from error
+    except IsADirectoryError as error:
+        raise ImageError(f"{name} is a folder; name a picture in it") from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = getattr(error, "strerror", None) or error
+        raise ImageError(f"{name!r} cannot be opened: {reason}") from error
+
+
+def stream_kind(path: Path) -> str | None:
+    """Name the kind of a pipe, socket or device, which might wait for another program for ever; else None."""
+    mode = path.stat().st_mode
+    kinds = {
+        stat.S_ISFIFO: "a pipe",
+        stat.S_ISSOCK: "a socket",
+        stat.S_ISCHR: "a device",
+        stat.S_ISBLK: "a device",
+    }
+    return next((kind for is_kind, kind in kinds.items() if is_kind(mode)), None)
 
 
 def fingerprint(path: Path) -> str:

@@ -27,8 +27,9 @@ from impasto.imaging.decoding import (
     open_image,
 )
 from impasto.imaging.depth16 import has_deep_planes, is_deep_colour, read_deep
+from impasto.imaging.files import open_file
 from impasto.imaging.geometry import resize
-from impasto.imaging.io import MAX_PIXELS, ImageInfo, _open
+from impasto.imaging.io import MAX_PIXELS, ImageInfo
 
 _FOR_COLOURS = ("icc_profile", "transparency")
 _STRIP = 256  # rows
@@ -70,7 +71,7 @@ class Planes:
 def find_size(path: str | os.PathLike[str]) -> tuple[int, int]:
     """(height, width) as stored, perhaps to be turned, by the header alone. Raises as `imaging.io.read`."""
     name = str(Path(path))
-    with _open(name) as file, explaining(name):
+    with open_file(name) as file, explaining(name):
         width, height = open_image(file, name).size
         return height, width
 
@@ -84,7 +85,7 @@ def open_large(
     Raises as `imaging.io.read`.
     """
     name = str(Path(path))
-    with _open(name) as file, explaining(name):
+    with open_file(name) as file, explaining(name):
         image = open_image(file, name)
         check_size(*image.size, name, max_pixels)
         if has_deep_planes(image):

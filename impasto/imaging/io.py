@@ -7,7 +7,7 @@ beside it in an `ImageInfo`.
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from impasto.errors import ImageError, UsageError
 from impasto.imaging import arrays
 from impasto.imaging.decoding import Decoded, check_size, decode_file, decode_image, explaining, open_image
 from impasto.imaging.encoding import SampleArray, find_format, quantise, to_pil
-from impasto.imaging.files import check_target, replacing
+from impasto.imaging.files import check_target, open_file, replacing
 from impasto.imaging.metadata import find_record, pack_record
 
 __all__ = [
@@ -87,7 +87,7 @@ def read(source: Source, *, max_pixels: int = MAX_PIXELS) -> tuple[Tensor, Image
         return _from_decoded(name, decode_image(source, name), max_pixels)
     if isinstance(source, str | os.PathLike):
         name = str(Path(source))
-        with _open(name) as file:
+        with open_file(name) as file:
             return _from_decoded(name, decode_file(file, name, max_pixels), max_pixels)
     raise UsageError(
         f"a picture is a path, a Pillow image, an array or a tensor, not {type(source).__name__}"
@@ -142,7 +142,7 @@ def write(
 def read_record(path: str | os.PathLike[str]) -> str | None:
     """The record that `write` left in a picture file, or None. Raises ImageError as `read` does."""
     name = str(Path(path))
-    with _open(name) as file, explaining(name):
+    with open_file(name) as file, explaining(name):
         return find_record(open_image(file, name).info.get("xmp"))
 
 
@@ -156,18 +156,6 @@ def check_output(path: str | os.PathLike[str], *, bit_depth: int = 8) -> Path:
     target = check_target(path)
     find_format(target, bit_depth)
     return target
-
-
-def _open(name: str) -> BinaryIO:
-    try:
-        return Path(name).open("rb")
-    except FileNotFoundError as error:
-        raise ImageError(f"{name} does not exist; check its name and folder") from error
-    except IsADirectoryError as error:
-        raise ImageError(f"{name} is a folder; name a picture in it") from error
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        reason = getattr(error, "strerror", None) or error
-        raise ImageError(f"{name!r} cannot be opened: {reason}") from error
 
 
 def _from_decoded(name: str, decoded: Decoded, max_pixels: int) -> tuple[Tensor, ImageInfo]:

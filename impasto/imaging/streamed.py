@@ -16,7 +16,8 @@ from torch import Tensor
 
 from impasto.errors import MissingExtraError
 from impasto.imaging.decoding import _pages, explaining, open_image
-from impasto.imaging.io import ImageInfo, _open
+from impasto.imaging.files import open_file
+from impasto.imaging.io import ImageInfo
 from impasto.imaging.metadata import clean_exif, load_exif
 
 _ROWS = 64  # decoded at once: more take more memory, and no less time
@@ -82,7 +83,7 @@ def open_streamed(path: str | os.PathLike[str]) -> tuple[Streamed, ImageInfo]:
     """
     name = str(Path(path))
     source = Streamed(name)
-    with _open(name) as file, explaining(name):
+    with open_file(name) as file, explaining(name):
         header = open_image(file, name)
         exif, damage = _read_exif(header, source)
         notes = tuple(f"{name} {note}" for note in (damage, _pages(header)) if note)

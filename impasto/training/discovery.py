@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from impasto.errors import UsageError
+from impasto.imaging.files import open_file
 from impasto.imaging.suffixes import IMAGE_SUFFIXES
 from impasto.safe_paths import exists, is_folder
 from impasto.training.photos import Joined, PhotoFiles, Photos, count_photos, open_photo
@@ -40,7 +41,8 @@ def _find(path: Path) -> list[Photos]:
     if path.suffix.lower() == ".tar" or is_compressed(path.name):
         return [Shard(path)]
     if path.suffix.lower() not in IMAGE_SUFFIXES:
-        open_photo(path.read_bytes(), str(path))
+        with open_file(path) as file:
+            open_photo(file.read(), str(path))
     return [PhotoFiles(path.parent, [path.name])]
 
 

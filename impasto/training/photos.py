@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from impasto.imaging.decoding import check_size, explaining, open_image
+from impasto.imaging.files import open_file
 
 MAX_PIXELS = 100_000_000  # a larger photo is skipped: it takes seconds and gigabytes to decode
 HELD_OUT = 16
@@ -85,7 +86,8 @@ class PhotoFiles(Photos):
 
     def open(self, index: int) -> Image.Image:
         name = self.name(index)
-        return open_photo(Path(name).read_bytes(), name)
+        with open_file(name) as file:
+            return open_photo(file.read(), name)
 
 
 class Joined(Photos):

@@ -3,12 +3,16 @@
 import errno
 import os
 import resource
+import socket
 import stat
 
 import pytest
 
-from impasto.errors import ImageError, UsageError
-from impasto.imaging.files import check_target, replacing
+from impasto.errors import ImageError, UsageError, VideoError
+from impasto.imaging import io
+from impasto.imaging.files import check_target, open_file, replacing
+from impasto.imaging.video.open import open_clip
+from impasto.training.discovery import find_photos
 
 
 def names(folder):
@@ -102,3 +106,28 @@ def test_an_unwritable_folder_is_found_before_the_work(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write anywhere
     with pytest.raises(ImageError, match="not writable"):
         check_target(tmp_path / "a.png")
+
+
+def test_a_pipe_is_refused_at_once(tmp_path):
+    """Opening one waits until somebody writes into it."""
+    pipe, link = tmp_path / "photo.jpg", tmp_path / "link.jpg"
+    os.mkfifo(pipe)
+    link.symlink_to(pipe)
+    for path in (pipe, link):
+        with pytest.raises(ImageError, match="is a pipe, not a file: save its content to a file first"):
+            open_file(path)
+        with pytest.raises(ImageError, match="is a pipe"):
+            io.read(path)
+        with pytest.raises(VideoError, match="is a pipe"):
+            open_clip(path)
+        with pytest.raises(ImageError, match="is a pipe"):
+            find_photos([path]).open(0)
+
+
+def test_sockets_and_devices_are_refused(tmp_path):
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "s"))
+        with pytest.raises(ImageError, match="is a socket, not a file"):
+            open_file(tmp_path / "s")
+    with pytest.raises(ImageError, match="/dev/zero is a device, not a file"):
+        open_file("/dev/zero")

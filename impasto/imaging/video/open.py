@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from impasto.errors import UsageError, VideoError
+from impasto.imaging.files import stream_kind
 from impasto.imaging.video.animations import GifSink, WebpSink
 from impasto.imaging.video.clip import Clip, ClipInfo
 from impasto.imaging.video.pictures import AnimatedClip, FolderClip
@@ -66,6 +67,8 @@ def open_sink(target: str | os.PathLike[str], info: ClipInfo) -> Sink:
 
 def _read_head(path: Path) -> bytes:
     try:
+        if (kind := stream_kind(path)) is not None:
+            raise VideoError(f"{path} is {kind}, not a file: save its content to a file first")
         with path.open("rb") as file:
             head = file.read(12)
     except FileNotFoundError as error:
