@@ -57,7 +57,7 @@ def test_joined_collections_follow_each_other() -> None:
     assert found == [
         str(Path(folder) / f"{n:06}.jpg") for folder, n in zip("aabccc", (0, 1, 0, 0, 1, 2), strict=True)
     ]
-    with pytest.raises(OSError, match="000002"):
+    with pytest.raises(ImageError, match="000002"):
         photos.open(5)
 
 
