@@ -18,7 +18,7 @@ from impasto.imaging.color_transfer import ColorMoments, color_moments
 from impasto.networks.adaptive import Adaptive
 from impasto.perception import Features, Perception
 from impasto.training.distributed import ProcessGroup
-from impasto.training.objective import RANGE_WEIGHT, Pool, alone, light_error, recolored
+from impasto.training.objective import Pool, WeightedErrors, alone
 from impasto.training.options import AdaptOptions
 from impasto.training.paintings import Windows
 from impasto.training.photos import Photos
@@ -75,34 +75,15 @@ class AdaptiveObjective:
 
     def __init__(self, perception: Perception, options: AdaptOptions) -> None:
         self._perception, self._pooled = perception, options.pooled
-        self._weights = {
-            "style": options.style_weight,
-            "content": options.content_weight,
-            "tv": options.tv_weight,
-            "lattice": options.lattice_weight,
-            "light": options.light_weight,
-        }
-        self._layers = {name for name, _ in (*perception.content_layers, *perception.style_layers)}
+        self._errors = WeightedErrors(perception, options)
 
     def __call__(
         self, batch: StyleBatch, painted: Tensor, pool: Pool = alone
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        features = self._perception.features(painted, self._layers)
-        with torch.no_grad():
-            mean, covariance = (each.repeat_interleave(batch.sharing, 0) for each in batch.colors)
-            shown = recolored(batch.photos, (mean, covariance))
-            content = self._perception.content_terms(shown)
-        terms = {
-            "style": self._style_error(features, batch),
-            "content": self._perception.content_error(features, content).mean(),
-            "tv": losses.total_variation(painted),
-            "lattice": losses.lattice(painted),
-            "light": light_error(painted, shown, covariance).mean(),
-        }
-        total = RANGE_WEIGHT * losses.out_of_range(painted)
-        for name, value in terms.items():
-            total = total + self._weights[name] * value
-        return total, terms
+        mean, covariance = (each.repeat_interleave(batch.sharing, 0) for each in batch.colors)
+        return self._errors(
+            batch.photos, painted, lambda features: self._style_error(features, batch), (mean, covariance)
+        )
 
     def _style_error(self, features: Features, batch: StyleBatch) -> Tensor:
         """Each picture's from its own style, and that of all with a style, in the mean."""

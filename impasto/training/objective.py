@@ -13,9 +13,9 @@ from impasto import losses
 from impasto.imaging.color_transfer import ColorMoments, color_moments, map_colors
 from impasto.options import SUMMED
 from impasto.perception import Features, Perception, StyleTerm
-from impasto.training.options import TrainOptions
+from impasto.training.options import AdaptOptions, TrainOptions
 
-RANGE_WEIGHT = 10.0
+_RANGE_WEIGHT = 10.0
 FLAT = 0.1  # of the mean square: what the variance of a crop of plain sky is taken to be
 _PIXEL_WEIGHT = 0.1
 _LIGHT_SIDE = 16  # pixels over which colors are averaged to large-scale light
@@ -79,6 +79,33 @@ class StyleObjective:
         self._perception, self._style, self._colors = perception, style, colors
         self._pooled = options.pooled if options.style_loss in SUMMED else 0.0
         self.pools = self._pooled > 0
+        self._errors = WeightedErrors(perception, options)
+
+    def __call__(
+        self, photos: Tensor, painted: Tensor, pool: Pool = alone
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        return self._errors(photos, painted, lambda features: self._style_error(features, pool), self._colors)
+
+    def _style_error(self, features: Features, pool: Pool) -> Tensor:
+        statistic, error_of = self._perception.comparison.statistic, self._perception.style_error_of
+        own = {term.layer: statistic(features[term.layer]) for term in self._style}
+        each = error_of(own, self._style).mean()
+        if not self.pools:
+            return each
+        pooled = pool({layer: moments.mean(0, keepdim=True) for layer, moments in own.items()})
+        return torch.lerp(each, error_of(pooled, self._style)[0], self._pooled)
+
+
+class WeightedErrors:
+    """The errors of painted photos, and their weighted sum.
+
+    Args:
+        perception: with its layers.
+        options: the weights.
+    """
+
+    def __init__(self, perception: Perception, options: TrainOptions | AdaptOptions) -> None:
+        self._perception = perception
         self._weights = {
             "style": options.style_weight,
             "content": options.content_weight,
@@ -89,33 +116,29 @@ class StyleObjective:
         self._layers = {name for name, _ in (*perception.content_layers, *perception.style_layers)}
 
     def __call__(
-        self, photos: Tensor, painted: Tensor, pool: Pool = alone
+        self,
+        photos: Tensor,
+        painted: Tensor,
+        style_error: Callable[[Features], Tensor],
+        colors: ColorMoments | None,
     ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The sum and the unweighted terms. `colors`, if given, recolor the photos before they are seen."""
         features = self._perception.features(painted, self._layers)
         with torch.no_grad():
-            shown = photos if self._colors is None else recolored(photos, self._colors)
+            shown = photos if colors is None else recolored(photos, colors)
             content = self._perception.content_terms(shown)
         terms = {
-            "style": self._style_error(features, pool),
+            "style": style_error(features),
             "content": self._perception.content_error(features, content).mean(),
             "tv": losses.total_variation(painted),
             "lattice": losses.lattice(painted),
         }
-        if self._colors is not None:
-            terms["light"] = light_error(painted, shown, self._colors[1]).mean()
-        total = RANGE_WEIGHT * losses.out_of_range(painted)
+        if colors is not None:
+            terms["light"] = light_error(painted, shown, colors[1]).mean()
+        total = _RANGE_WEIGHT * losses.out_of_range(painted)
         for name, value in terms.items():
             total = total + self._weights[name] * value
         return total, terms
-
-    def _style_error(self, features: Features, pool: Pool) -> Tensor:
-        statistic, error_of = self._perception.comparison.statistic, self._perception.style_error_of
-        own = {term.layer: statistic(features[term.layer]) for term in self._style}
-        each = error_of(own, self._style).mean()
-        if not self.pools:
-            return each
-        pooled = pool({layer: moments.mean(0, keepdim=True) for layer, moments in own.items()})
-        return torch.lerp(each, error_of(pooled, self._style)[0], self._pooled)
 
 
 def light_error(painted: Tensor, recolored: Tensor, covariance: Tensor) -> Tensor:
