@@ -20,7 +20,9 @@ from impasto.painting import objective, solver
 from impasto.painting.options import PaintOptions
 from impasto.perception.comparisons import _SHARE_OF_MOMENTS, COMPARISONS
 from impasto.stylizing import optical_flow, sampling, temporal_smoothing
-from impasto.training.objective import FLAT, RANGE_WEIGHT
+from impasto.training import objective as training_objective
+from impasto.training.objective import FLAT
+from impasto.training.options import TrainOptions
 from tests.docs.snippets import PAGES, ROOT, snippets
 
 DOCS = ROOT / "docs"
@@ -48,7 +50,10 @@ def is_tied(pixel: int) -> bool:
         ("0.026 with the effort", PaintOptions(effort="best").weights[0] == 0.026),
         (r"C + 0.3 \, E_\text{light}", objective._LIGHT_WEIGHT == 0.3),
         ("variance plus 0.001", objective._FLAT_LIGHT == 1e-3),
-        (r"10 \, E_\text{range}", objective._RANGE_WEIGHT == RANGE_WEIGHT == 10),
+        (r"10 \, E_\text{range}", objective._RANGE_WEIGHT == training_objective._RANGE_WEIGHT == 10),
+        (r"m = 0.6 \, m_\text{crop} + 0.4", training_objective._OWN == 0.6),
+        ("70 % of the style error (`--pooled`)", TrainOptions.pooled == 0.7),
+        ("Over squares of 16 x 16 pixels", training_objective._LIGHT_SIDE == 16),
         ("1 for `gram`", COMPARISONS["gram"].balance == 1),
         ("1.5 for `moments`", COMPARISONS["moments"].balance == 1.5),
         ("3 for `sliced`", COMPARISONS["sliced"].balance == 3),
