@@ -14,6 +14,7 @@ import yaml
 
 import impasto
 from docs.generators.elsewhere import with_links
+from impasto.cli.display import with_flags
 from impasto.imaging import color_transfer, detail
 from impasto.networks import blocks, enlarging
 from impasto.painting import objective, solver
@@ -105,7 +106,9 @@ def _messages() -> Iterator[re.Pattern[str]]:
             else:
                 continue
             if sum(len(part) for part in parts if part) >= 12:
-                yield re.compile("".join(".*" if part is None else re.escape(part) for part in parts))
+                yield re.compile(
+                    "".join(".*" if part is None else re.escape(with_flags(part)) for part in parts)
+                )
 
 
 QUOTED = [
