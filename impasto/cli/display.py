@@ -27,8 +27,12 @@ _SECONDS_BETWEEN_LINES = 10.0
 # what moves a terminal's cursor, recolors it, or turns the direction of a text
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
-# a parameter of the library in a message: size=, size=512, overwrite=True; but no part of a file's name
-_PARAMETER = re.compile(r"(?<![^\s(])(?P<name>[a-z]+(?:_[a-z]+)*)=(?P<value>\w+)?(?=[\s,:;)]|$)")
+# parameters that the library's messages name, and such a name in a message, but no part of a file's name
+_PARAMETERS = (
+    "backbone", "compare", "learning_rate", "overwrite", "pattern", "photos", "precision", "resume",
+    "runtime_dir", "scales", "size", "tile", "to", "workers",
+)  # fmt: skip
+_PARAMETER = re.compile(rf"(?<![^\s(])(?P<name>{'|'.join(_PARAMETERS)})=(?P<value>\w+)?(?=[\s,:;)]|$)")
 
 
 def plain(text: str) -> str:

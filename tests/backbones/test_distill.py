@@ -96,7 +96,7 @@ def test_pictures_are_found_at_any_depth_in_a_fixed_order(tmp_path: Path) -> Non
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     found = [str(path.relative_to(tmp_path)) for path in pictures_in(tmp_path)]
-    assert found == ["0.jpg", "a/1.jpeg", "a/deep/3.webp", "b/2.PNG"]
+    assert found == ["0.jpg", "a/1.jpeg", "a/deep/3.webp", "b/2.PNG", "b/4.gif"]
 
 
 def test_batches_follow_from_seed_and_step(

@@ -61,7 +61,7 @@ def test_published_network_by_its_name(monkeypatch: pytest.MonkeyPatch, vgg_file
     """The download itself is tested with `weights`; here a file stands for what it would bring."""
     asked: list[tuple[str, object]] = []
 
-    def fetched(weights: vgg.Weights, *, on_progress: object) -> Path:
+    def fetched(weights: vgg.PublishedWeights, *, on_progress: object) -> Path:
         asked.append((weights.url, on_progress))
         return vgg_file
 

@@ -18,6 +18,7 @@ from impasto.cli.display import complain, warn, with_flags
             "size=1.jpg and a=b.png, x/size=4/y.jpg are missing",
         ),
         ("--size 4 is too small", "--size 4 is too small"),
+        ("name them, as in --results mine=folder", "name them, as in --results mine=folder"),
     ],
 )
 def test_parameters_become_flags(message: str, printed: str) -> None:

@@ -205,7 +205,7 @@ def test_bad_handles_get_one_line(paint, masks, arguments, code, fragment):
 
 def test_no_style(impasto, workshop):
     line = error_of(impasto("paint", "photo.jpg", "-o", OUT), 2)
-    assert "name a style, as in impasto paint photo.jpg wave.jpg" in line
+    assert "missing STYLE, e.g. impasto paint photo.jpg wave.jpg" in line
 
 
 # --- what is written ----------------------------------------------------------------------------------------
