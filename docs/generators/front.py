@@ -30,6 +30,7 @@ _PAINTED = {  # photos of the app, each beside two paintings
 }
 _STRENGTHS = ("0.25", "0.5", "0.75", "1")
 _CELL, _SMALL_CELL, _GAP = (320, 213), (240, 160), 6  # pixels of the sheets
+_UPPER = (0.5, 0.2)  # what stays of a tall picture: heads are above its middle
 _QUALITY, _ANIMATED_QUALITY = 82, 40
 _FRAMES, _RATE, _WINDOW = 40, 10, (448, 252)  # of the clip; pixels
 _MAKING_FRAMES, _PAUSE = 20, 12
@@ -121,7 +122,9 @@ def _save_rows(rows: list[list[Path]], cell: tuple[int, int], name: str) -> None
     for y, row in enumerate(rows):
         for x, file in enumerate(row):
             with Image.open(file) as picture:
-                fitted = ImageOps.fit(picture.convert("RGB"), cell, Image.Resampling.LANCZOS)
+                fitted = ImageOps.fit(
+                    picture.convert("RGB"), cell, Image.Resampling.LANCZOS, centering=_UPPER
+                )
             sheet.paste(fitted, (x * width, y * height))
     sheet.save(IMAGES / name, quality=_QUALITY + 6, optimize=True, progressive=True)
 
