@@ -248,7 +248,7 @@ def test_dead_link_says_what_to_do(server: Server, cache: Path) -> None:
         fetch(published(server))
     assert str(caught.value) == (
         f"cannot download the Test weights from {published(server).url} (HTTP 404); download test.pth by "
-        f"hand and put it at {cache / 'test.pth'}, or pass --backbone FILE"
+        f"hand and put it at {cache / 'test.pth'}, or pass backbone=FILE"
     )
 
 

@@ -23,6 +23,7 @@ from impasto.styles.mixture import mix
 from impasto.training.checkpoint import load_checkpoint, restoring, save_checkpoint
 from impasto.training.distributed import ProcessGroup
 from impasto.training.loop import Training
+from impasto.training.objective import Pool, alone
 from impasto.training.options import LoopOptions
 from tests.fuzz.target import Target, stored
 from tests.training.shift import Shift
@@ -163,14 +164,21 @@ def _use(backbone: backbones.Backbone) -> None:
     assert backbone(torch.full((1, 3, 64, 48), 0.5), [layer])[layer].ndim == 4
 
 
-def _error(batch: Tensor, painted: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-    error = (painted - 1).square().mean()
-    return error, {"error": error}
+class _Error:
+    """Wants white pictures."""
+
+    pools = False
+
+    def __call__(
+        self, batch: Tensor, painted: Tensor, pool: Pool = alone
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        error = (painted - 1).square().mean()
+        return error, {"error": error}
 
 
 def _training() -> Training[Tensor]:
     options = LoopOptions(steps=20, schedule="constant")
-    return Training(Shift(), _error, options, torch.float32, ProcessGroup(torch.device("cpu")))
+    return Training(Shift(), _Error(), options, torch.float32, ProcessGroup(torch.device("cpu")))
 
 
 @cache

@@ -184,7 +184,7 @@ def test_a_painting_in_tiles(photo: Tensor, styles: list[Style], optimizer: Any)
     )
     for one, other in zip(whole, tiled, strict=True):
         assert one.losses == pytest.approx(other.losses, rel=1e-3, abs=1e-6)
-    assert (whole[-1].image - tiled[-1].image).abs().mean() < 1e-4
+    assert (whole[-1].image - tiled[-1].image).abs().mean() < 5e-4
     assert (off[-1].image - tiled[-1].image).abs().mean() < 1e-3
 
 

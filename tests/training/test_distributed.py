@@ -20,7 +20,7 @@ import torch
 from impasto.errors import UsageError
 from impasto.networks.card import load_card
 from impasto.training.data import find_photos
-from impasto.training.checkpoints import Plan
+from impasto.training.checkpoints import TrainingPlan
 from impasto.training.options import PrimeOptions, TrainOptions
 from impasto.training.distributed import init_distributed
 from impasto.training.train import prime, train
@@ -28,10 +28,10 @@ torch.set_num_threads(1)
 folder, style, backbone, start, out = sys.argv[1:6]
 loop = dict(steps=3, size=32, batch=4, workers=0, precision="float32",
             schedule="constant", learning_rate=2e-3)
-plan = Plan(find_photos([Path(folder)]), Path(out) / "primed.safetensors", start=load_card(start))
+plan = TrainingPlan(find_photos([Path(folder)]), Path(out) / "primed.safetensors", start=load_card(start))
 with init_distributed(torch.device("cpu")) as group:
     primed = prime(PrimeOptions(**loop), plan)
-    plan = Plan(plan.photos, Path(out) / "card.safetensors", start=plan.start)
+    plan = TrainingPlan(plan.photos, Path(out) / "card.safetensors", start=plan.start)
     # so few pixels have covariances without a rank, the slopes of whose roots are rounding errors: hence Gram
     card = train(style, TrainOptions(style_size=48, style_loss="gram", backbone=backbone, **loop), plan)
     torch.save([primed.tensors, card.tensors, card.scores], f"{out}/{group.rank}.pt")

@@ -9,6 +9,7 @@ from torch import Tensor
 from impasto.errors import DivergenceError
 from impasto.training.distributed import ProcessGroup
 from impasto.training.loop import Training
+from impasto.training.objective import Pool, alone
 from impasto.training.options import LoopOptions
 from tests.training.shift import Shift
 
@@ -18,10 +19,14 @@ PHOTOS = torch.full((2, 3, 8, 8), 0.5)
 class Scripted:
     """Wants the pictures at a target; in some steps its loss is multiplied."""
 
+    pools = False
+
     def __init__(self, target: float) -> None:
         self.target, self.step, self.factors = target, 0, dict[int, float]()
 
-    def __call__(self, photos: Tensor, painted: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    def __call__(
+        self, photos: Tensor, painted: Tensor, pool: Pool = alone
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         self.step += 1
         error = (painted - self.target).square().mean() + 1.0
         return error * self.factors.get(self.step, 1.0), {"error": error}
@@ -71,7 +76,9 @@ def test_it_goes_back_and_slows_down(factor: float) -> None:
 
 def test_a_gradient_that_is_no_number_spoils_nothing() -> None:
     class Broken(Scripted):
-        def __call__(self, photos: Tensor, painted: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        def __call__(
+            self, photos: Tensor, painted: Tensor, pool: Pool = alone
+        ) -> tuple[Tensor, dict[str, Tensor]]:
             total, terms = super().__call__(photos, painted)
             return total + (painted * 0).abs().sum().sqrt(), terms  # the root's slope at 0 is infinite
 
