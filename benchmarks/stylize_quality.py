@@ -30,7 +30,8 @@ TARGETS = {
 }
 FIGURES = ("style", "content", "layout", "grain", "grid")
 CONTROLS = ("photo", "style")
-_CLOSER = 4  # photos on the sheet, and for controls
+_CLOSER = 4  # photos on the sheet
+_CONTROLLED = 1  # photos that controls are measured on
 # The works that the shipped styles were learned from, by the reference's names.
 WORKS = {
     "starry-night": "starry-night-van-gogh",
@@ -103,7 +104,7 @@ def _judge_photos(
             picture = _stylized(settings, photo, style)
             named = {"style_name": style.name, "photo": photo.stem}
             rows.append(named | judge.compare(picture, content, style.seen))
-            if number < _CLOSER:
+            if number < _CONTROLLED:
                 places = {"photo": photo, "style": style.work}
                 controls += [
                     named | {"control": name} | judge.compare(places[name], content, style.seen)
@@ -189,7 +190,7 @@ def _print(
         note="worst: the largest mean of a style",
     )
     print_table(
-        f"Controls: {_CLOSER} photos, means over all styles",
+        f"Controls, for the first {_CONTROLLED} of the photos: means over all styles",
         ("", *FIGURES),
         [
             (name, *(mean(row[f] for row in controls if row["control"] == name) for f in FIGURES))
