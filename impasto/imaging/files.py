@@ -97,9 +97,10 @@ def fingerprint(path: Path) -> str:
                 digest.update(f"{each.name}\0{_stamp(each)}\n".encode(errors="surrogateescape"))
     elif path.is_file():
         digest.update(_stamp(path).encode())
+        last = max(0, path.stat().st_size - _SAMPLE)
         with path.open("rb") as file:
             for number in range(_SAMPLES + 1):
-                file.seek(max(0, path.stat().st_size - _SAMPLE) * number // _SAMPLES)
+                file.seek(last * number // _SAMPLES)
                 digest.update(file.read(_SAMPLE))
     else:
         return ""

@@ -39,10 +39,9 @@ def load_styles(style: Styles) -> tuple[tuple[Card, float], ...]:
 
     Raises UsageError or WeightsError, as `styles.load` does, and UsageError for weights without a sum.
     """
-    many: Sequence[Any] = style if isinstance(style, list | tuple) and not _is_pair(style) else [style]
-    if not many:
+    pairs = [(_load_style(each), weight) for each, weight in _as_pairs(style)]
+    if not pairs:
         raise UsageError("a stylizer needs at least one style")
-    pairs = [_load_style(item) for item in many]
     shares = as_shares([weight for _, weight in pairs])
     return tuple((card, share) for (card, _), share in zip(pairs, shares, strict=True) if share)
 
@@ -52,8 +51,7 @@ def find_pictures(style: Styles) -> list[tuple[Path, float]]:
 
     Raises UsageError for a style without one.
     """
-    many: Sequence[Any] = style if isinstance(style, list | tuple) and not _is_pair(style) else [style]
-    return [_find_picture(item) for item in many]
+    return [(_find_picture(each), weight) for each, weight in _as_pairs(style)]
 
 
 def mix(cards: Sequence[tuple[Card, float]], strength: float) -> Mixture:
@@ -80,28 +78,34 @@ def mix(cards: Sequence[tuple[Card, float]], strength: float) -> Mixture:
     return Mixture(tuple(parts), photo, tuple(notes))
 
 
-def _load_style(item: StyleRef | tuple[StyleRef, float]) -> tuple[Card, float]:
-    style, weight = item if _is_pair(item) else (item, 1.0)
-    if isinstance(style, str) and not _is_pair(item):
-        style, weight = styles.parse(style)
+def _as_pairs(style: Styles) -> list[tuple[StyleRef, float]]:
+    """Styles with their weights, which names may carry themselves: "starry-night:0.6"."""
+    many: Sequence[Any] = style if isinstance(style, list | tuple) and not _is_pair(style) else [style]
+    return [_as_pair(item) for item in many]
+
+
+def _as_pair(item: StyleRef | tuple[StyleRef, float]) -> tuple[StyleRef, float]:
+    if _is_pair(item):
+        return item
+    return styles.parse(item) if isinstance(item, str) else (item, 1.0)  # type: ignore[return-value]
+
+
+def _load_style(style: StyleRef) -> Card:
     if isinstance(style, Card):
-        return style, weight
+        return style
     if isinstance(style, str | PathLike):
-        return styles.load(style if isinstance(style, str) else Path(style)), weight
+        return styles.load(style if isinstance(style, str) else Path(style))
     raise UsageError(f"a style is a name, a file or a Card, not {type(style).__name__}")
 
 
-def _find_picture(item: StyleRef | tuple[StyleRef, float]) -> tuple[Path, float]:
-    style, weight = item if _is_pair(item) else (item, 1.0)
-    if isinstance(style, str) and not _is_pair(item):
-        style, weight = styles.parse(style)
+def _find_picture(style: StyleRef) -> Path:
     name = style.style if isinstance(style, Card) else str(style)
     path = styles.find(name)
     if path is None and not isinstance(style, Card) and Path(name).suffix.lower() not in styles.NETWORKS:
         path = Path(name)
     if path is None:
         raise UsageError(f"the picture of the style {name} is not at hand: name the picture itself")
-    return path, weight
+    return path
 
 
 def _is_pair(style: Any) -> TypeGuard[tuple[StyleRef, float]]:

@@ -26,8 +26,6 @@ from impasto.training.samples import Sampled, samples
 
 _REMEMBERED = 400  # styles: to look at a new one takes as long as to learn from it
 _USES = 4  # of a style, on average
-
-
 _SHARING = 2  # photos that share a style, where a pass has an even number
 
 
