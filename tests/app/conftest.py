@@ -111,6 +111,14 @@ def _wait_until_it_is_there(process: subprocess.Popen[bytes], said: IO[str]) -> 
     pytest.fail(f"the app did not start: {text}")
 
 
+def wait_until(true: Callable[[], bool], seconds: float = 60.0) -> None:
+    """Fail unless it becomes true in time."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not become true in time"
+        time.sleep(0.1)
+
+
 @contextmanager
 def serve(limits: Limits | None = None) -> Iterator[str]:
     """The address of `run_app`."""

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from examples.app_client import ask_for
-from tests.app.conftest import App
+from tests.app.conftest import App, wait_until
 
 if TYPE_CHECKING:
     from gradio_client import Client
@@ -152,8 +152,4 @@ def wait_until_idle(app: App, join: Callable[..., Client], photo: Path) -> None:
 
 def test_nothing_is_left_of_visitors(app: App) -> None:
     """All clients of the tests above have gone."""
-    for _ in range(300):
-        if not list(app.folder.glob("visits/*")):
-            break
-        time.sleep(0.1)
-    assert not list(app.folder.glob("visits/*"))
+    wait_until(lambda: not list(app.folder.glob("visits/*")))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 import shlex
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,7 @@ from typer.testing import CliRunner
 
 from impasto.app.server import examples
 from impasto.cli import app as commands
-from tests.app.conftest import App, write_photo
+from tests.app.conftest import App, wait_until, write_photo
 from tests.app.photo_page import PhotoPage
 
 if TYPE_CHECKING:
@@ -341,11 +340,7 @@ def test_leaving_deletes_the_pictures(visitor: Callable[..., PhotoPage], photo: 
     folder = Path(found[1])
     assert folder.is_dir()
     visit.page.context.close()
-    for _ in range(200):
-        if not folder.exists():
-            break
-        time.sleep(0.1)
-    assert not folder.exists()
+    wait_until(lambda: not folder.exists())
 
 
 def test_a_video(visitor: Callable[..., PhotoPage], tmp_path: Path) -> None:

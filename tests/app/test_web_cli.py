@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 import webbrowser
 from collections.abc import Callable
 from dataclasses import fields
@@ -17,7 +16,7 @@ from typer.testing import CliRunner
 import impasto.app
 from impasto.app.limits import Limits
 from impasto.cli import app
-from tests.app.conftest import Asking, run_app, write_photo
+from tests.app.conftest import Asking, run_app, wait_until, write_photo
 
 Call = Callable[..., Any]
 
@@ -98,19 +97,11 @@ def test_from_start_to_end(tmp_path: Path) -> None:
         uploaded = ask.upload(photo)
         ask("stylize", photo=uploaded)
         assert app.files > static
-        for _ in range(300):
-            if app.files == static:
-                break
-            time.sleep(0.1)
-        assert app.files == static
+        wait_until(lambda: app.files == static)
         assert ask.refusal("download", original=True).startswith("There is no picture yet")
         ask.refusal("stylize", photo=uploaded)
         assert ask("stylize", photo=ask.upload(photo)), "and may begin anew"
         os.kill(app.process, signal.SIGTERM)
-        for _ in range(300):
-            if not list(app.room.iterdir()):
-                break
-            time.sleep(0.1)
-        assert not list(app.room.iterdir())
-        assert app.said.endswith("the app has ended\n")
+        wait_until(lambda: not list(app.room.iterdir()))
+        wait_until(lambda: app.said.endswith("the app has ended\n"))
         assert "Traceback" not in app.said.partition("the app is at")[0]
