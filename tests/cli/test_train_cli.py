@@ -19,14 +19,14 @@ from skimage import data
 
 from impasto import networks, recipes
 from impasto.cli.flags import EXPERT
-from impasto.cli.train import FLAGS, parse_skips
-from impasto.cli.train_options import recipe_priming, resolve
+from impasto.cli.train import FLAGS, recipe_priming, resolve
+from impasto.cli.training_session import parse_skips
 from impasto.errors import DivergenceError, UsageError
 from impasto.imaging import io
 from impasto.networks.card import Card, load_card, save_card
 from impasto.networks.primed import fingerprint, load_primed
 from impasto.options import kebab
-from impasto.training import plots
+from impasto.training import metrics_log
 from impasto.training.options import TrainOptions
 
 Impasto = Callable[..., Any]
@@ -213,7 +213,7 @@ def test_a_learning_rate_is_suggested(train: Impasto, studio: Path) -> None:
 
 
 def test_without_matplotlib_there_are_tables(train: Impasto, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plots, "find_spec", lambda name: None)
+    monkeypatch.setattr(metrics_log, "find_spec", lambda name: None)
     result = train("-o", CARD, "--find-lr")
     assert result.stderr.splitlines()[-1].endswith("needs Matplotlib: pip install 'impasto[train]'")
     assert train("-o", CARD).stderr.splitlines()[-2].endswith("losses in wave.training/losses.csv")
@@ -237,7 +237,7 @@ def test_event_files(train: Impasto) -> None:
 
 def test_steps_back_are_told(train: Impasto, monkeypatch: pytest.MonkeyPatch) -> None:
     complaints = iter([None, "the loss is not a number", None])
-    monkeypatch.setattr("impasto.training.loop.Watchdog.complaint", lambda *_: next(complaints))
+    monkeypatch.setattr("impasto.training.optimization.Watchdog.complaint", lambda *_: next(complaints))
     result = train("-o", CARD)
     assert result.exit_code == 0
     assert (
@@ -485,7 +485,7 @@ def test_divergence(train: Impasto, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise DivergenceError("the training broke 9 times")
 
-    monkeypatch.setattr("impasto.training.loop.Training.advance", fail)
+    monkeypatch.setattr("impasto.training.optimization.Training.advance", fail)
     assert "broke 9 times" in error_of(train("-o", CARD), 1)
 
 
@@ -513,7 +513,7 @@ def test_ctrl_c_saves_a_checkpoint_to_go_on_from(
 
 
 def test_it_goes_on_from_the_checkpoint(train: Impasto, monkeypatch: pytest.MonkeyPatch) -> None:
-    from impasto.cli.watch import TrainingProgress
+    from impasto.cli.training_session import TrainingProgress
 
     honest = TrainingProgress.__call__
 
@@ -535,7 +535,7 @@ def test_it_goes_on_from_the_checkpoint(train: Impasto, monkeypatch: pytest.Monk
 def test_a_priming_that_was_interrupted_goes_on(
     train: Impasto, vggs: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from impasto.cli.watch import TrainingProgress
+    from impasto.cli.training_session import TrainingProgress
 
     honest, unet = (
         TrainingProgress.__call__,
