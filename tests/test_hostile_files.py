@@ -30,8 +30,8 @@ from impasto.imaging import io as pictures
 from impasto.imaging.streamed import Streamed
 from impasto.imaging.video.open import open_clip
 from impasto.networks.card import load_card, save_card
-from impasto.training.checkpoint import load_checkpoint, save_checkpoint
-from impasto.training.shards import Shard
+from impasto.training.checkpoints import load_checkpoint, save_checkpoint
+from impasto.training.photos import Shard
 from impasto.weights import load_tensors
 from tests.clips import pan, write_clip
 

@@ -35,7 +35,7 @@ from impasto.stylizing.inputs import collect
 from impasto.stylizing.options import VideoOptions
 from impasto.training.metrics_log import MetricsLog
 from impasto.training.options import TrainOptions
-from impasto.training.shards import Shard
+from impasto.training.photos import Shard
 from tests.fuzz.seeds import pictures
 from tests.fuzz.target import Target, stored
 

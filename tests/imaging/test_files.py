@@ -12,7 +12,7 @@ from impasto.errors import ImageError, UsageError, VideoError
 from impasto.imaging import io
 from impasto.imaging.files import check_target, open_file, replacing
 from impasto.imaging.video.open import open_clip
-from impasto.training.discovery import find_photos
+from impasto.training.photos import find_photos
 
 
 def names(folder):

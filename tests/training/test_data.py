@@ -18,7 +18,9 @@ from PIL import Image
 from skimage import data
 
 from impasto.errors import ImageError, MemoryLimitError, UsageError
-from impasto.training.data import Batch, Crops, batches, find_photos
+from impasto.training.crops import Crops
+from impasto.training.data import Batch, batches
+from impasto.training.photos import find_photos
 from impasto.training.synthetic import Synthetic
 
 

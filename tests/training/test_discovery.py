@@ -8,8 +8,7 @@ import pytest
 from PIL import Image
 
 from impasto.errors import ImageError, UsageError
-from impasto.training.discovery import find_photos
-from impasto.training.photos import Photos
+from impasto.training.photos import Photos, find_photos
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 from impasto.errors import UsageError
 from impasto.networks.card import load_card
-from impasto.training.data import find_photos
+from impasto.training.photos import find_photos
 from impasto.training.checkpoints import TrainingPlan
 from impasto.training.options import PrimeOptions, TrainOptions
 from impasto.training.distributed import init_distributed

@@ -11,9 +11,9 @@ import torch
 from impasto.errors import UsageError
 from impasto.networks.card import Card
 from impasto.training.checkpoints import TrainingPlan, TrainStep, workspace
-from impasto.training.data import find_photos
-from impasto.training.elastic import is_restarted, mark, run_name
+from impasto.training.distributed import is_restarted, mark_folder, run_name
 from impasto.training.options import TrainOptions
+from impasto.training.photos import find_photos
 from impasto.training.start import instant_start
 from impasto.training.train import train
 
@@ -56,7 +56,7 @@ def test_who_has_been_restarted(tmp_path: Path, launched: Launcher) -> None:
     folder = tmp_path / "a.training"
     launched("job-7", process=1)
     assert not is_restarted(folder)
-    mark(folder)
+    mark_folder(folder)
     assert not is_restarted(folder)  # by this very process, which has not ended
     launched("job-7", process=2)
     assert is_restarted(folder)
@@ -64,7 +64,7 @@ def test_who_has_been_restarted(tmp_path: Path, launched: Launcher) -> None:
     assert not is_restarted(folder)
     launched(None, process=2)
     assert not is_restarted(folder)
-    mark(folder)  # whoever works here without torchrun makes it theirs
+    mark_folder(folder)  # whoever works here without torchrun makes it theirs
     launched("job-7", process=3)
     assert not is_restarted(folder)
 
@@ -173,7 +173,7 @@ def test_a_restart_begins_with_the_same_instant_card(
     out = tmp_path / "pink.safetensors"
     launched("job-7", process=1)
     first = instant_start(style_file, out)
-    mark(workspace(out))
+    mark_folder(workspace(out))
     launched("job-7", process=2)
     kept = workspace(out) / "start.safetensors"
     before = kept.stat().st_mtime_ns

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from impasto.errors import DivergenceError
 from impasto.training.distributed import ProcessGroup
-from impasto.training.loop import Training
 from impasto.training.objective import Pool, alone
+from impasto.training.optimization import Training
 from impasto.training.options import LoopOptions
 from tests.training.shift import Shift
 

@@ -7,8 +7,8 @@ import torch
 from PIL import Image
 from skimage import data
 
-from impasto.training.discovery import find_photos
-from impasto.training.paintings import Windows, _turn_hues
+from impasto.training.crops import Windows, _turn_hues
+from impasto.training.photos import find_photos
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import pytest
 from torch.distributed import PrefixStore, TCPStore
 
 from impasto.errors import ImpastoError
-from impasto.training import rendezvous
-from impasto.training.rendezvous import meet
+from impasto.training import distributed
+from impasto.training.distributed import rendezvous
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def start(world: int, late: int | None = None) -> list[PrefixStore]:
 
     def come(rank: int) -> PrefixStore:
         time.sleep(0.3 if rank == late else 0)
-        store = meet(rank, world)
+        store = rendezvous(rank, world)
         assert store is not None
         return store
 
@@ -57,11 +57,11 @@ def test_those_who_died_while_they_came_are_not_waited_for(left_behind: TCPStore
 def test_somebody_does_not_come(
     left_behind: TCPStore, monkeypatch: pytest.MonkeyPatch, rank: int, missing: str
 ) -> None:
-    monkeypatch.setattr(rendezvous, "_MINUTES", 0.5 / 60)
+    monkeypatch.setattr(distributed, "_WAIT_MINUTES", 0.5 / 60)
     with pytest.raises(ImpastoError, match=rf"^{missing} of this training did not come within .* minutes"):
-        meet(rank, 2)
+        rendezvous(rank, 2)
 
 
 def test_without_a_store_of_torchrun(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TORCHELASTIC_USE_AGENT_STORE", raising=False)
-    assert meet(0, 2) is None
+    assert rendezvous(0, 2) is None

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from impasto.training import schedule
-from impasto.training.options import LoopOptions
-from impasto.training.schedule import Pace, rate_and_momentum
+from impasto.training import optimization
+from impasto.training.optimization import Pace, rate_and_momentum
+from impasto.training.options import LoopOptions, Schedule
 
 
 class Clock:
@@ -23,7 +23,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr(schedule, "time", made)
+    monkeypatch.setattr(optimization, "time", made)
     return made
 
 
@@ -39,7 +39,7 @@ def test_one_cycle_rises_for_a_tenth_and_falls_to_nothing() -> None:
 
 
 @pytest.mark.parametrize(("name", "expected"), [("cosine", [1, 0.8536, 0.5, 0]), ("constant", [1, 1, 1, 1])])
-def test_other_schedules(name: schedule.Schedule, expected: list[float]) -> None:
+def test_other_schedules(name: Schedule, expected: list[float]) -> None:
     curve = [rate_and_momentum(name, done) for done in (0, 0.25, 0.5, 1)]
     assert [rate for rate, _ in curve] == pytest.approx(expected, abs=1e-4)
     assert {momentum for _, momentum in curve} == {0.9}

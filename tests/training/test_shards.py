@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 
 from impasto.errors import ImageError, UsageError
-from impasto.training.data import Crops, batches, find_photos
-from impasto.training.shards import Shard, is_compressed
+from impasto.training.crops import Crops
+from impasto.training.data import batches
+from impasto.training.photos import Shard, find_photos, is_compressed
 
 
 def picture(level: int) -> bytes:

@@ -22,8 +22,8 @@ from impasto.networks.card import Card, load_card
 from impasto.networks.primed import fingerprint
 from impasto.training import checkpoints
 from impasto.training.checkpoints import TrainingPlan, TrainStep, workspace
-from impasto.training.data import find_photos
 from impasto.training.options import PrimeOptions, TrainOptions
+from impasto.training.photos import find_photos
 from impasto.training.train import find_rate, prime, train
 from impasto.weights import load_metadata
 from tests.training.ending import Stop, stop_at
@@ -205,7 +205,7 @@ def test_held_out_photos_that_cannot_be_read_are_replaced(
 
 
 def is_trained_on(plan: TrainingPlan, name: str) -> bool:
-    from impasto.training.data import split
+    from impasto.training.photos import split
 
     return Path(split(plan.photos, 0)[0].name(0)).name == name
 
@@ -367,8 +367,8 @@ import sys
 import time
 from pathlib import Path
 from impasto.networks.card import load_card
-from impasto.training.data import find_photos
-from impasto.training.checkpoints import Plan
+from impasto.training.photos import find_photos
+from impasto.training.checkpoints import TrainingPlan
 from impasto.training.options import TrainOptions
 from impasto.training.train import train
 import torch
@@ -384,7 +384,7 @@ def report(step):
 train(
     style,
     TrainOptions(steps=60, size=32, batch=2, workers=1, style_size=48, backbone=backbone, learning_rate=0.01),
-    Plan(
+    TrainingPlan(
         find_photos([Path(folder)]),
         Path(out),
         start=load_card(start),

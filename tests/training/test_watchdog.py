@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from impasto.training.watchdog import Watchdog, share_of_blobs
+from impasto.training.optimization import Watchdog, share_of_blobs
 
 
 def settled(value: float = 1.0, blobs: float = 0.0) -> Watchdog:
