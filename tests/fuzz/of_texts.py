@@ -15,7 +15,7 @@ from typing import Any
 from impasto import styles
 from impasto.cli.controls import FLAGS as HANDLE_FLAGS
 from impasto.cli.controls import parse_regions
-from impasto.cli.evaluate_specs import by_name, parse_engine
+from impasto.cli.evaluate import by_name, parse_engine
 from impasto.cli.flags import Flag, with_flags
 from impasto.cli.paint import FLAGS as PAINT_FLAGS
 from impasto.cli.paint import parse_style
