@@ -193,8 +193,9 @@ def stylize(
     from impasto.stylizing.stylizer import Stylizer
 
     away = cluster is not None or any(is_url(name) for name in (*photos, out))
-    work_items = collect_work_items(photos, out, options) if away else []
-    here = [] if away else collect(photos, out, options)
+    unreadable: dict[Path, str] = {}  # folders
+    work_items = collect_work_items(photos, out, options, unreadable.__setitem__) if away else []
+    here = [] if away else collect(photos, out, options, unreadable.__setitem__)
     items: list[Item | WorkItem] = [*here, *work_items]
     _check_masks_stay([*regions, *([] if mask is None else [str(mask)])], items)
     if away and refine:
@@ -217,6 +218,7 @@ def stylize(
         from impasto.cli.dry_run import describe_stylizing  # brings all that paints, too
 
         describe_stylizing([_as_item(item) for item in items], stylizer, options)
+        _tell([*unreadable.values()])
         return
     work: Work = partial(stylize_all, here, stylizer, options)
     if away:
@@ -234,7 +236,8 @@ def stylize(
         work = partial(_dispatch, work_items, ledger, config, options, cluster, workers)
     watch, stopped = _watch(work, len(items), quiet=quiet)
     watch.notes += [note for note in stylizer.notes if note not in told]  # on masks
-    _report(items, watch, stopped, quiet=quiet)
+    watch.summary.failed += unreadable.items()
+    _report(items, unreadable, watch, stopped, quiet=quiet)
 
 
 def _pack(
@@ -353,6 +356,7 @@ class _StylizeProgress:
 
 def _report(
     items: Sequence[Item | WorkItem],
+    unreadable: Mapping[Path, str],
     watch: _StylizeProgress,
     stopped: BaseException | None,
     *,
@@ -361,7 +365,7 @@ def _report(
     summary = watch.summary
     if not quiet:
         _tell(watch.notes)
-    if stopped is None and len(items) == 1:
+    if stopped is None and len(items) == 1 and not unreadable:
         _report_one(items[0], watch, quiet=quiet)
         return
     if summary.kept and not quiet:
