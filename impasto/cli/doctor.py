@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from impasto import diagnosis
+from impasto.cli.display import plain
 from impasto.cli.error_handling import explained
 from impasto.diagnosis import Finding, Section
 
@@ -78,8 +79,8 @@ def _as_line(finding: Finding) -> Text:
 
 
 def _texts(finding: Finding, start: str = "") -> list[Text]:
-    advice = Text(f"-> {finding.advice}", "bold" if finding.state == "failed" else "")
-    return [Text(start + finding.text), *([advice] if finding.advice else [])]
+    advice = Text(plain(f"-> {finding.advice}"), "bold" if finding.state == "failed" else "")
+    return [Text(start + plain(finding.text)), *([advice] if finding.advice else [])]
 
 
 def _mark(finding: Finding) -> Text:
