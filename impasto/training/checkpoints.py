@@ -147,7 +147,7 @@ class CheckpointManager(Generic[B]):
             self._log = MetricsLog(self._folder, training.pace.step, tensorboard=plan.tensorboard)
 
     def after(self, outcome: StepResult, skipped: tuple[str, ...]) -> None:
-        """Note a step, measure and save where it is time, and report. Saves first if the report raises."""
+        """Note a step, measure and save where it is time, and report."""
         pace, options = self._training.pace, self._training.options
         validation, sample = None, None
         if self._log and not outcome.complaint:
@@ -157,26 +157,32 @@ class CheckpointManager(Generic[B]):
             validation, sample = self._validate()
         if self._is_main and time.monotonic() - self._saved >= self._plan.checkpoint_seconds:
             self._save()
-        seconds = pace.step_seconds
-        step = TrainStep(
-            step=pace.step,
-            steps=pace.steps,
-            done=min(1.0, pace.done),
-            losses=outcome.losses,
-            images_per_second=options.batch * options.accumulate / seconds if seconds else 0.0,
-            seconds_left=pace.seconds_left,
-            validation=validation,
-            sample=sample,
-            complaint=outcome.complaint,
-            went_back=outcome.went_back,
-            skipped=skipped,
+        photos, seconds = options.batch * options.accumulate, pace.step_seconds
+        self._report(
+            TrainStep(
+                step=pace.step,
+                steps=pace.steps,
+                done=min(1.0, pace.done),
+                losses=outcome.losses,
+                images_per_second=photos / seconds if seconds else 0.0,
+                seconds_left=pace.seconds_left,
+                validation=validation,
+                sample=sample,
+                complaint=outcome.complaint,
+                went_back=outcome.went_back,
+                skipped=skipped,
+            )
         )
-        if self._is_main:
-            try:
-                self._plan.on_step(step)
-            except BaseException:
-                self._save()
-                raise
+
+    def _report(self, step: TrainStep) -> None:
+        """Tell the main process's caller; save first what a callback that raises would lose."""
+        if not self._is_main:
+            return
+        try:
+            self._plan.on_step(step)
+        except BaseException:
+            self._save()
+            raise
 
     def finish(self) -> None:
         """Write the best weights to their place, and the last ones into the folder.

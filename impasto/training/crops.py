@@ -20,7 +20,7 @@ from impasto.errors import ImageError, ImpastoError, UsageError
 from impasto.imaging.color import to_srgb
 from impasto.training.photos import Photos, reading
 
-MAX_TRIES = 100  # unreadable photos in a row, after which the rest are taken to be no better
+_MAX_TRIES = 100  # unreadable photos in a row, after which the rest are taken to be no better
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 _GRAY_AXIS = 1 / math.sqrt(3)  # each coordinate of the unit vector along the grays
 _LONG_SIDES = (400, 620)  # pixels that a whole painting's long side is seen at: 512 is usual
@@ -94,7 +94,7 @@ class Crops:
         order = _order(count, self.seed, epoch)
         skipped: list[str] = []
         first = ""
-        for photo in (int(order[(place + more) % count]) for more in range(min(count, MAX_TRIES))):
+        for photo in (int(order[(place + more) % count]) for more in range(min(count, _MAX_TRIES))):
             try:
                 return self._cut(photo, random.Random(f"{self.seed}/{number}")), tuple(skipped)
             except (ImpastoError, OSError) as error:
@@ -105,7 +105,7 @@ class Crops:
     def _cut(self, photo: int, rng: random.Random) -> Tensor:
         cut = _random_cut(rng, self.augment)
         square = cut_square(self.photos.open(photo), cut, self.size, self.photos.name(photo))
-        return to_tensor(_vary_photo(square, rng) if self.augment else square)
+        return _to_tensor(_vary_photo(square, rng) if self.augment else square)
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class Windows(Crops):
     def _cut(self, photo: int, rng: random.Random) -> Tensor:
         image = self.photos.open(photo)
         window = cut_square(image, self._place(image, rng), self.size, self.photos.name(photo))
-        return _vary_painting(to_tensor(window), rng) if rng.random() < 0.55 else to_tensor(window)
+        return _vary_painting(_to_tensor(window), rng) if rng.random() < 0.55 else _to_tensor(window)
 
     def _place(self, image: Image.Image, rng: random.Random) -> CropPosition:
         short = rng.uniform(*_LONG_SIDES) * min(image.size) / max(image.size)
@@ -134,13 +134,13 @@ def held_out_crops(photos: Photos, size: int, count: int = 16) -> Tensor:
     """
     squares: list[Tensor] = []
     first = ""
-    tried = min(len(photos), MAX_TRIES + count)
+    tried = min(len(photos), _MAX_TRIES + count)
     for photo in range(tried):
         if len(squares) == count:
             break
         try:
             squares.append(
-                to_tensor(cut_square(photos.open(photo), CropPosition(), size, photos.name(photo)))
+                _to_tensor(cut_square(photos.open(photo), CropPosition(), size, photos.name(photo)))
             )
         except (ImpastoError, OSError) as error:
             first = first or str(error)
@@ -233,7 +233,7 @@ def _upright(square: Image.Image, photo: Image.Image) -> Image.Image:
     return square if turn is None else square.transpose(turn)
 
 
-def to_tensor(image: Image.Image) -> Tensor:
+def _to_tensor(image: Image.Image) -> Tensor:
     """(3, H, W) in [0, 1], with the channels of a pixel side by side in memory."""
     return torch.from_numpy(np.array(image)).permute(2, 0, 1).float().div_(255)
 

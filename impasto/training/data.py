@@ -44,13 +44,16 @@ def samples(
     photos: Photos, options: LoopOptions, group: ProcessGroup, start_step: int
 ) -> Iterator[Iterator[Sampled]]:
     """The images of the passes of a step, of the next one, and so on, (N, 3, size, size) on the device."""
+    workers = options.workers
+    if workers is None:
+        workers = 1 if group.device.type == "cpu" else min(8, os.cpu_count() or 1)
     source = batches(
         Crops(split(photos, options.seed)[0], options.size, options.seed, is_augmented(photos, options)),
         start_step=start_step * options.accumulate,
         batch=options.batch,
         rank=group.rank,
         world=group.world,
-        workers=workers_for(options, group.device),
+        workers=workers,
         pin=group.device.type == "cuda",
     )
     with closing(source):
@@ -78,13 +81,6 @@ def held_out_samples(photos: Photos, options: LoopOptions) -> Sampled:
     if not squares:
         squares.append(held_out_crops(photos, options.size, _HELD_OUT))
     return torch.cat(squares), tuple(unreadable)
-
-
-def workers_for(options: LoopOptions, device: torch.device) -> int:
-    """Processes that read photos."""
-    if options.workers is not None:
-        return options.workers
-    return 1 if device.type == "cpu" else min(8, os.cpu_count() or 1)
 
 
 @dataclass(frozen=True)
@@ -180,20 +176,7 @@ def _as_it_is(item: Any) -> Any:
 
 def _make_in_workers(steps: _Steps, start_step: int, workers: int, pin: bool) -> Generator[_Made, None, None]:
     """Batches of the steps, prefetched by worker processes."""
-    with warnings.catch_warnings():  # that there are more workers than cores, or threads beside the fork
-        warnings.simplefilter("ignore")
-        made = iter(
-            DataLoader(
-                _AsArrays(steps),
-                batch_size=None,
-                sampler=range(start_step, sys.maxsize),
-                num_workers=workers,
-                collate_fn=_as_it_is,
-                timeout=_PATIENCE,
-                worker_init_fn=_start_worker,
-                generator=torch.Generator(),  # unused, but PyTorch's own one would be advanced
-            )
-        )
+    made = _start_workers(steps, start_step, workers)
     try:
         for pixels, names, failure in made:
             images = torch.from_numpy(pixels).movedim(-1, 1) if pixels.size else torch.empty(0)
@@ -212,6 +195,23 @@ def _make_in_workers(steps: _Steps, start_step: int, workers: int, pin: bool) ->
     finally:
         with _ignoring_ctrl_c():
             del made  # which ends its workers, and would show a second Ctrl-C as a fault of its own
+
+
+def _start_workers(steps: _Steps, start_step: int, workers: int) -> Iterator[_Sent]:
+    with warnings.catch_warnings():  # that there are more workers than cores, or threads beside the fork
+        warnings.simplefilter("ignore")
+        return iter(
+            DataLoader(
+                _AsArrays(steps),
+                batch_size=None,
+                sampler=range(start_step, sys.maxsize),
+                num_workers=workers,
+                collate_fn=_as_it_is,
+                timeout=_PATIENCE,
+                worker_init_fn=_prepare_worker,
+                generator=torch.Generator(),  # unused, but PyTorch's own one would be advanced
+            )
+        )
 
 
 @contextmanager
@@ -237,7 +237,7 @@ def _make_in_thread(made: Generator[_Made, None, None]) -> Generator[_Made, None
             yield ready
 
 
-def _start_worker(_: int) -> None:
+def _prepare_worker(_: int) -> None:
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the training to answer
 

@@ -30,8 +30,6 @@ _WAIT_MINUTES = 10  # that processes wait for each other
 _POLL_SECONDS = 0.05  # between two looks into the store
 _MARK_FILE = "torchrun.txt"
 
-TrainingState = Mapping[str, Any]
-
 
 @dataclass(frozen=True)
 class ProcessGroup:
@@ -93,7 +91,7 @@ class ProcessGroup:
         dist.broadcast(shared, 0)
         return float(shared)
 
-    def broadcast_object(self, state: TrainingState | None) -> TrainingState | None:
+    def broadcast_object(self, state: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
         """Send the main process's object to all processes, tensors on the CPU."""
         if self.world == 1:
             return state
@@ -105,7 +103,7 @@ class ProcessGroup:
             data.copy_(torch.frombuffer(file.getbuffer(), dtype=torch.uint8))
         dist.broadcast(data, 0)
         received = io.BytesIO(data.cpu().numpy().tobytes())
-        handed: TrainingState | None = torch.load(received, map_location="cpu", weights_only=True)
+        handed: Mapping[str, Any] | None = torch.load(received, map_location="cpu", weights_only=True)
         return handed
 
 

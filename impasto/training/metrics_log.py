@@ -95,7 +95,7 @@ class MetricsLog:
 
     def _plot(self) -> None:
         if self._rows and can_plot():
-            plot_losses(self.folder / "losses.png", self._rows)
+            _plot_losses(self.folder / "losses.png", self._rows)
         self._plotted = time.monotonic()
 
     def _end_row(self, step: int) -> None:
@@ -136,7 +136,7 @@ def can_plot() -> bool:
     return find_spec("matplotlib") is not None
 
 
-def plot_losses(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
+def _plot_losses(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
     """Each term in its own panel, thin, and smoothed, thick; held-out photos as dots.
 
     Rows have a "step" and some terms, "held_out_" before the names of those on held-out photos.

@@ -24,7 +24,7 @@ from impasto.imaging.suffixes import IMAGE_SUFFIXES
 from impasto.safe_paths import exists, is_folder
 
 MAX_PIXELS = 100_000_000  # a larger photo is skipped: it takes seconds and gigabytes to decode
-HELD_OUT = 16
+_HELD_OUT = 16
 _ARCHIVES = (
     ".tar.gz",
     ".tgz",
@@ -55,7 +55,7 @@ class Photos(ABC):
     @property
     def summary(self) -> str:
         """Text for a card, without folder names, which are private."""
-        return count_photos(len(self))
+        return _count_photos(len(self))
 
     @abstractmethod
     def __len__(self) -> int:
@@ -91,7 +91,7 @@ class PhotoFiles(Photos):
 
     def __init__(self, folder: Path, names: Iterable[str], description: str = "") -> None:
         self._folder, self._names = folder, Names(names)
-        self._description = description or f"{count_photos(len(self._names))} in {folder}"
+        self._description = description or f"{_count_photos(len(self._names))} in {folder}"
 
     @property
     def description(self) -> str:
@@ -135,7 +135,7 @@ class Shard(Photos):
 
     @property
     def description(self) -> str:
-        return f"{count_photos(len(self))} in {self._path}"
+        return f"{_count_photos(len(self))} in {self._path}"
 
     def __len__(self) -> int:
         return len(self._names)
@@ -201,7 +201,7 @@ def split(photos: Photos, seed: int) -> tuple[Photos, Photos]:
     """Photos to train on, and some never trained on: 16, or a tenth of few. One photo alone is both."""
     if len(photos) == 1:
         return photos, photos
-    held = min(HELD_OUT, max(1, len(photos) // 10))
+    held = min(_HELD_OUT, max(1, len(photos) // 10))
     mixed = np.random.default_rng([seed % 2**63, len(photos)]).permutation(len(photos))
     return Subset(photos, np.sort(mixed[held:])), Subset(photos, np.sort(mixed[:held]))
 
@@ -218,7 +218,7 @@ def find_photos(paths: Sequence[Path]) -> Photos:
     if not paths:
         raise UsageError("no photos were named: give a folder of them")
     parts = [part for path in paths for part in _find_at(path)]
-    total = count_photos(sum(map(len, parts)))
+    total = _count_photos(sum(map(len, parts)))
     named = ", ".join(map(str, paths[:3])) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
     return Joined(parts, f"{total} in {named}")
 
@@ -295,7 +295,7 @@ def reading(name: str) -> Iterator[None]:
         yield
 
 
-def count_photos(number: int) -> str:
+def _count_photos(number: int) -> str:
     return "1 photo" if number == 1 else f"{number} photos"
 
 

@@ -31,8 +31,8 @@ UNCLIPPED = 1e9
 
 def photos(count: int, size: int = 64) -> Tensor:
     """Noise, some of it smooth, of very different contrasts."""
-    dice = torch.Generator().manual_seed(3)
-    rough = torch.rand(count, 3, size // 4, size // 4, generator=dice)
+    generator = torch.Generator().manual_seed(3)
+    rough = torch.rand(count, 3, size // 4, size // 4, generator=generator)
     smooth = torch.nn.functional.interpolate(rough, scale_factor=4, mode="bicubic")
     return (0.5 + (smooth - 0.5) * torch.linspace(0.1, 1, count)[:, None, None, None]).clamp(0, 1)
 

@@ -20,9 +20,9 @@ def path(tmp_path: Path) -> Path:
 
 
 def state(step: int) -> dict[str, Any]:
-    dice = torch.Generator().manual_seed(step)
-    moments = {0: {"exp_avg": torch.randn(3, generator=dice), "step": torch.tensor(float(step))}}
-    return {"step": step, "network": {"weight": torch.randn(2, 3, generator=dice)}, "optimiser": moments}
+    generator = torch.Generator().manual_seed(step)
+    moments = {0: {"exp_avg": torch.randn(3, generator=generator), "step": torch.tensor(float(step))}}
+    return {"step": step, "network": {"weight": torch.randn(2, 3, generator=generator)}, "optimiser": moments}
 
 
 def test_what_is_saved_comes_back(path: Path) -> None:

@@ -47,7 +47,7 @@ def test_names_come_back() -> None:
 def test_many_photos_take_little_memory() -> None:
     """Some 30 bytes each, a few megabytes for a hundred thousand; one string alone takes twice that."""
     given = [f"{number:012}.jpg" for number in range(10_000)]
-    split(numbered(9), seed=3)  # NumPy imports its dice when first asked
+    split(numbered(9), seed=3)  # NumPy imports its random generators when first asked
     tracemalloc.start()
     photos = Joined([PhotoFiles(Path("a"), given), PhotoFiles(Path("b"), given)], "20000 photos")
     train, held_out = split(photos, seed=3)

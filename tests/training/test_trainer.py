@@ -156,7 +156,7 @@ def test_killed_at_random_moments_it_comes_to_the_same_weights(
 ) -> None:
     start = tmp_path / "start.safetensors"
     save_card(narrow, start)
-    chance = Random(time.time_ns())
+    rng = Random(time.time_ns())
 
     def run(out: Path, *, until: int | None = None, resume: bool = False) -> list[int]:
         """The steps made; kill -9 some time after step `until`."""
@@ -173,14 +173,14 @@ def test_killed_at_random_moments_it_comes_to_the_same_weights(
             for line in process.stdout:
                 steps.append(int(line))
                 if until is not None and steps[-1] >= until:
-                    time.sleep(chance.random() * 0.1)
+                    time.sleep(rng.random() * 0.1)
                     process.kill()
                     break
             assert process.wait(60) == (0 if until is None else -signal.SIGKILL)
         return steps
 
     killed, whole = tmp_path / "killed.safetensors", tmp_path / "whole.safetensors"
-    first, second, third = (chance.randint(*span) for span in ((10, 18), (26, 34), (42, 48)))
+    first, second, third = (rng.randint(*span) for span in ((10, 18), (26, 34), (42, 48)))
     made = run(killed, until=first)
     for until in (second, third, None):
         assert (workspace(killed) / "checkpoint.pt").exists(), made
