@@ -13,9 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from impasto.errors import MissingExtraError
+from impasto.errors import MissingExtraError, UsageError
 from impasto.imaging import io
 from impasto.imaging.files import replacing
+from impasto.safe_paths import is_unicode
 
 _GAP = 4  # pixels between the pictures of a sheet
 _BETWEEN_ROWS = 10  # steps that a row of the table stands for
@@ -126,6 +127,10 @@ def _open_board(folder: Path, step: int) -> Any:
     """TensorBoard's writer; it hides what an earlier run wrote of later steps."""
     if not find_spec("tensorboard"):
         raise MissingExtraError("TensorBoard", "train", "--tensorboard")
+    if not is_unicode(folder):
+        raise UsageError(
+            f"TensorBoard cannot write to {folder}, which is not valid UTF-8: choose another name"
+        )
     from torch.utils.tensorboard import SummaryWriter
 
     return SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)

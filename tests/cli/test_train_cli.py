@@ -142,6 +142,20 @@ def test_the_card_paints(train: Impasto, impasto: Impasto) -> None:
         assert picture.size == (72, 60)
 
 
+def test_a_style_whose_name_is_no_unicode(train: Impasto, impasto: Impasto, studio: Path) -> None:
+    """As old archives have them: its letters are shown and kept as far as they have an encoding."""
+    name = "v\udce9g.jpg"
+    shutil.copy("wave.jpg", name)
+    result = train("-o", "v\udce9g.safetensors", style=name)
+    assert result.exit_code == 0, (result.stderr, result.exception)
+    assert r"v\udce9g.safetensors: " in result.stderr
+    board = train("-o", "v\udce9h.safetensors", "--tensorboard", style=name)
+    assert r"TensorBoard cannot write to v\udce9h.training, which is not valid UTF-8" in error_of(board, 2)
+    assert load_card("v\udce9g.safetensors").style == "v-g"
+    painted = impasto("stylize", "photos/coffee.jpg", "-o", "out.png", "--style", "v\udce9g.safetensors")
+    assert painted.exit_code == 0, (painted.stderr, painted.exception)
+
+
 def test_without_photos_and_with_a_budget(train: Impasto) -> None:
     result = train("-o", CARD, "--minutes", 0.02, photos=())
     assert result.exit_code == 0, (result.stderr, result.exception)
