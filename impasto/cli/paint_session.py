@@ -96,12 +96,19 @@ def check_output(output: Output, read: Iterable[Path], example: str) -> None:
     from impasto.imaging import io
 
     io.check_output(output.out, bit_depth=output.bit_depth)
+    if output.save_every:
+        io.check_output(_numbered(output.out, 0))
     read = list(read)
     for written in filter(None, (output.out, output.animate)):
         if any(_is_same(written, path) for path in read):
             raise UsageError(f"{written} would be overwritten by what is made of it: choose another name")
     if output.animate and _is_same(output.animate, output.out):
         raise UsageError(f"{output.out} cannot be both the painting and its making-of: choose another name")
+
+
+def _numbered(out: Path, count: int) -> Path:
+    """The name of an iterate."""
+    return out.with_stem(f"{out.stem}-{count:04}")
 
 
 def open_frames(output: Output) -> AnimationWriter | None:
@@ -155,7 +162,7 @@ def _paint(
                 if frames:
                     frames.add(step.image)
                 if output.save_every and count % output.save_every == 0:
-                    _save(painter, step, output, out.with_stem(f"{out.stem}-{count:04}"))
+                    _save(painter, step, output, _numbered(out, count))
         except (KeyboardInterrupt, DivergenceError) as error:
             if step is None:
                 raise

@@ -265,6 +265,15 @@ def test_making_of(paint):
         assert (picture.n_frames, picture.size) == (6, (48, 32))
 
 
+def test_iterates_whose_names_would_be_too_long(paint):
+    name = "a" * 251 + ".png"
+    assert paint("-o", name, "--dry-run").exit_code == 0
+    result = paint("-o", name, "--save-every", 2, "--dry-run")
+    assert error_of(result, 1).endswith(
+        "-0000.png cannot be written: File name too long; choose a shorter name"
+    )
+
+
 def test_save_every(paint, workshop):
     assert paint("-o", OUT, "--save-every", 2, "--iterations", 5).exit_code == 0
     saved = sorted(path.name for path in workshop.glob("out*"))
