@@ -6,6 +6,7 @@ process, and whoever comes next to the same folder removes the drafts that nobod
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import secrets
@@ -13,8 +14,10 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+
+from impasto.errors import UsageError
 
 if sys.platform != "win32":
     import fcntl
@@ -22,6 +25,7 @@ if sys.platform != "win32":
 _NAME = re.compile(r"\.impasto-[0-9a-f]{12}(\.[^.]+)?")
 _LONGEST_SUFFIX = 40  # characters, with which a name is short enough for any file system
 _ATTEMPTS = 5
+_DYING = 2.0  # seconds in which the processes of a run that was killed end
 _ABANDONED_AFTER = 86_400.0  # seconds, where there are no locks
 
 _tidied: set[Path] = set()  # folders, by this process
@@ -89,6 +93,38 @@ def held(path: Path) -> Iterator[bool]:
     finally:
         if handle is not None and handle >= 0:
             os.close(handle)
+
+
+@contextmanager
+def only_writer(target: Path) -> Iterator[None]:
+    """Keep every other process from writing `target`, for as long as the block takes.
+
+    A lock of the operating system, on a file beside it, ends with the process that holds it, however that
+    ends. Where there is nothing to lock, as on some network drives, work goes on without.
+
+    Raises:
+        UsageError: another one is at it.
+    """
+    from filelock import FileLock, Timeout
+
+    final = Path(os.path.realpath(target))
+    if not final.parent.is_dir():
+        yield  # what writes there says so, or makes the folder
+        return
+    own = hashlib.sha256(os.fsencode(final.name)).hexdigest()[:12]
+    path = final.with_name(f".impasto-{own}.lock")  # which `tidy` takes for a draft once nobody holds it
+    lock = FileLock(path, timeout=_DYING)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(lock)
+            stack.callback(_remove, path)  # before it is released
+        except Timeout as error:
+            raise UsageError(
+                f"another impasto is writing {target}: wait until it is done, or name another file"
+            ) from error
+        except (OSError, NotImplementedError):
+            pass
+        yield
 
 
 def tidy(folder: Path) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from impasto import atomic_files
-from impasto.atomic_files import draft, draft_folder, held, held_while, remove_abandoned, tidy
+from impasto.atomic_files import draft, draft_folder, held, held_while, only_writer, remove_abandoned, tidy
+from impasto.errors import UsageError
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="there are no locks to look at")
 
@@ -162,3 +163,64 @@ def test_folders_are_removed_with_what_is_in_them(tmp_path: Path) -> None:
     with draft_folder(tmp_path / "page.d") as folder:
         (folder / "part").write_bytes(b"half")
     assert names(tmp_path) == []
+
+
+WRITING = """
+import sys, time
+from pathlib import Path
+from impasto.atomic_files import only_writer
+with only_writer(Path(sys.argv[1])):
+    print("there", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_second_writer_is_refused_until_the_first_is_gone(tmp_path: Path) -> None:
+    """Even if the first is killed and cannot tidy up; and under another name of the same file."""
+    target, link = tmp_path / "film.mp4", tmp_path / "link.mp4"
+    link.symlink_to(target)
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITING, str(target)], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "there\n"
+        for name in (target, link):
+            with (
+                pytest.raises(UsageError, match=rf"another impasto is writing .*{name.name}"),
+                only_writer(name),
+            ):
+                pass
+        with only_writer(tmp_path / "other.mp4"):
+            pass
+        process.send_signal(signal.SIGKILL)
+        process.wait(60)
+    with only_writer(target):
+        assert len(names(tmp_path)) == 2
+    assert names(tmp_path) == ["link.mp4"]
+
+
+def test_a_lock_that_was_left_is_tidied(tmp_path: Path, new_process: Callable[[], None]) -> None:
+    with only_writer(tmp_path / "a.mp4"):
+        (lock,) = tmp_path.iterdir()
+        tidy(tmp_path)
+        assert lock.exists()
+    lock.touch()
+    new_process()
+    tidy(tmp_path)
+    assert names(tmp_path) == []
+
+
+def test_two_writers_of_one_process(tmp_path: Path) -> None:
+    with only_writer(tmp_path / "a.mp4"), pytest.raises(UsageError), only_writer(tmp_path / "a.mp4"):
+        pass
+    with only_writer(tmp_path / "absent" / "a.mp4"):
+        assert names(tmp_path) == []
+
+
+def test_where_there_are_no_locks_writers_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "No")
+
+    monkeypatch.setattr("filelock.FileLock.acquire", refuse)
+    with only_writer(tmp_path / "a.mp4"):
+        pass

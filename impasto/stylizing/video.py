@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from impasto.atomic_files import only_writer
 from impasto.errors import UsageError, VideoError
 from impasto.imaging import io
 from impasto.imaging.files import fingerprint
@@ -93,7 +94,10 @@ class VideoJob:
         """
         self._check(target)
         watch = ProgressReporter(self._clip, self._options, tell or (lambda progress: None), stop or Event())
-        complete = self._in_parts(target, watch, cut) if is_video(target) else self._at_once(target, watch)
+        with only_writer(target):
+            complete = (
+                self._in_parts(target, watch, cut) if is_video(target) else self._at_once(target, watch)
+            )
         if self._fault:
             raise VideoError(f"{self._fault}; {target} ends there") from self._fault
         return complete

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from impasto.atomic_files import only_writer
 from impasto.errors import UsageError
 from impasto.training.checkpoints import (
     CHECKPOINT,
@@ -48,7 +49,15 @@ class TrainingTask(Generic[B]):
 
 
 def fit(task: TrainingTask[B], plan: TrainingPlan) -> None:
-    """Train until the time is over or `plan.is_enough` says so, and write the best card."""
+    """Train until the time is over or `plan.is_enough` says so, and write the best card.
+
+    Raises UsageError where another process is writing it.
+    """
+    with only_writer(plan.out) if task.training.group.is_main_process else nullcontext():
+        _fit(task, plan)
+
+
+def _fit(task: TrainingTask[B], plan: TrainingPlan) -> None:
     training, unreadable = task.training, task.unreadable
     _restore(task, plan)
     with (

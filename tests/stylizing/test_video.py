@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from impasto.atomic_files import only_writer
 from impasto.errors import UsageError, VideoError
 from impasto.imaging.video.clip import Pixels
 from impasto.imaging.video.open import open_clip
@@ -172,6 +173,18 @@ def test_what_is_there_stays(clip: Path, tmp_path: Path) -> None:
         make_job(clip, overwrite=True).run(clip)
     make_job(clip, overwrite=True, end=0.2).run(target)
     assert len(read_clip(target)) == 2
+
+
+def test_two_runs_do_not_write_one_video(clip: Path, tmp_path: Path) -> None:
+    for name in ("out.mp4", "out.gif", "frames"):
+        with (
+            only_writer(tmp_path / name),
+            pytest.raises(UsageError, match=rf"another impasto is writing .*{name}"),
+        ):
+            make_job(clip).run(tmp_path / name)
+        assert not (tmp_path / name).exists()
+    assert make_job(clip, end=0.2).run(tmp_path / "out.mp4")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["clip.mp4", "out.mp4"]
 
 
 KILLED = """

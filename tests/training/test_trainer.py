@@ -14,6 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
+from impasto.atomic_files import only_writer
 from impasto.errors import UsageError, WeightsError
 from impasto.networks.card import Card, load_card, save_card
 from impasto.training.checkpoints import TrainingPlan, TrainStep, workspace
@@ -67,6 +68,12 @@ def test_an_unfinished_training_is_not_overwritten_unasked(
         train(style_file, options(steps=3), interrupted)
     train(style_file, options(steps=3), replace(interrupted, overwrite=True))
     assert load_card(interrupted.out).options["steps"] == 3
+
+
+def test_two_trainings_do_not_write_one_card(plan: TrainingPlan, style_file: Path, options: Options) -> None:
+    with only_writer(plan.out), pytest.raises(UsageError, match=r"another impasto is writing .*pink\.saf"):
+        train(style_file, options(steps=3), plan)
+    assert not workspace(plan.out).exists()
 
 
 def test_options_that_changed_are_named(
