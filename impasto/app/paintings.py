@@ -8,6 +8,8 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from torch import Tensor
+
 from impasto.app.inference import fitted, show, shown_size
 from impasto.app.limits import Limits
 from impasto.app.look import StyleRequest
@@ -57,18 +59,24 @@ def paint(visit: Session, photo: Path, look: StyleRequest, limits: Limits) -> It
 def paint_quickly(visit: Session, photo: Path, look: StyleRequest, limits: Limits) -> Result:
     """A quick painting at the size that the page shows: what `paint` begins with. Raises ImpastoError."""
     started = time.monotonic()
-    side = max(16, *shown_size(find_size(photo)))  # the least there is of a painting
+    side = min(limits.painting_size, max(16, *shown_size(find_size(photo))))  # 16 is the least of a painting
     look = replace(look, size=side, expert={**look.expert, "effort": "quick"})
     painter = Painter(photo, look.pictures, look.painting(), max_pixels=limits.pixels)
     *_, step = painter.steps()
     image, alpha = painter.finish(step)
     before = resize(painter.photo[None], painter.size)[0]
     shown = show(visit, before, fitted(painter.info.alpha, painter.size)), show(visit, image, alpha)
-    whole = visit.new_file("painting.png")
-    io.write(whole, image, alpha=alpha, record=painter.record(step))
+    whole = _write_whole(visit, image, alpha, painter.record(step))
     result = Result("sketched", photo, look, shown, time.monotonic() - started, whole=whole)
     visit.add(result)
     return result
+
+
+def _write_whole(visit: Session, image: Tensor, alpha: Tensor | None, record: str) -> Path:
+    """The picture in full, for downloads in any size."""
+    whole = visit.new_file("painting.png")
+    io.write(whole, image, alpha=alpha, record=record)
+    return whole
 
 
 class _PaintJob:
@@ -122,9 +130,7 @@ class _PaintJob:
 
     def _finish(self, step: Step, film: Path, notes: tuple[str, ...]) -> Sketch:
         sketch = self._sketch(step)
-        image, alpha = self._painter.finish(step)
-        whole = self._visit.new_file("painting.png")
-        io.write(whole, image, alpha=alpha, record=self._painter.record(step))
+        whole = _write_whole(self._visit, *self._painter.finish(step), self._painter.record(step))
         result = Result(
             "painted", self._photo, self._look, sketch.shown, self._seconds, whole=whole, film=film
         )

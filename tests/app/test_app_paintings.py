@@ -133,6 +133,8 @@ def test_no_painting_is_larger_than_allowed(visit: Session, photo: Path) -> None
     assert last.result is not None
     assert max(pixels(last.result.whole or Path()).shape) == 80
     assert last.result.look.size == 80
+    quick = paint_quickly(visit, write_photo(photo, size=(200, 100)), look, Limits(painting_size=80))
+    assert max(pixels(quick.whole or Path()).shape) == 80
 
 
 @pytest.mark.parametrize("job", [paint, stylize])
