@@ -18,4 +18,5 @@ LIMITS = Limits(
 )
 
 if __name__ == "__main__":
-    launch(LIMITS, host="0.0.0.0", port=int(os.environ.get("PORT", "7860")), ready=print)
+    names = filter(None, [os.environ.get("SPACE_HOST")])  # the Space's own, as the host tells it
+    launch(LIMITS, host="0.0.0.0", port=int(os.environ.get("PORT", "7860")), allow_hosts=names, ready=print)

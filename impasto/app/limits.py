@@ -24,6 +24,7 @@ class Limits:
         waiting: requests that may wait; more are turned away.
         keep_minutes: for which what a visitor made is kept once nothing more is asked for.
         results: pictures of a visitor that are kept, at most.
+        visits: visitors at the same time; the one who has been idle for longest makes way for another.
         disk_gb: gigabytes of all files of all visitors; uploads are refused then, until old files have gone.
     """
 
@@ -38,6 +39,7 @@ class Limits:
     waiting: int = 40
     keep_minutes: float = 120.0
     results: int = 24
+    visits: int = 500
     disk_gb: float = 20.0
 
     def __post_init__(self) -> None:
@@ -51,6 +53,7 @@ class Limits:
         check_whole("jobs", self.jobs, 1, 1000)
         check_whole("waiting", self.waiting, 1, 100_000)
         check_whole("results", self.results, 1, 1000)
+        check_whole("visits", self.visits, 1, 100_000)
 
     @property
     def pixels(self) -> int:

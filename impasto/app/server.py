@@ -11,12 +11,15 @@ import socket
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING
 
+from impasto.app.hosts import HostNames
 from impasto.app.limits import Limits
 from impasto.atomic_files import held_while, remove_abandoned
 from impasto.errors import MissingExtraError, UsageError
@@ -36,6 +39,7 @@ _QUIET = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
 }
 _SWEEP = 30.0  # seconds
+_GIVEN_UP = 600.0  # seconds after which an upload that nothing more comes of has come to nothing
 _PREFIX = "impasto-app-"
 _FOLDERS = re.compile(rf"{_PREFIX}[a-z0-9_]+")
 
@@ -46,6 +50,7 @@ def launch(
     host: str = HOST,
     port: int | None = None,
     share: bool = False,
+    allow_hosts: Iterable[str] = (),
     ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serve the app until it is interrupted.
@@ -55,39 +60,73 @@ def launch(
         host: the address to listen on; by default other machines do not see it.
         port: None takes 7860, or the next that is free.
         share: give the app a public address, through a server of Gradio's makers.
+        allow_hosts: names that visitors reach the app by, such as that of a server in front of it. It answers
+            to loopback names, to `host` and to a public address anyway.
         ready: is told the app's address.
 
     Raises:
         MissingExtraError: Gradio is not installed.
-        UsageError: the port is taken.
+        UsageError: the port is taken, or what is to be allowed is no host name.
     """
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # which containers send: clean up, too
-    with serving(limits, host=host, port=port, share=share) as address:
+    with (
+        _ending_in_order(),
+        serving(limits, host=host, port=port, share=share, allow_hosts=allow_hosts) as address,
+    ):
         if ready:
             ready(address)
         threading.Event().wait()
 
 
 @contextmanager
+def _ending_in_order() -> Iterator[None]:
+    """Clean up at SIGTERM (`kill`, containers) and SIGHUP (a closed terminal), too, as at Ctrl-C."""
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in numbers}
+    if threading.current_thread() is not threading.main_thread():
+        before = {}
+    before = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}  # nohup
+    for number in before:
+        signal.signal(number, _interrupt)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _interrupt(number: int, _: FrameType | None) -> None:
+    """Raise KeyboardInterrupt, once: a terminal that closes may send SIGHUP again while files are deleted."""
+    signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+@contextmanager
 def serving(
-    limits: Limits | None = None, *, host: str = HOST, port: int | None = None, share: bool = False
+    limits: Limits | None = None,
+    *,
+    host: str = HOST,
+    port: int | None = None,
+    share: bool = False,
+    allow_hosts: Iterable[str] = (),
 ) -> Iterator[str]:
     """Serve the app for the length of a block, which receives the address; then end all sessions."""
     if find_spec("gradio") is None:
         raise MissingExtraError("Gradio", "app", "the web app")
     limits = limits or Limits()
+    names = HostNames(host, *_names_of_this_machine(), given=allow_hosts)
     _check_free(host, port)
     remove_abandoned(Path(tempfile.gettempdir()), _FOLDERS)  # of apps that were killed
     with (
         held_while(lambda: Path(tempfile.mkdtemp(prefix=_PREFIX)).resolve()) as folder,
-        _serving(folder, limits, host=host, port=port, share=share) as address,
+        _serving(folder, limits, names, host=host, port=port, share=share) as address,
     ):
         yield address
 
 
 @contextmanager
-def _serving(folder: Path, limits: Limits, *, host: str, port: int | None, share: bool) -> Iterator[str]:
+def _serving(
+    folder: Path, limits: Limits, names: HostNames, *, host: str, port: int | None, share: bool
+) -> Iterator[str]:
     """Serve with the given folder for all files of visitors."""
     end = threading.Event()
     os.environ.update(_QUIET, GRADIO_TEMP_DIR=str(folder))
@@ -97,13 +136,13 @@ def _serving(folder: Path, limits: Limits, *, host: str, port: int | None, share
 
     visits = Sessions(folder / VISITS, limits)
     often = min(_SWEEP, 15 * limits.keep_minutes)  # four times while they are kept
-    threading.Thread(target=_sweep, args=(visits, end, often), daemon=True).start()
+    threading.Thread(target=_sweep, args=(folder, visits, end, often), daemon=True).start()
     static = folder / "static"
     static.mkdir()
     try:
         page = build(visits, limits, shipped(static), [Path(shutil.copy(one, static)) for one in examples()])
         try:
-            address = serve(page, limits, host=host, port=port, share=share)
+            address = serve(page, limits, names, host=host, port=port, share=share)
         except OSError as error:
             raise _unheard(host, port, error) from error
         try:
@@ -118,6 +157,12 @@ def _serving(folder: Path, limits: Limits, *, host: str, port: int | None, share
 def examples() -> list[Path]:
     """Photos to try the app with; their authors and licences are named in the README beside them."""
     return sorted(_EXAMPLES.glob("*.jpg"))
+
+
+def _names_of_this_machine() -> list[str]:
+    """The names that others in its network know it by."""
+    name = socket.gethostname()
+    return [name, f"{name.partition('.')[0]}.local"]
 
 
 def _check_free(host: str, port: int | None) -> None:
@@ -135,10 +180,19 @@ def _unheard(host: str, port: int | None, error: OSError) -> UsageError:
     return UsageError(f"the app cannot listen on {host}, port {port or 7860}: {why}; choose another port")
 
 
-def _sweep(visits: Sessions, end: threading.Event, often: float) -> None:
+def _sweep(folder: Path, visits: Sessions, end: threading.Event, often: float) -> None:
     while not end.wait(often):
         visits.sweep()
+        remove_unfinished(folder)
         _give_back()
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Delete uploads that came to nothing: Gradio gives a file its place only when all of it is there."""
+    for path in folder.glob("tmp*"):
+        with suppress(OSError):  # it has gone by now
+            if path.is_file() and time.time() - path.stat().st_mtime > _GIVEN_UP:
+                path.unlink()
 
 
 def _give_back() -> None:

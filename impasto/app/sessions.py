@@ -19,6 +19,7 @@ from impasto.errors import UsageError
 VISITS = "visits"  # their folder, in the app's
 
 _DOWNLOADS = 4  # files of a visit that were handed out and are still there
+_LONGEST_NAME = 100  # characters of a session's name, which its browser makes up
 _RETIRED = 12  # files that nothing shows any more, for answers that are still on their way
 
 
@@ -55,10 +56,12 @@ class Session:
     """One visitor. Nobody but the app knows the folder's name, which cannot be guessed.
 
     Attributes:
+        folder: made with the first file.
         results: the newest first.
         current: the one on the page.
         cards: styles that the visitor trained, by name.
         is_over: the visitor has left: nothing more is written for them.
+        has_files: something was written for them.
     """
 
     folder: Path
@@ -67,6 +70,7 @@ class Session:
     current: Result | None = None
     cards: dict[str, Path] = field(default_factory=dict)
     is_over: bool = False
+    has_files: bool = False
     seen: float = field(default_factory=time.monotonic)
     _stop: threading.Event | None = None
     _announced: threading.Event | None = None  # what stops a job that waits for its turn
@@ -85,6 +89,7 @@ class Session:
             if self.is_over:
                 raise UsageError("this visit is over: load the page again")
             folder.mkdir(parents=True)
+            self.has_files = True
         return folder / Path(name).name
 
     def drop(self, file: Path) -> None:
@@ -176,15 +181,34 @@ class Sessions:
         return len(self._visits)
 
     def of(self, session: str) -> Session:
-        """The visit of a session, new or known."""
+        """The visit of a session, new or known.
+
+        Raises UsageError: all visitors that there may be have jobs that run.
+        """
+        if len(session) > _LONGEST_NAME:
+            raise UsageError("the session of this request has too long a name: load the page again")
         with self._lock:
+            gone = None
             if session not in self._visits:
+                gone = self._make_way()
                 folder = self._root / secrets.token_hex(16)
-                folder.mkdir(parents=True)
                 self._visits[session] = Session(folder, self._limits.results)
             visit = self._visits[session]
             visit.seen = time.monotonic()
-            return visit
+        if gone:
+            gone.end()
+        return visit
+
+    def _make_way(self) -> Session | None:
+        """Forget a visit if there are as many as there may be: one without files, else the longest idle."""
+        if len(self._visits) < self._limits.visits:
+            return None
+        idle = [key for key, visit in self._visits.items() if not visit.is_busy]
+        if not idle:
+            raise UsageError("there are too many visitors just now: try again later")
+        return self._visits.pop(
+            min(idle, key=lambda key: (self._visits[key].has_files, self._visits[key].seen))
+        )
 
     def leave(self, session: str) -> None:
         """End a visit: its job stops, its files are deleted."""

@@ -25,6 +25,7 @@ FLAGS = {
     "waiting": Flag("Requests that may wait", panel=_PANEL),
     "keep_minutes": Flag("How long pictures of a visitor who is idle are kept", panel=_PANEL),
     "results": Flag("Pictures of a visitor that are kept", panel=_PANEL),
+    "visits": Flag("Visitors at the same time; who was idle for longest makes way", panel=_PANEL),
     "disk_gb": Flag("Gigabytes of all visitors' files", panel=_PANEL),
 }
 
@@ -47,6 +48,12 @@ def web(
         bool,
         typer.Option("--share", metavar=" ", help="Get a public address, by a server of Gradio's makers."),
     ] = False,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", help="Answer to this host name, too, such as that of a proxy; repeat for more."
+        ),
+    ] = None,
     given: dict[str, Any],
     help_all: HelpAll = False,
 ) -> None:
@@ -59,6 +66,7 @@ def web(
             webbrowser.open(address)
 
     try:
-        launch(Limits(**given), host=host, port=port, share=share, ready=ready)
+        limits, names = Limits(**given), allow_host or ()
+        launch(limits, host=host, port=port, share=share, allow_hosts=names, ready=ready)
     except KeyboardInterrupt:
         say("the app has ended")

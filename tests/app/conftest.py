@@ -237,6 +237,8 @@ class Asking:
 
     def end(self, job: Job) -> list[Any]:
         """The last answer of a job. Raises Refused."""
+        if job.event is None:
+            raise Refused(job.detail)
         for said in self.news(job):
             if said["msg"] == "process_completed":
                 if not said["success"]:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import inspect
 import json
+import math
 import os
 import re
+import secrets
+import shutil
+import socket
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import httpx
@@ -18,9 +24,9 @@ from PIL import Image
 from impasto.app import launch, server
 from impasto.app.limits import Limits
 from impasto.errors import UsageError
-from tests.app.conftest import App, Asking, run_app, write_photo
+from tests.app.conftest import App, Asking, run_app, wait_until, write_photo
 
-LIMITS = Limits(upload_mb=1, megapixels=1, painting_size=256, waiting=3, results=3, job_minutes=5)
+LIMITS = Limits(upload_mb=1, megapixels=1, painting_size=256, waiting=3, results=3, job_minutes=5, visits=20)
 PRIVATE = "private.png"
 
 
@@ -130,16 +136,162 @@ def test_too_large_an_upload(address: str) -> None:
         assert answer.status_code == status, answer.text
 
 
-def test_too_many_uploads(private: Path) -> None:
+DISK = 10_000_000  # bytes, of which the page's own pictures take some
+
+
+@pytest.fixture(scope="module")
+def full_app() -> Iterator[App]:
+    with run_app(Limits(disk_gb=DISK / 1e9)) as app:
+        yield app
+
+
+@pytest.fixture
+def full(full_app: App) -> App:
+    """An app with little space for files, and no uploads yet."""
+    for folder in full_app.folder.glob("?" * 64):
+        shutil.rmtree(folder)
+    return full_app
+
+
+def post_file(app: App, content: Any, name: str = "photo.jpg") -> httpx.Response:
+    return httpx.post(f"{app.address}/gradio_api/upload", files={"files": (name, content)}, timeout=60)
+
+
+def test_too_many_uploads(full: App) -> None:
     """What is there counts, a visitor's results as well; what they have made goes on being shown."""
-    with run_app(Limits(disk_gb=0.01)) as app:
-        statuses = [
-            httpx.post(f"{app.address}/gradio_api/upload", files={"files": (f"{n}.jpg", bytes(4_000_000))})
-            for n in range(4)
-        ]
-        assert [answer.status_code for answer in statuses] == [200, 200, 200, 507]
-        assert "try again later" in statuses[-1].text
-        assert httpx.get(app.address).is_success
+    answers = [post_file(full, secrets.token_bytes(4_000_000)) for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [200, 200, 413, 413]
+    assert "try again later" in answers[-1].text
+    assert httpx.get(full.address).is_success
+
+
+def test_many_files_in_one_upload(full: App) -> None:
+    """They are counted together, and none of a refused request's files stays."""
+    before = full.files
+    files = [("files", (f"{number}.jpg", secrets.token_bytes(500_000))) for number in range(60)]
+    answer = httpx.post(f"{full.address}/gradio_api/upload", files=files, timeout=60)
+    assert answer.status_code == 413
+    assert "try again later" in answer.text
+    assert full.files == before
+    assert post_file(full, b"small").is_success
+
+
+def test_an_upload_that_does_not_tell_its_length(full: App) -> None:
+    before = full.files
+    answer = httpx.post(
+        f"{full.address}/gradio_api/upload",
+        content=(part for part in (FILE_HEAD, *[bytes(1_000_000)] * 30, FILE_END)),
+        headers=MULTIPART,
+        timeout=60,
+    )
+    assert answer.status_code == 413
+    assert full.files == before
+
+
+MULTIPART = {"Content-Type": "multipart/form-data; boundary=edge"}
+FILE_HEAD = b'--edge\r\nContent-Disposition: form-data; name="files"; filename="photo.jpg"\r\n\r\n'
+FILE_END = b"\r\n--edge--\r\n"
+
+
+def test_many_uploads_at_once(full: App) -> None:
+    """All have begun before the first byte of a file arrives."""
+    before, many = full.files, 60
+    begun = Barrier(many, timeout=60)
+
+    def body() -> Iterator[bytes]:
+        yield FILE_HEAD
+        begun.wait()
+        yield secrets.token_bytes(500_000)
+        yield FILE_END
+
+    def upload(_: int) -> int:
+        url = f"{full.address}/gradio_api/upload"
+        return httpx.post(url, content=body(), headers=MULTIPART, timeout=120).status_code
+
+    with ThreadPoolExecutor(many) as threads:
+        statuses = list(threads.map(upload, range(many)))
+    assert set(statuses) == {200, 413}
+    assert len(full.files - before) == statuses.count(200)
+    assert sum(path.stat().st_size for path in full.files) < DISK
+
+
+def test_an_upload_that_is_broken_off_leaves_nothing(full: App) -> None:
+    before, port = full.files, int(full.address.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port)) as line:
+        head = f"POST /gradio_api/upload HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: 5000000\r\n"
+        line.sendall(f"{head}Content-Type: {MULTIPART['Content-Type']}\r\n\r\n".encode() + FILE_HEAD)
+        line.sendall(bytes(1_000_000))
+        wait_until(lambda: full.files != before)
+    wait_until(lambda: full.files == before)
+
+
+def test_texts_are_not_uploaded(full: App) -> None:
+    """They would be kept in memory, whatever their length."""
+    answer = httpx.post(f"{full.address}/gradio_api/upload", files={"files": (None, bytes(3_000_000))})
+    assert answer.status_code == 400
+
+
+@pytest.mark.parametrize("route", ["process_recording", "component_server", "queue/join", "run/stop"])
+def test_files_go_nowhere_else(full: App, route: str) -> None:
+    """Where Gradio takes files past the limits, or any length of JSON."""
+    before = set(full.room.rglob("*"))
+    address = f"{full.address}/gradio_api/{route}"
+    answer = httpx.post(address, files={"video": ("video.mp4", bytes(500_000))})
+    assert answer.status_code in (400, 422)
+    assert httpx.post(address, json={"data": ["x" * 20_000_000]}, timeout=60).status_code == 413
+    assert set(full.room.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:{port}", "localhost.evil.example", "192.168.0.1:{port}", ":{port}"]
+)
+def test_other_names_are_not_answered_to(address: str, host: str) -> None:
+    """A name of another site may lead to this machine (DNS rebinding)."""
+    port = address.rpartition(":")[2]
+    for route in ("", "config", "gradio_api/info"):
+        answer = httpx.get(f"{address}/{route}", headers={"Host": host.format(port=port)})
+        assert answer.status_code == 403
+        assert "--allow-host" in answer.text
+
+
+@pytest.mark.parametrize("host", ["localhost:{port}", "LOCALHOST", "[::1]:{port}", "127.0.0.1"])
+def test_names_of_this_machine_are_answered_to(address: str, host: str) -> None:
+    port = address.rpartition(":")[2]
+    assert httpx.get(f"{address}/config", headers={"Host": host.format(port=port)}).is_success
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", "http://127.0.0.1:1", "http://localhost", "file://", "", "x"]
+)
+def test_pages_of_other_sites_are_refused(app: App, private: Path, origin: str) -> None:
+    before = app.files
+    files = {"files": ("photo.png", private.read_bytes())}
+    foreign = {"Origin": origin}
+    for route, more in (("upload", {"files": files}), ("run/stop", {"json": {"data": []}}), ("info", {})):
+        how = httpx.post if more else httpx.get
+        answer = how(f"{app.address}/gradio_api/{route}", headers=foreign, **more)  # type: ignore[operator]
+        assert answer.status_code == 403
+        assert "another site" in answer.text
+    assert app.files == before
+
+
+def test_the_page_itself_is_answered(app: App, private: Path) -> None:
+    files = {"files": ("photo.png", private.read_bytes())}
+    for host in (app.address, app.address.replace("127.0.0.1", "localhost")):
+        own = {"Origin": host, "Host": host.removeprefix("http://")}
+        answer = httpx.post(f"{app.address}/gradio_api/upload", files=files, headers=own)
+        assert answer.is_success
+
+
+def test_made_up_sessions_cost_nothing(app: App) -> None:
+    """No folder, and memory for as many as the limit says."""
+    resident = app.resident
+    with httpx.Client(base_url=f"{app.address}/gradio_api") as http:
+        for _ in range(300):
+            session = {"data": [], "session_hash": secrets.token_hex(6)}
+            assert http.post("/run/stop", json=session).is_success
+    assert not list(app.folder.glob("visits/*"))
+    assert app.resident - resident < 20e6, "200 kB each would be 60 MB"
 
 
 @pytest.mark.parametrize("field", ["photo", "own"])
@@ -158,14 +310,64 @@ def test_too_many_pixels(ask: Asking, tmp_path: Path, private: Path, field: str,
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        ({"size": 100_000}, "greater than"),
-        ({"strength": 7}, "greater than"),
+        ({"size": 100_000}, "size of a painting, pixels must be a number from 128 to 256"),
+        ({"strength": 7}, "strength must be a number from 0 to 1"),
         ({"iterations": "many"}, "gradients"),
         ({"style_layers": "nonsense"}, "nonsense"),
     ],
 )
 def test_values_out_of_range(ask: Asking, private: Path, asked: dict[str, Any], words: str) -> None:
     assert words in ask.refusal("paint", photo=ask.upload(private), **asked).lower()
+
+
+NO_NUMBERS = ("x", "", [], {}, [1], True, None, -1, 1e300, 10**400)
+
+
+@pytest.mark.parametrize("name", ["strength", "size", "seed"])
+def test_what_is_no_number(ask: Asking, private: Path, name: str) -> None:
+    photo = ask.upload(private)
+    for value in NO_NUMBERS:
+        if (name, value) != ("seed", None):  # which stands for the usual seed
+            words = ask.refusal("paint", photo=photo, iterations="1", **{name: value})
+            good = (
+                r"(Strength|Size of a painting, pixels|Seed) must be .{10,400}|\w+… is not a number that .*"
+            )
+            assert re.fullmatch(good, words), value
+
+
+@pytest.mark.parametrize("name", ["keep_colour", "normalise", "photo", "own", "style_layers", "init"])
+def test_values_of_another_kind(ask: Asking, private: Path, name: str) -> None:
+    photo = ask.upload(private)
+    for value in (5, "x" * 100_000, [], {"a": 1}, [[]]):
+        given = {"photo": photo, "style": "own", "iterations": "1", "size": 128, name: value}
+        assert 10 < len(ask.refusal("paint", **given)) < 1000, repr(value)[:9]
+
+
+@pytest.mark.parametrize(
+    "route", ["queue/join", "run/stop", "run/stylize", "call/stylize", "call/v2/stylize", "call/x", "cancel"]
+)
+def test_malformed_requests(address: str, route: str) -> None:
+    """Numbers that are none, wherever one may stand: refused by words, and never with status 500."""
+    good = {"data": [], "fn_index": 0, "session_hash": "a", "trigger_id": 0, "event_id": None}
+    for name in good:
+        for value in (math.nan, math.inf, -math.inf, -1, 10**6, 1e300, 10**400, "x", [], None):
+            text = json.dumps({**good, name: value}).replace("-Infinity", "-1e999")
+            kind = {"Content-Type": "application/json"}
+            answer = httpx.post(f"{address}/gradio_api/{route}", content=text, headers=kind)
+            assert answer.status_code < 500, (name, value, answer.text)
+            if isinstance(value, float) and not math.isfinite(value):
+                assert answer.json()["detail"].endswith("is not a number that this app takes.")
+            elif not answer.is_success:
+                assert len(str(answer.json()["detail"])) > 10
+
+
+@pytest.mark.parametrize("text", ["{", "[" * 100_000, "\udcff", "5", "[]", "9" * 10_000])
+def test_what_is_no_request(address: str, text: str) -> None:
+    kind = {"Content-Type": "application/json"}
+    content = text.encode(errors="surrogateescape")
+    answer = httpx.post(f"{address}/gradio_api/queue/join", content=content, headers=kind)
+    assert 400 <= answer.status_code < 500
+    assert answer.json()["detail"]
 
 
 def test_what_nobody_needs_is_closed(address: str) -> None:

@@ -51,11 +51,60 @@ def files(folder: Path) -> set[Path]:
 def test_sessions_have_folders_of_their_own(visits: Sessions, tmp_path: Path) -> None:
     one, other = visits.of("one"), visits.of("other")
     assert one is visits.of("one") is not other
-    assert len(visits) == 2 == len(list(tmp_path.iterdir()))
+    assert len(visits) == 2
     for visit in (one, other):
+        result(visit)
         assert visit.folder.parent == tmp_path
         assert len(visit.folder.name) == 32  # 128 bits of chance
     assert one.folder != other.folder
+    assert {one.folder, other.folder} == set(tmp_path.iterdir())
+
+
+def test_nothing_is_made_before_there_is_something_to_keep(tmp_path: Path) -> None:
+    visits = Sessions(tmp_path / "visits", Limits())
+    for number in range(10):
+        visits.of(str(number)).stop()
+    assert not list(tmp_path.iterdir())
+
+
+def test_visits_are_limited(tmp_path: Path) -> None:
+    """Those go first of which nothing would be lost, then those that have asked for nothing for longest."""
+    visits = Sessions(tmp_path, Limits(visits=3))
+    first, second = visits.of("first"), visits.of("second")
+    for visit in (first, second):
+        result(visit)
+    for number in range(20):
+        visits.of(f"made up {number}")
+    assert len(visits) == 3
+    assert visits.of("first") is first
+    assert visits.of("second") is second
+    third = visits.of("third")
+    result(third)
+    visits.of("first")
+    result(visits.of("fourth"))
+    assert second.is_over
+    assert not second.folder.exists()
+    assert visits.of("first") is first
+    assert visits.of("third") is third
+
+
+def test_a_visit_with_a_job_does_not_make_way(tmp_path: Path) -> None:
+    visits = Sessions(tmp_path, Limits(visits=2))
+    busy, idle = visits.of("busy"), visits.of("idle")
+    with busy.job():
+        result(idle)
+        visits.of("next")
+        assert idle.is_over
+        assert not busy.is_over
+        with visits.of("next").job(), pytest.raises(UsageError, match="too many visitors"):
+            visits.of("last")
+    assert visits.of("last") is visits.of("last")
+
+
+def test_no_name_of_a_session_is_kept_that_is_long(visits: Sessions) -> None:
+    with pytest.raises(UsageError, match="session"):
+        visits.of("x" * 10_000)
+    assert len(visits) == 0
 
 
 def test_no_name_leads_out_of_the_folder(visits: Sessions) -> None:
@@ -187,7 +236,8 @@ def test_a_failed_job_leaves_the_visit_free(visits: Sessions) -> None:
 
 def test_the_sweep_takes_the_idle(visits: Sessions) -> None:
     idle, busy, awake = (visits.of(name) for name in ("idle", "busy", "awake"))
-    for visit in (idle, busy):
+    for visit in (idle, busy, awake):
+        result(visit)
         visit.seen = time.monotonic() - 61
     awake.seen = time.monotonic() - 55
     with busy.job():

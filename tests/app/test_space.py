@@ -51,10 +51,12 @@ def test_it_serves_everybody_but_not_everything(monkeypatch: pytest.MonkeyPatch)
     calls: list[tuple[Limits, dict[str, Any]]] = []
     monkeypatch.setattr(impasto.app, "launch", lambda limits, **more: calls.append((limits, more)))
     monkeypatch.setenv("PORT", "8123")
+    monkeypatch.setenv("SPACE_HOST", "somebody-impasto.hf.space")
     runpy.run_path(str(SPACE / "app.py"), run_name="__main__")
     ((limits, more),) = calls
     assert (more["host"], more["port"]) == ("0.0.0.0", 8123)
     assert not more.get("share")
+    assert list(more["allow_hosts"]) == ["somebody-impasto.hf.space"]
     usual = Limits()
     for field in fields(Limits):
         assert getattr(limits, field.name) <= getattr(usual, field.name)

@@ -62,6 +62,12 @@ def test_what_is_asked_for(launched: list[Any], opened: list[str]) -> None:
     assert not opened
 
 
+def test_names_that_it_answers_to(launched: list[Any], opened: list[str]) -> None:
+    assert call().exit_code == 0
+    assert call("--allow-host", "paint.example.org", "--allow-host", "studio.lan").exit_code == 0
+    assert [list(more["allow_hosts"]) for _, more in launched] == [[], ["paint.example.org", "studio.lan"]]
+
+
 @pytest.mark.parametrize("name", [field.name for field in fields(Limits)])
 def test_every_limit_has_its_flag(name: str, launched: list[Any], opened: list[str]) -> None:
     asked = getattr(Limits(), name) + 65
@@ -70,7 +76,9 @@ def test_every_limit_has_its_flag(name: str, launched: list[Any], opened: list[s
     assert launched[0][0] == Limits(**{name: asked})
 
 
-@pytest.mark.parametrize("flag", ["--upload-mb", "--megapixels", "--jobs", "--waiting", "--keep-minutes"])
+@pytest.mark.parametrize(
+    "flag", ["--upload-mb", "--megapixels", "--jobs", "--waiting", "--keep-minutes", "--visits"]
+)
 def test_a_limit_that_cannot_mean_anything(flag: str, launched: list[Any]) -> None:
     result = call(flag, 0)
     assert result.exit_code == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -55,8 +56,7 @@ class PhotoControls:
             self.detail = gr.Slider(0, 1, 0, step=0.05, label="Fine detail of the photo")
             self.second = style_list("Mix with", [("nothing", NONE), *self.names({})], value=NONE)
             self.share = gr.Slider(0, 1, 0.5, step=0.05, label="Share of the second style")
-            most = self._limits.painting_size
-            self.size = gr.Slider(128, most, min(512, most), step=64, label="Size of a painting, pixels")
+            self.size = _size_slider(self._limits.painting_size)
             self.seed = gr.Number(0, label="Seed", minimum=0, precision=0)
 
     @property
@@ -129,6 +129,13 @@ class PhotoControls:
             for name in self.experts.fields
         }
         return [{**values, **expert}[name] for name in self.fields]
+
+
+def _size_slider(most: int) -> gr.Slider:
+    """From 128 pixels up, or less where that is the limit, in steps of at most 64 that end at the limit."""
+    least = min(128, most // 2)
+    step = math.gcd(64, most - least)
+    return gr.Slider(least, most, min(512, most), step=step, label="Size of a painting, pixels")
 
 
 def _style(visit: Session, name: str | None, own: str | None) -> str | Path | None:

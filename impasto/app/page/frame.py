@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
+from urllib.parse import urlsplit
 
 import gradio as gr
 from starlette.middleware import Middleware
 
 from impasto.app.choices import StyleOption
+from impasto.app.hosts import HostNames
 from impasto.app.limits import Limits
-from impasto.app.page.guard import FullDisk, NoAddresses, guard
+from impasto.app.page.guard import guard
+from impasto.app.page.middleware import NoAddresses, OwnPages, SmallRequests, UploadQuota
 from impasto.app.page.photo import PhotoTab
 from impasto.app.page.training import TrainTab
 from impasto.app.page.video import add_video_tab
@@ -51,8 +55,13 @@ def build(
     return page
 
 
-def serve(page: gr.Blocks, limits: Limits, *, host: str, port: int | None, share: bool) -> str:
-    """Start to serve the page in the background; returns its address. Raises OSError if the port is taken."""
+def serve(
+    page: gr.Blocks, limits: Limits, names: HostNames, *, host: str, port: int | None, share: bool
+) -> str:
+    """Start to serve the page in the background; returns its address. Raises OSError if the port is taken.
+
+    A public address is among the names from then on.
+    """
     page.queue(max_size=limits.waiting, default_concurrency_limit=_AT_ONCE, api_open=False)
     page.launch(
         server_name=host,
@@ -61,19 +70,28 @@ def serve(page: gr.Blocks, limits: Limits, *, host: str, port: int | None, share
         quiet=True,
         prevent_thread_lock=True,
         max_file_size=int(1e6 * limits.upload_mb),
+        state_session_capacity=limits.visits,
         ssr_mode=False,
         footer_links=["api"],
         run_history=False,
         enable_monitoring=False,
         app_kwargs={
-            "middleware": [Middleware(NoAddresses), Middleware(FullDisk, most=int(1e9 * limits.disk_gb))]
+            "middleware": [
+                Middleware(OwnPages, names=names),
+                Middleware(NoAddresses),
+                Middleware(UploadQuota, most=int(1e9 * limits.disk_gb)),
+                Middleware(SmallRequests),
+            ]
         },
         theme=_theme(),
         css_paths=[_CSS],
         js=_SCRIPT.read_text(encoding="utf-8"),
         head=_HEAD,
     )
-    return str(page.share_url or page.local_url)
+    public = cast("str | None", page.share_url)
+    if public and (name := urlsplit(public).hostname):
+        names.add(name)
+    return str(public or page.local_url)
 
 
 def _theme() -> gr.themes.Base:

@@ -1,41 +1,62 @@
-"""Turn off parts of Gradio that visitors must not reach.
+"""Turn off parts of Gradio that visitors must not reach, and check what its components take.
 
 It would read any picture of this machine that a request names without saying that it was uploaded, and fetch
-what an address on the network names: past the limit on uploads, and from here.
+what an address on the network names: past the limit on uploads, and from here. It would keep in memory what
+is uploaded as a text. Of a value of another kind than a component has it would say nothing.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio import route_utils
 from gradio.utils import get_upload_folder
 from pydantic import BaseModel
-from starlette.concurrency import run_in_threadpool
-from starlette.responses import PlainTextResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
 
+from impasto.app.page.middleware import ADDRESSES_ARE_NOT_FETCHED
+from impasto.app.page.words import refusal
 from impasto.app.sessions import VISITS
 
+_PARSER = route_utils.GradioMultiPartParser
 _ADDRESS = re.compile(r"\s*https?:", re.IGNORECASE)
-_ASKED = re.compile(r"/file[=/]\s*https?:", re.IGNORECASE)
-_FETCHED = "Give the file itself: this app does not fetch addresses."
-_FULL = "Too many files are kept here just now: try again later."
 _FOREIGN = "This file was not uploaded here: drop it again."
+_ODD = "A value in this request is of another kind than its field: 'Use via API' shows which it takes."
 
 
 def guard(page: gr.Blocks) -> None:
-    """Have the components of a page take files that were uploaded, and no others."""
+    """Have the components of a page take values of their kind, and files that were uploaded."""
     block: Any
     for block in page.blocks.values():
         block.async_move_resource_to_block_cache = _unfetched(block.async_move_resource_to_block_cache)
         if hasattr(block, "preprocess"):
-            block.preprocess = _uploaded(block.preprocess)
+            block.preprocess = _checked(block, block.preprocess)
+    page.preprocess_data = _explained(page.preprocess_data)  # type: ignore[assignment, method-assign]
+    route_utils.GradioMultiPartParser = _files_only  # type: ignore[assignment, misc]
+
+
+def _files_only(*args: Any, **more: Any) -> Any:
+    """Gradio's parser of uploads, without texts."""
+    return _PARSER(*args, **{**more, "max_fields": 0})
+
+
+def _explained(preprocess: Callable[..., Awaitable[list[Any]]]) -> Callable[..., Awaitable[list[Any]]]:
+    """What Gradio cannot read in a request, it tells the log only."""
+
+    async def preprocessed(*args: Any, **more: Any) -> list[Any]:
+        try:
+            return await preprocess(*args, **more)
+        except gr.Error as error:
+            raise refusal(error.message) from error
+        except Exception as error:
+            raise refusal(_ODD) from error
+
+    return preprocessed
 
 
 def _unfetched(take: Callable[[str | Path | None], Any]) -> Callable[[str | Path | None], Any]:
@@ -43,7 +64,7 @@ def _unfetched(take: Callable[[str | Path | None], Any]) -> Callable[[str | Path
 
     async def taking(file: str | Path | None) -> str | None:
         if file is not None and _ADDRESS.match(str(file)):
-            raise _refusal(_FETCHED)
+            raise refusal(ADDRESSES_ARE_NOT_FETCHED)
         if file is not None and Path(file).is_relative_to(Path(get_upload_folder()) / VISITS):
             return str(file)
         taken: str | None = await take(file)
@@ -55,14 +76,30 @@ def _unfetched(take: Callable[[str | Path | None], Any]) -> Callable[[str | Path
     return taking
 
 
-def _uploaded(preprocess: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def _checked(block: Any, preprocess: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def preprocessed(payload: Any) -> Any:
         folder = Path(get_upload_folder()).resolve()
         if not all(Path(path).resolve().is_relative_to(folder) for path in _paths(payload)):
-            raise _refusal(_FOREIGN)
+            raise refusal(_FOREIGN)
+        if words := _objection(block, payload):
+            raise refusal(f"{block.label} must be {words}.")
         return preprocess(payload)
 
     return preprocessed
+
+
+def _objection(block: Any, payload: Any) -> str | None:
+    """Say what a component's value must be; None where it is. Only a field for numbers can be empty."""
+    if isinstance(block, gr.Slider) or (isinstance(block, gr.Number) and payload is not None):
+        least, most = block.minimum, block.maximum
+        is_number = isinstance(payload, int | float) and not isinstance(payload, bool)
+        if not (is_number and (least is None or payload >= least) and (most is None or payload <= most)):
+            return f"a number from {least:g} " + ("up" if most is None else f"to {most:g}")
+    if isinstance(block, gr.Checkbox) and not isinstance(payload, bool):
+        return "true or false"
+    if isinstance(block, gr.Dropdown) and isinstance(payload, list | dict):
+        return "one of what it offers"
+    return None
 
 
 def _paths(payload: Any) -> Iterator[str]:
@@ -76,42 +113,3 @@ def _paths(payload: Any) -> Iterator[str]:
     if isinstance(payload, Sequence) and not isinstance(payload, str | bytes):
         for each in payload:
             yield from _paths(each)
-
-
-def _refusal(words: str) -> gr.Error:
-    return gr.Error(words, title="That did not work", print_exception=False)
-
-
-class NoAddresses:
-    """ASGI middleware: requests for addresses in the place of files end here."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and _ASKED.search(scope["path"]):
-            await PlainTextResponse(_FETCHED, status_code=403)(scope, receive, send)
-        else:
-            await self._app(scope, receive, send)
-
-
-class FullDisk:
-    """ASGI middleware: no upload is taken while the app's files have more than `most` bytes."""
-
-    def __init__(self, app: ASGIApp, most: int) -> None:
-        self._app, self._most = app, most
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        uploads = scope["type"] == "http" and scope["method"] == "POST" and scope["path"].endswith("/upload")
-        if uploads and await run_in_threadpool(_bytes_in, Path(get_upload_folder())) > self._most:
-            await PlainTextResponse(_FULL, status_code=507)(scope, receive, send)
-        else:
-            await self._app(scope, receive, send)
-
-
-def _bytes_in(folder: Path) -> int:
-    total = 0
-    for path in folder.rglob("*"):
-        with suppress(OSError):  # it has gone by now
-            total += path.stat().st_size
-    return total

@@ -100,7 +100,7 @@ class VideoControls:
         return VideoOptions(
             start=float(values["start"] or 0),
             end=float(values["end"] or 0) or None,
-            size=int(values["size"]) or None,
+            size=int(values["size"] or 0) or None,
             steady=bool(values["steady"]),
             side_by_side=bool(values["side_by_side"]),
         )

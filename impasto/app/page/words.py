@@ -16,6 +16,8 @@ from impasto.errors import ImpastoError
 
 log = logging.getLogger("impasto.app")
 
+_LONGEST = 500  # characters of an error
+
 
 @contextmanager
 def explaining() -> Iterator[None]:
@@ -25,15 +27,20 @@ def explaining() -> Iterator[None]:
     except (gr.Error, GeneratorExit):
         raise
     except ImpastoError as error:
-        raise gr.Error(_sentence(str(error)), title="That did not work", print_exception=False) from error
+        raise refusal(_sentence(str(error))) from error
     except Exception as error:
         if ran_out_of_memory(error):
-            text = "Memory ran out. Try a smaller size."
-            raise gr.Error(text, title="That did not work", print_exception=False) from error
+            raise refusal("Memory ran out. Try a smaller size.") from error
         log.exception("a request failed")
         raise gr.Error(
             "Something went wrong here; the app's log tells more.", title="Sorry", print_exception=False
         ) from error
+
+
+def refusal(text: str) -> gr.Error:
+    """An error to raise for what a visitor asks in vain; what the text quotes of it may be of any length."""
+    short = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    return gr.Error(short, title="That did not work", print_exception=False)
 
 
 def status(text: str, done: float | None = None) -> str:
