@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from impasto.cli.display import Show, as_time, complain, download, progress, say, warn
+from impasto.cli.display import Show, as_time, complain, download, plain, progress, say, warn
 from impasto.cli.error_handling import INTERRUPTED, explained
 from impasto.cli.flags import EXPERT, Flag, HelpAll, with_flags
 from impasto.errors import UsageError
@@ -339,9 +339,9 @@ def _tell(outcome: Outcome, compare: tuple[str, str] | None, *, quiet: bool) -> 
     console = Console(highlight=False)
     console.print(_as_table(outcome))
     for sentence in ("", summary.basis(outcome), summary.legend(), *summary.remarks(outcome)):
-        console.print(sentence, markup=False)
+        console.print(plain(sentence), markup=False)
     for sentence in ("", *summary.verdict(outcome, *compare)) if compare else ():
-        console.print(sentence, markup=False)
+        console.print(plain(sentence), markup=False)
 
 
 def _as_table(outcome: Outcome) -> Table:
@@ -352,7 +352,7 @@ def _as_table(outcome: Outcome) -> Table:
     for row, after in zip(outcome.rows, (*outcome.rows[1:], None), strict=True):
         (name, _), *numbers = cells(outcome, row)
         style = "dim" if row.control else ""
-        table.add_row(name, *(_two_lines(*cell) for cell in numbers), style=style)
+        table.add_row(Text(plain(name)), *(_two_lines(*cell) for cell in numbers), style=style)
         if after and after.control and not row.control:
             table.add_row("")
     return table
@@ -367,6 +367,7 @@ def _empty_table(headings: Iterable[str]) -> Table:
 
 def _two_lines(number: str, interval: str) -> Text:
     """A cell: what stands below is fainter."""
+    number = plain(number)
     return Text(number) if not interval else Text.assemble(number, "\n", (interval, "dim"))
 
 

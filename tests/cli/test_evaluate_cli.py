@@ -77,6 +77,14 @@ def test_two_folders_side_by_side(evaluate: Impasto, desk: Path) -> None:
     assert "written: all.json, report.html" in result.stderr
 
 
+def test_names_are_no_markup_and_forge_no_line(evaluate: Impasto, desk: Path) -> None:
+    Path("much").rename("[red]much\nforged")
+    result = evaluate("--results", "[red]much\nforged", "little", "--compare", "[red]much\nforged", "little")
+    assert result.exit_code == 0, result.output
+    assert not [line for line in result.output.splitlines() if line.strip().startswith("forged")]
+    assert result.stdout.count(r"[red]much\nforged") > 1
+
+
 def _check_json(told: dict[str, Any]) -> None:
     table = {row["name"]: row for row in told["table"]}
     assert list(table) == ["much", "little", "photo", "style", "colors"]
