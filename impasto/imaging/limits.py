@@ -31,6 +31,7 @@ MOST = {
     "directories": 20_000,  # of a TIFF: one a page
     "tags": 500_000,  # of a TIFF or EXIF: cameras write 100
     "bytes of tags": 1 << 26,  # of a TIFF or EXIF, beyond twice its length: values may share their bytes
+    "comments": 1_000,  # of a PPM in text: a line or two of the program that wrote it
     "run-length coded pixels": 25_000_000,  # of a BMP: nothing larger is stored in this way
 }
 
@@ -162,6 +163,12 @@ def _count_bmp(file: IO[bytes], counts: _Counts) -> None:
         counts.add("run-length coded pixels", abs(width * height))
 
 
+def _count_ppm(file: IO[bytes], counts: _Counts) -> None:
+    if file.read(2) in (b"P1", b"P2", b"P3"):  # numbers in text
+        while block := file.read(1 << 16):
+            counts.add("comments", block.count(b"#"))
+
+
 def _count_exif(exif: bytes, counts: _Counts) -> None:
     while exif.startswith(_EXIF):
         exif = exif[len(_EXIF) :]
@@ -234,5 +241,6 @@ _COUNTERS: dict[str, Callable[[IO[bytes], _Counts], None]] = {
     "PNG": _count_png,
     "WEBP": _count_webp,
     "BMP": _count_bmp,
+    "PPM": _count_ppm,
     "TIFF": _count_tiff,
 }

@@ -49,7 +49,7 @@ def _check(image: Tensor, size: tuple[int, int]) -> None:
 
 def _count(data: bytes, folder: Path) -> None:
     """What is counted before decoding, where nothing turns a surprise into a sentence."""
-    for kind in ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP"):
+    for kind in ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "PPM"):
         check_counts(BytesIO(data), kind, "picture")
 
 

@@ -112,6 +112,7 @@ FILES: dict[str, Callable[[int], bytes]] = {
     "data blocks": lambda count: gif_with(b"!\xff" + b"\1x" * (count - GIF_BLOCKS) + b"\0"),
     "chunks": lambda count: png_with(chunk(b"prVt") * (count - 2)),
     "color profiles": lambda count: png_with(chunk(b"iCCP", b"p\0\0" + zlib.compress(b"x")) * count),
+    "comments": lambda count: b"P3 1 2 255\n" + b"#\n" * count + b"1 2 3 4 5 6 ",
     "run-length coded pixels": lambda count: run_length_bmp(count // 8, 8),
 }
 
@@ -209,6 +210,10 @@ def test_damaged_exif_that_promises_much_is_left_out(tmp_path: Path) -> None:
 def test_what_follows_the_picture_is_not_counted(read_bytes: Read) -> None:
     """Phones put a second picture, or a film, behind the end of the first."""
     assert read_bytes(encode("JPEG") + b"\xff\xda\0\2" * 200) == (16, 24)
+
+
+def test_pixels_of_a_binary_ppm_are_no_comments(read_bytes: Read) -> None:
+    assert read_bytes(b"P6 40 30 255\n" + b"#" * 3600) == (30, 40)
 
 
 def test_marks_in_pixels_and_segments_are_not_scans(read_bytes: Read) -> None:
