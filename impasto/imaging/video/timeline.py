@@ -9,7 +9,7 @@ from typing import Any
 from impasto.imaging import ffmpeg
 from impasto.imaging.video.clip import Seconds
 
-# In seconds, FFmpeg's own limits: an interrupted capture goes on with other time stamps, while in other files a
+# In seconds, as in FFmpeg: an interrupted capture goes on with other time stamps, while in other files a
 # pause may be meant, unless it is longer than any film.
 _JUMP_IN_STREAMS = 10
 LONGEST_PAUSE = 30 * 3600
