@@ -36,9 +36,8 @@ from benchmarks.settings import REFERENCE, ROOT
 from impasto import backbones, losses
 from impasto.backbones import Backbone
 from impasto.imaging import io
-from impasto.training.crops import Crops
+from impasto.training.crops import Crops, Windows
 from impasto.training.data import batches
-from impasto.training.paintings import Windows
 from impasto.training.photos import Joined, PhotoFiles, Photos
 from impasto.weights import save_tensors
 

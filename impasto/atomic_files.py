@@ -20,6 +20,7 @@ if sys.platform != "win32":
     import fcntl
 
 _NAME = re.compile(r"\.impasto-[0-9a-f]{12}(\.[^.]+)?")
+_LONGEST_SUFFIX = 40  # characters, with which a name is short enough for any file system
 _ATTEMPTS = 5
 _ABANDONED_AFTER = 86_400.0  # seconds, where there are no locks
 
@@ -28,14 +29,14 @@ _tidied: set[Path] = set()  # folders, by this process
 
 @contextmanager
 def draft(target: Path) -> Iterator[Path]:
-    """A new, empty file beside `target`, with its suffix, and with the permissions of any new file.
+    """A new, empty file beside `target`, with its suffix if that is short, and any new file's permissions.
 
     It is removed in the end, unless it was moved away. Raises OSError where it cannot be made.
     """
     tidy(target.parent)
 
     def make() -> Path:
-        path = _beside(target.parent, target.suffix)
+        path = _beside(target.parent, target.suffix if len(target.suffix) <= _LONGEST_SUFFIX else "")
         path.open("xb").close()
         return path
 

@@ -18,3 +18,12 @@ def is_file(path: str | os.PathLike[str]) -> bool:
 def is_folder(path: str | os.PathLike[str]) -> bool:
     """Return whether a folder exists; False for invalid names."""
     return os.path.isdir(path)  # noqa: PTH112
+
+
+def is_unicode(path: str | os.PathLike[str]) -> bool:
+    """Return whether a name has an encoding; that of a file made under another one may have none."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True

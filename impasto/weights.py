@@ -20,13 +20,13 @@ from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save
+from safetensors import SafetensorError, deserialize, safe_open
+from safetensors.torch import load, load_file, save
 from torch import Tensor
 
 from impasto.atomic_files import draft, held, held_while
 from impasto.errors import WeightsError
-from impasto.safe_paths import is_file, is_folder
+from impasto.safe_paths import is_file, is_folder, is_unicode
 
 ProgressCallback = Callable[[int, int], None]  # bytes that are here, bytes in all
 
@@ -195,6 +195,22 @@ def load_tensors(path: str | Path) -> dict[str, Tensor]:
     return tensors
 
 
+def load_floats(path: str | Path) -> dict[str, Tensor]:
+    """As `load_tensors`, in float32. Raises WeightsError, too, for what is no float or beyond float32."""
+    return {name: to_float32(path, name, tensor) for name, tensor in load_tensors(path).items()}
+
+
+def to_float32(path: str | Path, name: str, tensor: Tensor) -> Tensor:
+    """A tensor of a file in float32. Raises WeightsError for integers and the like, which are no weights."""
+    if not tensor.is_floating_point():
+        raise WeightsError(
+            f"{name} in {path} is of {str(tensor.dtype).removeprefix('torch.')}: weights are floats"
+        )
+    single = tensor.float()
+    _check_finite(Path(path), name, single)
+    return single
+
+
 def load_plain(path: Path) -> Any:
     """Load a `torch.save` file that holds only data, to the CPU.
 
@@ -230,10 +246,20 @@ def load_metadata(path: str | Path) -> dict[str, str]:
     if path.suffix != ".safetensors":
         return {}
     try:
+        if not is_unicode(path):  # which the library opens alone
+            return _read_metadata(path.read_bytes())
         with safe_open(path, framework="pt") as file:
             return file.metadata() or {}
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"cannot read the weights file {path} ({error})") from error
+
+
+def _read_metadata(data: bytes) -> dict[str, str]:
+    """The metadata of a .safetensors file's bytes. Raises SafetensorError where they are damaged."""
+    deserialize(data)  # type: ignore[no-untyped-call]  # which checks them
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    found: dict[str, str] = header.get("__metadata__", {})
+    return found
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
@@ -273,7 +299,7 @@ def _existing(path: str | Path) -> Path:
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
     try:
-        return load_file(path)
+        return load_file(path) if is_unicode(path) else load(path.read_bytes())
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"cannot read the weights file {path} ({error})") from error
 

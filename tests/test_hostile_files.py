@@ -30,8 +30,8 @@ from impasto.imaging import io as pictures
 from impasto.imaging.streamed import Streamed
 from impasto.imaging.video.open import open_clip
 from impasto.networks.card import load_card, save_card
-from impasto.training.checkpoint import load_checkpoint, save_checkpoint
-from impasto.training.shards import Shard
+from impasto.training.checkpoints import load_checkpoint, save_checkpoint
+from impasto.training.photos import Shard
 from impasto.weights import load_tensors
 from tests.clips import pan, write_clip
 
@@ -242,4 +242,33 @@ def test_cards_bring_no_code_into_a_page(card: Path, tmp_path: Path) -> None:
 
 def test_texts_stay_readable() -> None:
     assert plain("Große Welle, 神奈川沖浪裏, שלום") == "Große Welle, 神奈川沖浪裏, שלום"
-    assert plain("a\x1b[31mb\r\n\x9bc") == "a�[31mb���c"
+    assert plain("a\x1b[31mb\r\n\x9bc\u2028\udcff") == r"a\x1b[31mb\r\n\x9bc\u2028\udcff"
+
+
+FORGED = "forged: all is well"
+BROKEN = f"a\n{FORGED}\u2028{FORGED}\x85{FORGED}\r{FORGED}"
+
+
+def test_names_of_files_forge_no_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A photo, a style, a card and a folder of such names, where they are printed."""
+    monkeypatch.chdir(tmp_path)
+    folder = Path("photos", BROKEN)
+    folder.mkdir(parents=True)
+    Image.fromarray(data.coffee()).resize((48, 32)).save("good.png")
+    (folder / f"{BROKEN}.jpg").write_bytes(b"\xff\xd8 damaged")
+    Path(f"{BROKEN}.png").write_bytes(Path("good.png").read_bytes())
+    shipped = load_card(next(iter(styles.cards().values())))
+    save_card(replace(shipped, style=BROKEN), Path(f"{BROKEN}.safetensors"))
+    for arguments in (
+        ["stylize", "photos", "-o", "out", "--style", f"{BROKEN}.safetensors"],
+        ["stylize", "good.png", "-o", "out", "--style", f"{BROKEN}.safetensors", "--dry-run"],
+        ["stylize", "good.png", "-o", f"{BROKEN}/x.png", "--style", next(iter(styles.cards()))],
+        ["stylize", f"{BROKEN}.jpg", "-o", "out", "--style", f"{BROKEN}.png"],
+        ["paint", "good.png", "good.png", "--init", f"{BROKEN}.png", "--dry-run", "--size", "32"],
+        ["styles", f"{BROKEN}.safetensors"],
+        ["video", f"{BROKEN}.png", "x.mp4", "--style", next(iter(styles.cards()))],
+    ):
+        said = CliRunner().invoke(app, arguments, env={"COLUMNS": "400"}).output
+        assert FORGED in said, arguments
+        assert not [line for line in re.split(r"[\n\r\x85\u2028]", said) if line.strip().startswith("forged")]
+        assert commanding(said) == []

@@ -25,3 +25,8 @@ def test_impossible_names(name: str) -> None:
     for asks in (safe_paths.exists, safe_paths.is_file, safe_paths.is_folder):
         assert asks(name) is False
         assert asks(Path(name)) is False
+
+
+def test_names_of_another_encoding() -> None:
+    assert safe_paths.is_unicode(Path("größe.jpg"))
+    assert not safe_paths.is_unicode(Path("gr\udcf6\udcdfe.jpg"))

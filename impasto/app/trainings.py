@@ -18,7 +18,7 @@ from impasto.app.sessions import Session
 from impasto.app.train_request import TrainRequest
 from impasto.imaging.style import read_style
 from impasto.training.checkpoints import TrainingPlan, TrainStep, workspace
-from impasto.training.data import find_photos
+from impasto.training.photos import find_photos
 from impasto.training.start import instant_start, made_up
 from impasto.training.train import train as train_card
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from impasto.backbones.base import Backbone
 from impasto.errors import WeightsError
 from impasto.options import Pooling
-from impasto.weights import load_tensors, save_tensors
+from impasto.weights import load_floats, save_tensors
 
 EMBEDDED = Path(__file__).with_name("compact.safetensors")
 
@@ -53,7 +53,7 @@ def load_compact(path: Path = EMBEDDED, *, pooling: Pooling = "max") -> Compact:
     """The trained network, frozen, with its maps. Raises WeightsError for a file of another network."""
     source = "compact" if path == EMBEDDED else str(path)
     network = Compact(source=source, pooling=pooling)
-    tensors = {key: tensor.float() for key, tensor in load_tensors(path).items()}
+    tensors = load_floats(path)
     maps = {layer: tensors.pop(f"maps.{layer}", torch.empty(0)) for layer in LAYERS}
     for layer, matrix in maps.items():
         if matrix.shape != (TEACHER_WIDTHS[layer], WIDTH_OF[layer] + 1):

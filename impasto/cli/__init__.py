@@ -21,7 +21,7 @@ from impasto.cli.paint import paint
 from impasto.cli.prime import prime
 from impasto.cli.sheet import sheet
 from impasto.cli.signals import interruptible
-from impasto.cli.styles import styles
+from impasto.cli.styles import list_styles
 from impasto.cli.stylize import stylize
 from impasto.cli.texture import texture
 from impasto.cli.train import train
@@ -61,7 +61,7 @@ app.command()(texture)
 app.command()(video)
 app.command(epilog=f"Keys in the window: {KEYS_IN_WORDS}.")(webcam)
 app.command("app")(web)
-app.command()(styles)
+app.command("styles")(list_styles)
 app.command(cls=ListCommand)(sheet)
 app.command(cls=ListCommand)(evaluate)
 app.command()(train)

@@ -1,16 +1,19 @@
-"""`impasto adapt`: what can be asked for, and how it is written."""
+"""`impasto adapt`: training of the adaptive network, which writes the network of any picture's style."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import shlex
+import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from impasto import styles as shipped
+from impasto.cli.display import as_time, say
 from impasto.cli.error_handling import explained
 from impasto.cli.flags import EXPERT, Flag, HelpAll, with_flags
-from impasto.cli.train import (
+from impasto.cli.training_session import (
     LOOP_FLAGS,
     OutFlag,
     OverwriteFlag,
@@ -19,8 +22,16 @@ from impasto.cli.train import (
     ResumeFlag,
     TensorboardFlag,
     TrainingArguments,
+    check_length,
+    check_out,
+    find_training_photos,
+    make_plan,
+    working,
 )
 from impasto.training.options import AdaptOptions
+
+if TYPE_CHECKING:
+    from impasto.networks.adaptive import Adaptive
 
 FLAGS = {name: flag for name, flag in LOOP_FLAGS.items() if name not in ("network", "skips")} | {
     "window": Flag("Side of the part of a style picture that is seen at a time", "PIXELS", panel=EXPERT),
@@ -31,14 +42,6 @@ FLAGS = {name: flag for name, flag in LOOP_FLAGS.items() if name not in ("networ
     "light_weight": Flag("Factor of the photo's large-scale light", panel=EXPERT),
     "pooled": Flag("Share of the style error that is of photos with one style together", panel=EXPERT),
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class AdaptJob(TrainingArguments):
-    """One call of the command. `start` is a file, "cards", or None for the embedded network."""
-
-    styles: tuple[Path, ...]
-    start: str | None = None
 
 
 @explained()
@@ -63,17 +66,42 @@ def adapt(
     tensorboard: TensorboardFlag = False,
 ) -> None:
     """Train the network that gives any picture's style at once."""
-    job = AdaptJob(
-        photos=tuple(photos or ()),
-        styles=tuple(styles),
+    arguments = TrainingArguments(
+        photos=photos or (),
         out=out,
-        given=given,
-        start=start,
         resume=resume,
         overwrite=overwrite,
         tensorboard=tensorboard,
         quiet=quiet,
     )
-    from impasto.cli.adapt_run import run  # brings torch, which --help need not wait for
+    check_length(given)
+    options = AdaptOptions(**given)
+    check_out(arguments)
+    from impasto.training.adapt import adapt as train_adaptive  # these bring torch
+    from impasto.training.checkpoints import workspace
+    from impasto.training.photos import find_photos
 
-    run(job)
+    pictures, learned_from = find_photos(styles), find_training_photos(arguments, options)
+    network = _find_start(start)
+    with working(arguments, options) as watch:
+        watch.begin("learning")
+        started = time.monotonic()
+        train_adaptive(pictures, network, options, make_plan(arguments, learned_from, watch))
+    if not quiet:
+        say(f"{out}: this run took {as_time(time.monotonic() - started)}")
+        say(f"sample pictures are in {workspace(out) / 'samples'}")
+        say(f"use it: impasto encode style.jpg --network {shlex.quote(str(out))} -o card.safetensors")
+
+
+def _find_start(start: str | None) -> Adaptive:
+    """The network in a file, the embedded one, or one made of the shipped cards."""
+    from impasto.networks.adaptive import Adaptive
+    from impasto.networks.adaptive_file import load_adaptive
+
+    if start != "cards":
+        return load_adaptive(Path(start)) if start else load_adaptive()
+    network = Adaptive()
+    cards = [shipped.load(name) for name in shipped.cards()]
+    network.start_from([card.tensors for card in cards])
+    network.base = cards[0].base
+    return network

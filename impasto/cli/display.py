@@ -24,8 +24,8 @@ from impasto.options import kebab
 Show = Callable[[float, str, str], None]  # share of the work done, what is being done, how it stands
 
 _SECONDS_BETWEEN_LINES = 10.0
-# what moves a terminal's cursor, recolors it, or turns the direction of a text
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+# what breaks a line, commands a terminal, turns the direction of a text, or is no character
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 # parameters that the library's messages name, and such a name in a message, but no part of a file's name
 _PARAMETERS = (
@@ -36,19 +36,21 @@ _PARAMETER = re.compile(rf"(?<![^\s(])(?P<name>{'|'.join(_PARAMETERS)})=(?P<valu
 
 
 def plain(text: str) -> str:
-    """A text from elsewhere, of a card or a file's name, in which nothing commands the terminal."""
-    return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text)
+    """A text from elsewhere, of a card or a file's name, on one line and without what commands the terminal.
+
+    Such characters are escaped as in Python: a line break is backslash and n.
+    """
+    return _CONTROLS.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def say(message: str, label: str = "", style: str = "") -> None:
-    """Print one line, whatever is in the message: a file's name is neither markup nor wrapped."""
+    """Print one line, whatever is in the message: a file's name is no markup, and nothing breaks the line."""
     if not _leads():
         return
     prefix = (f"{label}: ", style) if label else ""
-    line = plain(" ".join(message.splitlines()))
     console = Console(stderr=True, highlight=False)
     with console.capture() as capture:
-        console.print(Text.assemble(prefix, line), soft_wrap=True)
+        console.print(Text.assemble(prefix, plain(message)), soft_wrap=True)
     sys.stderr.write(capture.get())  # which a bar, while there is one, takes and puts above itself
     sys.stderr.flush()
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from impasto.cli.display import as_time
+from impasto.cli.display import as_time, plain
 from impasto.painting.base import BasePainter
 from impasto.perception import resolve_layers
 from impasto.stylizing.inputs import Item
@@ -58,7 +58,7 @@ def describe_stylizing(items: Sequence[Item], stylizer: Stylizer, options: Image
 def _table(rows: Mapping[str, str]) -> Table:
     table = Table.grid(padding=(0, 2))
     for name, value in rows.items():
-        table.add_row(Text(name.replace("_", "-"), style="bold"), Text(value))
+        table.add_row(Text(name.replace("_", "-"), style="bold"), Text(plain(value)))
     return table
 
 

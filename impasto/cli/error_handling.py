@@ -43,7 +43,8 @@ def _in_words(error: Exception) -> str:
 
 
 def _as_bug(error: Exception) -> str:
+    reason = " ".join(str(error).splitlines())  # PyTorch's have several
     return (
-        f"this should not happen ({type(error).__name__}: {error}); please report it with what "
+        f"this should not happen ({type(error).__name__}: {reason}); please report it with what "
         "IMPASTO_DEBUG=1 shows"
     )

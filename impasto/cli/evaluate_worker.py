@@ -1,4 +1,4 @@
-"""An engine in a process of its own, so that its time and memory are its own: `evaluate_engines` starts it.
+"""An engine in a process of its own, so that its time and memory are its own: `evaluation.engines` starts it.
 
 Reads a job as JSON from standard input; writes a line of JSON for each picture.
 """

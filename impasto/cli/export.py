@@ -1,15 +1,23 @@
-"""`impasto export`: what can be asked for, and how it is written."""
+"""`impasto export`: a style as a file for other programs."""
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from impasto.cli.completion import style_names
+from impasto.cli.display import counted, progress, say, warn
 from impasto.cli.error_handling import explained
 from impasto.export.options import ExportOptions
+
+if TYPE_CHECKING:
+    from impasto.export.job import Report
+    from impasto.export.quality import Quality
+
+_STAGES = 5  # at most, of an export
 
 
 @explained()
@@ -60,6 +68,46 @@ def export(
         runtime_dir=runtime_dir,
         overwrite=overwrite,
     )
-    from impasto.cli.export_run import run  # brings torch, which --help need not wait for
+    from impasto.export.job import export as write_export  # brings torch, which --help need not wait for
 
-    run(tuple(style), out, options, quiet=quiet)
+    with progress(quiet, clock=False) as show:
+        stages: list[str] = []
+
+        def tell(doing: str) -> None:
+            show(len(stages) / _STAGES, doing, "")
+            stages.append(doing)
+
+        report = write_export(style, out, options, tell)
+    if not quiet:
+        _report(report, options)
+
+
+def _report(report: Report, options: ExportOptions) -> None:
+    for note in report.notes:
+        warn(note)
+    say(_summary(report, options))
+    if report.quality:
+        say(_cost(report.quality, report.speed, options))
+    if options.to == "web":
+        place = shlex.quote(str(report.out))
+        say(f"try it: python -m http.server --directory {place}, and open http://localhost:8000")
+
+
+def _summary(report: Report, options: ExportOptions) -> str:
+    parts = [f"{report.size / 1e6:.2f} MB", options.precision]
+    parts += [f"opset {report.opset}"] if report.opset else []
+    parts += ["batch, height and width free", f"made in {report.seconds:.0f} s"]
+    if report.difference is not None:
+        parts.append(f"at most {report.difference:.1g} from PyTorch on odd sizes")
+    return f"{report.out}: {', '.join(parts)}"
+
+
+def _cost(quality: Quality, speed: float | None, options: ExportOptions) -> str:
+    of = "" if quality.of_work else " from float32's pictures"
+    parts = [
+        f"{quality.psnr:.1f} dB from float32, {quality.worst:.1f} dB at worst",
+        f"style error{of} {quality.style[0]:.4f} to {quality.style[1]:.4f}",
+        f"content error {quality.content[0]:.4f} to {quality.content[1]:.4f}",
+    ]
+    parts += [f"{speed:.1f} times as fast here"] if speed else []
+    return f"what {options.precision} costs on {counted(quality.photos, 'photo')}: {'; '.join(parts)}"

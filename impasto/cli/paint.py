@@ -1,21 +1,22 @@
-"""`impasto paint`: what can be asked for, and how it is written."""
+"""`impasto paint`: a photo painted in the style of one or more pictures."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from impasto import recipes, styles
 from impasto.cli import controls
 from impasto.cli.completion import recipe_names
+from impasto.cli.display import download
 from impasto.cli.error_handling import explained
 from impasto.cli.flags import EXPERT, HANDLES, Flag, HelpAll, panel, with_flags
-from impasto.cli.output import (
+from impasto.cli.paint_session import (
     Animate,
     BitDepth,
     DryRun,
@@ -26,27 +27,20 @@ from impasto.cli.output import (
     Quiet,
     SaveEvery,
     StripMetadata,
+    check_output,
+    make,
+    open_frames,
     parse_megapixels,
 )
 from impasto.errors import UsageError
 from impasto.painting.options import PaintOptions
+from impasto.recipes import Recipe
 from impasto.safe_paths import exists
 
-Weighted = tuple[tuple[Path, float], ...]  # files with weights
+if TYPE_CHECKING:
+    from impasto.painting.paint import Painter
 
-
-@dataclass(frozen=True)
-class PaintJob:
-    """One call of the command: the pictures, what was `given` for `PaintOptions`, and what to write."""
-
-    photo: Path
-    styles: Weighted
-    given: Mapping[str, Any]
-    output: Output
-    mask: Path | None = None
-    regions: Mapping[Path, Weighted] = field(default_factory=dict)
-    recipe: str | None = None
-    like: Path | None = None
+Weighted = list[tuple[Path, float]]  # files with weights
 
 
 def parse_size(text: str) -> int | None:
@@ -185,26 +179,93 @@ def paint(
     regions = controls.parse_regions(region)
     if not style and not regions:
         raise UsageError("missing STYLE, e.g. impasto paint photo.jpg wave.jpg")
-    job = PaintJob(
-        photo=photo,
-        styles=tuple(parse_style(str(text)) for text in style or ()),
-        given=given,
-        output=Output(
-            out=out,
-            animate=animate,
-            dry_run=dry_run,
-            quiet=quiet,
-            save_every=save_every,
-            bit_depth=bit_depth,
-            quality=quality,
-            strip_metadata=strip_metadata,
-            max_pixels=None if max_pixels is None else parse_megapixels(max_pixels),
-        ),
-        mask=mask,
-        regions={Path(one): tuple(map(parse_style, names)) for one, names in regions.items()},
-        recipe=recipe,
-        like=like,
+    styles_given = [parse_style(str(text)) for text in style or ()]
+    output = Output(
+        out=out,
+        animate=animate,
+        dry_run=dry_run,
+        quiet=quiet,
+        save_every=save_every,
+        bit_depth=bit_depth,
+        quality=quality,
+        strip_metadata=strip_metadata,
+        max_pixels=parse_megapixels(max_pixels),
     )
-    from impasto.cli.paint_run import run  # brings torch, which --help need not wait for
+    areas = {Path(one): [parse_style(name) for name in names] for one, names in regions.items()}
+    published = find_recipe(recipe)
+    if published and published.animated and out and not animate:
+        output = replace(output, animate=out.with_suffix(".gif"))
+    check_output(output, _read(photo, styles_given, areas, mask, given), "painting.jpg")
+    frames = open_frames(output)
+    options = resolve(given, published, like)
+    make(_prepare(photo, styles_given, areas, mask, options, output), output, frames)
 
-    run(job)
+
+def find_recipe(name: str | None) -> Recipe | None:
+    """The recipe of that name. Raises UsageError, with those there are, for one that is not for painting."""
+    return None if name is None else recipes.find(name, "paint")
+
+
+def resolve(given: Mapping[str, Any], recipe: Recipe | None = None, like: Path | None = None) -> PaintOptions:
+    """The options: defaults, then those of a recipe or of a picture's record, then what was given."""
+    if recipe and like:
+        raise UsageError("--recipe and --like both say how to paint: give one of them")
+    options = replace(_start(recipe, like), **given)
+    has_raw_weights = None not in (options.content_weight, options.style_weight)
+    if "strength" in given and (has_raw_weights or not options.normalise):
+        raise UsageError("--strength does nothing beside raw weights: change --style-weight instead")
+    return options
+
+
+def _start(recipe: Recipe | None, like: Path | None) -> PaintOptions:
+    if like is None:
+        return PaintOptions(**(recipe.options if recipe else {}))
+    from impasto.painting.provenance import options_from  # brings torch
+
+    return options_from(like)
+
+
+def _read(
+    photo: Path,
+    styles: Weighted,
+    regions: Mapping[Path, Weighted],
+    mask: Path | None,
+    given: Mapping[str, Any],
+) -> list[Path]:
+    """All pictures that are."""
+    starts = [Path(given["init"])] if "init" in given else []
+    masks = [*regions, *([mask] if mask else [])]
+    named = [path for group in (styles, *regions.values()) for path, _ in group]
+    return [photo, *named, *starts, *masks]
+
+
+def _prepare(
+    photo: Path,
+    styles: Weighted,
+    regions: Mapping[Path, Weighted],
+    mask: Path | None,
+    options: PaintOptions,
+    output: Output,
+) -> Painter:
+    """The painter, which says what it would download first if this is a dry run."""
+    from impasto.backbones.vgg import needed_download, untrained_vgg
+    from impasto.imaging import io
+    from impasto.painting.paint import Painter
+
+    missing = needed_download(options.backbone) if output.dry_run else None
+    untrained = untrained_vgg(options.backbone, pooling=options.pooling) if missing else None
+    with download(output.quiet) as on_download:
+        painter = Painter(
+            photo,
+            styles or None,
+            options,
+            region=regions,
+            mask=mask,
+            max_pixels=io.MAX_PIXELS if output.max_pixels is None else output.max_pixels,
+            backbone=untrained,
+            on_download=on_download,
+        )
+    if missing:
+        size = f"{missing.size / 1e6:.0f} MB"
+        painter.notes.append(f"painting would first download {missing.name}, {size}, from {missing.url}")
+    return painter

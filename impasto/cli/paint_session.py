@@ -1,27 +1,90 @@
-"""A painting in the making: its progress, its frames, the files that it leaves, and how it ends."""
+"""What the commands that paint pixels share: their output flags, and a painting in the making.
+
+Imports no torch before it is called.
+"""
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from impasto.cli import dry_run
 from impasto.cli.display import Show, complain, progress, say, warn
 from impasto.cli.error_handling import INTERRUPTED
-from impasto.cli.output import Output
+from impasto.cli.flags import OUTPUT, panel
 from impasto.device import ran_out_of_memory
 from impasto.errors import DivergenceError, MemoryLimitError, UsageError
-from impasto.imaging import io
-from impasto.imaging.animation import AnimationWriter
-from impasto.imaging.encoding import find_format
-from impasto.painting.base import BasePainter
 from impasto.progress import Step
 
+if TYPE_CHECKING:
+    from impasto.imaging.animation import AnimationWriter
+    from impasto.painting.base import BasePainter
+
 Stopped = KeyboardInterrupt | DivergenceError | None
+
+
+@dataclass(frozen=True)
+class Output:
+    """Output settings. `max_pixels` limits the pictures that are read; None is `io.MAX_PIXELS`."""
+
+    out: Path | None
+    animate: Path | None = None
+    dry_run: bool = False
+    quiet: bool = False
+    save_every: int | None = None
+    bit_depth: int = 8
+    quality: int = 95
+    strip_metadata: bool = False
+    max_pixels: int | None = None
+
+
+def parse_megapixels(number: float | None) -> int | None:
+    """Pixels; None is None."""
+    if number is None:
+        return None
+    if not 0 < number < math.inf:
+        raise UsageError(f"--max-pixels is a number of megapixels, not {number}")
+    return round(number * 1e6)
+
+
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", "-o", metavar="FILE", help="Where to write: .jpg, .png, .webp or .tif."),
+]
+Animate = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Save the making-of, too: .gif, .webp or .mp4.")
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", metavar=" ", help="Only tell options, sizes, memory and time.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", metavar=" ", help="Print nothing but errors.")]
+SaveEvery = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=1, help="Also save every Nth iterate, as OUT-0010.", **panel(OUTPUT)),
+]
+BitDepth = Annotated[int, typer.Option(metavar="8|16", help="Of PNG and TIFF.", **panel(OUTPUT))]
+QualityFlag = Annotated[
+    int, typer.Option(metavar="N", min=1, max=100, help="Of JPEG and WebP.", **panel(OUTPUT))
+]
+StripMetadata = Annotated[
+    bool,
+    typer.Option(
+        "--strip-metadata",
+        metavar=" ",
+        help="Write neither the photo's EXIF nor the record that --like reads.",
+        **panel(OUTPUT),
+    ),
+]
+MaxPixels = Annotated[
+    float | None,
+    typer.Option(metavar="MEGAPIXELS", help="Refuse larger pictures [dim](250)[/dim]", **panel(OUTPUT)),
+]
 
 
 def check_output(output: Output, read: Iterable[Path], example: str) -> None:
@@ -30,7 +93,11 @@ def check_output(output: Output, read: Iterable[Path], example: str) -> None:
         if output.dry_run:
             return
         raise UsageError(f"where to? name the picture to write, as in -o {example}")
+    from impasto.imaging import io
+
     io.check_output(output.out, bit_depth=output.bit_depth)
+    if output.save_every:
+        io.check_output(_numbered(output.out, 0))
     read = list(read)
     for written in filter(None, (output.out, output.animate)):
         if any(_is_same(written, path) for path in read):
@@ -39,31 +106,41 @@ def check_output(output: Output, read: Iterable[Path], example: str) -> None:
         raise UsageError(f"{output.out} cannot be both the painting and its making-of: choose another name")
 
 
+def _numbered(out: Path, count: int) -> Path:
+    """The name of an iterate."""
+    return out.with_stem(f"{out.stem}-{count:04}")
+
+
 def open_frames(output: Output) -> AnimationWriter | None:
     """The making-of, if one is asked for."""
+    from impasto.imaging.animation import AnimationWriter
+
     return AnimationWriter(output.animate) if output.animate else None
 
 
-def make(easel: BasePainter, output: Output, frames: AnimationWriter | None) -> None:
+def make(painter: BasePainter, output: Output, frames: AnimationWriter | None) -> None:
     """Print warnings, paint and save; with --dry-run print only the plan."""
+    from impasto.cli import dry_run
+    from impasto.imaging.encoding import find_format
+
     started = time.monotonic()
-    for note in () if output.quiet else easel.notes:
+    for note in () if output.quiet else painter.notes:
         warn(note)
     if output.dry_run:
-        dry_run.describe(easel)
+        dry_run.describe(painter)
         return
     assert output.out is not None  # as checked
     longest = find_format(output.out, output.bit_depth).longest_side
-    if max(easel.size) > longest:
-        raise UsageError(f"{output.out} cannot hold {max(easel.size)} pixels a side, only {longest}")
-    step, stopped = _paint(easel, output, output.out, frames)
-    _save(easel, step, output, output.out)
+    if max(painter.size) > longest:
+        raise UsageError(f"{output.out} cannot hold {max(painter.size)} pixels a side, only {longest}")
+    step, stopped = _paint(painter, output, output.out, frames)
+    _save(painter, step, output, output.out)
     if frames:
         try:
             frames.close()
         except KeyboardInterrupt as error:
             stopped = error
-    _report(easel, output, step, stopped, time.monotonic() - started)
+    _report(painter, output, step, stopped, time.monotonic() - started)
 
 
 def _is_same(one: Path, other: Path) -> bool:
@@ -73,11 +150,11 @@ def _is_same(one: Path, other: Path) -> bool:
 
 
 def _paint(
-    easel: BasePainter, output: Output, out: Path, frames: AnimationWriter | None
+    painter: BasePainter, output: Output, out: Path, frames: AnimationWriter | None
 ) -> tuple[Step, Stopped]:
     """The last good step, and what stopped the work before its end, if something did."""
-    step, steps = None, easel.steps()
-    with _advising(easel), progress(output.quiet) as show:
+    step, steps = None, painter.steps()
+    with _advising(painter), progress(output.quiet) as show:
         show(0.0, "starting", "")
         try:
             for count, step in enumerate(steps, 1):
@@ -85,7 +162,7 @@ def _paint(
                 if frames:
                     frames.add(step.image)
                 if output.save_every and count % output.save_every == 0:
-                    _save(easel, step, output, out.with_stem(f"{out.stem}-{count:04}"))
+                    _save(painter, step, output, _numbered(out, count))
         except (KeyboardInterrupt, DivergenceError) as error:
             if step is None:
                 raise
@@ -104,34 +181,36 @@ def _draw(show: Show, step: Step) -> None:
 
 
 @contextmanager
-def _advising(easel: BasePainter) -> Iterator[None]:
+def _advising(painter: BasePainter) -> Iterator[None]:
     """Tell a size that needs half the memory, where memory ran out in spite of the estimate."""
     try:
         yield
     except Exception as error:
         if not ran_out_of_memory(error):
             raise
-        side = max(easel.size)
+        side = max(painter.size)
         raise MemoryLimitError(
             f"memory ran out while painting at {side} pixels; try --size {round(side * 0.7)}"
         ) from error
 
 
-def _save(easel: BasePainter, step: Step, output: Output, path: Path) -> None:
-    image, alpha = easel.finish(step)
+def _save(painter: BasePainter, step: Step, output: Output, path: Path) -> None:
+    from impasto.imaging import io
+
+    image, alpha = painter.finish(step)
     io.write(
         path,
         image,
         alpha=alpha,
-        exif=None if output.strip_metadata else easel.exif,
+        exif=None if output.strip_metadata else painter.exif,
         bit_depth=output.bit_depth,
         quality=output.quality,
-        record=None if output.strip_metadata else easel.record(step),
+        record=None if output.strip_metadata else painter.record(step),
     )
 
 
-def _report(easel: BasePainter, output: Output, step: Step, stopped: Stopped, seconds: float) -> None:
-    height, width = easel.size
+def _report(painter: BasePainter, output: Output, step: Step, stopped: Stopped, seconds: float) -> None:
+    height, width = painter.size
     size = f"{width} x {height} pixels"
     if isinstance(stopped, DivergenceError):
         complain(f"{stopped}; {output.out} is the last good picture, {step.done:.0%} of the way")

@@ -1,12 +1,15 @@
-"""`impasto prime`: what can be asked for, and how it is written."""
+"""`impasto prime`: identity pretraining, a start from which networks learn any style sooner."""
 
 from __future__ import annotations
 
+import shlex
+import time
 from typing import Any
 
+from impasto.cli.display import say
 from impasto.cli.error_handling import explained
 from impasto.cli.flags import EXPERT, Flag, HelpAll, with_flags
-from impasto.cli.train import (
+from impasto.cli.training_session import (
     LOOP_FLAGS,
     OutFlag,
     OverwriteFlag,
@@ -15,6 +18,12 @@ from impasto.cli.train import (
     ResumeFlag,
     TensorboardFlag,
     TrainingArguments,
+    check_length,
+    check_out,
+    find_training_photos,
+    make_plan,
+    report_card,
+    working,
 )
 from impasto.training.options import PrimeOptions
 
@@ -39,15 +48,25 @@ def prime(
     tensorboard: TensorboardFlag = False,
 ) -> None:
     """Teach a network to give back what it sees: it learns any style sooner then."""
-    job = TrainingArguments(
-        photos=tuple(photos or ()),
+    arguments = TrainingArguments(
+        photos=photos or (),
         out=out,
-        given=given,
         resume=resume,
         overwrite=overwrite,
         tensorboard=tensorboard,
         quiet=quiet,
     )
-    from impasto.cli.train_run import run_prime  # brings torch, which --help need not wait for
+    check_length(given)
+    options = PrimeOptions(**given)
+    check_out(arguments)
+    pictures = find_training_photos(arguments, options)
+    from impasto.training.train import prime as prime_network  # brings torch, which --help need not wait for
 
-    run_prime(job)
+    with working(arguments, options) as watch:
+        watch.begin("priming")
+        started = time.monotonic()
+        card = prime_network(options, make_plan(arguments, pictures, watch))
+    report_card(arguments, card, time.monotonic() - started)
+    if not quiet:
+        start = shlex.quote(str(out))
+        say(f"use it: impasto train style.jpg --from {start} --network {options.network} -o card.safetensors")

@@ -1,18 +1,31 @@
-"""`impasto sheet`: photos in several styles, one handle turned: how a person chooses."""
+"""`impasto sheet`: photos in several styles, one option turned from column to column."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import typer
 
+from impasto import styles
 from impasto.cli.completion import style_names
+from impasto.cli.display import Show, counted, progress, say
 from impasto.cli.error_handling import explained
+from impasto.cli.paint import parse_style
+from impasto.cli.styles import credit_of
 from impasto.errors import UsageError
 from impasto.options import KeepColour, check_choice, check_range, check_whole
+from impasto.painting.options import PaintOptions
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from impasto.cli.contact import SheetRow
+
+    Draw = Callable[[Image, Mapping[str, Any], Callable[[float], None]], Image]
 
 Engine = Literal["stylize", "paint"]
 SIDES: Mapping[str, int] = {"stylize": 400, "paint": 256}  # pixels, of a picture
@@ -30,25 +43,28 @@ class Column:
 
 
 @dataclass(frozen=True)
-class SheetJob:
-    """One call of the command."""
+class Drawer:
+    """A style: `draw` makes a picture of a photo with a column's options, and tells what share is done."""
 
-    photos: tuple[Path, ...]
-    styles: tuple[str, ...]
-    out: Path
-    columns: tuple[Column, ...]
-    engine: Engine = "stylize"
-    size: int | None = None
-    quiet: bool = False
+    name: str
+    draw: Draw
+    credit: str = ""
+    origin: str = ""
 
-    def __post_init__(self) -> None:
-        check_choice("engine", self.engine, Engine)
-        check_whole("size", self.side, 64, 2048)
 
-    @property
-    def side(self) -> int:
-        """Pixels on the long side of a picture."""
-        return SIDES[self.engine] if self.size is None else self.size
+@dataclass
+class SheetProgress:
+    """Progress over all pictures of a sheet."""
+
+    show: Show
+    doing: str
+    total: int
+    title: str = ""
+    pictures: int = 0
+
+    def __call__(self, done: float) -> None:
+        """Tell the share of the present picture that is done."""
+        self.show((self.pictures + done) / self.total, self.doing, self.title)
 
 
 def plan_columns(given: Mapping[str, Sequence[Any]]) -> tuple[Column, ...]:
@@ -113,27 +129,95 @@ def sheet(
     ] = None,
     engine: Annotated[
         str, typer.Option(metavar="stylize|paint", help="paint takes seconds for each picture.")
-    ] = SheetJob.engine,
+    ] = "stylize",
     size: Annotated[
         int | None,
         typer.Option(metavar="PIXELS", help="Long side of a picture [dim](400; paint 256)[/dim]"),
-    ] = SheetJob.size,
+    ] = None,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", metavar=" ", help="Print nothing but errors.")
-    ] = SheetJob.quiet,
+    ] = False,
 ) -> None:
     """Write a contact sheet: a row for each style, a column for each strength."""
     _check(strengths or (), strokes or (), keep_colour or ())
     given = {"strength": strengths or (), "stroke_size": strokes or (), "keep_colour": keep_colour or ()}
-    job = SheetJob(
-        photos=tuple(photo),
-        styles=tuple(style),
-        out=out,
-        columns=plan_columns(given),
-        engine=engine,  # type: ignore[arg-type]  # checked there
-        size=size,
-        quiet=quiet,
-    )
-    from impasto.cli.sheet_run import run  # brings torch, which --help need not wait for
+    columns = plan_columns(given)
+    check_choice("engine", engine, Engine)
+    side = SIDES[engine] if size is None else size
+    check_whole("size", side, 64, 2048)
+    from impasto.cli import contact  # brings torch, which --help need not wait for
 
-    run(job)
+    contact.check(out)
+    paints = engine == "paint"
+    drawers = [_painter(name, side) if paints else _stylizer(name) for name in style]
+    photos = [(path.stem, contact.open_photo(path, side)) for path in photo]
+    with progress(quiet) as show:
+        total = len(photos) * len(drawers) * len(columns)
+        watch = SheetProgress(show, "painting" if paints else "stylizing", total)
+        rows = list(_rows(photos, drawers, columns, watch))
+    contact.write(out, contact.Sheet(rows, "Styles", "" if paints else _stroke_note(side)))
+    if not quiet:
+        shown = f"{counted(len(drawers), 'style')} in {counted(len(columns), 'column')}"
+        say(f"{out}: {shown}, {counted(len(photos), 'photo')}")
+
+
+def _rows(
+    photos: Sequence[tuple[str, Image]],
+    drawers: Sequence[Drawer],
+    columns: Sequence[Column],
+    watch: SheetProgress,
+) -> Iterator[SheetRow]:
+    """A row for each photo, by name, and style."""
+    for (name, photo), drawer in product(photos, drawers):
+        watch.title = drawer.name if len(photos) == 1 else f"{drawer.name}: {name}"
+        yield _row(photo, drawer, columns, watch)
+
+
+def _row(photo: Image, drawer: Drawer, columns: Sequence[Column], watch: SheetProgress) -> SheetRow:
+    from impasto.cli.contact import Cell, SheetRow
+
+    cells = [Cell(photo, "photo", "the photo")]
+    for column in columns:
+        watch(0.0)
+        picture = drawer.draw(photo, column.options, watch)
+        cells.append(Cell(picture, column.label, f"{watch.title}, {column.label}"))
+        watch.pictures += 1
+    return SheetRow(watch.title, cells, drawer.credit, drawer.origin)
+
+
+def _stylizer(style: str) -> Drawer:
+    """Raises UsageError, WeightsError, ImageError: no such style."""
+    from impasto.stylizing.stylizer import Stylizer
+
+    def draw(photo: Image, options: Mapping[str, Any], tell: Callable[[float], None]) -> Image:
+        return Stylizer(style, runtime="torch", **options)(photo)
+
+    card = styles.load(style)
+    return Drawer(card.style or style, draw, credit_of(card) or _credit(style), card.origin)
+
+
+def _painter(style: str, side: int) -> Drawer:
+    """Raises UsageError, ImageError: no such picture."""
+    from impasto.imaging import io
+    from impasto.painting.paint import Painter
+
+    path, _ = parse_style(style)
+    io.read(path)
+
+    def draw(photo: Image, options: Mapping[str, Any], tell: Callable[[float], None]) -> Image:
+        painter = Painter(photo, path, PaintOptions(size=side, **options))
+        for step in painter.steps():
+            tell(step.done)
+        return io.to_pil(*painter.finish(step))
+
+    return Drawer(path.stem, draw, _credit(style))
+
+
+def _credit(style: str) -> str:
+    """Of a picture: only those that ship are known."""
+    return "our own, CC0" if styles.find(style) else ""
+
+
+def _stroke_note(side: int) -> str:
+    """Networks make strokes of so many pixels, whatever the size of the photo."""
+    return f"Made at {side} pixels: on larger pictures strokes are finer, unless the stroke size grows, too."

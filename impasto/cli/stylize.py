@@ -1,48 +1,41 @@
-"""`impasto stylize`: what can be asked for, and how it is written."""
+"""`impasto stylize`: styles applied to photos, here or by the workers of a cluster."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from impasto import styles
 from impasto.cli.completion import style_names
 from impasto.cli.controls import FLAGS, Mask, RegionFlags, parse_regions, require_style
-from impasto.cli.error_handling import explained
+from impasto.cli.display import Show, complain, progress, say, warn
+from impasto.cli.error_handling import INTERRUPTED, explained
 from impasto.cli.flags import EXPERT, OUTPUT, HelpAll, panel, with_flags
-from impasto.cli.output import parse_megapixels
 from impasto.cli.paint import parse_size, parse_tile
-from impasto.device import DeviceName, PrecisionName
-from impasto.errors import UsageError
+from impasto.cli.paint_session import parse_megapixels
+from impasto.device import DeviceName
+from impasto.errors import ImageError, ImpastoError, UsageError
+from impasto.stylizing.cluster.filesystems import is_url
 from impasto.stylizing.controls import StyleControls
 from impasto.stylizing.options import BulkOptions
-from impasto.stylizing.runtime import MANY, RuntimeName
+from impasto.stylizing.runtime import MANY, runtime_for
 
+if TYPE_CHECKING:
+    from impasto.stylizing.cluster.completed import Ledger
+    from impasto.stylizing.cluster.task import PictureBytes, StylizerConfig
+    from impasto.stylizing.inputs import Item, WorkItem
+    from impasto.stylizing.pipeline import Event
 
-@dataclass(frozen=True)
-class StylizeJob:
-    """One call of the command: what to stylize, how, and where to."""
+    Work = Callable[[Callable[[Event], None]], object]  # does it all, and reports each picture
 
-    inputs: tuple[str, ...]
-    out: str
-    styles: tuple[str, ...]
-    options: BulkOptions
-    strength: float = 1.0
-    refine: int = 0
-    mask: Path | None = None
-    regions: Mapping[str, list[str]] = field(default_factory=dict)
-    handles: StyleControls = field(default_factory=StyleControls)
-    device: DeviceName = "auto"
-    precision: PrecisionName = "auto"
-    runtime: RuntimeName = "auto"
-    cluster: str | None = None
-    workers: int | None = None
-    dry_run: bool = False
-    quiet: bool = False
+_MOST_LINES = 20
+_MANY_WORKERS = 64  # that a cluster of unknown size is taken to have, when work is parted
 
 
 def split_inputs(inputs: list[str], named: list[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -87,12 +80,12 @@ def stylize(
     ] = None,
     strength: Annotated[
         float, typer.Option(metavar="NUMBER", help="0 keeps the photo, 1 is all style.")
-    ] = StylizeJob.strength,
+    ] = 1.0,
     refine: Annotated[
         int, typer.Option(metavar="N", min=0, help="Gradients of painting on top: slower, more of the style.")
-    ] = StylizeJob.refine,
+    ] = 0,
     handles: Mapping[str, Any],
-    mask: Mask = StylizeJob.mask,
+    mask: Mask = None,
     size: Annotated[
         str, typer.Option(metavar="PIXELS", help="Long side of the pictures, or 'original'.")
     ] = "original",
@@ -101,10 +94,10 @@ def stylize(
     ] = BulkOptions.overwrite,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", metavar=" ", help="Tell what would be made, and its memory.")
-    ] = StylizeJob.dry_run,
+    ] = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", metavar=" ", help="Print nothing but errors.")
-    ] = StylizeJob.quiet,
+    ] = False,
     help_all: HelpAll = False,
     region: RegionFlags = None,
     suffix: Annotated[
@@ -137,10 +130,10 @@ def stylize(
     ] = None,
     device: Annotated[
         str, typer.Option(metavar="auto|cpu|cuda|mps|xpu", help="Where to compute.", **panel(EXPERT))
-    ] = StylizeJob.device,
+    ] = "auto",
     precision: Annotated[
         str, typer.Option(metavar="auto|float32|bfloat16", help="Of the network.", **panel(EXPERT))
-    ] = StylizeJob.precision,
+    ] = "auto",
     tile: Annotated[
         str,
         typer.Option(
@@ -157,7 +150,7 @@ def stylize(
             "pip install 'impasto\\[fast]' brought, which takes seconds to get ready.",
             **panel(EXPERT),
         ),
-    ] = StylizeJob.runtime,
+    ] = "auto",
     cluster: Annotated[
         str | None,
         typer.Option(
@@ -165,7 +158,7 @@ def stylize(
             help="Share the work among processes of this machine, or the machines of a Ray cluster.",
             **panel(EXPERT),
         ),
-    ] = StylizeJob.cluster,
+    ] = None,
     workers: Annotated[
         int | None,
         typer.Option(
@@ -174,7 +167,7 @@ def stylize(
             help="Of --cluster [dim](as many as it has processors, or GPUs)[/dim]",
             **panel(EXPERT),
         ),
-    ] = StylizeJob.workers,
+    ] = None,
 ) -> None:
     """Apply a style to photos: a trained one, or any picture's. A run again skips what is done."""
     photos, names = split_inputs(inputs, style or [])
@@ -182,33 +175,246 @@ def stylize(
     require_style(names, regions)
     if workers and not cluster:
         raise UsageError("--workers is how many a --cluster has: add --cluster auto")
-    job = StylizeJob(
-        inputs=photos,
-        out=out,
-        styles=names,
-        options=BulkOptions(
-            size=parse_size(size),
-            bit_depth=bit_depth,
-            quality=quality,
-            strip_metadata=strip_metadata,
-            max_pixels=None if max_pixels is None else parse_megapixels(max_pixels),
-            tile=parse_tile(tile),  # type: ignore[arg-type]  # checked there
-            suffix=suffix,
-            overwrite=overwrite,
-        ),
-        strength=strength,
-        refine=refine,
-        mask=mask,
-        regions=regions,
-        handles=StyleControls(**handles),
-        device=device,  # type: ignore[arg-type]  # checked by the stylizer
-        precision=precision,  # type: ignore[arg-type]
-        runtime=runtime,  # type: ignore[arg-type]
-        cluster=cluster,
-        workers=workers,
-        dry_run=dry_run,
-        quiet=quiet,
+    options = BulkOptions(
+        size=parse_size(size),
+        bit_depth=bit_depth,
+        quality=quality,
+        strip_metadata=strip_metadata,
+        max_pixels=parse_megapixels(max_pixels),
+        tile=parse_tile(tile),  # type: ignore[arg-type]  # checked there
+        suffix=suffix,
+        overwrite=overwrite,
     )
-    from impasto.cli.stylize_run import run  # brings torch, which --help need not wait for
+    controls = StyleControls(**handles)
+    from impasto.stylizing.bulk import stylize_all  # these bring torch, which --help need not wait for
+    from impasto.stylizing.cluster.completed import Ledger
+    from impasto.stylizing.cluster.work_items import collect_work_items, is_picture
+    from impasto.stylizing.inputs import collect
+    from impasto.stylizing.stylizer import Stylizer
 
-    run(job)
+    away = cluster is not None or any(is_url(name) for name in (*photos, out))
+    unreadable: dict[Path, str] = {}  # folders
+    work_items = collect_work_items(photos, out, options, unreadable.__setitem__) if away else []
+    here = [] if away else collect(photos, out, options, unreadable.__setitem__)
+    items: list[Item | WorkItem] = [*here, *work_items]
+    _check_masks_stay([*regions, *([] if mask is None else [str(mask)])], items)
+    if away and refine:
+        raise UsageError("--refine works on this machine alone: leave out --cluster, and name local files")
+    stylizer = Stylizer(
+        list(names) or None,
+        strength,
+        mask=mask,
+        region=regions,
+        device="cpu" if away else device,  # type: ignore[arg-type]  # checked there
+        precision=precision,  # type: ignore[arg-type]
+        refine=refine,
+        runtime="torch" if away else runtime_for(runtime, len(items)),  # type: ignore[arg-type]
+        **asdict(controls),
+    )
+    told = [*stylizer.notes]
+    if not quiet:
+        _tell(told)
+    if dry_run:
+        from impasto.cli.dry_run import describe_stylizing  # brings all that paints, too
+
+        describe_stylizing([_as_item(item) for item in items], stylizer, options)
+        _tell([*unreadable.values()])
+        return
+    work: Work = partial(stylize_all, here, stylizer, options)
+    if away:
+        config = _pack(
+            names,
+            mask,
+            regions,
+            strength=strength,
+            handles=controls,
+            device=device,
+            precision=precision,
+            runtime=runtime,
+        )
+        ledger = Ledger(out if is_url(out) and not is_picture(out) else None, stylizer.record(), options)
+        work = partial(_dispatch, work_items, ledger, config, options, cluster, workers)
+    watch, stopped = _watch(work, len(items), quiet=quiet)
+    watch.notes += [note for note in stylizer.notes if note not in told]  # on masks
+    watch.summary.failed += unreadable.items()
+    _report(items, unreadable, watch, stopped, quiet=quiet)
+
+
+def _pack(
+    names: Sequence[str], mask: Path | None, regions: Mapping[str, list[str]], **settings: Any
+) -> StylizerConfig:
+    """The configuration of workers, with the files that it names."""
+    from impasto.styles.mixture import load_styles
+    from impasto.stylizing.cluster.task import StylizerConfig
+
+    return StylizerConfig(
+        styles=load_styles(list(names)) if names else (),
+        mask=None if mask is None else _read_picture(mask),
+        regions=tuple((_read_picture(one), load_styles(styles)) for one, styles in regions.items()),
+        **settings,
+    )
+
+
+def _read_picture(path: object) -> PictureBytes:
+    from impasto.stylizing.cluster.task import PictureBytes
+
+    try:
+        return PictureBytes.read(str(path))
+    except OSError as error:
+        raise ImageError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def _dispatch(
+    items: Sequence[WorkItem],
+    ledger: Ledger,
+    config: StylizerConfig,
+    options: BulkOptions,
+    cluster: str | None,
+    workers: int | None,
+    on_event: Callable[[Event], None],
+) -> None:
+    """Have workers do what is left to do. Raises what `Drive.work` raises."""
+    from impasto.stylizing.cluster.dispatcher import Drive, make_crew
+    from impasto.stylizing.cluster.pools import processors
+    from impasto.stylizing.cluster.task import Task
+
+    drive = Drive(items, ledger, on_event)
+    left = drive.look()
+    size = _pool_size(cluster, workers, left, config.device)
+    look = replace(config, runtime=runtime_for(config.runtime, left // size))
+    task = Task(look, options, max(1, processors() // size))
+    drive.work(make_crew(cluster, workers or (size if cluster == "auto" else None)), task, size)
+
+
+def _pool_size(cluster: str | None, workers: int | None, photos: int, device: DeviceName) -> int:
+    """Return the number of workers, as far as it is known."""
+    from impasto.stylizing.cluster.pools import default_size
+
+    if cluster is None:
+        return 1
+    wanted = workers or (default_size(device) if cluster == "auto" else _MANY_WORKERS)
+    return max(1, min(wanted, photos))
+
+
+def _watch(
+    work: Work, total: int, *, quiet: bool
+) -> tuple[_StylizeProgress, KeyboardInterrupt | ImpastoError | None]:
+    """Do the work below a progress bar; gives what was done, and what stopped it before its end."""
+    with progress(quiet or total == 1) as show:
+        watch = _StylizeProgress(show, total)
+        try:
+            show(0.0, "stylizing", f"0/{total}")
+            work(watch)
+        except (KeyboardInterrupt, ImpastoError) as error:
+            return watch, error
+    return watch, None
+
+
+def _as_item(item: Item | WorkItem) -> Item:
+    """Of this machine. Raises UsageError for a photo that is elsewhere."""
+    from impasto.stylizing.inputs import Item
+
+    if isinstance(item, Item):
+        return item
+    if is_url(item.source):
+        raise UsageError(f"--dry-run looks into photos, which {item.source} would have to be fetched for")
+    return Item(Path(item.source), Path(item.target))
+
+
+def _check_masks_stay(named: Sequence[str], items: Sequence[Item | WorkItem]) -> None:
+    masks = [Path(mask).resolve() for mask in named]
+    for item in items:
+        if Path(item.target).resolve() in masks:
+            raise UsageError(f"{item.target} is a mask and would be overwritten: choose another name")
+
+
+class _StylizeProgress:
+    """Draws what was done, and counts it: a run that is stopped has no other summary."""
+
+    def __init__(self, show: Show, total: int) -> None:
+        from impasto.stylizing.bulk import Summary
+
+        self._show, self._total, self._started = show, total, time.monotonic()
+        self.summary, self.seen = Summary(), 0
+        self.notes: list[str] = []
+        self.size = (0, 0)
+
+    def __call__(self, event: Event) -> None:
+        self.summary.add(event)
+        self.seen += 1
+        self.size = event.size
+        self.notes += event.notes
+        rate = self.summary.done / self.seconds
+        failed = f", {len(self.summary.failed)} failed" if self.summary.failed else ""
+        state = f"{self.seen}/{self._total}, {rate:.1f} images/s{failed}"
+        self._show(self.seen / self._total, "stylizing", state)
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._started
+
+
+def _report(
+    items: Sequence[Item | WorkItem],
+    unreadable: Mapping[Path, str],
+    watch: _StylizeProgress,
+    stopped: BaseException | None,
+    *,
+    quiet: bool,
+) -> None:
+    summary = watch.summary
+    if not quiet:
+        _tell(watch.notes)
+    if stopped is None and len(items) == 1 and not unreadable:
+        _report_one(items[0], watch, quiet=quiet)
+        return
+    if summary.kept and not quiet:
+        _tell([f"{path} was made otherwise and stays as it is" for path in summary.kept])
+        warn("--overwrite makes such pictures again")
+    for _, reason in summary.failed[:_MOST_LINES]:
+        complain(reason)
+    if (more := len(summary.failed) - _MOST_LINES) > 0:
+        complain(f"and {more} more photos failed")
+    if isinstance(stopped, KeyboardInterrupt):
+        say(f"stopped: {_counts(watch)}; the same command goes on from there")
+        raise typer.Exit(INTERRUPTED)
+    if watch.seen and (stopped or not quiet):
+        say(_counts(watch))
+    if stopped:
+        raise stopped
+    if summary.failed:
+        raise typer.Exit(1)
+
+
+def _report_one(item: Item | WorkItem, watch: _StylizeProgress, *, quiet: bool) -> None:
+    """A single photo: no statistics, and no other way to learn that its picture was not made."""
+    if watch.summary.failed:
+        complain(watch.summary.failed[0][1])
+        raise typer.Exit(1)
+    if watch.summary.kept:
+        complain(f"{item.target} exists and was made otherwise: --overwrite makes it again")
+        raise typer.Exit(1)
+    height, width = watch.size
+    if watch.summary.skipped and not quiet:
+        say(f"{item.target} is there already, made in this way: --overwrite makes it again")
+    elif not quiet:
+        say(f"{item.target}: {width} x {height} pixels, stylized in {watch.seconds:.1f} s")
+
+
+def _counts(watch: _StylizeProgress) -> str:
+    summary = watch.summary
+    parts = {
+        "stylized": summary.done,
+        "skipped": summary.skipped,
+        "left as they were": len(summary.kept),
+        "failed": len(summary.failed),
+    }
+    told = [f"{count} {what}" for what, count in parts.items() if count or what == "stylized"]
+    return f"{', '.join(told)} in {watch.seconds:.{0 if watch.seconds >= 10 else 1}f} s"
+
+
+def _tell(notes: Sequence[str]) -> None:
+    for note in notes[:_MOST_LINES]:
+        warn(note)
+    if len(notes) > _MOST_LINES:
+        warn(f"and {len(notes) - _MOST_LINES} more of that kind")

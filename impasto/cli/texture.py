@@ -1,18 +1,20 @@
-"""`impasto texture`: what can be asked for, and how it is written."""
+"""`impasto texture`: a texture of any size, of one or more pictures."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from impasto import styles
+from impasto.cli.display import download
 from impasto.cli.error_handling import explained
 from impasto.cli.flags import Flag, HelpAll, with_flags
-from impasto.cli.output import (
+from impasto.cli.paint import FLAGS as PAINT_FLAGS
+from impasto.cli.paint import parse_style
+from impasto.cli.paint_session import (
     Animate,
     BitDepth,
     DryRun,
@@ -23,21 +25,13 @@ from impasto.cli.output import (
     Quiet,
     SaveEvery,
     StripMetadata,
+    check_output,
+    make,
+    open_frames,
     parse_megapixels,
 )
-from impasto.cli.paint import FLAGS as PAINT_FLAGS
-from impasto.cli.paint import Weighted, parse_style
 from impasto.errors import UsageError
 from impasto.painting.texture_options import TextureOptions
-
-
-@dataclass(frozen=True)
-class TextureJob:
-    """One call of the command: the styles, what was `given` for `TextureOptions`, and what to write."""
-
-    styles: Weighted
-    given: Mapping[str, Any]
-    output: Output
 
 
 def parse_size(text: str) -> int | tuple[int, int]:
@@ -95,9 +89,15 @@ def texture(
         bit_depth=bit_depth,
         quality=quality,
         strip_metadata=strip_metadata,
-        max_pixels=None if max_pixels is None else parse_megapixels(max_pixels),
+        max_pixels=parse_megapixels(max_pixels),
     )
-    job = TextureJob(tuple(parse_style(str(text)) for text in style), given, output)
-    from impasto.cli.texture_run import run  # brings torch, which --help need not wait for
+    paths = [parse_style(str(text)) for text in style]
+    from impasto.imaging import io  # brings torch, which --help need not wait for
+    from impasto.painting.texture import TexturePainter
 
-    run(job)
+    check_output(output, [path for path, _ in paths], "texture.png")
+    frames = open_frames(output)
+    most = io.MAX_PIXELS if output.max_pixels is None else output.max_pixels
+    with download(quiet) as on_download:
+        painter = TexturePainter(paths, TextureOptions(**given), max_pixels=most, on_download=on_download)
+    make(painter, output, frames)

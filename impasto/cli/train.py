@@ -1,76 +1,47 @@
-"""`impasto train`: what can be asked for, and how it is written."""
+"""`impasto train`: a network that paints any photo in one style."""
 
 from __future__ import annotations
 
+import shlex
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from impasto import recipes
+from impasto import recipes, styles
 from impasto.cli.completion import recipe_names
+from impasto.cli.display import say
 from impasto.cli.error_handling import explained
 from impasto.cli.flags import EXPERT, OUTPUT, Flag, HelpAll, panel, with_flags
-from impasto.errors import UsageError
+from impasto.cli.training_session import (
+    LOOP_FLAGS,
+    OutFlag,
+    OverwriteFlag,
+    PhotosFlag,
+    QuietFlag,
+    ResumeFlag,
+    TensorboardFlag,
+    TrainingArguments,
+    TrainingProgress,
+    check_length,
+    check_out,
+    find_training_photos,
+    make_plan,
+    note,
+    report_card,
+    working,
+)
+from impasto.device import resolve_device
 from impasto.options import kebab
-from impasto.training.options import TrainOptions
+from impasto.recipes import Recipe
+from impasto.training.options import PrimeOptions, TrainOptions
 
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingArguments:
-    """Arguments shared by `train` and `prime`: the options that were `given`, and files.
-
-    Without `photos`, made-up pictures take their place.
-    """
-
-    given: Mapping[str, Any]
-    photos: tuple[Path, ...]
-    out: Path
-    resume: bool = False
-    overwrite: bool = False
-    tensorboard: bool = False
-    quiet: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainJob(TrainingArguments):
-    """One call of `train`. `start` is a style, "primed", "random", or None for the usual start."""
-
-    style: Path
-    recipe: str | None = None
-    start: str | None = None
-    find_lr: bool = False
-    about: Mapping[str, str] = field(default_factory=dict)
-
-
-def parse_skips(text: str) -> tuple[int, ...]:
-    """Levels of a U-Net from "2,3,4"; "none" is none."""
-    try:
-        return () if text == "none" else tuple(int(part) for part in text.split(","))
-    except ValueError:
-        raise UsageError(f"--skips is a list of levels such as 2,3,4, or none, not {text}") from None
-
-
-LOOP_FLAGS = {
-    "minutes": Flag("Time that it may take"),
-    "steps": Flag("Gradient steps instead", unset="by the time"),
-    "size": Flag("Side of the crops it learns from", "PIXELS"),
-    "network": Flag("light, transformer_net, encoder_decoder or unet", "NAME", panel=EXPERT),
-    "skips": Flag("Levels of a unet joined directly", "2,3,4", "all but the longest", parse_skips, EXPERT),
-    "batch": Flag("Photos a pass, over all processes", panel=EXPERT),
-    "accumulate": Flag("Passes whose gradients make a step", panel=EXPERT),
-    "learning_rate": Flag("At its peak", panel=EXPERT),
-    "schedule": Flag("Of the learning rate", panel=EXPERT),
-    "weight_decay": Flag("As in AdamW", panel=EXPERT),
-    "clip": Flag("Largest norm of the gradient", panel=EXPERT),
-    "seed": Flag("Of weights, order and crops", panel=EXPERT),
-    "workers": Flag("Processes that read photos", unset="1, or up to 8 beside a GPU", panel=EXPERT),
-    "augment": Flag("Vary crops more", unset="for fewer than 500 photos", panel=EXPERT),
-    "device": Flag("Where to compute", panel=EXPERT),
-    "precision": Flag("Of the convolutions", panel=EXPERT),
-}
+if TYPE_CHECKING:
+    from impasto.networks.card import Card
+    from impasto.training.checkpoints import TrainingPlan
 
 FLAGS = LOOP_FLAGS | {
     "style_weight": Flag("More style, less of the photo"),
@@ -89,20 +60,20 @@ FLAGS = LOOP_FLAGS | {
     "pooling": Flag("In the backbone", panel=EXPERT),
 }
 
-# flags that `prime` has, too
-PhotosFlag = Annotated[
-    list[Path] | None,
-    typer.Option(metavar="DIR", help="Folder, tar or photo [dim](made-up pictures)[/dim]"),
+# what priming takes over from the training that follows it
+_TAKEN_OVER = [
+    "network",
+    "skips",
+    "size",
+    "batch",
+    "accumulate",
+    "seed",
+    "workers",
+    "augment",
+    "device",
+    "precision",
+    "backbone",
 ]
-OutFlag = Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Where to write: .safetensors.")]
-ResumeFlag = Annotated[bool, typer.Option("--resume", metavar=" ", help="Go on where it was interrupted.")]
-OverwriteFlag = Annotated[
-    bool, typer.Option("--overwrite", metavar=" ", help="Replace a file that is there.", **panel(OUTPUT))
-]
-TensorboardFlag = Annotated[
-    bool, typer.Option("--tensorboard", metavar=" ", help="Write event files, too.", **panel(OUTPUT))
-]
-QuietFlag = Annotated[bool, typer.Option("--quiet", "-q", metavar=" ", help="Print nothing but errors.")]
 
 
 def _about(help_: str) -> Any:
@@ -145,27 +116,147 @@ def train(
     origin: Annotated[str, _about("Source of the artwork, stored in the card.")] = "",
 ) -> None:
     """Train a network to paint any photo in one style. --photos may be repeated."""
-    job = TrainJob(
-        style=style,
-        photos=tuple(photos or ()),
+    arguments = TrainingArguments(
+        photos=photos or (),
         out=out,
-        given=given,
-        recipe=recipe,
-        start=start,
-        find_lr=find_lr,
         resume=resume,
         overwrite=overwrite,
         tensorboard=tensorboard,
         quiet=quiet,
-        about={
-            "style": name or kebab(out.stem),
-            "title": title,
-            "artist": artist,
-            "year": year,
-            "licence": licence,
-            "origin": origin,
-        },
     )
-    from impasto.cli.train_run import run_train  # brings torch, which --help need not wait for
+    about = {
+        "style": name or kebab(out.stem),
+        "title": title,
+        "artist": artist,
+        "year": year,
+        "licence": licence,
+        "origin": origin,
+        "recipe": recipe or "",
+    }
+    published = None if recipe is None else recipes.find(recipe, "train")
+    options = resolve(given, published)
+    check_out(arguments, exists_already=find_lr)
+    picture = _find_style(style, arguments)
+    pictures = find_training_photos(arguments, options)
+    from impasto.training.train import train as train_network  # brings torch, which --help need not wait for
 
-    run_train(job)
+    with working(arguments, options) as watch:
+        plan = make_plan(arguments, pictures, watch)
+        card = _find_start(start, picture, published, options, plan, watch, find_lr=find_lr)
+        plan = replace(plan, start=card, about=about, resume=_resumes(start, published, plan))
+        watch.begin("searching" if find_lr else "learning")
+        if find_lr:
+            _search(picture, options, plan, arguments)
+            return
+        started = time.monotonic()
+        card = train_network(picture, options, plan)
+    report_card(arguments, card, time.monotonic() - started)
+    if not quiet:
+        say(f"use it: impasto stylize photo.jpg -o out.jpg --style {shlex.quote(str(out))}")
+
+
+def resolve(given: Mapping[str, Any], recipe: Recipe | None = None) -> TrainOptions:
+    """Defaults, then those of a recipe, then what was given."""
+    check_length(given)
+    values = dict(recipe.options) if recipe else {}
+    if "minutes" in given:
+        values.pop("steps", None)
+    return TrainOptions(**values | dict(given))
+
+
+def recipe_priming(recipe: Recipe, options: TrainOptions) -> PrimeOptions:
+    """Of the priming that a recipe begins with; where the training was given another length, it scales alike.
+
+    The recipe has steps for both.
+    """
+    values: dict[str, Any] = {name: getattr(options, name) for name in _TAKEN_OVER} | dict(recipe.priming)
+    share = recipe.priming["steps"] / recipe.options["steps"]
+    if options.steps is None:
+        values |= {"steps": None, "minutes": share * options.minutes}
+    else:
+        values |= {"steps": max(1, round(share * options.steps))}
+    return PrimeOptions(**values)
+
+
+def _find_style(style: Path, arguments: TrainingArguments) -> Path:
+    """The picture named, or the shipped one of that name. Tells what is to be known of it."""
+    from impasto.imaging.style import read_style
+
+    path = style if style.exists() else styles.find(str(style))
+    if path is None:
+        raise styles.missing_picture(style)
+    for remark in read_style(path)[1].notes:
+        note(arguments, remark)
+    return path
+
+
+def _find_start(
+    start: str | None,
+    style: Path,
+    recipe: Recipe | None,
+    options: TrainOptions,
+    plan: TrainingPlan,
+    watch: TrainingProgress,
+    *,
+    find_lr: bool,
+) -> Card | None:
+    """The card named, or what the recipe primes, or what the adaptive network gives for the style."""
+    from impasto.networks.primed import load_primed
+
+    if start in ("random", "primed"):
+        return load_primed(options.network) if start == "primed" else None
+    if start:
+        return styles.load(start)
+    if recipe and recipe.priming:
+        return _prime_by_recipe(recipe, options, plan, watch, find_lr=find_lr)
+    if options.network != "light" or find_lr:
+        # a search begins before the style's instant card: so little is left to be learned from there that no
+        # rate stands out
+        return load_primed(options.network)
+    from impasto.training.start import instant_start
+
+    return instant_start(style, plan.out, resume=plan.resume)
+
+
+def _prime_by_recipe(
+    recipe: Recipe, options: TrainOptions, plan: TrainingPlan, watch: TrainingProgress, *, find_lr: bool
+) -> Card | None:
+    """The card that the recipe's priming gives, or gave before; none for a search of a rate."""
+    from impasto.networks.card import load_card
+    from impasto.training.checkpoints import workspace
+    from impasto.training.distributed import init_distributed
+    from impasto.training.train import prime
+
+    out = workspace(plan.out) / "primed.safetensors"
+    with init_distributed(resolve_device(options.device)) as group:
+        if group.broadcast(float(out.exists())):  # who does not see it takes its weights over from who does
+            return load_card(out) if out.exists() else None
+    if find_lr:
+        return None
+    watch.begin("priming")
+    card = prime(recipe_priming(recipe, options), replace(plan, out=out))
+    # as a file would hold it, so that it is the same start whenever the training is resumed
+    return replace(card, tensors={name: t.cpu().half().float() for name, t in card.tensors.items()})
+
+
+def _resumes(start: str | None, recipe: Recipe | None, plan: TrainingPlan) -> bool:
+    """Return whether a checkpoint must exist; a recipe may have been interrupted during priming."""
+    from impasto.training.checkpoints import workspace
+
+    if recipe and recipe.priming and not start:
+        return plan.resume and (workspace(plan.out) / "checkpoint.pt").exists()
+    return plan.resume
+
+
+def _search(style: Path, options: TrainOptions, plan: TrainingPlan, arguments: TrainingArguments) -> None:
+    from impasto.training.checkpoints import workspace
+    from impasto.training.distributed import init_distributed
+    from impasto.training.metrics_log import can_plot
+    from impasto.training.train import find_rate
+
+    test = find_rate(style, options, plan)
+    with init_distributed(resolve_device(options.device)) as group:
+        written = test.save(workspace(plan.out)) if group.is_main_process else []
+    say(f"suggested: --learning-rate {test.suggestion():.2g}; see {' and '.join(map(str, written))}")
+    if not can_plot():
+        note(arguments, "a plot of it needs Matplotlib: pip install 'impasto[train]'")

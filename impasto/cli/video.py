@@ -1,47 +1,37 @@
-"""`impasto video`: what can be asked for, and how it is written."""
+"""`impasto video`: a style applied to a clip."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from impasto.cli.completion import style_names
 from impasto.cli.controls import FLAGS as HANDLE_FLAGS
 from impasto.cli.controls import Mask, RegionFlags, parse_regions, require_style
-from impasto.cli.error_handling import explained
+from impasto.cli.display import Show, as_time, counted, progress, say, warn
+from impasto.cli.error_handling import INTERRUPTED, explained
 from impasto.cli.flags import EXPERT, OUTPUT, Flag, HelpAll, panel, with_flags
-from impasto.cli.paint import parse_size
-from impasto.device import DeviceName, PrecisionName
+from impasto.cli.paint import parse_size, parse_style
+from impasto.cli.signals import stopping
 from impasto.errors import UsageError
+from impasto.painting.options import PaintOptions
 from impasto.stylizing.controls import StyleControls
 from impasto.stylizing.options import VideoOptions
 
+if TYPE_CHECKING:
+    from impasto.stylizing.finishing import FramePostprocessor
+    from impasto.stylizing.frames import FrameStyler
+    from impasto.stylizing.progress import Progress
+    from impasto.stylizing.stylizer import Stylizer
+    from impasto.stylizing.video import VideoJob
+
 ENGINES = ("network", "paint")
-
-
-@dataclass(frozen=True)
-class VideoTask:
-    """One call of the command: which clip, how, and where to."""
-
-    source: Path
-    out: Path
-    styles: tuple[str, ...]
-    options: VideoOptions
-    strength: float | None = None
-    mask: Path | None = None
-    regions: Mapping[str, list[str]] = field(default_factory=dict)
-    handles: StyleControls = field(default_factory=StyleControls)
-    engine: str = "network"
-    preview: int | None = None
-    runtime: str = "auto"
-    device: DeviceName = "auto"
-    precision: PrecisionName = "auto"
-    quiet: bool = False
 
 
 def parse_time(text: str) -> float:
@@ -91,15 +81,15 @@ def video(
     strength: Annotated[
         float | None,
         typer.Option(metavar="NUMBER", help="0 keeps the photo, 1 is all style."),
-    ] = VideoTask.strength,
+    ] = None,
     handles: Mapping[str, Any],
-    mask: Mask = VideoTask.mask,
+    mask: Mask = None,
     preview: Annotated[
         int | None, typer.Option(metavar="FRAME", min=0, help="Write this one frame, as a picture.")
-    ] = VideoTask.preview,
+    ] = None,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", metavar=" ", help="Print nothing but errors.")
-    ] = VideoTask.quiet,
+    ] = False,
     help_all: HelpAll = False,
     region: RegionFlags = None,
     engine: Annotated[
@@ -109,16 +99,16 @@ def video(
             help="paint optimises each frame: better, and a hundred times slower.",
             **panel(EXPERT),
         ),
-    ] = VideoTask.engine,
+    ] = "network",
     runtime: Annotated[
         str, typer.Option(metavar="auto|torch|openvino|onnxruntime", help="What computes.", **panel(EXPERT))
-    ] = VideoTask.runtime,
+    ] = "auto",
     device: Annotated[
         str, typer.Option(metavar="auto|cpu|cuda|mps|xpu", help="Where to compute.", **panel(EXPERT))
-    ] = VideoTask.device,
+    ] = "auto",
     precision: Annotated[
         str, typer.Option(metavar="auto|float32|bfloat16", help="Of the network.", **panel(EXPERT))
-    ] = VideoTask.precision,
+    ] = "auto",
 ) -> None:
     """Apply a style to a video, with its sound. What a stop or a kill leaves, the same command completes."""
     if engine not in ENGINES:
@@ -127,22 +117,141 @@ def video(
         raise UsageError("--fast is for networks: --engine paint needs each frame for the next one")
     regions = parse_regions(region)
     require_style(style, regions)
-    task = VideoTask(
-        source=source,
-        out=out,
-        styles=tuple(style or ()),
-        options=VideoOptions(**given),
-        strength=strength,
-        mask=mask,
-        regions=regions,
-        handles=StyleControls(**handles),
-        engine=engine,
-        preview=preview,
-        runtime=runtime,
-        device=device,  # type: ignore[arg-type]  # checked by the stylizer
-        precision=precision,  # type: ignore[arg-type]
-        quiet=quiet,
-    )
-    from impasto.cli.video_run import run  # brings torch, which --help need not wait for
+    options, controls = VideoOptions(**given), StyleControls(**handles)
+    from impasto.imaging.video.open import open_clip  # these bring torch, which --help need not wait for
+    from impasto.stylizing.stylizer import Stylizer
+    from impasto.stylizing.video import VideoJob
 
-    run(task)
+    clip = open_clip(source)
+    if engine == "paint":
+        painting = PaintOptions(
+            size=None,
+            strength=PaintOptions.strength if strength is None else strength,
+            stroke_size=controls.stroke_size,
+            device=device,  # type: ignore[arg-type]  # checked there
+            precision=precision,  # type: ignore[arg-type]
+        )
+        made = _paint_engine(style or [], regions, mask, controls, painting)
+    else:
+        stylizer = Stylizer(
+            style or None,
+            1.0 if strength is None else strength,
+            mask=mask,
+            region=regions,
+            device=device,  # type: ignore[arg-type]  # checked there
+            precision=precision,  # type: ignore[arg-type]
+            runtime=runtime,  # type: ignore[arg-type]
+            **asdict(controls),
+        )
+        made = _network_engine(stylizer)
+    job = VideoJob(clip, made.styler, made.record, options, made.finish)
+    if preview is None:
+        _run(job, made, out, quiet=quiet)
+    else:
+        _write_preview(job, preview, out, overwrite=options.overwrite, quiet=quiet)
+
+
+def _run(job: VideoJob, engine: _Engine, out: Path, *, quiet: bool) -> None:
+    """Make the video, and tell what came of it."""
+    from impasto.stylizing.video import is_video
+
+    told = _tell([*engine.notes(), *job.notes], [], quiet=quiet)
+    started = time.monotonic()
+    with stopping() as stop, progress(quiet) as show:
+        watch = _VideoProgress(show)
+        try:
+            complete = job.run(out, watch, stop)
+        except KeyboardInterrupt:  # the second one, or one before there was a first frame
+            complete = False
+    _tell([*engine.notes(), *job.notes], told, quiet=quiet)
+    if not complete:
+        kept = "; the same command goes on from there" if is_video(out) else ""
+        say(f"stopped after {counted(watch.frames, 'frame')}{kept}")
+        raise typer.Exit(INTERRUPTED)
+    if not quiet:
+        seconds = as_time(time.monotonic() - started)
+        say(f"{out}: {counted(watch.frames, 'frame')} in {seconds}, {watch.rate:.1f} a second")
+
+
+class _VideoProgress:
+    """Draws the progress, and remembers the last of it."""
+
+    def __init__(self, show: Show) -> None:
+        self._show = show
+        self.frames, self.rate = 0, 0.0
+
+    def __call__(self, progress: Progress) -> None:
+        self.frames, self.rate = progress.frames, progress.per_second
+        self._show(progress.done, "styling", f"{counted(self.frames, 'frame')}, {self.rate:.1f} a second")
+
+
+@dataclass(frozen=True)
+class _Engine:
+    """The engine of a video: a styler, a postprocessor, their record, and notes for the user."""
+
+    styler: FrameStyler
+    finish: FramePostprocessor
+    record: Mapping[str, Any]
+    notes: Callable[[], Sequence[str]]
+
+
+def _network_engine(stylizer: Stylizer) -> _Engine:
+    from impasto.stylizing.finishing import FramePostprocessor
+    from impasto.stylizing.frames import NetworkStyler
+
+    finish = FramePostprocessor(stylizer.finish)
+    return _Engine(NetworkStyler(stylizer), finish, stylizer.record(), lambda: stylizer.notes)
+
+
+def _paint_engine(
+    style: Sequence[str],
+    regions: Mapping[str, list[str]],
+    mask: Path | None,
+    controls: StyleControls,
+    options: PaintOptions,
+) -> _Engine:
+    from impasto import backbones
+    from impasto.painting.inputs import read_styles
+    from impasto.stylizing.finishing import FramePostprocessor, Postprocessor
+    from impasto.stylizing.frames import PaintStyler
+    from impasto.stylizing.regions import RegionWeights
+
+    groups = [*regions.values(), *([style] if style else [])]
+    styles, notes = read_styles([[parse_style(text) for text in group] for group in groups])
+    finish = Postprocessor(controls, mask)
+    shares = RegionWeights(list(regions), base=bool(style))
+    named = {
+        "styles": list(style),
+        "regions": [[digest, *one] for digest, one in zip(shares.digests, regions.values(), strict=True)],
+    }
+    return _Engine(
+        PaintStyler(styles, backbones.load(options.backbone), options, shares=shares),
+        FramePostprocessor(finish),
+        {"engine": "paint", **named, "options": asdict(options), **finish.record()},
+        lambda: [*notes, *shares.notes, *finish.notes],
+    )
+
+
+def _write_preview(job: VideoJob, frame: int, out: Path, *, overwrite: bool, quiet: bool) -> None:
+    """Beside what will be the video, unless a picture was named."""
+    from PIL import Image
+
+    from impasto.imaging import io
+    from impasto.imaging.encoding import FORMATS
+
+    target = out if out.suffix.lower() in FORMATS else out.with_suffix(".png")
+    if target.exists() and not overwrite:
+        raise UsageError(f"{target} exists: name another file, or replace it with --overwrite")
+    io.check_output(target)
+    picture, _ = io.read(Image.fromarray(job.preview(frame)))
+    io.write(target, picture)
+    if not quiet:
+        say(f"{target}: frame {frame}")
+
+
+def _tell(notes: Sequence[str], told: Sequence[str], *, quiet: bool) -> Sequence[str]:
+    """Each note once; returns all that were told."""
+    for note in notes:
+        if note not in told and not quiet:
+            warn(note)
+    return [*told, *notes]

@@ -1,20 +1,34 @@
-"""`impasto webcam`: what can be asked for, and the keys."""
+"""`impasto webcam`: a camera seen through a style, in a window with keys."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from functools import partial
+from itertools import count
 from pathlib import Path
-from typing import Annotated, Any
+from threading import Event
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from impasto import styles
 from impasto.cli.completion import style_names
 from impasto.cli.controls import FLAGS, Mask
-from impasto.cli.error_handling import explained
+from impasto.cli.display import say
+from impasto.cli.error_handling import INTERRUPTED, explained
 from impasto.cli.flags import EXPERT, HelpAll, panel, with_flags
-from impasto.device import DeviceName, PrecisionName
+from impasto.cli.signals import stopping
+from impasto.errors import UsageError
 from impasto.stylizing.controls import StyleControls
+
+if TYPE_CHECKING:
+    from impasto.cli.window import Window
+    from impasto.stylizing.live import FramePainter, LiveStyle, LiveStyler
+    from impasto.stylizing.session import WebcamSession
 
 # what each key does; the names are those of the keys in Tk, in lower case
 KEYS = {
@@ -32,23 +46,9 @@ KEYS = {
 KEYS_IN_WORDS = "; ".join(f"{' or '.join(keys)}: {what}" for what, keys in KEYS.items())
 
 
-@dataclass(frozen=True)
-class WebcamTask:
-    """One call of the command."""
-
-    style: str
-    camera: str = "0"
-    strength: float = 1.0
-    size: int = 640
-    steady: bool = True
-    record: Path | None = None
-    mask: Path | None = None
-    handles: StyleControls = field(default_factory=StyleControls)
-    window: bool = True
-    runtime: str = "auto"
-    device: DeviceName = "auto"
-    precision: PrecisionName = "auto"
-    quiet: bool = False
+_STEP = 0.1  # of the strength, with one key
+_NEWS_SECONDS = 3.0  # that a message stays in the window
+_PATIENCE = 0.1  # seconds between looks at whether to stop, without a window
 
 
 @explained()
@@ -65,54 +65,177 @@ def webcam(
     ],
     camera: Annotated[
         str, typer.Option(metavar="CAMERA", help="Its number, or a clip that plays as if it were one.")
-    ] = WebcamTask.camera,
+    ] = "0",
     strength: Annotated[
         float, typer.Option(metavar="NUMBER", help="0 keeps the photo, 1 is all style.")
-    ] = WebcamTask.strength,
+    ] = 1.0,
     handles: Mapping[str, Any],
-    mask: Mask = WebcamTask.mask,
+    mask: Mask = None,
     size: Annotated[
         int, typer.Option(metavar="PIXELS", min=16, max=4096, help="Long side of the pictures.")
-    ] = WebcamTask.size,
+    ] = 640,
     steady: Annotated[
         bool, typer.Option(metavar=" ", help="Hold strokes where they are, against flicker.")
-    ] = WebcamTask.steady,
+    ] = True,
     record: Annotated[
         Path | None, typer.Option(metavar="OUT", help="Record to this video from the start.")
-    ] = WebcamTask.record,
-    window: Annotated[
-        bool, typer.Option(metavar=" ", help="Without one, record until Ctrl-C.")
-    ] = WebcamTask.window,
+    ] = None,
+    window: Annotated[bool, typer.Option(metavar=" ", help="Without one, record until Ctrl-C.")] = True,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", metavar=" ", help="Print nothing but errors.")
-    ] = WebcamTask.quiet,
+    ] = False,
     help_all: HelpAll = False,
     runtime: Annotated[
         str, typer.Option(metavar="auto|torch|openvino|onnxruntime", help="What computes.", **panel(EXPERT))
-    ] = WebcamTask.runtime,
+    ] = "auto",
     device: Annotated[
         str, typer.Option(metavar="auto|cpu|cuda|mps|xpu", help="Where to compute.", **panel(EXPERT))
-    ] = WebcamTask.device,
+    ] = "auto",
     precision: Annotated[
         str, typer.Option(metavar="auto|float32|bfloat16", help="Of the network.", **panel(EXPERT))
-    ] = WebcamTask.precision,
+    ] = "auto",
 ) -> None:
     """Look into the camera through a style, in a window."""
-    task = WebcamTask(
-        style=style,
-        camera=camera,
-        strength=strength,
-        size=size,
-        steady=steady,
-        record=record,
-        mask=mask,
-        handles=StyleControls(**handles),
-        window=window,
-        runtime=runtime,
-        device=device,  # type: ignore[arg-type]  # checked by the stylizer
-        precision=precision,  # type: ignore[arg-type]
-        quiet=quiet,
-    )
-    from impasto.cli.webcam_run import run  # brings torch, which --help need not wait for
+    controls = StyleControls(**handles)
+    from impasto.cli.window import Window
+    from impasto.imaging.files import check_target  # these bring torch, which --help need not wait for
+    from impasto.imaging.video.camera import open_camera
+    from impasto.imaging.video.recording import check_recording
+    from impasto.stylizing.finishing import FramePostprocessor, Postprocessor
+    from impasto.stylizing.live import LiveStyle, LiveStyler
+    from impasto.stylizing.session import WebcamSession
 
-    run(task)
+    if record:
+        check_target(check_recording(record))
+    elif not window:
+        raise UsageError("without a window there is nothing to see: name a video with --record")
+    with stopping() as stop, ExitStack() as stack:
+        screen = stack.enter_context(closing(Window("impasto", KEYS_IN_WORDS))) if window else None
+        news = WebcamStatus(quiet)
+        settings = {"device": device, "precision": precision, "runtime": runtime}
+        make_painter = partial(_painter, settings | {"stroke_size": controls.stroke_size}, news)
+        finish = FramePostprocessor(Postprocessor(controls, mask))
+        live = LiveStyler(make_painter, LiveStyle(style, strength), steady=steady, finish=finish)
+        stack.enter_context(closing(live))
+        source = stack.enter_context(open_camera(camera, size))
+        session = WebcamSession(source, live, size, news, record)
+        work = stack.enter_context(ThreadPoolExecutor(1, "impasto-live")).submit(session.work)
+        # ends the work, so that the thread, which is waited for next, ends
+        stack.callback(source.close)
+        if screen:
+            WebcamControls(live, session, news).use(screen, work, stop)
+        else:
+            _wait(record, work, stop, quiet=quiet)
+    for note in finish.notes:
+        news(note)
+    work.result()
+    if stop.is_set():
+        raise typer.Exit(INTERRUPTED)
+
+
+class WebcamStatus:
+    """Sentences for the user, each printed, and the last one to be read for a while."""
+
+    def __init__(self, quiet: bool) -> None:
+        self._quiet = quiet
+        self._last, self._until = "", 0.0
+
+    def __call__(self, sentence: str) -> None:
+        self._last, self._until = sentence, time.monotonic() + _NEWS_SECONDS
+        if not self._quiet:
+            say(sentence)
+
+    @property
+    def recent(self) -> str:
+        return self._last if time.monotonic() < self._until else ""
+
+
+class WebcamControls:
+    """Keyboard control and texts of the webcam window."""
+
+    def __init__(self, live: LiveStyler, session: WebcamSession, news: WebcamStatus) -> None:
+        self._live, self._session, self._news = live, session, news
+        self._styles = _in_order(live.choice.style)
+        self._numbers = count(1)
+        self._quit = Event()
+
+    def use(self, window: Window, work: Future[None], stop: Event) -> None:
+        """Show pictures until somebody or something ends it."""
+
+        def tick() -> bool:
+            if self._session.newest:
+                shown = self._session.newest.popleft()
+                recording = "" if shown.recorded is None else f"{shown.recorded:.0f} s"
+                window.show(shown.pixels, self._status(shown.rate), recording)
+            return not (self._quit.is_set() or stop.is_set() or work.done())
+
+        window.run(tick, self.keys())
+
+    def keys(self) -> dict[str, Callable[[], None]]:
+        """Callbacks by key of KEYS."""
+        actions: dict[str, Callable[[], None]] = {
+            "next style": partial(self._turn_style, 1),
+            "style before": partial(self._turn_style, -1),
+            "stronger": partial(self._add_strength, _STEP),
+            "weaker": partial(self._add_strength, -_STEP),
+            "picture / side by side / photo": self._turn_view,
+            "mirror": self._toggle_mirror,
+            "steady": self._toggle_steady,
+            "record": lambda: self._session.record(self._name(".mp4")),
+            "save a picture": lambda: self._session.save(self._name(".png")),
+            "quit": self._quit.set,
+        }
+        return {key: actions[what] for what, keys in KEYS.items() for key in keys}
+
+    def _turn_style(self, by: int) -> None:
+        place = self._styles.index(self._live.choice.style)
+        style = self._styles[(place + by) % len(self._styles)]
+        self._live.choice = replace(self._live.choice, style=style)
+
+    def _add_strength(self, step: float) -> None:
+        strength = min(1.0, max(0.0, round(self._live.choice.strength + step, 1)))
+        self._live.choice = replace(self._live.choice, strength=strength)
+
+    def _turn_view(self) -> None:
+        from impasto.stylizing.session import VIEWS
+
+        self._session.view = VIEWS[(VIEWS.index(self._session.view) + 1) % len(VIEWS)]
+
+    def _toggle_mirror(self) -> None:
+        self._session.mirror = not self._session.mirror
+
+    def _toggle_steady(self) -> None:
+        self._live.steady = not self._live.steady
+
+    def _name(self, suffix: str) -> Path:
+        """Of a file in the current folder that is not there yet."""
+        return Path(f"impasto-{time.strftime('%Y%m%d-%H%M%S')}-{next(self._numbers)}{suffix}")
+
+    def _status(self, rate: float) -> str:
+        choice = self._live.choice
+        parts = [Path(choice.style).stem, f"strength {choice.strength:.1f}", f"{rate:.0f} frames/s"]
+        parts += ["steady"] if self._live.steady else []
+        parts += ["preparing ..."] if choice != self._live.shown else []
+        return self._news.recent or " · ".join(parts)
+
+
+def _painter(settings: Mapping[str, Any], news: WebcamStatus, choice: LiveStyle) -> FramePainter:
+    from impasto.stylizing.stylizer import Stylizer
+
+    stylizer = Stylizer(choice.style, choice.strength, **settings)
+    for note in stylizer.notes:
+        news(note)
+    return stylizer.paint_frame
+
+
+def _in_order(first: str) -> list[str]:
+    """List the shipped styles in order, preceded by the first style if it does not ship."""
+    names = list(styles.cards())
+    return names if first in names else [first, *names]
+
+
+def _wait(record: Path | None, work: Future[None], stop: Event, *, quiet: bool) -> None:
+    if not quiet:
+        say(f"recording to {record}: Ctrl-C ends it")
+    while not (work.done() or stop.wait(_PATIENCE)):
+        pass

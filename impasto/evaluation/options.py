@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from impasto.device import DeviceName
 from impasto.options import check_choice, check_whole
 
 Also = Literal["lpips", "artfid"]
+EngineName = Literal["stylize", "paint"]
 LEAST_SIZE = 64  # pixels; smaller pictures do not reach the deepest layer with anything to average
 
 
@@ -42,6 +43,15 @@ METRICS: Mapping[str, Metric] = {
     "seconds": Metric("seconds a picture", "seconds", "cost", places=2),
 }
 STYLE, CONTENT = "moments", "content"  # the two that are set against each other
+
+
+@dataclass(frozen=True)
+class EngineSpec:
+    """A way to make the pictures, the options that it is given, and what its column is called."""
+
+    name: str
+    engine: EngineName
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
@@ -12,10 +12,27 @@ import torch
 from torch import Tensor
 
 from impasto.errors import ImpastoError, MissingExtraError, UsageError
+from impasto.evaluation.layout import layout
 from impasto.evaluation.metrics import Likeness
 from impasto.imaging.color_transfer import luma
 
 _BUILD = "the build that belongs to your PyTorch: see pytorch.org"
+
+
+def load_likenesses(also: Collection[str], device: torch.device) -> tuple[dict[str, Likeness], list[str]]:
+    """The layout, SSIM and, if it is in `also`, LPIPS; and notes.
+
+    What was asked for must be available, and raises otherwise; a default that is missing is a note.
+    """
+    likenesses: dict[str, Likeness] = {"layout": layout}
+    notes: list[str] = []
+    try:
+        likenesses["ssim"] = load_ssim()
+    except MissingExtraError as error:
+        notes.append(f"{error}; all else is measured without it")
+    if "lpips" in also:
+        likenesses["lpips"] = load_lpips(device)
+    return likenesses, notes
 
 
 def load_ssim() -> Likeness:

@@ -13,6 +13,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from impasto.errors import ImageError, ImpastoError, MissingExtraError
 from impasto.imaging.color import changes_values, to_srgb
 from impasto.imaging.depth16 import has_deep_planes, is_deep_colour, read_deep
+from impasto.imaging.limits import check_counts, check_exif
 from impasto.imaging.metadata import clean_exif
 
 Deep = NDArray[np.uint16]  # (H, W, 1 to 4): gray or colors, perhaps with straight alpha
@@ -64,7 +65,7 @@ def explaining(name: str) -> Iterator[None]:
 
 
 def open_image(file: IO[bytes], name: str) -> ImageFile.ImageFile:
-    """Read a picture's header; its pixels are decoded later, from the same file.
+    """Read a picture's header; its pixels are decoded later, from the same file. `limits` are checked first.
 
     This does what `PIL.Image.open` does, less Pillow's process-wide pixel limit: `check_size` has ours.
     """
@@ -73,10 +74,14 @@ def open_image(file: IO[bytes], name: str) -> ImageFile.ImageFile:
     if not head:
         raise ImageError(f"{name} is empty; it may not have been downloaded or copied to its end")
     Image.init()
-    for factory, accept in (Image.OPEN[kind] for kind in _KINDS if kind in Image.OPEN):
-        if accept and accept(head) is True:
+    for kind in _KINDS:
+        factory, accept = Image.OPEN.get(kind, (None, None))
+        if factory and accept and accept(head) is True:
+            check_counts(file, kind, name)
             file.seek(0)
-            return factory(file, "")
+            image = factory(file, "")
+            check_exif(image, name)
+            return image
     if head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS:
         return _open_heic(file, name)
     raise ImageError(f"{name} is not a picture that impasto reads ({_KINDS_TEXT})")
@@ -199,6 +204,7 @@ def _read_exif(image: Image.Image) -> tuple[Any, bytes | None, str | None]:
     """Orientation still to be applied, EXIF to keep, and a note if it is damaged."""
     orientation: Any = 1
     try:
+        check_exif(image, "the picture")
         exif = image.getexif()
         if not isinstance(image, TiffImageFile):  # Pillow turns those itself
             orientation = exif.get(ExifTags.Base.Orientation)
@@ -224,4 +230,5 @@ def _open_heic(file: IO[bytes], name: str) -> ImageFile.ImageFile:
         raise MissingExtraError("pillow-heif", "heic", f"Reading {name}") from error
     file.seek(0)
     image: ImageFile.ImageFile = HeifImageFile(file, "")  # type: ignore[no-untyped-call, unused-ignore]
+    check_exif(image, name)
     return image

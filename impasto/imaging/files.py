@@ -1,5 +1,6 @@
 """Files that appear whole or not at all."""
 
+import errno
 import hashlib
 import os
 import stat
@@ -20,9 +21,10 @@ def check_target(path: str | os.PathLike[str]) -> Path:
 
     Raises:
         UsageError: the path is a folder.
-        ImageError: its folder is missing, not a folder, or not writable.
+        ImageError: its folder is missing, not a folder, or not writable, or its name is too long.
     """
     target = Path(path)
+    _check_length(target)
     folder = _resolve(target).parent
     if is_folder(target):
         raise UsageError(f"{target} is a folder; give the file a name, such as {target / 'painting.png'}")
@@ -110,6 +112,15 @@ def fingerprint(path: Path) -> str:
 def _stamp(path: Path) -> str:
     known = path.stat()
     return f"{known.st_size} {known.st_mtime_ns}"
+
+
+def _check_length(path: Path) -> None:
+    """Raise ImageError for a name, or a whole path, that is longer than the file system has them."""
+    try:
+        path.lstat()
+    except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+            raise ImageError(f"{path} cannot be written: {error.strerror}; choose a shorter name") from error
 
 
 def _resolve(path: Path) -> Path:

@@ -82,9 +82,9 @@ def open_streamed(path: str | os.PathLike[str]) -> tuple[Streamed, ImageInfo]:
     Raises as `imaging.io.read`, and MissingExtraError without libvips.
     """
     name = str(Path(path))
-    source = Streamed(name)
     with open_file(name) as file, explaining(name):
         header = open_image(file, name)
+        source = Streamed(name)
         exif, damage = _read_exif(header, source)
         notes = tuple(f"{name} {note}" for note in (damage, _pages(header)) if note)
     return source, ImageInfo(name, source.size, source.bit_depth, None, exif, notes)

@@ -12,7 +12,7 @@ import torch
 from impasto.errors import WeightsError
 from impasto.networks.adaptive import Adaptive
 from impasto.networks.card import mismatch
-from impasto.weights import load_metadata, load_tensors, save_tensors
+from impasto.weights import load_floats, load_metadata, save_tensors
 
 EMBEDDED = Path(__file__).with_name("adaptive.safetensors")
 KIND, FORMAT = "adaptive network", "1"
@@ -40,7 +40,7 @@ def load_adaptive(path: Path = EMBEDDED) -> Adaptive:
         raise WeightsError(f"{path} is no adaptive network: make one with impasto adapt")
     if metadata.get("format") != FORMAT:
         raise WeightsError(f"{path} is an adaptive network of another format: upgrade impasto")
-    tensors = {name: tensor.float() for name, tensor in load_tensors(path).items()}
+    tensors = load_floats(path)
     try:
         text = metadata["config"]
         config = json.loads(text if len(text) < _LARGEST_CONFIG else "")

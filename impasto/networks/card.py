@@ -16,7 +16,7 @@ from torch import Tensor
 from impasto import networks
 from impasto.errors import UsageError, WeightsError
 from impasto.networks.base import StyleNetwork
-from impasto.weights import load_metadata, load_tensors, save_tensors
+from impasto.weights import load_floats, load_metadata, save_tensors
 
 KIND, FORMAT = "style card", 1
 
@@ -81,15 +81,20 @@ def save_card(card: Card, path: Path) -> None:
         if not tensor.isfinite().all():
             raise WeightsError(f"{path} was not written: {name} is not finite in float16")
     metadata = {"impasto": KIND, "format": str(FORMAT), "version": card.impasto, "network": card.network}
-    metadata |= {name: str(getattr(card, name)) for name in _TEXTS}
+    metadata |= {name: _as_unicode(str(getattr(card, name))) for name in _TEXTS}
     metadata |= {name: json.dumps(dict(getattr(card, name))) for name in _OBJECTS}
     save_tensors(path, halves, metadata)
+
+
+def _as_unicode(text: str) -> str:
+    """A text with question marks for what no encoding has, as in a file's name that is not UTF-8."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def load_card(path: str | Path) -> Card:
     """The card in a file. Raises WeightsError for a file that is none, is of a newer format, or damaged."""
     card = load_summary(path)
-    tensors = {name: tensor.float() for name, tensor in load_tensors(path).items()}
+    tensors = load_floats(path)
     _check_shapes(path, card, tensors)
     return replace(card, tensors=tensors)
 

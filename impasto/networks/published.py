@@ -13,7 +13,7 @@ from torch import Tensor
 from impasto.errors import WeightsError
 from impasto.networks.card import Card, mismatch
 from impasto.networks.transformer_net import TransformerNet
-from impasto.weights import load_tensors
+from impasto.weights import load_tensors, to_float32
 
 Tensors = Mapping[str, Tensor]
 
@@ -54,7 +54,7 @@ def read_published(path: Path) -> tuple[Card, Family]:
     if path.suffix.lower() in (".t7", ".net"):
         raise WeightsError(f"{path} is {_TORCH7}")
     tensors = {
-        name.removeprefix("module."): tensor.float()
+        name.removeprefix("module."): to_float32(path, name, tensor)
         for name, tensor in load_tensors(path).items()
         if not _OLD_STATISTICS.fullmatch(name)
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from glob import has_magic
 from pathlib import Path, PurePath
@@ -16,6 +16,7 @@ from impasto.safe_paths import exists, is_folder
 from impasto.stylizing.options import BulkOptions
 
 AnyPath = TypeVar("AnyPath", bound=PurePath)
+OnUnreadable = Callable[[Path, str], None]  # takes a folder, and why it cannot be read
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ def collect(
     inputs: Sequence[str | os.PathLike[str]],
     out: str | os.PathLike[str],
     options: BulkOptions | None = None,
+    on_unreadable: OnUnreadable | None = None,
 ) -> list[Item]:
     """Collect the items to process, in a fixed order, without reading or writing files.
 
@@ -50,25 +52,34 @@ def collect(
             whose files are mirrored from the last folder before the first wildcard.
         out: a folder, which need not exist; for a single photo a picture file, too.
         options: `suffix` and `bit_depth` decide the formats.
+        on_unreadable: called with each folder below an input that cannot be read, and a sentence on it;
+            without it, such a folder raises ImageError.
 
     Raises:
-        ImageError: a photo that does not exist.
+        ImageError: a photo that does not exist, or a folder that cannot be read.
         UsageError: nothing to do, a format that cannot be written, two photos for one picture, or a picture
             that would overwrite a photo.
     """
     options, out = options or BulkOptions(), Path(out)
     check_format(options)
     names = [os.fspath(name) for name in inputs]
+    unreadable: dict[Path, str] = {}
     if is_file_name(out):
         items = [Item(_single(names, out), out)]
         find_format(out, options.bit_depth)
     else:
-        found = (pair for name in names for pair in find(name, out))
+        tell = unreadable.__setitem__ if on_unreadable else None
+        found = (pair for name in names for pair in find(name, out, tell))
         items = [Item(source, out / rename(place, options)) for source, place in found]
+    if not items and unreadable:
+        raise ImageError(next(iter(unreadable.values())))
     if not items:
         raise UsageError(f"there are no pictures in {', '.join(names)}")
     items = _without_repetition(items)
     _check_sources_stay(items)
+    for folder, reason in unreadable.items():
+        assert on_unreadable
+        on_unreadable(folder, reason)
     return items
 
 
@@ -93,18 +104,21 @@ def _single(names: Sequence[str], out: Path) -> Path:
     return _existing(path)
 
 
-def find(name: str, out: Path | None) -> Iterator[tuple[Path, Path]]:
+def find(
+    name: str, out: Path | None, on_unreadable: OnUnreadable | None = None
+) -> Iterator[tuple[Path, Path]]:
     """Photos, each with its place below the folder for the results; None if that is not on this machine."""
     path = Path(name)
     if is_folder(path):
-        yield from _without_results(_walk(path), path, out)
+        yield from _without_results(_walk(path, on_unreadable), path, out)
     elif exists(path) or not has_magic(name):
         yield _existing(path), Path(path.name)
     else:
         parts = path.parts
         wild = next(index for index, part in enumerate(parts) if has_magic(part))
         start = Path(*parts[:wild])
-        yield from _without_results(_match(start, str(Path(*parts[wild:]))), start, out)
+        matches = _match(start, str(Path(*parts[wild:])), on_unreadable)
+        yield from _without_results(matches, start, out)
 
 
 def _existing(path: Path) -> Path:
@@ -113,7 +127,7 @@ def _existing(path: Path) -> Path:
     return path
 
 
-def _match(start: Path, pattern: str) -> Iterator[Path]:
+def _match(start: Path, pattern: str, on_unreadable: OnUnreadable | None) -> Iterator[Path]:
     try:
         matches = sorted(start.glob(pattern))
     except (
@@ -125,21 +139,29 @@ def _match(start: Path, pattern: str) -> Iterator[Path]:
     if not matches:
         raise ImageError(f"{start / pattern} matches nothing; check the pattern and its folder")
     for match in matches:
-        if match.is_dir():
-            yield from _walk(match)
+        if is_folder(match):
+            yield from _walk(match, on_unreadable)
         elif _is_picture(match):
             yield match
 
 
-def _walk(folder: Path) -> Iterator[Path]:
+def _walk(folder: Path, on_unreadable: OnUnreadable | None) -> Iterator[Path]:
     """All pictures below, through links too, but no folder twice: a link may lead back."""
+
+    def tell(error: OSError) -> None:
+        place = Path(error.filename)
+        reason = f"the folder {place} cannot be read: {error.strerror}"
+        if on_unreadable is None or place == folder:
+            raise ImageError(reason) from error
+        on_unreadable(place, reason)
+
     seen = set()
-    for place, folders, files in os.walk(folder, onerror=_refuse, followlinks=True):
+    for place, folders, files in os.walk(folder, onerror=tell, followlinks=True):
         if (real := Path(place).resolve()) in seen:
             folders.clear()
             continue
         seen.add(real)
-        folders.sort()
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
         yield from filter(_is_picture, (Path(place, name) for name in sorted(files)))
 
 
@@ -154,12 +176,12 @@ def _without_results(sources: Iterable[Path], start: Path, out: Path | None) -> 
             yield source, place
 
 
-def _refuse(error: OSError) -> None:
-    raise ImageError(f"the folder {error.filename} cannot be read: {error.strerror}") from error
-
-
 def _is_picture(path: Path) -> bool:
-    return has_picture_suffix(path) and path.is_file()
+    """Return whether it has the suffix of a picture and is a file, or a file that cannot be read."""
+    try:
+        return has_picture_suffix(path) and path.is_file()
+    except OSError:
+        return True
 
 
 def rename(place: AnyPath, options: BulkOptions) -> AnyPath:
@@ -176,7 +198,7 @@ def _without_repetition(items: Sequence[Item]) -> list[Item]:
     chosen: dict[str, Item] = {}
     for item in items:
         other = chosen.setdefault(os.path.normcase(item.target.resolve()), item)
-        if other is not item and not other.source.samefile(item.source):
+        if other is not item and _identity(other.source) != _identity(item.source):
             raise UsageError(
                 f"{other.source} and {item.source} would both become {item.target}: stylize them into "
                 "different folders"
@@ -193,6 +215,10 @@ def _check_sources_stay(items: Sequence[Item]) -> None:
             )
 
 
-def _identity(path: Path) -> tuple[int, int]:
-    facts = path.stat()
+def _identity(path: Path) -> tuple[int, int] | Path:
+    """What tells one file from another, under any name; the path of a file that is gone by now or hidden."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return path
     return facts.st_dev, facts.st_ino

@@ -147,7 +147,8 @@ def failure(item: Item | WorkItem, error: Exception) -> Event:
     if isinstance(error, ImpastoError):
         passing = isinstance(error, MemoryLimitError | ClusterError)
         return Event(item, "failed", str(error), passing=passing)
-    reason = f"{item.source} could not be stylized ({type(error).__name__}: {error})"
+    said = " ".join(str(error).splitlines())  # PyTorch's have several
+    reason = f"{item.source} could not be stylized ({type(error).__name__}: {said})"
     if ran_out_of_memory(error):
         reason = f"memory ran out for {item.source}: try a smaller size"
     return Event(item, "failed", reason, passing=True)

@@ -2,40 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import lru_cache
+from itertools import count, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.func import functional_call
 
-from impasto import backbones
+from impasto import backbones, losses
 from impasto.device import resolve_device, resolve_precision
+from impasto.imaging.color_transfer import ColorMoments, color_moments
 from impasto.imaging.geometry import resize
 from impasto.networks.adaptive import Adaptive
 from impasto.networks.adaptive_file import save_adaptive
 from impasto.networks.primed import digest
-from impasto.perception import Perception
-from impasto.training.adaptive_training import (
-    AdaptiveModule,
-    AdaptiveObjective,
-    StyleBatch,
-    StyleWindows,
-    sharing_of,
-    style_batch,
-    style_batches,
-)
+from impasto.perception import Features, Perception
 from impasto.training.checkpoints import TrainingPlan
+from impasto.training.crops import Windows
+from impasto.training.data import Sampled, held_out_samples, samples
 from impasto.training.distributed import ProcessGroup, init_distributed
-from impasto.training.loop import StateDict, Training
-from impasto.training.objective import FLAT
+from impasto.training.objective import FLAT, Pool, WeightedErrors, alone
+from impasto.training.optimization import StateDict, Training
 from impasto.training.options import AdaptOptions, TrainOptions
 from impasto.training.photos import Photos, split
-from impasto.training.samples import held_out_samples
 from impasto.training.trainer import TrainingTask, fit
 
 _USUAL = 200  # styles that tell what is usual
+_REMEMBERED = 400  # styles: to look at a new one takes as long as to learn from it
+_USES = 4  # of a style, on average
+_SHARING = 2  # photos that share a style, where a pass has an even number
 
 
 def adapt(styles: Photos, network: Adaptive, options: AdaptOptions, plan: TrainingPlan) -> None:
@@ -50,7 +51,7 @@ def adapt(styles: Photos, network: Adaptive, options: AdaptOptions, plan: Traini
     Interrupted and resumed as `train` is. Raises ImpastoError: any of the family.
     """
     with init_distributed(resolve_device(options.device)) as group:
-        settings = {
+        settings = {  # that must match when a training is resumed
             **asdict(options),
             "photos": plan.photos.description,
             "styles": styles.description,
@@ -62,29 +63,35 @@ def adapt(styles: Photos, network: Adaptive, options: AdaptOptions, plan: Traini
         )
         if not bool(network.centre.any()):
             network.normalise_by([moments.cpu() for moments in known.known(range(_USUAL))[0].values()])
-        photos, unreadable = held_out_samples(plan.photos, options)
-        sharing = sharing_of(len(photos))
-        numbers = range(len(photos) // sharing)
-        held_out = style_batch(photos.to(group.device), kept, numbers)
-        shown = torch.cat([kept.window(number) for number in numbers]).repeat_interleave(sharing, 0)
+        held_out, unreadable, windows = _hold_out(plan.photos, kept, options)
+        module = AdaptiveModule(network).requires_grad_(True).train().to(group.device)
+        dtype = resolve_precision(options.precision, group.device)
+        learned_from = f"{plan.photos.summary}; {len(styles)} style pictures"
         task = TrainingTask(
-            _training(network, perception, options, group),
+            Training(module, AdaptiveObjective(perception, options), options, dtype, group),
             settings,
             held_out,
             unreadable,
             lambda step: style_batches(plan.photos, known, options, group, step),
-            _Maker(
-                network,
-                options,
-                _learned_from(plan.photos, styles),
-                resize(shown, (options.size, options.size)),
-            ),
+            _AdaptiveMaker(network, options, learned_from, windows),
         )
         fit(task, plan)
 
 
+def _hold_out(
+    photos: Photos, styles: StyleWindows, options: AdaptOptions
+) -> tuple[StyleBatch, tuple[str, ...], Tensor]:
+    """A batch that is never trained on, names of unreadable photos, and the style of each photo to show."""
+    images, unreadable = held_out_samples(photos, options)
+    sharing = sharing_of(len(images))
+    numbers = range(len(images) // sharing)
+    batch = style_batch(images.to(styles.device), styles, numbers)
+    windows = torch.cat([styles.window(number) for number in numbers]).repeat_interleave(sharing, 0)
+    return batch, unreadable, resize(windows, (options.size, options.size))
+
+
 @dataclass(frozen=True)
-class _Maker:
+class _AdaptiveMaker:
     """Writes adaptive networks."""
 
     network: Adaptive
@@ -114,13 +121,143 @@ def _perceive(options: AdaptOptions, group: ProcessGroup) -> Perception:
     return Perception(backbone, dtype=resolve_precision(options.precision, group.device), flat=FLAT)
 
 
-def _training(
-    network: Adaptive, perception: Perception, options: AdaptOptions, group: ProcessGroup
-) -> Training[StyleBatch]:
-    module = AdaptiveModule(network).requires_grad_(True).train().to(group.device)
-    dtype = resolve_precision(options.precision, group.device)
-    return Training(module, AdaptiveObjective(perception, options), options, dtype, group)
+class StyleBatch(NamedTuple):
+    """Photos and styles, each of which is that of as many neighboring photos.
+
+    Attributes:
+        photos: (N, 3, size, size) in [0, 1].
+        moments: by layer, second moments of the M styles, (M, C + 1, C + 1), with N a multiple of M.
+        colors: mean and covariance of their colors, (M, 3, 1) and (M, 3, 3).
+    """
+
+    photos: Tensor
+    moments: Features
+    colors: ColorMoments
+
+    @property
+    def sharing(self) -> int:
+        """Photos of a style."""
+        return len(self.photos) // len(self.colors[0])
 
 
-def _learned_from(photos: Photos, styles: Photos) -> str:
-    return f"{photos.summary}; {len(styles)} style pictures"
+class AdaptiveModule(nn.Module):
+    """The adaptive network as a module that maps a batch to pictures, (N, 3, size, size)."""
+
+    def __init__(self, network: Adaptive) -> None:
+        super().__init__()
+        self.network = network
+        self._light = (network.light,)  # in a tuple, it is no part of this module
+
+    def forward(self, batch: StyleBatch) -> Tensor:
+        with torch.autocast(batch.photos.device.type, enabled=False):
+            weights = self.network(list(batch.moments.values()))
+        painted = [
+            functional_call(self._light[0], own, (photos,))
+            for own, photos in zip(weights, torch.split(batch.photos, batch.sharing), strict=True)
+        ]
+        return torch.cat(painted)
+
+
+class AdaptiveObjective:
+    """The errors of `StyleObjective` for a batch of styles, pooled over the photos that share one."""
+
+    pools = False  # over a step
+
+    def __init__(self, perception: Perception, options: AdaptOptions) -> None:
+        self._perception, self._pooled = perception, options.pooled
+        self._errors = WeightedErrors(perception, options)
+
+    def __call__(
+        self, batch: StyleBatch, painted: Tensor, pool: Pool = alone
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        mean, covariance = (each.repeat_interleave(batch.sharing, 0) for each in batch.colors)
+        return self._errors(
+            batch.photos, painted, lambda features: self._style_error(features, batch), (mean, covariance)
+        )
+
+    def _style_error(self, features: Features, batch: StyleBatch) -> Tensor:
+        """Each picture's from its own style, and that of all with a style, in the mean."""
+        own = {layer: losses.second_moments(features[layer]) for layer in batch.moments}
+        errors = []
+        for k in range(len(batch.colors[0])):
+            style = self._perception.style_terms_of({n: m[k : k + 1] for n, m in batch.moments.items()})
+            part = slice(k * batch.sharing, (k + 1) * batch.sharing)
+            these = {n: m[part] for n, m in own.items()}
+            each = self._perception.style_error_of(these, style).mean()
+            of_all = {n: m.mean(0, keepdim=True) for n, m in these.items()}
+            errors.append(torch.lerp(each, self._perception.style_error_of(of_all, style)[0], self._pooled))
+        return torch.stack(errors).mean()
+
+
+class StyleWindows:
+    """Windows of style pictures by number: the same whenever they are asked for.
+
+    Args:
+        styles: the pictures.
+        perception: that looks at them.
+        options: the side of a window, and the seed.
+        device: where windows and moments are to be.
+    """
+
+    def __init__(
+        self, styles: Photos, perception: Perception, options: AdaptOptions, device: torch.device
+    ) -> None:
+        self._windows = Windows(styles, options.window, options.seed)
+        self._perception, self._seed, self.device = perception, options.seed, device
+        self._remembered = lru_cache(maxsize=_REMEMBERED)(self._look)
+
+    def window(self, number: int) -> Tensor:
+        """(1, 3, window, window)"""
+        return self._windows.sample(number)[None].to(self.device)
+
+    def known(self, numbers: Sequence[int]) -> tuple[Features, ColorMoments]:
+        """By layer, second moments, (N, C + 1, C + 1); and mean and covariance of colors."""
+        seen = [self._remembered(number) for number in numbers]
+        moments = {layer: torch.cat([one[layer] for one, _ in seen]) for layer in seen[0][0]}
+        mean, covariance = (torch.cat(part) for part in zip(*(colors for _, colors in seen), strict=True))
+        return moments, (mean, covariance)
+
+    def of_step(self, step: int, count: int, group: ProcessGroup) -> list[int]:
+        """The numbers of as many styles: a part of them new, the others those of earlier steps."""
+        new = -(-count // _USES)
+        rng = random.Random(f"{self._seed}/{step}/{group.rank}")
+        first = step * new
+        known = [max(0, first - rng.randint(1, _REMEMBERED)) for _ in range(count - new)]
+        return [k * group.world + group.rank for k in (*range(first, first + new), *known)]
+
+    @torch.no_grad()
+    def _look(self, number: int) -> tuple[Features, ColorMoments]:
+        window = self.window(number)
+        features = self._perception.features(window, [name for name, _ in self._perception.style_layers])
+        return {layer: losses.second_moments(f) for layer, f in features.items()}, color_moments(window)
+
+
+def style_batch(photos: Tensor, styles: StyleWindows, numbers: Sequence[int]) -> StyleBatch:
+    """A batch of photos with styles, given by their numbers."""
+    return StyleBatch(photos, *styles.known(numbers))
+
+
+def sharing_of(photos: int) -> int:
+    """Number of photos in a pass that share a style."""
+    return _SHARING if photos % _SHARING == 0 else 1
+
+
+@contextmanager
+def style_batches(
+    photos: Photos, styles: StyleWindows, options: AdaptOptions, group: ProcessGroup, start_step: int
+) -> Iterator[Iterator[tuple[StyleBatch, tuple[str, ...]]]]:
+    """Batches from a step on, each with the names of photos found unreadable."""
+    with samples(photos, options, group, start_step) as source:
+        yield _with_styles(source, styles, options.accumulate, group, start_step)
+
+
+def _with_styles(
+    source: Iterator[Sampled], styles: StyleWindows, passes: int, group: ProcessGroup, start_step: int
+) -> Iterator[tuple[StyleBatch, tuple[str, ...]]]:
+    """Styles are chosen for a step as a whole, so that its passes show what one larger batch would."""
+    for step in count(start_step):
+        numbers: list[int] = []
+        for number, (images, skipped) in enumerate(islice(source, passes)):
+            share = len(images) // sharing_of(len(images))
+            numbers = numbers or styles.of_step(step, share * passes, group)
+            yield style_batch(images, styles, numbers[number * share : (number + 1) * share]), skipped

@@ -12,8 +12,8 @@ from impasto.imaging.files import check_target
 from impasto.networks.card import Card
 from impasto.networks.primed import load_primed
 from impasto.training.checkpoints import TrainingPlan, TrainStep
-from impasto.training.data import find_photos
 from impasto.training.options import TrainOptions
+from impasto.training.photos import find_photos
 from impasto.training.start import instant_start, made_up
 from impasto.training.train import train
 

@@ -1,24 +1,26 @@
-"""Write checkpoints, metrics, sample pictures and cards of a running training, and report its steps."""
+"""The files of a training: checkpoints to resume from, metrics, sample pictures and cards."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
+import torch
 from torch import Tensor
 
-from impasto.errors import ImageError
+from impasto.device import ran_out_of_memory
+from impasto.errors import ImageError, UsageError, WeightsError
+from impasto.imaging.files import replacing
 from impasto.networks.card import Card
-from impasto.training.checkpoint import save_checkpoint
-from impasto.training.data import Photos
-from impasto.training.elastic import run_name
-from impasto.training.loop import StateDict, StepResult, Training
+from impasto.training.distributed import run_name
 from impasto.training.metrics_log import MetricsLog
-from impasto.weights import ProgressCallback
+from impasto.training.optimization import StateDict, StepResult, Training
+from impasto.training.photos import Photos
+from impasto.weights import ProgressCallback, load_plain
 
 B = TypeVar("B")
 B_contra = TypeVar("B_contra", contravariant=True)
@@ -27,6 +29,13 @@ CHECKPOINT = "checkpoint.pt"
 FINISHED = "finished.pt"  # the last checkpoint of a training that came to its end under torchrun
 _VALIDATIONS = 25  # in a training
 _SAMPLES = 4  # of the held-out photos
+_FORMAT = 1
+_LATER = {
+    "accumulate": 1,
+    "recolor": False,
+    "pooled": 0.0,
+}  # settings that older checkpoints do not name: what they were made with
+_FREE = {"workers", "device"}  # may differ after a pause: they do not change what is computed
 
 
 @dataclass(frozen=True)
@@ -109,7 +118,7 @@ class Product(Protocol[B_contra]):
 
 
 class CheckpointManager(Generic[B]):
-    """Called after every step. Only the main process writes and reports.
+    """Writes and reports what a training comes to, step by step; only the main process does so.
 
     Args:
         training: what is kept.
@@ -138,7 +147,7 @@ class CheckpointManager(Generic[B]):
             self._log = MetricsLog(self._folder, training.pace.step, tensorboard=plan.tensorboard)
 
     def after(self, outcome: StepResult, skipped: tuple[str, ...]) -> None:
-        """Note a step, measure and save where it is time, and report. Saves first if the report raises."""
+        """Note a step, measure and save where it is time, and report."""
         pace, options = self._training.pace, self._training.options
         validation, sample = None, None
         if self._log and not outcome.complaint:
@@ -148,29 +157,38 @@ class CheckpointManager(Generic[B]):
             validation, sample = self._validate()
         if self._is_main and time.monotonic() - self._saved >= self._plan.checkpoint_seconds:
             self._save()
-        seconds = pace.step_seconds
-        step = TrainStep(
-            step=pace.step,
-            steps=pace.steps,
-            done=min(1.0, pace.done),
-            losses=outcome.losses,
-            images_per_second=options.batch * options.accumulate / seconds if seconds else 0.0,
-            seconds_left=pace.seconds_left,
-            validation=validation,
-            sample=sample,
-            complaint=outcome.complaint,
-            went_back=outcome.went_back,
-            skipped=skipped,
+        photos, seconds = options.batch * options.accumulate, pace.step_seconds
+        self._report(
+            TrainStep(
+                step=pace.step,
+                steps=pace.steps,
+                done=min(1.0, pace.done),
+                losses=outcome.losses,
+                images_per_second=photos / seconds if seconds else 0.0,
+                seconds_left=pace.seconds_left,
+                validation=validation,
+                sample=sample,
+                complaint=outcome.complaint,
+                went_back=outcome.went_back,
+                skipped=skipped,
+            )
         )
-        if self._is_main:
-            try:
-                self._plan.on_step(step)
-            except BaseException:
-                self._save()
-                raise
+
+    def _report(self, step: TrainStep) -> None:
+        """Tell the main process's caller; save first what a callback that raises would lose."""
+        if not self._is_main:
+            return
+        try:
+            self._plan.on_step(step)
+        except BaseException:
+            self._save()
+            raise
 
     def finish(self) -> None:
-        """Write the best weights to their place, and the last ones into the folder."""
+        """Write the best weights to their place, and the last ones into the folder.
+
+        Under torchrun, which starts all again if a process dies in leaving, the checkpoint is kept aside.
+        """
         if not self._training.pace.is_over:  # the last ones, too, may be the best
             self._validate()
         if not self._is_main:
@@ -180,7 +198,11 @@ class CheckpointManager(Generic[B]):
         loss, best = self._training.best or (float("nan"), last)
         self._product.save(best, loss, steps, self._plan.out)
         self._product.save(last, loss, steps, self._folder / "last.safetensors")
-        self._put_away(self._folder / CHECKPOINT)
+        checkpoint = self._folder / CHECKPOINT
+        if run_name() is None:
+            checkpoint.unlink(missing_ok=True)
+        elif checkpoint.exists():
+            checkpoint.replace(self._folder / FINISHED)
 
     def close(self) -> None:
         log, self._log = self._log, None
@@ -202,13 +224,6 @@ class CheckpointManager(Generic[B]):
             return losses, self._log.sample(step, [row[:_SAMPLES] for row in rows])
         return losses, None
 
-    def _put_away(self, checkpoint: Path) -> None:
-        """Remove it; under torchrun, which starts all again if a process dies in leaving, keep it aside."""
-        if run_name() is None:
-            checkpoint.unlink(missing_ok=True)
-        elif checkpoint.exists():
-            checkpoint.replace(self._folder / FINISHED)
-
     def _save(self) -> None:
         """The checkpoint last: it is what counts, and must not be older than the rows of the metrics."""
         if self._log:
@@ -217,3 +232,65 @@ class CheckpointManager(Generic[B]):
         self._folder.mkdir(parents=True, exist_ok=True)
         save_checkpoint(self._folder / CHECKPOINT, self._settings, self._training.state())
         self._saved = time.monotonic()
+
+
+def save_checkpoint(path: Path, settings: Mapping[str, Any], state: Mapping[str, Any]) -> None:
+    """Write both, renamed into place; the one before survives any failure. Raises WeightsError."""
+    try:
+        with replacing(path) as temporary:
+            torch.save({"format": _FORMAT, "settings": dict(settings), "state": dict(state)}, temporary)
+    except (ImageError, RuntimeError, OSError) as error:  # torch.save reports a full disk as RuntimeError
+        reason = f"{path} was written in part only" if isinstance(error, RuntimeError) else error
+        raise WeightsError(
+            f"no checkpoint could be written, but the one before is kept: {reason}; make room, and go on "
+            "with resume=True"
+        ) from error
+
+
+def load_checkpoint(path: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The state, if it was saved with these settings.
+
+    Raises:
+        WeightsError: no checkpoint, or a damaged one.
+        UsageError: other settings; all that differ are named.
+    """
+    try:
+        saved = load_plain(path)
+        older = {name: value for name, value in _LATER.items() if name in settings}
+        known, state = older | saved["settings"], saved["state"]
+    except FileNotFoundError as error:
+        raise WeightsError(f"there is no checkpoint {path} to resume: leave out resume=") from error
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read: {error.strerror or error}") from error
+    except Exception as error:  # a damaged file can fail anywhere inside the unpickler
+        raise WeightsError(f"{path} is no checkpoint, or damaged: remove it to start anew") from error
+    if saved.get("format") != _FORMAT:
+        raise WeightsError(f"{path} is a checkpoint of another version of impasto: remove it to start anew")
+    differences = [
+        f"{name} was {_shown(known.get(name))} and is now {_shown(settings.get(name))}"
+        for name in sorted({*known, *settings} - _FREE)
+        if _plain(known.get(name)) != _plain(settings.get(name))
+    ]
+    if differences:
+        raise UsageError(f"{path} cannot be resumed: {'; '.join(differences)}")
+    result: dict[str, Any] = state
+    return result
+
+
+@contextmanager
+def restoring() -> Iterator[None]:
+    """Turn what a state raises that is no state of this training into a WeightsError."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RuntimeError) as error:
+        if ran_out_of_memory(error):
+            raise
+        raise WeightsError("the checkpoint is damaged: begin anew with overwrite=True") from error
+
+
+def _plain(value: Any) -> Any:
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _shown(value: Any) -> str:
+    return "not set" if value is None else str(value)

@@ -1,4 +1,4 @@
-"""Squares cut from photos. Each follows from the seed and its number alone, whoever cuts it, and when."""
+"""Square crops of photos and paintings. Each follows from the seed and its number alone."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps
 from PIL.TiffImagePlugin import TiffImageFile
@@ -19,8 +20,10 @@ from impasto.errors import ImageError, ImpastoError, UsageError
 from impasto.imaging.color import to_srgb
 from impasto.training.photos import Photos, reading
 
-MAX_TRIES = 100  # unreadable photos in a row, after which the rest are taken to be no better
-_GREY = (0.299, 0.587, 0.114)  # luma, ITU-R BT.601
+_MAX_TRIES = 100  # unreadable photos in a row, after which the rest are taken to be no better
+_LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
+_GRAY_AXIS = 1 / math.sqrt(3)  # each coordinate of the unit vector along the grays
+_LONG_SIDES = (400, 620)  # pixels that a whole painting's long side is seen at: 512 is usual
 _BICUBIC = Image.Resampling.BICUBIC
 
 # From the stored picture to the upright one, by the value of the EXIF orientation tag.
@@ -91,7 +94,7 @@ class Crops:
         order = _order(count, self.seed, epoch)
         skipped: list[str] = []
         first = ""
-        for photo in (int(order[(place + more) % count]) for more in range(min(count, MAX_TRIES))):
+        for photo in (int(order[(place + more) % count]) for more in range(min(count, _MAX_TRIES))):
             try:
                 return self._cut(photo, random.Random(f"{self.seed}/{number}")), tuple(skipped)
             except (ImpastoError, OSError) as error:
@@ -99,10 +102,28 @@ class Crops:
                 skipped.append(self.photos.name(photo))
         raise _unreadable(self.photos, len(skipped), first)
 
-    def _cut(self, photo: int, chance: random.Random) -> Tensor:
-        cut = _random_cut(chance, self.augment)
+    def _cut(self, photo: int, rng: random.Random) -> Tensor:
+        cut = _random_cut(rng, self.augment)
         square = cut_square(self.photos.open(photo), cut, self.size, self.photos.name(photo))
-        return to_tensor(_vary(square, chance) if self.augment else square)
+        return _to_tensor(_vary_photo(square, rng) if self.augment else square)
+
+
+@dataclass(frozen=True)
+class Windows(Crops):
+    """Crops of paintings, seen as near as a style picture is.
+
+    Their colors are varied, so that some hundred paintings stand for all styles.
+    """
+
+    def _cut(self, photo: int, rng: random.Random) -> Tensor:
+        image = self.photos.open(photo)
+        window = cut_square(image, self._place(image, rng), self.size, self.photos.name(photo))
+        return _vary_painting(_to_tensor(window), rng) if rng.random() < 0.55 else _to_tensor(window)
+
+    def _place(self, image: Image.Image, rng: random.Random) -> CropPosition:
+        short = rng.uniform(*_LONG_SIDES) * min(image.size) / max(image.size)
+        side = min(1.0, self.size / short)
+        return CropPosition(side, rng.random(), rng.random(), mirrored=rng.random() < 0.5)
 
 
 def held_out_crops(photos: Photos, size: int, count: int = 16) -> Tensor:
@@ -113,13 +134,13 @@ def held_out_crops(photos: Photos, size: int, count: int = 16) -> Tensor:
     """
     squares: list[Tensor] = []
     first = ""
-    tried = min(len(photos), MAX_TRIES + count)
+    tried = min(len(photos), _MAX_TRIES + count)
     for photo in range(tried):
         if len(squares) == count:
             break
         try:
             squares.append(
-                to_tensor(cut_square(photos.open(photo), CropPosition(), size, photos.name(photo)))
+                _to_tensor(cut_square(photos.open(photo), CropPosition(), size, photos.name(photo)))
             )
         except (ImpastoError, OSError) as error:
             first = first or str(error)
@@ -151,7 +172,8 @@ def cut_square(image: Image.Image, cut: CropPosition, size: int, name: str) -> I
         small = plain.resize((pixels, pixels), _BICUBIC, _box(plain.size, outer, cut), reducing_gap=2.0)
         small = _upright(_to_rgb(small), image)
         if cut.angle:
-            small = _middle(small.rotate(cut.angle, _BICUBIC), size)
+            edge = (pixels - size) // 2
+            small = small.rotate(cut.angle, _BICUBIC).crop((edge, edge, edge + size, edge + size))
         return ImageOps.mirror(small) if cut.mirrored else small
 
 
@@ -211,12 +233,7 @@ def _upright(square: Image.Image, photo: Image.Image) -> Image.Image:
     return square if turn is None else square.transpose(turn)
 
 
-def _middle(image: Image.Image, size: int) -> Image.Image:
-    edge = (image.width - size) // 2
-    return image.crop((edge, edge, edge + size, edge + size))
-
-
-def to_tensor(image: Image.Image) -> Tensor:
+def _to_tensor(image: Image.Image) -> Tensor:
     """(3, H, W) in [0, 1], with the channels of a pixel side by side in memory."""
     return torch.from_numpy(np.array(image)).permute(2, 0, 1).float().div_(255)
 
@@ -227,28 +244,59 @@ def _order(count: int, seed: int, epoch: int) -> NDArray[np.int32]:
     return np.random.default_rng([seed % 2**63, epoch]).permutation(count).astype(np.int32)
 
 
-def _random_cut(chance: random.Random, augment: bool) -> CropPosition:
-    side = chance.uniform(0.35 if augment else 0.6, 1.0)
-    x, y, mirrored = chance.random(), chance.random(), chance.random() < 0.5
-    turned = augment and chance.random() < 0.5
-    return CropPosition(side, x, y, chance.uniform(-15, 15) if turned else 0.0, mirrored)
+def _random_cut(rng: random.Random, augment: bool) -> CropPosition:
+    side = rng.uniform(0.35 if augment else 0.6, 1.0)
+    x, y, mirrored = rng.random(), rng.random(), rng.random() < 0.5
+    turned = augment and rng.random() < 0.5
+    return CropPosition(side, x, y, rng.uniform(-15, 15) if turned else 0.0, mirrored)
 
 
-def _vary(image: Image.Image, chance: random.Random) -> Image.Image:
-    """Another saturation, white balance, exposure and contrast."""
-    saturation = chance.uniform(0.6, 1.4)
+def _vary_photo(image: Image.Image, rng: random.Random) -> Image.Image:
+    """Vary saturation, white balance, exposure and contrast."""
+    saturation = rng.uniform(0.6, 1.4)
     matrix: list[float] = []
     for channel in range(3):
-        gain = chance.uniform(0.9, 1.1)
+        gain = rng.uniform(0.9, 1.1)
         own = [saturation if other == channel else 0.0 for other in range(3)]
-        matrix += [gain * (part + (1 - saturation) * gray) for part, gray in zip(own, _GREY, strict=True)] + [
+        matrix += [gain * (part + (1 - saturation) * gray) for part, gray in zip(own, _LUMA, strict=True)] + [
             0
         ]
-    gamma, contrast = math.exp(chance.uniform(-0.35, 0.35)), chance.uniform(0.75, 1.25)
-    middle = 0.5 + chance.uniform(-0.08, 0.08)
+    gamma, contrast = math.exp(rng.uniform(-0.35, 0.35)), rng.uniform(0.75, 1.25)
+    middle = 0.5 + rng.uniform(-0.08, 0.08)
     curve = ((np.arange(256) / 255) ** gamma - 0.5) * contrast + middle
     levels = np.rint(255 * curve.clip(0, 1)).astype(int).tolist()
     return image.convert("RGB", matrix=tuple(matrix)).point(levels * 3)
+
+
+def _vary_painting(image: Tensor, rng: random.Random) -> Tensor:
+    """Vary hues, saturation, exposure and contrast; now and then take the negative, add grain or sharpen."""
+    if rng.random() < 0.6:
+        image = torch.einsum("ij,jhw->ihw", _turn_hues(rng.uniform(-math.pi, math.pi)), image)
+    if rng.random() < 0.15:
+        image = 1 - image
+    gray = image.mean(0, keepdim=True)
+    image = gray + rng.uniform(0.3, 1.7) * (image - gray)
+    exposed = image.clamp(0, 1) ** math.exp(rng.uniform(-0.4, 0.4))
+    image = 0.5 + rng.uniform(0.7, 1.3) * (exposed - 0.5) + rng.uniform(-0.08, 0.08)
+    touch = rng.random()
+    if touch < 0.15:
+        image = image + rng.uniform(0.01, 0.06) * _noise(image, rng)
+    elif touch < 0.3:
+        image = image + rng.uniform(0.5, 1.5) * (image - F.avg_pool2d(image[None], 3, 1, 1)[0])
+    return image.clamp(0, 1)
+
+
+def _turn_hues(angle: float) -> Tensor:
+    """The rotation of colors about the grays, (3, 3) (Rodrigues' formula)."""
+    cross = _GRAY_AXIS * torch.tensor([[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]])
+    turn: Tensor = torch.eye(3) + math.sin(angle) * cross + (1 - math.cos(angle)) * (cross @ cross)
+    return turn
+
+
+def _noise(image: Tensor, rng: random.Random) -> Tensor:
+    """Normally distributed noise, gray or colored."""
+    source = torch.Generator().manual_seed(rng.getrandbits(63))
+    return torch.randn(rng.choice((1, 3)), *image.shape[1:], generator=source)
 
 
 def _unreadable(photos: Photos, tries: int, first: str) -> ImageError:

@@ -1,10 +1,8 @@
-"""Batches of training photos, made here or by others: the same wherever, and at every run.
-
-The entry points are `find_photos`, or `Synthetic` photos without any; `split`; `batches`.
-"""
+"""Batches of training photos for each process, which follow from the seed and the step alone."""
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -23,15 +21,66 @@ from torch.utils.data import DataLoader, Dataset
 
 from impasto.errors import ImageError, MemoryLimitError, UsageError
 from impasto.training.crops import Crops, held_out_crops, stack
-from impasto.training.discovery import find_photos
-from impasto.training.photos import Photos, split
-from impasto.training.synthetic import Synthetic
+from impasto.training.distributed import ProcessGroup
+from impasto.training.options import LoopOptions
+from impasto.training.photos import Photos, Subset, split
 
-__all__ = ["Batch", "Crops", "Photos", "Synthetic", "batches", "find_photos", "held_out_crops", "split"]
+Sampled = tuple[Tensor, tuple[str, ...]]  # images of a pass, and photos found unreadable
 
+_FEW = 500  # photos, below which crops are varied more
+_HELD_OUT = 8  # crops
 _PATIENCE = 600.0  # seconds: a worker that lacks memory for a thread is alive and sends nothing, for ever
 _Made = tuple[Tensor, tuple[str, ...], str]  # images, names of unreadable photos, what went wrong or ""
 _Sent = tuple[NDArray[np.float32], tuple[str, ...], str]  # the same, images (N, size, size, 3)
+
+
+def is_augmented(photos: Photos, options: LoopOptions) -> bool:
+    """Return whether crops are varied more, as those of few photos are."""
+    return len(split(photos, options.seed)[0]) < _FEW if options.augment is None else options.augment
+
+
+@contextmanager
+def samples(
+    photos: Photos, options: LoopOptions, group: ProcessGroup, start_step: int
+) -> Iterator[Iterator[Sampled]]:
+    """The images of the passes of a step, of the next one, and so on, (N, 3, size, size) on the device."""
+    workers = options.workers
+    if workers is None:
+        workers = 1 if group.device.type == "cpu" else min(8, os.cpu_count() or 1)
+    source = batches(
+        Crops(split(photos, options.seed)[0], options.size, options.seed, is_augmented(photos, options)),
+        start_step=start_step * options.accumulate,
+        batch=options.batch,
+        rank=group.rank,
+        world=group.world,
+        workers=workers,
+        pin=group.device.type == "cuda",
+    )
+    with closing(source):
+        yield (
+            (b.images.to(group.device, memory_format=torch.channels_last, non_blocking=True), b.skipped)
+            for b in source
+        )
+
+
+def held_out_samples(photos: Photos, options: LoopOptions) -> Sampled:
+    """Photos that are never trained on, (N, 3, size, size), and the names of those found unreadable.
+
+    If none of them can be read, some of the others take their place. Raises ImageError if no photo can be.
+    """
+    _, held_out = split(photos, options.seed)
+    squares: list[Tensor] = []
+    unreadable: list[str] = []
+    for index in range(len(held_out)):
+        if len(squares) == _HELD_OUT:
+            break
+        try:
+            squares.append(held_out_crops(Subset(held_out, np.array([index])), options.size, 1))
+        except ImageError:
+            unreadable.append(held_out.name(index))
+    if not squares:
+        squares.append(held_out_crops(photos, options.size, _HELD_OUT))
+    return torch.cat(squares), tuple(unreadable)
 
 
 @dataclass(frozen=True)
@@ -76,9 +125,9 @@ def batches(
         raise UsageError(f"rank {rank} is not one of {world} processes")
     steps, pin = _Steps(crops, batch, rank, batch // world), pin and torch.cuda.is_available()
     if workers > 0 and threading.current_thread() is threading.main_thread():
-        return _announce(_work(steps, start_step, workers, pin))
+        return _to_batches(_make_in_workers(steps, start_step, workers, pin))
     made = steps.run(start_step, pin)
-    return _announce(_beside(made) if workers > 0 else made)
+    return _to_batches(_make_in_thread(made) if workers > 0 else made)
 
 
 @dataclass(frozen=True)
@@ -121,26 +170,13 @@ class _AsArrays(Dataset[_Sent]):
 
 
 def _as_it_is(item: Any) -> Any:
-    """In place of what would make tensors of arrays."""
+    """Stand in for the function that would make tensors of arrays."""
     return item
 
 
-def _work(steps: _Steps, start_step: int, workers: int, pin: bool) -> Generator[_Made, None, None]:
+def _make_in_workers(steps: _Steps, start_step: int, workers: int, pin: bool) -> Generator[_Made, None, None]:
     """Batches of the steps, prefetched by worker processes."""
-    with warnings.catch_warnings():  # that there are more workers than cores, or threads beside the fork
-        warnings.simplefilter("ignore")
-        made = iter(
-            DataLoader(
-                _AsArrays(steps),
-                batch_size=None,
-                sampler=range(start_step, sys.maxsize),
-                num_workers=workers,
-                collate_fn=_as_it_is,
-                timeout=_PATIENCE,
-                worker_init_fn=_start_worker,
-                generator=torch.Generator(),  # unused, but PyTorch's own one would be advanced
-            )
-        )
+    made = _start_workers(steps, start_step, workers)
     try:
         for pixels, names, failure in made:
             images = torch.from_numpy(pixels).movedim(-1, 1) if pixels.size else torch.empty(0)
@@ -157,13 +193,30 @@ def _work(steps: _Steps, start_step: int, workers: int, pin: bool) -> Generator[
             f"a process that read photos was killed; use fewer workers ({error})"
         ) from error
     finally:
-        with _undisturbed():
+        with _ignoring_ctrl_c():
             del made  # which ends its workers, and would show a second Ctrl-C as a fault of its own
 
 
+def _start_workers(steps: _Steps, start_step: int, workers: int) -> Iterator[_Sent]:
+    with warnings.catch_warnings():  # that there are more workers than cores, or threads beside the fork
+        warnings.simplefilter("ignore")
+        return iter(
+            DataLoader(
+                _AsArrays(steps),
+                batch_size=None,
+                sampler=range(start_step, sys.maxsize),
+                num_workers=workers,
+                collate_fn=_as_it_is,
+                timeout=_PATIENCE,
+                worker_init_fn=_prepare_worker,
+                generator=torch.Generator(),  # unused, but PyTorch's own one would be advanced
+            )
+        )
+
+
 @contextmanager
-def _undisturbed() -> Iterator[None]:
-    """No Ctrl-C, in the main thread."""
+def _ignoring_ctrl_c() -> Iterator[None]:
+    """Ignore Ctrl-C, in the main thread."""
     usual = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield
@@ -171,7 +224,7 @@ def _undisturbed() -> Iterator[None]:
         signal.signal(signal.SIGINT, usual or signal.SIG_DFL)
 
 
-def _beside(made: Generator[_Made, None, None]) -> Generator[_Made, None, None]:
+def _make_in_thread(made: Generator[_Made, None, None]) -> Generator[_Made, None, None]:
     """Batches, each produced by a thread while the previous one is used.
 
     For programs that serve: a forked process would hold their open connections, which then never close.
@@ -184,12 +237,13 @@ def _beside(made: Generator[_Made, None, None]) -> Generator[_Made, None, None]:
             yield ready
 
 
-def _start_worker(_: int) -> None:
+def _prepare_worker(_: int) -> None:
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the training to answer
 
 
-def _announce(made: Generator[_Made, None, None]) -> Generator[Batch, None, None]:
+def _to_batches(made: Generator[_Made, None, None]) -> Generator[Batch, None, None]:
+    """Batches that name each unreadable photo once. Raises ImageError for what went wrong in making them."""
     known: set[str] = set()
     with closing(made):
         for images, names, failure in made:

@@ -1,13 +1,18 @@
-"""The processes of a training: those that torchrun started, or one alone."""
+"""The processes of a training: their group, their rendezvous, and their restarts by torchrun."""
 
 from __future__ import annotations
 
 import io
 import os
+import platform
+import secrets
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.distributed as dist
@@ -15,9 +20,15 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from impasto.errors import ImpastoError
+from impasto.imaging.files import replacing
 
-TrainingState = Mapping[str, Any]
+if TYPE_CHECKING:
+    from torch.distributed import Store  # type: ignore[attr-defined]
+
 _LOST = ("gloo", "nccl", "connection closed", "connection reset")  # in the words of a broken line
+_WAIT_MINUTES = 10  # that processes wait for each other
+_POLL_SECONDS = 0.05  # between two looks into the store
+_MARK_FILE = "torchrun.txt"
 
 
 @dataclass(frozen=True)
@@ -65,7 +76,7 @@ class ProcessGroup:
         return with_gradient(whole, means)
 
     def is_same(self, number: int) -> bool:
-        """Return whether all processes say the same."""
+        """Return whether all processes give the same number."""
         if self.world == 1:
             return True
         ends = torch.tensor([number, -number], device=self.device)
@@ -80,7 +91,7 @@ class ProcessGroup:
         dist.broadcast(shared, 0)
         return float(shared)
 
-    def broadcast_object(self, state: TrainingState | None) -> TrainingState | None:
+    def broadcast_object(self, state: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
         """Send the main process's object to all processes, tensors on the CPU."""
         if self.world == 1:
             return state
@@ -92,23 +103,13 @@ class ProcessGroup:
             data.copy_(torch.frombuffer(file.getbuffer(), dtype=torch.uint8))
         dist.broadcast(data, 0)
         received = io.BytesIO(data.cpu().numpy().tobytes())
-        handed: TrainingState | None = torch.load(received, map_location="cpu", weights_only=True)
+        handed: Mapping[str, Any] | None = torch.load(received, map_location="cpu", weights_only=True)
         return handed
 
 
 def with_gradient(values: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """`values`, with the gradient that `own` has."""
     return {name: value + (own[name] - own[name].detach()) for name, value in values.items()}
-
-
-def _gather(backend: str, world: int) -> None:
-    from impasto.training.rendezvous import meet  # which not every torch is built for
-
-    rank = int(os.environ["RANK"])
-    if (store := meet(rank, world)) is None:
-        dist.init_process_group(backend)
-    else:
-        dist.init_process_group(backend, store=store, rank=rank, world_size=world)
 
 
 def is_main_process() -> bool:
@@ -134,7 +135,7 @@ def init_distributed(device: torch.device) -> Iterator[ProcessGroup]:
         torch.cuda.set_device(device)
     is_inner = dist.is_initialized()
     if not is_inner:
-        _gather("nccl" if device.type == "cuda" else "gloo", world)
+        _join_group("nccl" if device.type == "cuda" else "gloo", world)
     try:
         yield ProcessGroup(device, dist.get_rank(), dist.get_world_size())
     except RuntimeError as error:
@@ -147,3 +148,114 @@ def init_distributed(device: torch.device) -> Iterator[ProcessGroup]:
     finally:
         if not is_inner:
             dist.destroy_process_group()
+
+
+def _join_group(backend: str, world: int) -> None:
+    rank = int(os.environ["RANK"])
+    if (store := rendezvous(rank, world)) is None:
+        dist.init_process_group(backend)
+    else:
+        dist.init_process_group(backend, store=store, rank=rank, world_size=world)
+
+
+def rendezvous(rank: int, world: int) -> Store | None:
+    """A store that only processes of the same start share; None where torchrun keeps no store for them.
+
+    The store of torchrun outlives a restart, and with it the addresses of processes that are gone, which
+    torch takes for those of the new ones (pytorch/pytorch#135712). So the main process makes up a name, each
+    other one answers to it until that is seen, and from then on all keys begin with that name.
+
+    Raises ImpastoError if one of them does not come.
+    """
+    if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
+        return None
+    # not every torch is built with these
+    from torch.distributed import PrefixStore, TCPStore  # type: ignore[attr-defined]
+
+    store = TCPStore(
+        os.environ["MASTER_ADDR"],
+        int(os.environ["MASTER_PORT"]),
+        world,
+        is_master=False,
+        timeout=timedelta(minutes=_WAIT_MINUTES),
+    )
+    return PrefixStore(_propose_name(store, world) if rank == 0 else _learn_name(store, rank), store)
+
+
+def _propose_name(store: Store, world: int) -> str:
+    """Make up the name of a start, and wait until every other process has answered to it."""
+    name = secrets.token_hex(8)
+    store.set("impasto/name", name)
+    for rank in range(1, world):
+        for _ in _polls(f"process {rank}"):
+            answer = _read(store, f"impasto/{rank}")
+            if answer.startswith(name):  # none of an earlier start knew it
+                store.set(f"impasto/{answer}", "seen")
+                break
+    return name
+
+
+def _learn_name(store: Store, rank: int) -> str:
+    """The name of this start, once the main process has seen that this process answers to it."""
+    own = secrets.token_hex(8)
+    for _ in _polls("process 0"):
+        name = _read(store, "impasto/name")  # perhaps that of an earlier start, to which nobody listens
+        store.set(f"impasto/{rank}", f"{name} {own}")
+        if name and store.check([f"impasto/{name} {own}"]):
+            return name
+    raise AssertionError
+
+
+def _read(store: Store, key: str) -> str:
+    """The value of a key, or "" where there is none yet."""
+    return store.get(key).decode() if store.check([key]) else ""
+
+
+def _polls(missing: str) -> Iterator[None]:
+    """Yield every now and then, for a look into the store. Raises ImpastoError after ten minutes."""
+    until = time.monotonic() + 60 * _WAIT_MINUTES
+    while time.monotonic() < until:
+        yield
+        time.sleep(_POLL_SECONDS)
+    raise ImpastoError(
+        f"{missing} of this training did not come within {_WAIT_MINUTES} minutes: see what its machine says"
+    )
+
+
+def run_name() -> str | None:
+    """Identifier of this torchrun run, unique over machines; None without torchrun.
+
+    It is its --rdzv-id, or, where none was given, the machine and the process that started this one.
+    """
+    given = os.environ.get("TORCHELASTIC_RUN_ID")
+    return f"{platform.node()} {os.getppid()}" if given == "none" else given
+
+
+def is_restarted(folder: Path) -> bool:
+    """Return whether a training's folder was begun by an earlier start of this torchrun run."""
+    if run_name() is None:
+        return False
+    try:
+        run, process = (folder / _MARK_FILE).read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError):
+        return False
+    return run == run_name() and process != _this_process()
+
+
+def mark_folder(folder: Path) -> None:
+    """Write into a training's folder that this torchrun run works there; without torchrun, remove the mark.
+
+    Only the main process does so. A process that finds the mark of its own run, made by another process, has
+    been restarted: torchrun runs the same command again. Raises ImageError on a full disk.
+    """
+    run = run_name()
+    if run is None:
+        (folder / _MARK_FILE).unlink(missing_ok=True)
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with replacing(folder / _MARK_FILE) as temporary:
+        temporary.write_text(f"{run}\n{_this_process()}\n", encoding="utf-8")
+
+
+def _this_process() -> str:
+    return f"{platform.node()} {os.getpid()}"

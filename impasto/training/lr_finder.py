@@ -10,7 +10,7 @@ from pathlib import Path
 
 from impasto.errors import DivergenceError
 from impasto.imaging.files import replacing
-from impasto.training.plots import can_plot, plot_rates
+from impasto.training.metrics_log import can_plot, plot_rates
 
 _LOWEST, _HIGHEST = 1e-6, 1.0
 _SMOOTH = 0.9

@@ -1,11 +1,11 @@
-"""Metrics of a training: losses as a table and a plot, and sample pictures."""
+"""Metrics of a training: losses as tables and plots, and sample pictures. Plots need Matplotlib."""
 
 from __future__ import annotations
 
 import csv
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from impasto.errors import MissingExtraError
+from impasto.errors import MissingExtraError, UsageError
 from impasto.imaging import io
 from impasto.imaging.files import replacing
-from impasto.training.plots import can_plot, plot_losses
+from impasto.safe_paths import is_unicode
 
 _GAP = 4  # pixels between the pictures of a sheet
 _BETWEEN_ROWS = 10  # steps that a row of the table stands for
 _BETWEEN_PLOTS = 25.0  # seconds: a plot takes a third of one
+_SMOOTH = 25  # rows that a curve is averaged over
 
 
 class MetricsLog:
@@ -91,11 +92,11 @@ class MetricsLog:
         ):
             writer = csv.DictWriter(file, names)
             writer.writeheader()
-            writer.writerows({n: _brief(v) for n, v in row.items()} for row in self._rows)
+            writer.writerows({n: f"{v:.6g}" for n, v in row.items()} for row in self._rows)
 
     def _plot(self) -> None:
         if self._rows and can_plot():
-            plot_losses(self.folder / "losses.png", self._rows)
+            _plot_losses(self.folder / "losses.png", self._rows)
         self._plotted = time.monotonic()
 
     def _end_row(self, step: int) -> None:
@@ -122,14 +123,76 @@ def _sheet(rows: Sequence[Tensor]) -> Tensor:
     return torch.cat(lines, 1)[:, :-_GAP, :-_GAP]
 
 
-def _brief(value: float) -> str:
-    return f"{value:.6g}"
-
-
 def _open_board(folder: Path, step: int) -> Any:
-    """A writer that hides what an earlier run wrote of later steps."""
+    """TensorBoard's writer; it hides what an earlier run wrote of later steps."""
     if not find_spec("tensorboard"):
         raise MissingExtraError("TensorBoard", "train", "--tensorboard")
+    if not is_unicode(folder):
+        raise UsageError(
+            f"TensorBoard cannot write to {folder}, which is not valid UTF-8: choose another name"
+        )
     from torch.utils.tensorboard import SummaryWriter
 
     return SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
+
+
+def can_plot() -> bool:
+    """Return whether Matplotlib is installed: without it a training has its tables only."""
+    return find_spec("matplotlib") is not None
+
+
+def _plot_losses(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
+    """Each term in its own panel, thin, and smoothed, thick; held-out photos as dots.
+
+    Rows have a "step" and some terms, "held_out_" before the names of those on held-out photos.
+    """
+    names = [n for n in dict.fromkeys(n for row in rows for n in row) if n != "step"]
+    names = [name for name in names if not name.startswith("held_out_")]
+    if not names:
+        return
+    figure, panels = _panels(len(names))
+    for name, axes in zip(names, panels, strict=True):
+        steps, values = zip(*_points(rows, name), strict=True)
+        axes.plot(steps, values, linewidth=0.6, alpha=0.4, color="tab:blue")
+        axes.plot(steps, _smoothed(values), linewidth=1.6, color="tab:blue", label="training")
+        if held := _points(rows, f"held_out_{name}"):
+            axes.plot(*zip(*held, strict=True), "o", markersize=3, color="tab:orange", label="held out")
+        axes.set(title=name, xlabel="step", yscale="log" if min(values) > 0 else "linear")
+    panels[-1].legend(fontsize="small")
+    _save(figure, path)
+
+
+def plot_rates(path: Path, trials: Sequence[tuple[float, float]], suggestion: float) -> None:
+    """Losses over the learning rates that led to them, and the suggested rate."""
+    figure, (axes,) = _panels(1)
+    axes.plot(*zip(*trials, strict=True), color="tab:blue")
+    axes.axvline(suggestion, color="tab:orange", label=f"suggested: {suggestion:.2g}")
+    axes.set(title="learning-rate range test", xlabel="learning rate", ylabel="smoothed loss", xscale="log")
+    axes.set_ylim(top=1.2 * trials[0][1])  # what explodes would flatten all else
+    axes.legend(fontsize="small")
+    _save(figure, path)
+
+
+def _panels(count: int) -> tuple[Any, Sequence[Any]]:
+    from matplotlib.figure import Figure  # without pyplot, which would look for a display
+
+    figure = Figure(figsize=(max(4.8, 3.2 * count), 2.8), layout="constrained")
+    panels: Sequence[Any] = figure.subplots(1, count, squeeze=False)[0]
+    for axes in panels:
+        axes.grid(alpha=0.3)
+    return figure, panels
+
+
+def _points(rows: Sequence[Mapping[str, float]], name: str) -> list[tuple[float, float]]:
+    return [(row["step"], row[name]) for row in rows if name in row]
+
+
+def _smoothed(values: Sequence[float]) -> list[float]:
+    """Each value averaged with those before it in the window."""
+    spans = [values[max(0, end - _SMOOTH) : end] for end in range(1, len(values) + 1)]
+    return [sum(span) / len(span) for span in spans]
+
+
+def _save(figure: Any, path: Path) -> None:
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=110, format="png")

@@ -1,19 +1,27 @@
-"""Objectives of trainings: for a style, or for identity pretraining (priming)."""
+"""Objectives of trainings: for a style picture, or for identity pretraining (priming)."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from impasto import losses
+from impasto import backbones, losses
+from impasto.device import resolve_precision
+from impasto.errors import UsageError
+from impasto.imaging import io
 from impasto.imaging.color_transfer import ColorMoments, color_moments, map_colors
-from impasto.options import SUMMED
+from impasto.imaging.geometry import fit_long_side, resize
+from impasto.imaging.style import read_style
+from impasto.options import SUMMED, Layers
 from impasto.perception import Features, Perception, StyleTerm
-from impasto.training.options import AdaptOptions, TrainOptions
+from impasto.training.options import AdaptOptions, PrimeOptions, TrainOptions
+from impasto.weights import ProgressCallback
 
 _RANGE_WEIGHT = 10.0
 FLAT = 0.1  # of the mean square: what the variance of a crop of plain sky is taken to be
@@ -188,3 +196,67 @@ class PrimingObjective:
         features = self._perception.features(painted, {term.layer for term in targets})
         content = self._perception.content_error(features, targets).mean()
         return content + _PIXEL_WEIGHT * pixels, {"content": content, "pixels": pixels}
+
+
+@dataclass(frozen=True)
+class BuiltObjective:
+    """An objective, and fingerprints of its inputs, which must match when a checkpoint is resumed."""
+
+    objective: BatchObjective[Tensor]
+    made_of: dict[str, str] = field(default_factory=dict)
+
+
+def style_objective(
+    style: io.Source,
+    options: TrainOptions,
+    device: torch.device,
+    on_download: ProgressCallback | None = None,
+) -> BuiltObjective:
+    """The objective for a style. Raises ImageError and WeightsError for unreadable files, and UsageError."""
+    image, info = read_style(style)
+    perception = _perceive(options, options.content_layers, options.style_layers, device, on_download)
+    layers = [name for name, _ in (*perception.content_layers, *perception.style_layers)]
+    if options.size < (least := perception.backbone.least_side(layers)):
+        raise UsageError(
+            f"crops of {options.size} pixels are too small for {options.backbone}, which needs {least}: "
+            "choose a larger size= or shallower layers"
+        )
+    size = fit_long_side(info.size, options.style_size)
+    seen = resize(image[None], size).to(device)
+    alpha = None if info.alpha is None else resize(info.alpha[None], size).to(device)
+    with torch.no_grad():
+        terms = perception.style_terms(seen, alpha)
+    colors = color_moments(seen[0], None if alpha is None else alpha[0]) if options.recolor else None
+    digest = hashlib.sha256(image.numpy().tobytes()).hexdigest()[:16]
+    return BuiltObjective(StyleObjective(perception, terms, options, colors), {"style picture": digest})
+
+
+def priming_objective(
+    options: PrimeOptions, device: torch.device, on_download: ProgressCallback | None = None
+) -> BuiltObjective:
+    """The objective of identity pretraining."""
+    if options.loss == "pixels":
+        return BuiltObjective(PrimingObjective())
+    return BuiltObjective(
+        PrimingObjective(_perceive(options, (("relu1_1", 1.0),), None, device, on_download))
+    )
+
+
+def _perceive(
+    options: TrainOptions | PrimeOptions,
+    content: Layers | None,
+    style: Layers | None,
+    device: torch.device,
+    on_download: ProgressCallback | None,
+) -> Perception:
+    known = options if isinstance(options, TrainOptions) else TrainOptions(backbone=options.backbone)
+    backbone = backbones.load(known.backbone, pooling=known.pooling, on_progress=on_download)
+    return Perception(
+        backbone.to(device, memory_format=torch.channels_last),  # type: ignore[call-overload]
+        content,
+        style,
+        style_loss=known.style_loss,
+        normalise=known.normalise,
+        dtype=resolve_precision(options.precision, device),
+        flat=FLAT,
+    )

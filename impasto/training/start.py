@@ -7,8 +7,7 @@ from pathlib import Path
 from impasto.encoding import encode
 from impasto.networks.card import Card, load_card, save_card
 from impasto.training.checkpoints import workspace
-from impasto.training.distributed import is_main_process
-from impasto.training.elastic import is_restarted
+from impasto.training.distributed import is_main_process, is_restarted
 from impasto.training.options import LoopOptions
 from impasto.training.synthetic import Synthetic
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,12 +16,12 @@ from impasto.networks import StyleNetwork
 from impasto.networks.card import Card, save_card
 from impasto.networks.primed import fingerprint
 from impasto.training.checkpoints import TrainingPlan, TrainStep
+from impasto.training.data import held_out_samples, samples
 from impasto.training.distributed import ProcessGroup, init_distributed
-from impasto.training.loop import StateDict, Training
 from impasto.training.lr_finder import RangeTest, rates
-from impasto.training.objective_factory import BuiltObjective, priming_objective, style_objective
+from impasto.training.objective import BuiltObjective, priming_objective, style_objective
+from impasto.training.optimization import StateDict, Training
 from impasto.training.options import LoopOptions, PrimeOptions, TrainOptions
-from impasto.training.samples import held_out_samples, samples
 from impasto.training.trainer import TrainingTask, fit
 
 
@@ -95,12 +94,14 @@ class _CardMaker:
 
 def _run(built: BuiltObjective, options: LoopOptions, plan: TrainingPlan, group: ProcessGroup) -> Card:
     training, network = _begin(built, options, plan, group)
-    shown, unreadable = held_out_samples(plan.photos, options)
+    held_out, unreadable = held_out_samples(plan.photos, options)
     maker = _CardMaker(network, options, plan)
+    start = fingerprint(plan.start) if plan.start else "random weights"
+    settings = {**asdict(options), **built.made_of, "photos": plan.photos.description, "start": start}
     task = TrainingTask(
         training,
-        _settings(built, options, plan),
-        shown.to(group.device),
+        settings,
+        held_out.to(group.device),
         unreadable,
         lambda step: samples(plan.photos, options, group, step),
         maker,
@@ -108,12 +109,6 @@ def _run(built: BuiltObjective, options: LoopOptions, plan: TrainingPlan, group:
     fit(task, plan)
     loss, weights = training.best or (float("nan"), training.weights())
     return maker.card(weights, loss, training.pace.step)
-
-
-def _settings(built: BuiltObjective, options: LoopOptions, plan: TrainingPlan) -> dict[str, Any]:
-    """Settings that must match when a training is resumed."""
-    start = fingerprint(plan.start) if plan.start else "random weights"
-    return {**asdict(options), **built.made_of, "photos": plan.photos.description, "start": start}
 
 
 def _begin(

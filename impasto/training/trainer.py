@@ -8,17 +8,18 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from impasto.errors import UsageError
-from impasto.training.checkpoint import load_checkpoint, restoring
 from impasto.training.checkpoints import (
     CHECKPOINT,
     FINISHED,
     CheckpointManager,
     Product,
     TrainingPlan,
+    load_checkpoint,
+    restoring,
     workspace,
 )
-from impasto.training.elastic import is_restarted, mark
-from impasto.training.loop import Training
+from impasto.training.distributed import is_restarted, mark_folder
+from impasto.training.optimization import Training
 
 B = TypeVar("B")
 
@@ -101,5 +102,5 @@ def _prepare_workspace(task: TrainingTask[B], plan: TrainingPlan) -> Mapping[str
     if state is None:
         for stale in (checkpoint, finished):
             stale.unlink(missing_ok=True)
-    mark(folder)
+    mark_folder(folder)
     return state

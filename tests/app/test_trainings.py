@@ -33,7 +33,7 @@ from impasto.encoding import encode
 from impasto.errors import ImageError, ImpastoError, UsageError
 from impasto.imaging import io
 from impasto.networks.card import Card, load_card
-from impasto.training.loop import Training
+from impasto.training.optimization import Training
 from tests.app.conftest import serve
 
 if TYPE_CHECKING:

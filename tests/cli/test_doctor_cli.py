@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from impasto.cli import doctor_run
+from impasto import diagnosis
 from impasto.diagnosis import SECTIONS, Finding, Section
 
 ONE, TWO = Section("Machine", "machine"), Section("Self-test", "selftest")
@@ -34,7 +34,7 @@ def doctor(impasto: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Call
     """The command, with these findings in place of what is here."""
 
     def run(*found: tuple[Section, Finding], arguments: tuple[str, ...] = (), **rest: Any) -> Any:
-        monkeypatch.setattr(doctor_run, "examine", lambda: iter(found))
+        monkeypatch.setattr(diagnosis, "examine", lambda: iter(found))
         return impasto("doctor", *arguments, **rest)
 
     return run

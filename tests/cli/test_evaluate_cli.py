@@ -12,8 +12,9 @@ from PIL import Image
 from skimage import data
 
 from impasto import styles
-from impasto.cli.evaluate_specs import EngineSpec, parse_engine, parse_named
+from impasto.cli.evaluate import parse_engine, parse_named
 from impasto.errors import UsageError
+from impasto.evaluation.options import EngineSpec
 from tests.clips import pan, write_clip
 
 Impasto = Callable[..., Any]

@@ -15,9 +15,7 @@ from skimage import data
 
 from impasto.cli.display import download
 from impasto.cli.flags import EXPERT
-from impasto.cli.output import Output
-from impasto.cli.paint import FLAGS, PaintJob, parse_scales, parse_size, parse_style
-from impasto.cli.paint_run import find_recipe, resolve
+from impasto.cli.paint import FLAGS, find_recipe, parse_scales, parse_size, parse_style, resolve
 from impasto.errors import DivergenceError, ImageError, UsageError
 from impasto.imaging import io
 from impasto.painting.options import PaintOptions
@@ -267,6 +265,15 @@ def test_making_of(paint):
         assert (picture.n_frames, picture.size) == (6, (48, 32))
 
 
+def test_iterates_whose_names_would_be_too_long(paint):
+    name = "a" * 251 + ".png"
+    assert paint("-o", name, "--dry-run").exit_code == 0
+    result = paint("-o", name, "--save-every", 2, "--dry-run")
+    assert error_of(result, 1).endswith(
+        "-0000.png cannot be written: File name too long; choose a shorter name"
+    )
+
+
 def test_save_every(paint, workshop):
     assert paint("-o", OUT, "--save-every", 2, "--iterations", 5).exit_code == 0
     saved = sorted(path.name for path in workshop.glob("out*"))
@@ -286,12 +293,8 @@ def test_notes_are_told(paint):
 # --- recipes, records, dry runs -----------------------------------------------------------------------------
 
 
-def job(given=None, **rest):
-    return PaintJob(Path("photo.jpg"), ((Path("wave.jpg"), 1.0),), given or {}, Output(Path(OUT)), **rest)
-
-
 def test_flags_override_a_recipe():
-    options = resolve(job({"size": 64, "scales": None, "style_weight": 7.0}), find_recipe("shallow"))
+    options = resolve({"size": 64, "scales": None, "style_weight": 7.0}, find_recipe("shallow"))
     assert (options.size, options.scales, options.style_weight) == (64, None, 7.0)
     assert (options.iterations, options.backbone, options.content_layers) == (
         2000, "vgg19", (("conv2_2", 1.0),)
@@ -299,7 +302,7 @@ def test_flags_override_a_recipe():
 
 
 def test_nothing_given_is_the_defaults():
-    assert resolve(job()) == PaintOptions()
+    assert resolve({}) == PaintOptions()
 
 
 @pytest.mark.parametrize(
@@ -313,7 +316,7 @@ def test_nothing_given_is_the_defaults():
 )
 def test_options_that_contradict_each_other(given, recipe, like, fragment):
     with pytest.raises(UsageError, match=fragment):
-        resolve(job(given, like=like), find_recipe(recipe))
+        resolve(given, find_recipe(recipe), like)
 
 
 def test_a_recipe_from_the_command_line(paint, vgg_file):

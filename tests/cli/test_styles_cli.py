@@ -12,7 +12,7 @@ from PIL import Image
 from rich.console import Console
 
 from impasto import networks
-from impasto.cli.styles_run import half_blocks
+from impasto.cli.styles import half_blocks
 from impasto.networks.card import Card, save_card
 
 

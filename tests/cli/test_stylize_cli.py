@@ -72,6 +72,30 @@ def test_one_photo(stylize):
     assert json.loads(io.read_record("out.png"))["styles"][0]["style"] == "night"
 
 
+def test_a_folder_below_that_cannot_be_read_fails_like_a_photo(stylize, album, monkeypatch):
+    usual = os.scandir
+
+    def scan(path):
+        if Path(path).name in ("closed", "empty"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return usual(path)
+
+    monkeypatch.setattr("os.scandir", scan)  # root may read anything
+    (album / "closed").mkdir()
+    result = stylize("album", "-o", "out")
+    assert result.exit_code == 1, result.stderr
+    *_, error, counts = result.stderr.splitlines()
+    assert error == "error: the folder album/closed cannot be read: Permission denied"
+    assert counts.startswith("3 stylized, 1 failed in ")
+    for quiet in ([], ["--quiet"]):
+        one = stylize("album/deep", "album/closed/..", "-o", "deep", *quiet)
+        assert (one.exit_code, one.stderr.count("closed cannot be read")) == (1, 1)
+    (album / "empty").mkdir()
+    assert error_of(stylize("album/empty", "-o", "out"), 1).startswith("error: the folder album/empty cannot")
+    planned = stylize("album", "-o", "plan", "--dry-run")
+    assert "the folder album/closed cannot be read" in planned.stderr
+
+
 def test_folders_patterns_and_files(stylize, album):
     result = stylize("album", "*.jpg", "-o", "out")
     assert result.exit_code == 0, result.stderr

@@ -19,14 +19,14 @@ from skimage import data
 
 from impasto import networks, recipes
 from impasto.cli.flags import EXPERT
-from impasto.cli.train import FLAGS, parse_skips
-from impasto.cli.train_options import recipe_priming, resolve
+from impasto.cli.train import FLAGS, recipe_priming, resolve
+from impasto.cli.training_session import parse_skips
 from impasto.errors import DivergenceError, UsageError
 from impasto.imaging import io
 from impasto.networks.card import Card, load_card, save_card
 from impasto.networks.primed import fingerprint, load_primed
 from impasto.options import kebab
-from impasto.training import plots
+from impasto.training import metrics_log
 from impasto.training.options import TrainOptions
 
 Impasto = Callable[..., Any]
@@ -142,6 +142,20 @@ def test_the_card_paints(train: Impasto, impasto: Impasto) -> None:
         assert picture.size == (72, 60)
 
 
+def test_a_style_whose_name_is_no_unicode(train: Impasto, impasto: Impasto, studio: Path) -> None:
+    """As old archives have them: its letters are shown and kept as far as they have an encoding."""
+    name = "v\udce9g.jpg"
+    shutil.copy("wave.jpg", name)
+    result = train("-o", "v\udce9g.safetensors", style=name)
+    assert result.exit_code == 0, (result.stderr, result.exception)
+    assert r"v\udce9g.safetensors: " in result.stderr
+    board = train("-o", "v\udce9h.safetensors", "--tensorboard", style=name)
+    assert r"TensorBoard cannot write to v\udce9h.training, which is not valid UTF-8" in error_of(board, 2)
+    assert load_card("v\udce9g.safetensors").style == "v-g"
+    painted = impasto("stylize", "photos/coffee.jpg", "-o", "out.png", "--style", "v\udce9g.safetensors")
+    assert painted.exit_code == 0, (painted.stderr, painted.exception)
+
+
 def test_without_photos_and_with_a_budget(train: Impasto) -> None:
     result = train("-o", CARD, "--minutes", 0.02, photos=())
     assert result.exit_code == 0, (result.stderr, result.exception)
@@ -213,7 +227,7 @@ def test_a_learning_rate_is_suggested(train: Impasto, studio: Path) -> None:
 
 
 def test_without_matplotlib_there_are_tables(train: Impasto, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plots, "find_spec", lambda name: None)
+    monkeypatch.setattr(metrics_log, "find_spec", lambda name: None)
     result = train("-o", CARD, "--find-lr")
     assert result.stderr.splitlines()[-1].endswith("needs Matplotlib: pip install 'impasto[train]'")
     assert train("-o", CARD).stderr.splitlines()[-2].endswith("losses in wave.training/losses.csv")
@@ -237,7 +251,7 @@ def test_event_files(train: Impasto) -> None:
 
 def test_steps_back_are_told(train: Impasto, monkeypatch: pytest.MonkeyPatch) -> None:
     complaints = iter([None, "the loss is not a number", None])
-    monkeypatch.setattr("impasto.training.loop.Watchdog.complaint", lambda *_: next(complaints))
+    monkeypatch.setattr("impasto.training.optimization.Watchdog.complaint", lambda *_: next(complaints))
     result = train("-o", CARD)
     assert result.exit_code == 0
     assert (
@@ -485,7 +499,7 @@ def test_divergence(train: Impasto, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise DivergenceError("the training broke 9 times")
 
-    monkeypatch.setattr("impasto.training.loop.Training.advance", fail)
+    monkeypatch.setattr("impasto.training.optimization.Training.advance", fail)
     assert "broke 9 times" in error_of(train("-o", CARD), 1)
 
 
@@ -513,7 +527,7 @@ def test_ctrl_c_saves_a_checkpoint_to_go_on_from(
 
 
 def test_it_goes_on_from_the_checkpoint(train: Impasto, monkeypatch: pytest.MonkeyPatch) -> None:
-    from impasto.cli.watch import TrainingProgress
+    from impasto.cli.training_session import TrainingProgress
 
     honest = TrainingProgress.__call__
 
@@ -535,7 +549,7 @@ def test_it_goes_on_from_the_checkpoint(train: Impasto, monkeypatch: pytest.Monk
 def test_a_priming_that_was_interrupted_goes_on(
     train: Impasto, vggs: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from impasto.cli.watch import TrainingProgress
+    from impasto.cli.training_session import TrainingProgress
 
     honest, unet = (
         TrainingProgress.__call__,

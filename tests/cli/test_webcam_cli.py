@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from impasto import networks
-from impasto.cli import webcam_run
+from impasto.cli import window
 from impasto.cli.webcam import KEYS
 from impasto.networks.card import Card, save_card
 from impasto.networks.primed import fingerprint
@@ -114,7 +114,7 @@ def test_keys(webcam: Impasto, workshop: Path, monkeypatch: pytest.MonkeyPatch) 
         return lambda s, r: status in s and "preparing" not in s and bool(r) == recording
 
     PressingWindow.keys = iter([(key, expects(*shown)) for key, *shown in steps])
-    monkeypatch.setattr(webcam_run, "Window", PressingWindow)
+    monkeypatch.setattr(window, "Window", PressingWindow)
     result = webcam(camera=camera)
     assert result.exit_code == 0, result.stderr
     assert list(PressingWindow.keys) == []
@@ -145,7 +145,7 @@ def test_views_and_mirror(webcam: Impasto, workshop: Path, monkeypatch: pytest.M
             ("escape", lambda *_: is_photo(False)),
         ]
     )
-    monkeypatch.setattr(webcam_run, "Window", Looking)
+    monkeypatch.setattr(window, "Window", Looking)
     assert webcam(camera=camera).exit_code == 0
     assert list(PressingWindow.keys) == []
 

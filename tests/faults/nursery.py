@@ -23,17 +23,16 @@ from typing import Any
 _POLL = 0.002  # seconds
 # what takes seconds to import, if not all of it is used by all
 _NEEDED = (
-    "impasto.cli.paint_run", "impasto.cli.stylize_run", "impasto.cli.train_run", "impasto.cli.video_run",
+    "impasto.painting.paint", "impasto.stylizing.bulk", "impasto.training.train", "impasto.stylizing.video",
     "torch._dynamo", "matplotlib.backends.backend_agg", "matplotlib.pyplot", "av.video.reformatter", "cv2",
 )  # fmt: skip
 
 
 def save_often() -> None:
     """Trainings write a checkpoint several times a second, as theirs here take seconds."""
-    from impasto.cli import train_run
-
-    usual = train_run.make_plan
-    train_run.make_plan = lambda *given: replace(usual(*given), checkpoint_seconds=0.2)
+    command = import_module("impasto.cli.train")
+    usual = command.make_plan
+    command.make_plan = lambda *given: replace(usual(*given), checkpoint_seconds=0.2)
 
 
 def make_short_parts() -> None:

@@ -90,6 +90,7 @@ def _start(
         guided=asked.guided,
         hang=asked.hang,
         memory=asked.memory << 20,
+        slow=asked.slow,
         stop=stop,
     )
 
@@ -103,6 +104,7 @@ def main() -> None:
     parser.add_argument("--round", type=float, default=90, help="seconds of a process")
     parser.add_argument("--hang", type=float, default=10, help="seconds of work that an input may take")
     parser.add_argument("--memory", type=int, default=1024, help="MB that an input may take")
+    parser.add_argument("--slow", type=float, default=5, help="seconds of work that a small one may take")
     parser.add_argument("--unguided", dest="guided", action="store_false", help="without Atheris")
     parser.add_argument("--replay", type=Path, help="read this input of a --target, and show what happens")
     asked = parser.parse_args()

@@ -13,11 +13,17 @@ from pathlib import Path
 
 from tests.fuzz.slate import Slate
 from tests.fuzz.target import Target
-from tests.fuzz.worker import Reading
+from tests.fuzz.worker import SLOW, Reading
 
 
 def _wait() -> None:
     time.sleep(60)
+
+
+def _work() -> None:
+    end = time.process_time() + 0.3
+    while time.process_time() < end:
+        pass
 
 
 def _grow() -> None:
@@ -28,6 +34,7 @@ _WAYS: dict[str, Callable[[], object]] = {
     "error": lambda: 1 / 0,
     "crash": lambda: ctypes.string_at(0),
     "hang": _wait,
+    "slow": _work,
     "memory": _grow,
     "sound": lambda: None,
 }
@@ -36,7 +43,8 @@ _WAYS: dict[str, Callable[[], object]] = {
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("target")
-    for name, kind in (("slate", Path), ("folder", Path), ("seconds", float), ("seed", int), ("memory", int)):
+    kinds = {"slate": Path, "folder": Path, "seconds": float, "seed": int, "memory": int, "slow": float}
+    for name, kind in kinds.items():
         parser.add_argument(f"--{name}", type=kind)
     asked = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -44,7 +52,7 @@ def main() -> None:
     faulthandler.register(signal.SIGUSR1)
     way = _WAYS[asked.target]
     target = Target(asked.target, lambda: [b"bad"], lambda data, folder: way())
-    reading = Reading(target, Slate(asked.slate), asked.folder, asked.memory or 1 << 30)
+    reading = Reading(target, Slate(asked.slate), asked.folder, asked.memory or 1 << 30, asked.slow or SLOW)
     reading(b"bad")
     end = time.monotonic() + (asked.seconds or 0)
     while asked.target == "sound" and time.monotonic() < end:

@@ -69,7 +69,7 @@ def _remove(data: bytes, dice: random.Random, donor: bytes) -> bytes:
 
 def _repeat(data: bytes, dice: random.Random, donor: bytes) -> bytes:
     at, length = _place(data, dice), dice.choice((1, 4, 64, 1000))
-    return data[:at] + data[at : at + length] * dice.choice((2, 3, 40)) + data[at + length :]
+    return data[:at] + data[at : at + length] * dice.choice((2, 3, 40, 3000)) + data[at + length :]
 
 
 def _insert(data: bytes, dice: random.Random, donor: bytes) -> bytes:

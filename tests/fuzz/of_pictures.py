@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from torch import Tensor
 from impasto.imaging import io
 from impasto.imaging.color import SRGB_PROFILE
 from impasto.imaging.huge import ImageSource, find_size, open_large, shrunk
+from impasto.imaging.limits import check_counts
 from impasto.imaging.masks import read_mask, share_out
 from impasto.imaging.streamed import open_streamed
 from impasto.imaging.style import read_style
@@ -43,6 +45,12 @@ def _check(image: Tensor, size: tuple[int, int]) -> None:
     assert image.dtype == torch.float32
     assert image.isfinite().all()
     assert 0 <= float(image.min()) <= float(image.max()) <= 1
+
+
+def _count(data: bytes, folder: Path) -> None:
+    """What is counted before decoding, where nothing turns a surprise into a sentence."""
+    for kind in ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP"):
+        check_counts(BytesIO(data), kind, "picture")
 
 
 def _read_large(data: bytes, folder: Path) -> None:
@@ -162,6 +170,7 @@ def _records() -> Sequence[bytes]:
 
 TARGETS = (
     Target("picture", pictures, _read_picture),
+    Target("picture counts", pictures, _count),
     Target("large picture", pictures, _read_large),
     Target("streamed picture", pictures, _read_streamed),
     Target("mask", pictures, _read_mask),

@@ -15,7 +15,7 @@ from typing import Any
 from impasto import styles
 from impasto.cli.controls import FLAGS as HANDLE_FLAGS
 from impasto.cli.controls import parse_regions
-from impasto.cli.evaluate_specs import by_name, parse_engine
+from impasto.cli.evaluate import by_name, parse_engine
 from impasto.cli.flags import Flag, with_flags
 from impasto.cli.paint import FLAGS as PAINT_FLAGS
 from impasto.cli.paint import parse_style
@@ -35,7 +35,7 @@ from impasto.stylizing.inputs import collect
 from impasto.stylizing.options import VideoOptions
 from impasto.training.metrics_log import MetricsLog
 from impasto.training.options import TrainOptions
-from impasto.training.shards import Shard
+from impasto.training.photos import Shard
 from tests.fuzz.seeds import pictures
 from tests.fuzz.target import Target, stored
 

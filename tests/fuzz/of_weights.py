@@ -20,10 +20,10 @@ from impasto.networks.card import Card, load_card, load_summary, save_card
 from impasto.networks.mixing import lineage
 from impasto.networks.published import read_published
 from impasto.styles.mixture import mix
-from impasto.training.checkpoint import load_checkpoint, restoring, save_checkpoint
+from impasto.training.checkpoints import load_checkpoint, restoring, save_checkpoint
 from impasto.training.distributed import ProcessGroup
-from impasto.training.loop import Training
 from impasto.training.objective import Pool, alone
+from impasto.training.optimization import Training
 from impasto.training.options import LoopOptions
 from tests.fuzz.target import Target, stored
 from tests.training.shift import Shift

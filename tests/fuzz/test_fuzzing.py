@@ -102,12 +102,14 @@ def test_a_sealed_png_has_right_checksums() -> None:
         ("error", "error", "ZeroDivisionError"),
         ("crash", "crash", "Segmentation fault"),
         ("hang", "hang", "in _wait"),
+        ("slow", "slow", "s of processors for 3 bytes"),
         ("memory", "memory", "MB for one input"),
     ],
 )
 def test_the_watcher_finds(tmp_path: Path, target: str, kind: str, told: str) -> None:
     patience = 0.3 if kind == "hang" else 30
-    result = run_round(tmp_path, target, seconds=30, seed=1, hang=patience, memory=100 << 20, module=HURT)
+    limits = {"hang": patience, "memory": 100 << 20, "slow": 0.1 if kind == "slow" else 30}
+    result = run_round(tmp_path, target, seconds=30, seed=1, module=HURT, **limits)
     assert result.new_faults == 1
     assert result.count > 0
     place = next((tmp_path / "faults" / target).glob(f"{kind}-*"))

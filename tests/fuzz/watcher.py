@@ -43,18 +43,21 @@ def run_round(
     guided: bool = False,
     hang: float = HANG,
     memory: int | None = None,
+    slow: float | None = None,
     module: str = "tests.fuzz.worker",
     stop: Event | None = None,
 ) -> Round:
     """Let one worker read inputs of a target. What stops it is kept in `folder/faults`.
 
     `hang` is in seconds of work, which on a busy machine take longer; a worker that sleeps hangs after six
-    times as many. `stop` ends it early.
+    times as many. `slow` is how many of those seconds a small input may take, which the worker finds itself.
+    `stop` ends it early.
     """
     folder.mkdir(parents=True, exist_ok=True)
     before = _faults(folder, target)
     options = [f"--seconds={seconds}", f"--seed={seed}", *(["--guided"] if guided else [])]
     options += [] if memory is None else [f"--memory={memory}"]
+    options += [] if slow is None else [f"--slow={slow}"]
     started = time.monotonic()
     state, code, log = _watch(folder, [module, target, *options], hang, seconds + _GRACE, stop)
     if code == _STOPPED:

@@ -30,6 +30,8 @@ from tests.fuzz.slate import Slate
 MEMORY = 1 << 30  # bytes by which a process may grow for one input
 _CEILING = 6 << 30  # bytes of address space beyond what libraries take: so that no input stops the machine
 _INSTRUMENTED = ("impasto", "PIL", "safetensors", "tarfile", "zipfile", "json", "csv")
+SLOW = 5.0  # seconds of processors that an input below `_SMALL` bytes may take
+_SMALL = 1 << 20
 _TOO_MUCH = 3
 _LOOKS = 500  # inputs between looks at the memory that is in use
 
@@ -42,10 +44,12 @@ class Reading:
         slate: where the input at work is written down; its files lie beside.
         folder: for faults.
         memory: bytes by which the process may grow for one input.
+        slow: seconds of processors that a small input may take.
     """
 
-    def __init__(self, target: Any, slate: Slate, folder: Path, memory: int) -> None:
-        self._target, self._slate, self._folder, self._memory = target, slate, folder, memory
+    def __init__(self, target: Any, slate: Slate, folder: Path, memory: int, slow: float = SLOW) -> None:
+        self._target, self._slate, self._folder = target, slate, folder
+        self._memory, self._slow = memory, slow
         self._room = slate.path.with_name("room")
         self._room.mkdir()
         self._count, self._resident, self._first = 0, _resident(), _resident()
@@ -55,6 +59,7 @@ class Reading:
         from impasto.errors import ImpastoError
 
         self._slate.begin(data)
+        started = time.process_time()
         try:
             self._target.read(data, self._room)
         except ImpastoError:
@@ -63,6 +68,11 @@ class Reading:
             self._keep("error", finds.fault_of(error), data, traceback.format_exc())
             if isinstance(error, KeyboardInterrupt):
                 raise
+        spent = time.process_time() - started
+        if spent > self._slow and len(data) < _SMALL:
+            self._keep(
+                "slow", self._target.name, data, f"{spent:.1f} s of processors for {len(data):,} bytes"
+            )
         peak = self._peak()
         self._slate.end(max(0, peak - self._first))
         self._watch(peak, data)
@@ -172,6 +182,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--memory", type=int, default=MEMORY)
+    parser.add_argument("--slow", type=float, default=SLOW)
     parser.add_argument("--guided", action="store_true")
     asked = parser.parse_args()
     faulthandler.enable()
@@ -180,7 +191,7 @@ def main() -> None:
     atheris, targets = _load(asked.guided)
     target = targets[asked.target]
     seeds = list(target.seeds())
-    reading = Reading(target, Slate(asked.slate), asked.folder, asked.memory)
+    reading = Reading(target, Slate(asked.slate), asked.folder, asked.memory, asked.slow)
     _limit_memory()
     if atheris:
         corpus = asked.folder / "corpus" / target.name.replace(" ", "-")

@@ -12,7 +12,7 @@ from impasto.errors import ImageError, UsageError, VideoError
 from impasto.imaging import io
 from impasto.imaging.files import check_target, open_file, replacing
 from impasto.imaging.video.open import open_clip
-from impasto.training.discovery import find_photos
+from impasto.training.photos import find_photos
 
 
 def names(folder):
@@ -100,6 +100,28 @@ def test_targets_that_cannot_be(tmp_path):
         with pytest.raises(ImageError, match=r"(cannot|could not) be written"), replacing(path) as temporary:
             temporary.write_bytes(b"x")
     assert check_target(tmp_path / "a.png") == tmp_path / "a.png"
+
+
+@pytest.mark.parametrize("letter", ["a", "é"])
+def test_names_as_long_as_can_be(tmp_path, letter):
+    """And one letter more, which is found before the work, as is a path with too many folders."""
+    stem = letter * (251 // len(letter.encode()))
+    target = check_target(tmp_path / f"{stem}.png")
+    with replacing(target) as temporary:
+        temporary.write_bytes(b"new")
+    assert target.read_bytes() == b"new"
+    for long in (f"{stem}{letter}{letter}.png", "x/" * 4000 + "a.png"):
+        with pytest.raises(
+            ImageError, match=r"\.png cannot be written: File name too long; choose a shorter"
+        ):
+            check_target(tmp_path / long)
+
+
+@pytest.mark.parametrize("suffix", ["." + "s" * 253, ".s\udcff"])
+def test_a_long_suffix_makes_no_long_draft(tmp_path, suffix):
+    with replacing(tmp_path / f"a{suffix}") as temporary:
+        temporary.write_bytes(b"new")
+    assert names(tmp_path) == [f"a{suffix}"]
 
 
 def test_an_unwritable_folder_is_found_before_the_work(tmp_path, monkeypatch):

@@ -14,6 +14,7 @@ from torch import Tensor
 from impasto import networks
 from impasto.errors import WeightsError
 from impasto.networks.card import Card, load_card, load_summary, save_card
+from impasto.weights import load_metadata
 
 
 def test_round_trip(card: Card, card_file: Path) -> None:
@@ -36,6 +37,33 @@ def test_the_same_picture_comes_back(card: Card, card_file: Path) -> None:
     assert torch.equal(network(image), card.build()(image))
     assert not network.training
     assert not any(parameter.requires_grad for parameter in network.parameters())
+
+
+@pytest.mark.parametrize("kind", ["int8", "int16", "uint16", "int64", "bool", "complex64", "float64"])
+def test_weights_that_are_no_floats(card: Card, card_file: Path, kind: str) -> None:
+    """Integers would be taken for weights; a float64 may be beyond what is computed in."""
+    save_card(card, card_file)
+    tensors, metadata = load_file(card_file), load_metadata(card_file)
+    name = min(tensors)
+    tensors[name] = torch.full(tensors[name].shape, 1, dtype=getattr(torch, kind))
+    if kind == "float64":
+        tensors[name] *= 1e300
+    save_file(tensors, card_file, metadata)
+    words = "holds infinity" if kind == "float64" else f"is of {kind}: weights are floats"
+    with pytest.raises(WeightsError, match=rf"{name} in .*wave\.safetensors {words}"):
+        load_card(card_file)
+
+
+def test_texts_that_no_encoding_has(card: Card, card_file: Path) -> None:
+    """As of a style whose file's name is not valid UTF-8."""
+    card_file = card_file.with_name("wave\udcff.safetensors")
+    save_card(replace(card, style="wave\udcff", options={"style": "wave\udcff.jpg"}), card_file)
+    found = load_card(card_file)
+    assert all(torch.equal(tensor, card.tensors[name]) for name, tensor in found.tensors.items())
+    assert (found.style, found.options) == ("wave?", {"style": "wave\udcff.jpg"})
+    card_file.write_bytes(card_file.read_bytes()[:-1])
+    with pytest.raises(WeightsError, match="cannot read the weights file"):
+        load_summary(card_file)
 
 
 @pytest.mark.parametrize("name", networks.NAMES)

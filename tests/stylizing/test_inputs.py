@@ -155,3 +155,55 @@ def test_a_folder_that_cannot_be_read(monkeypatch):
     monkeypatch.setattr("os.scandir", refuse)  # root may read anything
     with pytest.raises(ImageError, match="the folder in cannot be read: Permission denied"):
         collect(["in"], "out")
+
+
+@pytest.fixture
+def closed(monkeypatch):
+    """Folders that no longer can be read, or are gone by the time that they are."""
+    names, usual = {}, os.scandir
+
+    def scan(path):
+        if error := names.get(Path(path).name):
+            raise error(13 if error is PermissionError else 2, "No", str(path))
+        return usual(path)
+
+    monkeypatch.setattr("os.scandir", scan)  # root may read anything
+    return names
+
+
+@pytest.mark.parametrize("error", [PermissionError, FileNotFoundError])
+@pytest.mark.parametrize("name", ["in", "i?"])
+def test_a_folder_below_that_cannot_be_read_is_told_of_and_stops_nothing(closed, error, name):
+    closed["er"] = error
+    told = []
+    items = collect([name], "out", on_unreadable=lambda *one: told.append(one))
+    assert [item.source.as_posix() for item in items] == ["in/a.PNG", "in/b.jpg", "in/deep/e.heic"]
+    assert told == [(Path("in/deep/er"), "the folder in/deep/er cannot be read: No")]
+    with pytest.raises(ImageError, match="the folder in/deep/er cannot be read"):
+        collect([name], "out")
+
+
+def test_where_nothing_else_is_the_folder_is_the_reason(closed):
+    closed["er"] = PermissionError
+    Path("in/deep/e.heic").unlink()
+    with pytest.raises(ImageError, match="the folder in/deep/er cannot be read"):
+        collect(["in/deep"], "out", on_unreadable=lambda *one: None)
+
+
+def test_hidden_folders_are_not_missed(closed):
+    closed[".cache"] = PermissionError
+    collect(["in"], "out")
+
+
+def test_photos_that_vanish_or_hide_while_they_are_listed_stop_nothing(monkeypatch):
+    """They fail later, each with a reason."""
+    usual = os.stat
+
+    def stat(path, *rest, **options):
+        if Path(str(path)).name in ("b.jpg", "a.PNG"):
+            raise PermissionError(13, "No", str(path))
+        return usual(path, *rest, **options)
+
+    monkeypatch.setattr("os.stat", stat)
+    assert targets(["in"])[:3] == ["a.PNG", "b.jpg", "deep/e.png"]
+    assert targets(["in/*.jpg"]) == ["b.jpg"]

@@ -12,6 +12,7 @@ from skimage import data
 from impasto import networks
 from impasto.networks.card import Card
 from impasto.training.options import TrainOptions
+from tests.training.launcher import Launcher
 
 SHOWN = ("astronaut", "chelsea", "coffee", "rocket")
 
@@ -51,3 +52,8 @@ def options(compact_file: Path) -> Callable[..., TrainOptions]:
         return TrainOptions(**{"backbone": str(compact_file), **small, **given})
 
     return make
+
+
+@pytest.fixture
+def launched(monkeypatch: pytest.MonkeyPatch) -> Launcher:
+    return Launcher(monkeypatch)

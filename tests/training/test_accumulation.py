@@ -14,20 +14,13 @@ from impasto.errors import UsageError
 from impasto.networks.adaptive import Adaptive
 from impasto.networks.card import Card
 from impasto.perception import Perception
-from impasto.training.adaptive_training import (
-    AdaptiveModule,
-    AdaptiveObjective,
-    StyleBatch,
-    StyleWindows,
-    style_batches,
-)
+from impasto.training.adapt import AdaptiveModule, AdaptiveObjective, StyleBatch, StyleWindows, style_batches
 from impasto.training.checkpoints import TrainingPlan, TrainStep, workspace
-from impasto.training.data import find_photos
 from impasto.training.distributed import ProcessGroup
-from impasto.training.loop import StepResult, Training
-from impasto.training.objective import BatchObjective
-from impasto.training.objective_factory import priming_objective, style_objective
+from impasto.training.objective import BatchObjective, priming_objective, style_objective
+from impasto.training.optimization import StepResult, Training
 from impasto.training.options import AdaptOptions, LoopOptions, PrimeOptions, TrainOptions
+from impasto.training.photos import find_photos
 from impasto.training.train import find_rate, train
 from tests.training.ending import Stop, stop_at
 
@@ -38,8 +31,8 @@ UNCLIPPED = 1e9
 
 def photos(count: int, size: int = 64) -> Tensor:
     """Noise, some of it smooth, of very different contrasts."""
-    dice = torch.Generator().manual_seed(3)
-    rough = torch.rand(count, 3, size // 4, size // 4, generator=dice)
+    generator = torch.Generator().manual_seed(3)
+    rough = torch.rand(count, 3, size // 4, size // 4, generator=generator)
     smooth = torch.nn.functional.interpolate(rough, scale_factor=4, mode="bicubic")
     return (0.5 + (smooth - 0.5) * torch.linspace(0.1, 1, count)[:, None, None, None]).clamp(0, 1)
 

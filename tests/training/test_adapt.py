@@ -14,12 +14,11 @@ from impasto.networks.adaptive import Adaptive
 from impasto.networks.adaptive_file import load_adaptive
 from impasto.networks.card import Card
 from impasto.perception import Perception
-from impasto.training.adapt import adapt
-from impasto.training.adaptive_training import AdaptiveModule, AdaptiveObjective, StyleWindows, style_batch
+from impasto.training.adapt import AdaptiveModule, AdaptiveObjective, StyleWindows, adapt, style_batch
 from impasto.training.checkpoints import TrainingPlan, TrainStep, workspace
-from impasto.training.data import find_photos
 from impasto.training.distributed import ProcessGroup
 from impasto.training.options import AdaptOptions
+from impasto.training.photos import find_photos
 from impasto.weights import load_metadata
 
 Start = Callable[[], Adaptive]

@@ -18,8 +18,11 @@ from PIL import Image
 from skimage import data
 
 from impasto.errors import ImageError, MemoryLimitError, UsageError
-from impasto.training.data import Batch, Crops, batches, find_photos
+from impasto.training.crops import Crops
+from impasto.training.data import Batch, batches
+from impasto.training.photos import find_photos
 from impasto.training.synthetic import Synthetic
+from tests.training.archives import make_web_dataset
 
 
 @pytest.fixture(scope="module")
@@ -216,3 +219,58 @@ def test_shards_work_in_workers(folder: Path, tmp_path: Path) -> None:
             tar.add(folder / name, name)
     sharded = Crops(find_photos([tmp_path]), 16)
     assert_same(take(sharded, 3, workers=2), take(sharded, 3))
+
+
+# --- whole epochs -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def shards(tmp_path: Path) -> Path:
+    """23 photos in three shards, of 100, 101, ... of gray."""
+    folder = tmp_path / "shards"
+    folder.mkdir()
+    for number, (first, count) in enumerate([(100, 9), (109, 4), (113, 10)]):
+        make_web_dataset(folder / f"{number:03}.tar", first, count)
+    return folder
+
+
+def gray(
+    shards: Path, *, start_step: int, steps: int, batch: int, world: int = 1, workers: int = 0
+) -> list[list[int]]:
+    """What a run of steps shows, in each the photos of all ranks, found anew by each of them."""
+    seen: list[list[int]] = [[] for _ in range(steps)]
+    for rank in range(world):
+        crops = Crops(find_photos([shards]), 8, seed=5)
+        source = batches(crops, start_step=start_step, batch=batch, rank=rank, world=world, workers=workers)
+        for step, made in zip(seen, source, strict=False):
+            step += (255 * made.images[:, 0, 4, 4]).round().int().tolist()
+        source.close()
+    return seen
+
+
+@pytest.mark.parametrize("workers", [0, 3])
+def test_every_photo_once_an_epoch_over_ranks_and_workers(shards: Path, workers: int) -> None:
+    """23 steps of six are six epochs, which begin anywhere in a batch."""
+    steps = gray(shards, start_step=0, steps=23, batch=6, world=3, workers=workers)
+    assert {len(step) for step in steps} == {6}
+    shown = [photo for step in steps for photo in step]
+    epochs = [shown[first : first + 23] for first in range(0, 6 * 23, 23)]
+    for epoch in epochs:
+        assert sorted(epoch) == list(range(100, 123))
+    assert len({tuple(epoch) for epoch in epochs}) == 6, "each in an order of its own"
+
+
+def test_resumed_in_mid_epoch_nothing_is_lost_or_shown_twice(shards: Path) -> None:
+    """Also by another number of processes and workers: a machine may have gone."""
+    whole = gray(shards, start_step=0, steps=8, batch=6)
+    first = gray(shards, start_step=0, steps=2, batch=6, world=3, workers=1)
+    rest = gray(shards, start_step=2, steps=6, batch=6, world=2, workers=2)
+    assert first + rest == whole
+    shown = [photo for step in first + rest for photo in step]
+    assert sorted(shown[:23]) == sorted(shown[23:46]) == list(range(100, 123))
+
+
+def test_passes_of_a_step_share_its_photos(shards: Path) -> None:
+    """Where gradients are accumulated, steps are cut into smaller batches, in the same order."""
+    steps, passes = gray(shards, start_step=1, steps=3, batch=6), gray(shards, start_step=3, steps=9, batch=2)
+    assert [photo for step in steps for photo in step] == [photo for one in passes for photo in one]

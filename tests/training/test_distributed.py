@@ -1,16 +1,29 @@
-"""Several processes come to what one comes to."""
+"""The processes of a training: several come to what one comes to, also after a restart."""
 
 import os
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.distributed import PrefixStore, TCPStore
 
+from impasto.errors import ImpastoError
 from impasto.networks.card import Card, save_card
-from impasto.training.distributed import ProcessGroup, init_distributed
+from impasto.training import distributed
+from impasto.training.distributed import (
+    ProcessGroup,
+    init_distributed,
+    is_restarted,
+    mark_folder,
+    rendezvous,
+    run_name,
+)
+from tests.training.launcher import Launcher
 
 CPU = torch.device("cpu")
 SHARED = """
@@ -19,7 +32,7 @@ from pathlib import Path
 import torch
 from impasto.errors import UsageError
 from impasto.networks.card import load_card
-from impasto.training.data import find_photos
+from impasto.training.photos import find_photos
 from impasto.training.checkpoints import TrainingPlan
 from impasto.training.options import PrimeOptions, TrainOptions
 from impasto.training.distributed import init_distributed
@@ -86,3 +99,100 @@ def test_one_process_is_a_team_of_its_own() -> None:
         assert group.means({"a": torch.tensor(2.0), "b": torch.tensor(3)}) == {"a": 2.0, "b": 3.0}
         assert group.broadcast(0.1) == 0.1
     assert not ProcessGroup(CPU, rank=1, world=2).is_main_process
+
+
+# --- the rendezvous -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def left_behind(monkeypatch: pytest.MonkeyPatch) -> TCPStore:
+    """The store of a torchrun."""
+    server = TCPStore("localhost", 0, is_master=True, wait_for_workers=False)
+    monkeypatch.setenv("MASTER_ADDR", "localhost")
+    monkeypatch.setenv("MASTER_PORT", str(server.port))
+    monkeypatch.setenv("TORCHELASTIC_USE_AGENT_STORE", "True")
+    return server
+
+
+def start(world: int, late: int | None = None) -> list[PrefixStore]:
+    """What each process gets, one of which comes later than the others."""
+
+    def come(rank: int) -> PrefixStore:
+        time.sleep(0.3 if rank == late else 0)
+        store = rendezvous(rank, world)
+        assert store is not None
+        return store
+
+    with ThreadPoolExecutor(world) as threads:
+        return list(threads.map(come, range(world)))
+
+
+@pytest.mark.parametrize("late", [0, 2])
+def test_every_start_has_a_store_of_its_own(left_behind: TCPStore, late: int) -> None:
+    """Above all, where the addresses of processes that are gone would be taken for new ones."""
+    for attempt in range(3):
+        first, *others = start(3, late)
+        assert not first.check(["address"])
+        first.set("address", str(attempt))
+        assert [store.get("address") for store in others] == 2 * [str(attempt).encode()]
+
+
+def test_those_who_died_while_they_came_are_not_waited_for(left_behind: TCPStore) -> None:
+    left_behind.set("impasto/name", "0123456789abcdef")
+    left_behind.set("impasto/1", "0123456789abcdef fedcba9876543210")
+    left_behind.set("impasto/0123456789abcdef fedcba9876543210", "seen")
+    first, other = start(2, late=0)
+    first.set("address", "new")
+    assert other.get("address") == b"new"
+
+
+@pytest.mark.parametrize(("rank", "missing"), [(0, "process 1"), (1, "process 0")])
+def test_somebody_does_not_come(
+    left_behind: TCPStore, monkeypatch: pytest.MonkeyPatch, rank: int, missing: str
+) -> None:
+    monkeypatch.setattr(distributed, "_WAIT_MINUTES", 0.5 / 60)
+    with pytest.raises(ImpastoError, match=rf"^{missing} of this training did not come within .* minutes"):
+        rendezvous(rank, 2)
+
+
+def test_without_a_store_of_torchrun(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TORCHELASTIC_USE_AGENT_STORE", raising=False)
+    assert rendezvous(0, 2) is None
+
+
+# --- restarts by torchrun -----------------------------------------------------------------------------------
+
+
+def test_runs_have_names(launched: Launcher) -> None:
+    launched(None)
+    assert run_name() is None
+    launched("job-7")
+    assert run_name() == "job-7"
+    launched("none", parent=10)  # what torchrun says where nobody named the run
+    first = run_name()
+    launched("none", parent=11)
+    assert first not in (run_name(), "none", None)
+
+
+def test_who_has_been_restarted(tmp_path: Path, launched: Launcher) -> None:
+    folder = tmp_path / "a.training"
+    launched("job-7", process=1)
+    assert not is_restarted(folder)
+    mark_folder(folder)
+    assert not is_restarted(folder)  # by this very process, which has not ended
+    launched("job-7", process=2)
+    assert is_restarted(folder)
+    launched("job-8", process=2)
+    assert not is_restarted(folder)
+    launched(None, process=2)
+    assert not is_restarted(folder)
+    mark_folder(folder)  # whoever works here without torchrun makes it theirs
+    launched("job-7", process=3)
+    assert not is_restarted(folder)
+
+
+@pytest.mark.parametrize("content", [b"", b"job-7", b"a\nb\nc\n", b"\xff\xfe\n"])
+def test_a_damaged_mark_is_none(tmp_path: Path, launched: Launcher, content: bytes) -> None:
+    (tmp_path / "torchrun.txt").write_bytes(content)
+    launched("job-7")
+    assert not is_restarted(tmp_path)

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from impasto.errors import DivergenceError
-from impasto.training import plots
+from impasto.training import metrics_log
 from impasto.training.lr_finder import RangeTest, rates
 
 
@@ -77,5 +77,5 @@ def test_a_table_and_a_plot(tmp_path: Path) -> None:
 
 
 def test_no_plot_without_matplotlib(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plots, "find_spec", lambda name: None)
+    monkeypatch.setattr(metrics_log, "find_spec", lambda name: None)
     assert curve().save(tmp_path) == [tmp_path / "learning-rate.csv"]

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from impasto.errors import MissingExtraError
-from impasto.training import metrics_log, plots
+from impasto.training import metrics_log
 from impasto.training.metrics_log import MetricsLog
 
 
@@ -93,7 +93,7 @@ def test_a_sheet_of_photos_over_pictures(tmp_path: Path) -> None:
 
 
 def test_no_plot_without_matplotlib(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plots, "find_spec", lambda name: None)
+    monkeypatch.setattr(metrics_log, "find_spec", lambda name: None)
     made = MetricsLog(tmp_path)
     made.validated(1, {"total": 2.0})
     made.close()

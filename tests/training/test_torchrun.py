@@ -29,8 +29,10 @@ PATIENT = """
 import os, time
 from dataclasses import replace
 from pathlib import Path
-from impasto.cli import main, train_run
-honest, told = train_run.make_plan, Path(os.environ["TOLD"])
+from importlib import import_module
+from impasto.cli import main
+command = import_module("impasto.cli.train")
+honest, told = command.make_plan, Path(os.environ["TOLD"])
 attempt, rank = os.environ["TORCHELASTIC_RESTART_COUNT"], os.environ["RANK"]
 def make_plan(*args):
     (told / f"{attempt}-{rank}").write_text(str(os.getpid()))
@@ -41,7 +43,7 @@ def make_plan(*args):
             file.write(f"{attempt} {step.step}\\n")
         time.sleep(0.05)
     return replace(plan, checkpoint_seconds=0.0, on_step=on_step)
-train_run.make_plan = make_plan
+command.make_plan = make_plan
 main()
 """
 

@@ -1,14 +1,8 @@
 """Trainings from end to end, in seconds."""
 
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import pytest
@@ -22,11 +16,10 @@ from impasto.networks.card import Card, load_card
 from impasto.networks.primed import fingerprint
 from impasto.training import checkpoints
 from impasto.training.checkpoints import TrainingPlan, TrainStep, workspace
-from impasto.training.data import find_photos
 from impasto.training.options import PrimeOptions, TrainOptions
+from impasto.training.photos import find_photos
 from impasto.training.train import find_rate, prime, train
 from impasto.weights import load_metadata
-from tests.training.ending import Stop, stop_at
 
 Options = Callable[..., TrainOptions]
 Picture = Callable[[str, int], Tensor]
@@ -205,7 +198,7 @@ def test_held_out_photos_that_cannot_be_read_are_replaced(
 
 
 def is_trained_on(plan: TrainingPlan, name: str) -> bool:
-    from impasto.training.data import split
+    from impasto.training.photos import split
 
     return Path(split(plan.photos, 0)[0].name(0)).name == name
 
@@ -273,171 +266,3 @@ def test_a_unet_with_other_skips(plan: TrainingPlan, style_file: Path, options: 
     train(style_file, options(network="unet", skips=(2,), steps=1), given)
     with pytest.raises(UsageError, match=r"are of a unet with skips \[2\]"):
         train(style_file, options(network="unet", skips=(1, 2), steps=1), given)
-
-
-# --- ends before the end ------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def interrupted(plan: TrainingPlan, style_file: Path, options: Options) -> TrainingPlan:
-    """Of 12 steps 5 are done."""
-    with pytest.raises(Stop):
-        train(style_file, options(steps=12), replace(plan, on_step=stop_at(5)))
-    assert (workspace(plan.out) / "checkpoint.pt").exists()
-    assert not plan.out.exists()
-    return plan
-
-
-def test_what_a_callback_raises_leaves_a_checkpoint(
-    interrupted: TrainingPlan, style_file: Path, options: Options
-) -> None:
-    seen: list[int] = []
-    resumed = train(
-        style_file,
-        options(steps=12, workers=1),  # may change
-        replace(interrupted, resume=True, on_step=lambda step: seen.append(step.step)),
-    )
-    assert seen == list(range(6, 13))
-    assert not (workspace(interrupted.out) / "checkpoint.pt").exists()
-    whole = train(style_file, options(steps=12), replace(interrupted, out=interrupted.out.with_stem("whole")))
-    assert same(resumed, whole)
-
-
-def same(one: Card, other: Card) -> bool:
-    return all(torch.equal(tensor, other.tensors[name]) for name, tensor in one.tensors.items())
-
-
-def test_an_unfinished_training_is_not_overwritten_unasked(
-    interrupted: TrainingPlan, style_file: Path, options: Options
-) -> None:
-    with pytest.raises(UsageError, match=r"holds an unfinished training: go on with resume=True"):
-        train(style_file, options(steps=3), interrupted)
-    train(style_file, options(steps=3), replace(interrupted, overwrite=True))
-    assert load_card(interrupted.out).options["steps"] == 3
-
-
-def test_options_that_changed_are_named(
-    interrupted: TrainingPlan, style_file: Path, options: Options, folder: Path, tmp_path: Path
-) -> None:
-    other = tmp_path / "other.png"
-    Image.linear_gradient("L").save(other)
-    with pytest.raises(UsageError) as caught:
-        train(
-            other,
-            options(steps=20, style_weight=3.0),
-            replace(interrupted, resume=True, start=None, photos=find_photos([folder / "coffee.jpg"])),
-        )
-    for part in (
-        "steps was 12 and is now 20",
-        "style_weight was 1.0 and is now 3.0",
-        "photos was 4 photos in ",
-        "and is now random weights",
-        "style picture was ",
-    ):
-        assert part in str(caught.value)
-    assert "learning_rate" not in str(caught.value)
-
-
-def test_nothing_to_resume(plan: TrainingPlan, style_file: Path, options: Options) -> None:
-    with pytest.raises(WeightsError, match="there is no checkpoint"):
-        train(style_file, options(), replace(plan, resume=True))
-
-
-def test_a_disk_that_is_full_at_a_checkpoint(
-    interrupted: TrainingPlan, style_file: Path, options: Options, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Then nothing can be written at all, sample pictures and losses included."""
-    before = (workspace(interrupted.out) / "checkpoint.pt").read_bytes()
-
-    def refuse(descriptor: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr("impasto.imaging.files.os.fsync", refuse)
-        with pytest.raises(
-            WeightsError, match="No space left on device; make room, and go on with resume=True"
-        ):
-            train(style_file, options(steps=12), replace(interrupted, resume=True, checkpoint_seconds=0.0))
-    assert (workspace(interrupted.out) / "checkpoint.pt").read_bytes() == before
-    train(style_file, options(steps=12), replace(interrupted, resume=True))
-
-
-KILLED = """
-import sys
-import time
-from pathlib import Path
-from impasto.networks.card import load_card
-from impasto.training.data import find_photos
-from impasto.training.checkpoints import Plan
-from impasto.training.options import TrainOptions
-from impasto.training.train import train
-import torch
-torch.set_num_threads(1)
-folder, style, backbone, start, out = sys.argv[1:6]
-
-
-def report(step):
-    print(step.step, flush=True)
-    time.sleep(0.02)  # or it might be done before it is killed
-
-
-train(
-    style,
-    TrainOptions(steps=60, size=32, batch=2, workers=1, style_size=48, backbone=backbone, learning_rate=0.01),
-    Plan(
-        find_photos([Path(folder)]),
-        Path(out),
-        start=load_card(start),
-        resume="--resume" in sys.argv,
-        checkpoint_seconds=0.02,
-        on_step=report,
-    ),
-)
-"""
-
-
-@pytest.mark.slow  # tests/faults kills a training, too
-@pytest.mark.skipif(os.name == "nt", reason="needs signals of POSIX")
-def test_killed_at_random_moments_it_comes_to_the_same_weights(
-    tmp_path: Path, folder: Path, style_file: Path, compact_file: Path, narrow: Card
-) -> None:
-    from impasto.networks.card import save_card
-
-    start = tmp_path / "start.safetensors"
-    save_card(narrow, start)
-    chance = Random(time.time_ns())
-
-    def run(out: Path, *, until: int | None = None, resume: bool = False) -> list[int]:
-        """The steps made; kill -9 some time after step `until`."""
-        command = [sys.executable, "-c", KILLED, folder, style_file, compact_file, start, out]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        with subprocess.Popen(
-            [*map(str, command), *(["--resume"] if resume else [])],
-            stdout=subprocess.PIPE,
-            text=True,
-            env=environment,
-        ) as process:
-            assert process.stdout is not None
-            steps = []
-            for line in process.stdout:
-                steps.append(int(line))
-                if until is not None and steps[-1] >= until:
-                    time.sleep(chance.random() * 0.1)
-                    process.kill()
-                    break
-            assert process.wait(60) == (0 if until is None else -signal.SIGKILL)
-        return steps
-
-    killed, whole = tmp_path / "killed.safetensors", tmp_path / "whole.safetensors"
-    first, second, third = (chance.randint(*span) for span in ((10, 18), (26, 34), (42, 48)))
-    made = run(killed, until=first)
-    for until in (second, third, None):
-        assert (workspace(killed) / "checkpoint.pt").exists(), made
-        made = run(killed, until=until, resume=True)
-        assert made[0] > 1
-    run(whole)
-    for name in ("killed", "whole"):
-        assert load_card(tmp_path / f"{name}.safetensors").options["steps"] == 60
-    last = [workspace(path) / "last.safetensors" for path in (killed, whole)]
-    assert same(load_card(last[0]), load_card(last[1]))
-    assert same(load_card(killed), load_card(whole))

@@ -9,8 +9,8 @@ import impasto
 from impasto.errors import ImageError, UsageError
 from impasto.networks.card import load_card
 from impasto.training.checkpoints import TrainingPlan, TrainStep, workspace
-from impasto.training.data import find_photos
 from impasto.training.options import TrainOptions
+from impasto.training.photos import find_photos
 from impasto.training.start import instant_start, made_up
 from impasto.training.train import train
 

@@ -11,6 +11,7 @@ from impasto.errors import ImageError, UsageError
 from impasto.imaging.encoding import find_format
 from impasto.stylizing.cluster.filesystems import is_url, normal, store_of
 from impasto.stylizing.inputs import (
+    OnUnreadable,
     WorkItem,
     check_format,
     collect,
@@ -24,14 +25,20 @@ from impasto.stylizing.options import BulkOptions
 _WILD = re.compile(r"[*?\[]")
 
 
-def collect_work_items(inputs: Sequence[str], out: str, options: BulkOptions | None = None) -> list[WorkItem]:
+def collect_work_items(
+    inputs: Sequence[str],
+    out: str,
+    options: BulkOptions | None = None,
+    on_unreadable: OnUnreadable | None = None,
+) -> list[WorkItem]:
     """As `inputs.collect`, for paths and URLs; stores are listed. Raises ClusterError, too."""
     options = options or BulkOptions()
     if not any(is_url(name) for name in (*inputs, out)):
-        return [WorkItem(str(item.source), str(item.target)) for item in collect(inputs, out, options)]
+        items = collect(inputs, out, options, on_unreadable)
+        return [WorkItem(str(item.source), str(item.target)) for item in items]
     inputs, out = [normal(name) for name in inputs], normal(out)
     check_format(options)
-    found = [entry for name in inputs for entry in _find(name, out)]
+    found = [entry for name in inputs for entry in _find(name, out, on_unreadable)]
     if not found:
         raise UsageError(f"there are no pictures in {', '.join(inputs)}")
     if is_picture(out):
@@ -51,10 +58,12 @@ def is_picture(out: str) -> bool:
     return has_picture_suffix(PurePosixPath(out)) if is_url(out) else is_file_name(Path(out))
 
 
-def _find(name: str, out: str) -> Iterator[tuple[str, PurePosixPath, int | None]]:
+def _find(
+    name: str, out: str, on_unreadable: OnUnreadable | None
+) -> Iterator[tuple[str, PurePosixPath, int | None]]:
     """Photos, each with its place below the results, and its length if that is known."""
     if not is_url(name):
-        for path, below in find(name, None if is_url(out) else Path(out)):
+        for path, below in find(name, None if is_url(out) else Path(out), on_unreadable):
             yield str(path), PurePosixPath(below), None
         return
     listed = store_of(name).find(name)

@@ -33,24 +33,24 @@ class Things:
 def scatter(s: Setting, count: int, least: float, most: float) -> Things:
     """Things everywhere, as many of each radius as look the same at any scale: density radius^-3."""
     radii = _power_law(s, count, least, most)
-    return shape(s, s.dice.uniform(-1.1, 1.1, (count, 2)), radii)
+    return shape(s, s.rng.uniform(-1.1, 1.1, (count, 2)), radii)
 
 
 def strew(s: Setting, count: int, least: float, most: float, horizon: float) -> Things:
     """Things on the ground: those lower in the picture are nearer, thus larger, and in front."""
-    y = np.sort(s.dice.uniform(horizon, 1.1, count))
+    y = np.sort(s.rng.uniform(horizon, 1.1, count))
     nearness = (y - horizon) / (1.1 - horizon)
     radii = _power_law(s, count, least, most) * (0.3 + nearness)
-    return shape(s, np.stack([s.dice.uniform(-1.1, 1.1, count), y - radii / 2], -1), radii)
+    return shape(s, np.stack([s.rng.uniform(-1.1, 1.1, count), y - radii / 2], -1), radii)
 
 
 def shape(s: Setting, centres: Field, radii: Field) -> Things:
     """Give outlines to places (n, 2) and radii (n,). The things of one picture are akin."""
     count = len(radii)
-    kinds = s.dice.choice(len(_outlines()), size=3)
-    slender = np.exp(s.dice.normal(0, 0.25, count))
-    unit = _outlines()[s.dice.choice(kinds, size=count)] * np.stack([slender, 1 / slender], -1)[:, None]
-    angle = s.draw(0, 2 * math.pi) + s.dice.normal(0, s.pick(0.1, 3.0), count)
+    kinds = s.rng.choice(len(_outlines()), size=3)
+    slender = np.exp(s.rng.normal(0, 0.25, count))
+    unit = _outlines()[s.rng.choice(kinds, size=count)] * np.stack([slender, 1 / slender], -1)[:, None]
+    angle = s.draw(0, 2 * math.pi) + s.rng.normal(0, s.pick(0.1, 3.0), count)
     cos, sin = np.cos(angle), np.sin(angle)
     turn = np.stack([np.stack([cos, -sin], -1), np.stack([sin, cos], -1)], -2)
     turned = unit @ turn.swapaxes(1, 2)
@@ -62,7 +62,7 @@ def cover(s: Setting, behind: Field, things: Things, relief: float) -> Field:
     count = len(things.radii)
     labels = _draw(things, s.size)
     label = np.ascontiguousarray(np.asarray(labels)[::2, ::2])
-    colors = s.things[s.dice.integers(len(s.things), size=count)] * s.dice.uniform(0.7, 1.3, (count, 1))
+    colors = s.things[s.rng.integers(len(s.things), size=count)] * s.rng.uniform(0.7, 1.3, (count, 1))
     shade = _shade(s, things, label, relief)
     flat, hidden = _flat(labels, colors.clip(0, 1))
     flat *= shade
@@ -72,7 +72,7 @@ def cover(s: Setting, behind: Field, things: Things, relief: float) -> Field:
 
 
 def _power_law(s: Setting, count: int, least: float, most: float) -> Field:
-    share = s.dice.random(count)
+    share = s.rng.random(count)
     radii: Field = (share * most**-2 + (1 - share) * least**-2) ** -0.5
     return radii
 
@@ -113,15 +113,15 @@ def _flat(labels: Image.Image, colors: Field) -> tuple[Field, Field]:
 def _shade(s: Setting, things: Things, label: Labels, relief: float) -> NDArray[np.float32]:
     """A factor, (S, S). It falls along the light and from a thing's middle, both polynomials of x and y."""
     count, (x, y), radius = len(things.radii), things.centres.T, things.radii
-    slope = relief * s.dice.uniform(0.2, 1, count) / radius
-    bulge = relief * s.dice.uniform(0, 0.4, count) / radius**2
+    slope = relief * s.rng.uniform(0.2, 1, count) / radius
+    bulge = relief * s.rng.uniform(0, 0.4, count) / radius**2
     right, down = slope * s.light[0], slope * s.light[1]
     terms = (
         (s.x, right + 2 * bulge * x),
         (s.y, down + 2 * bulge * y),
         (s.x * s.x + s.y * s.y, -bulge),
-        (s.smooth, np.abs(s.dice.normal(0, 0.06, count))),
-        (s.rough, np.abs(s.dice.normal(0, 0.14, count))),
+        (s.smooth, np.abs(s.rng.normal(0, 0.06, count))),
+        (s.rough, np.abs(s.rng.normal(0, 0.14, count))),
     )
     constant = 1 - right * x - down * y - bulge * (x * x + y * y)
     shade = _by_label(constant, label)

@@ -51,14 +51,14 @@ class Synthetic(Photos):
         """Picture number `index`, 0 or more, (size, size), mode RGB."""
         setting = arrange(np.random.default_rng([self.seed % 2**63, index]), self.size)
         scenes, shares = zip(*_SCENES, strict=True)
-        scene = scenes[setting.dice.choice(len(scenes), p=shares)]
+        scene = scenes[setting.rng.choice(len(scenes), p=shares)]
         return _develop(setting, scene(setting))
 
 
 def _leafage(s: Setting) -> Field:
     """Things upon things, from corner to corner."""
     leaves = cover(s, surfaces.mottle(s), scatter(s, MOST, s.pick(0.02, 0.04, 0.08), 0.8), s.draw(0, 0.5))
-    if s.dice.random() < 0.5:
+    if s.rng.random() < 0.5:
         return leaves
     return cover(s, leaves, scatter(s, s.count(1, 60), s.pick(0.05, 0.1), 0.9), s.draw(0, 0.5))
 
@@ -68,7 +68,7 @@ def _landscape(s: Setting) -> Field:
     horizon = s.draw(-0.6, 0.5)
     scene = np.where(s.y < horizon, surfaces.sky(s), surfaces.ground(s, horizon))
     scene = surfaces.ridges(s, scene, horizon)
-    if s.dice.random() < 0.25:
+    if s.rng.random() < 0.25:
         return scene
     return cover(s, scene, strew(s, s.count(3, 120), 0.03, 0.5, horizon), s.draw(0.1, 0.6))
 
@@ -85,7 +85,7 @@ def _closeup(s: Setting) -> Field:
     behind = cover(half, surfaces.gradient(half), scatter(s, s.count(5, 60), 0.1, 0.9), 0.3)
     blurred = _defocus(to_image(behind), s.draw(0.005, 0.025) * s.size, s.size)
     count = s.count(1, 8)
-    things = shape(s, s.dice.uniform(-0.7, 0.7, (count, 2)), s.dice.uniform(0.2, 0.75, count))
+    things = shape(s, s.rng.uniform(-0.7, 0.7, (count, 2)), s.rng.uniform(0.2, 0.75, count))
     return cover(s, to_picture(blurred), things, s.draw(0.3, 0.9))
 
 
@@ -93,7 +93,7 @@ def _surface(s: Setting) -> Field:
     """One texture, perhaps with something lying on it."""
     kinds = (surfaces.masonry, surfaces.stripes, surfaces.mottle, surfaces.gradient)
     surface = kinds[s.count(0, 3)](s)
-    if s.dice.random() < 0.3:
+    if s.rng.random() < 0.3:
         return surface
     return cover(s, surface, scatter(s, s.count(1, 40), 0.08, 0.8), s.draw(0.1, 0.7))
 
@@ -122,4 +122,4 @@ def _develop(s: Setting, scene: Field) -> Image.Image:
     scene *= contrast * saturation
     scene += gray * (contrast * (1 - saturation)) + (s.draw(0.3, 0.6) - level * contrast)
     image = to_image(scene)
-    return image.filter(ImageFilter.BoxBlur(s.draw(0.1, 0.5))) if s.dice.random() < 0.3 else image
+    return image.filter(ImageFilter.BoxBlur(s.draw(0.1, 0.5))) if s.rng.random() < 0.3 else image

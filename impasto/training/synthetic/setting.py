@@ -33,14 +33,14 @@ class Setting:
     """One picture's own.
 
     Attributes:
-        dice: the source of every choice.
+        rng: the source of every choice.
         x, y: (S, S) from -1 to 1, rightward and downward.
         smooth, rough: (S, S) noise with mean 0 and variance 1.
         sky, things: (n, 3) colors in [0, 1] that go together; things begin with plants, then earth.
         light: the direction that light comes from, as x and y.
     """
 
-    dice: np.random.Generator
+    rng: np.random.Generator
     x: Field
     y: Field
     smooth: Field
@@ -62,30 +62,30 @@ class Setting:
 
     def draw(self, low: float, high: float) -> float:
         """A number from a range."""
-        return float(self.dice.uniform(low, high))
+        return float(self.rng.uniform(low, high))
 
     def pick(self, *choices: float) -> float:
-        return choices[int(self.dice.integers(len(choices)))]
+        return choices[int(self.rng.integers(len(choices)))]
 
     def count(self, low: int, high: int) -> int:
         """A whole number, `high` included."""
-        return int(self.dice.integers(low, high + 1))
+        return int(self.rng.integers(low, high + 1))
 
     def mixed_things(self, count: int) -> Field:
         """Some of the things' colors, in any order, (count, 3)."""
-        return self.things[self.dice.permutation(len(self.things))[:count]]
+        return self.things[self.rng.permutation(len(self.things))[:count]]
 
 
-def arrange(dice: np.random.Generator, size: int) -> Setting:
-    """The setting that follows from the dice."""
+def arrange(rng: np.random.Generator, size: int) -> Setting:
+    """The setting that follows from the rng."""
     x, y = _grid(size)
-    angle = float(dice.uniform(-math.pi, 0))
-    tint = dice.uniform(0.9, 1.1, 3)
-    sky = _colours(dice, _SKIES, 3, tint)
-    kinds = ((_PLANTS, 3), (_EARTHS, 3), (_THINGS, int(dice.integers(1, 5))))
-    things = np.vstack([_colours(dice, names, count, tint) for names, count in kinds])
-    noise = _smooth_noise(dice, size), _rough_noise(dice, size)
-    return Setting(dice, x, y, *noise, sky, things, (math.cos(angle), math.sin(angle)))
+    angle = float(rng.uniform(-math.pi, 0))
+    tint = rng.uniform(0.9, 1.1, 3)
+    sky = _colours(rng, _SKIES, 3, tint)
+    kinds = ((_PLANTS, 3), (_EARTHS, 3), (_THINGS, int(rng.integers(1, 5))))
+    things = np.vstack([_colours(rng, names, count, tint) for names, count in kinds])
+    noise = _smooth_noise(rng, size), _rough_noise(rng, size)
+    return Setting(rng, x, y, *noise, sky, things, (math.cos(angle), math.sin(angle)))
 
 
 def to_image(picture: Field) -> Image.Image:
@@ -114,30 +114,30 @@ def _frequencies(size: int) -> tuple[Field, Field]:
     return (down.astype(np.float32) ** 2)[:, None], (right.astype(np.float32) ** 2)[None]
 
 
-def _rough_noise(dice: np.random.Generator, size: int) -> Field:
+def _rough_noise(rng: np.random.Generator, size: int) -> Field:
     """Noise whose amplitude falls about as the frequency, perhaps drawn out in one direction."""
-    return _noise(dice, size, float(dice.uniform(0.45, 1.1)), 2.0 ** float(dice.normal(0, 1.2)))
+    return _noise(rng, size, float(rng.uniform(0.45, 1.1)), 2.0 ** float(rng.normal(0, 1.2)))
 
 
-def _smooth_noise(dice: np.random.Generator, size: int) -> Field:
+def _smooth_noise(rng: np.random.Generator, size: int) -> Field:
     """Noise of slow change; what it lacks in detail is not missed."""
-    slow = _noise(dice, -(-size // 4), float(dice.uniform(1.3, 1.9)), 2.0 ** float(dice.normal(0, 1)))
+    slow = _noise(rng, -(-size // 4), float(rng.uniform(1.3, 1.9)), 2.0 ** float(rng.normal(0, 1)))
     return np.asarray(Image.fromarray(slow).resize((size, size), Image.Resampling.BICUBIC))
 
 
-def _noise(dice: np.random.Generator, size: int, slope: float, stretch: float) -> Field:
+def _noise(rng: np.random.Generator, size: int, slope: float, stretch: float) -> Field:
     """(size, size) float32 of mean 0 and variance 1; its amplitude is frequency to the power of -slope."""
     down, right = _frequencies(size)
     squared = down * stretch + right / stretch
     squared[0, 0] = np.inf
-    white = dice.random((2, *squared.shape), np.float32) - 0.5
+    white = rng.random((2, *squared.shape), np.float32) - 0.5
     field = np.fft.irfft2((white[0] + 1j * white[1]) * squared ** (-slope / 2), (size, size))
     noise: Field = (field / field.std()).astype(np.float32)
     return noise
 
 
-def _colours(dice: np.random.Generator, names: tuple[str, ...], count: int, tint: Field) -> Field:
+def _colours(rng: np.random.Generator, names: tuple[str, ...], count: int, tint: Field) -> Field:
     """Some of the colors, each a little varied, (count, 3)."""
-    chosen = [tuple(bytes.fromhex(names[i])) for i in dice.integers(len(names), size=count)]
-    varied = np.array(chosen) / 255 * dice.uniform(0.8, 1.15, (count, 1)) + dice.normal(0, 0.02, (count, 3))
+    chosen = [tuple(bytes.fromhex(names[i])) for i in rng.integers(len(names), size=count)]
+    varied = np.array(chosen) / 255 * rng.uniform(0.8, 1.15, (count, 1)) + rng.normal(0, 0.02, (count, 3))
     return np.clip(varied * tint, 0.02, 0.98).astype(np.float32)

@@ -30,14 +30,14 @@ def gradient(s: Setting) -> Field:
     """A smooth run of colors in any direction, hardly disturbed."""
     angle = math.pi / 2 + s.draw(-1, 1)
     along = s.x * math.cos(angle) + s.y * math.sin(angle)
-    colors = s.sky if s.dice.random() < 0.5 else s.mixed_things(3)
+    colors = s.sky if s.rng.random() < 0.5 else s.mixed_things(3)
     return ramp(colors, 0.5 + 0.4 * along + s.draw(0, 0.08) * s.smooth)
 
 
 def sky(s: Setting) -> Field:
     """A vertical gradient, and often clouds."""
     clear = ramp(s.sky, 0.5 + 0.5 * s.y)
-    if s.dice.random() < 0.4:
+    if s.rng.random() < 0.4:
         return clear
     cover = ((s.smooth + 0.25 * s.rough - s.draw(-0.5, 1.5)) * s.draw(0.3, 1)).clip(0, 1)
     return blend(clear, s.draw(0.75, 1.05), cover * cover * (3 - 2 * cover))
@@ -109,7 +109,7 @@ def walls(s: Setting, behind: Field) -> Field:
 
 def _slanted(s: Setting, count: float) -> tuple[Field, Field]:
     """Coordinates on a turned plane that recedes, about `count` units from edge to edge."""
-    angle = float(s.dice.normal(0, 0.25))
+    angle = float(s.rng.normal(0, 0.25))
     depth = (count / 2) / (1 + s.draw(-0.45, 0.45) * s.x + s.draw(-0.45, 0.45) * s.y)
     cos, sin = math.cos(angle), math.sin(angle)
     return (s.x * cos + s.y * sin) * depth, (s.y * cos - s.x * sin) * depth

@@ -1,16 +1,19 @@
-"""One training as an object: steps, steps back, and the best weights."""
+"""One training as an object: steps, steps back, and the best weights; its schedule and its watchdog."""
 
+import itertools
 import math
+from collections.abc import Iterator
 
 import pytest
 import torch
 from torch import Tensor
 
 from impasto.errors import DivergenceError
+from impasto.training import optimization
 from impasto.training.distributed import ProcessGroup
-from impasto.training.loop import Training
 from impasto.training.objective import Pool, alone
-from impasto.training.options import LoopOptions
+from impasto.training.optimization import Pace, Training, Watchdog, rate_and_momentum, share_of_blobs
+from impasto.training.options import LoopOptions, Schedule
 from tests.training.shift import Shift
 
 PHOTOS = torch.full((2, 3, 8, 8), 0.5)
@@ -169,3 +172,141 @@ def test_a_rate_is_tried() -> None:
     training = start(Scripted(0.9))
     assert training.try_rate([PHOTOS], 0.2) == pytest.approx(1.16)
     assert float(training.weights()["by"]) == pytest.approx(0.2, rel=1e-3)
+
+
+# --- the schedule -------------------------------------------------------------------------------------------
+
+
+class Clock:
+    """Stands in for the time module; ticks by what is asked for."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(optimization, "time", made)
+    return made
+
+
+def test_one_cycle_rises_for_a_tenth_and_falls_to_nothing() -> None:
+    curve = [rate_and_momentum("onecycle", done / 1000) for done in range(1001)]
+    rates, momenta = zip(*curve, strict=True)
+    assert rates.index(max(rates)) == 100
+    assert max(rates) == pytest.approx(1)
+    assert rates[0] == rates[-1] == pytest.approx(1e-3)
+    assert list(rates[:101]) == sorted(rates[:101])
+    assert list(rates[100:]) == sorted(rates[100:], reverse=True)
+    assert (momenta[0], momenta[100], momenta[-1]) == pytest.approx((0.95, 0.85, 0.95))
+
+
+@pytest.mark.parametrize(("name", "expected"), [("cosine", [1, 0.8536, 0.5, 0]), ("constant", [1, 1, 1, 1])])
+def test_other_schedules(name: Schedule, expected: list[float]) -> None:
+    curve = [rate_and_momentum(name, done) for done in (0, 0.25, 0.5, 1)]
+    assert [rate for rate, _ in curve] == pytest.approx(expected, abs=1e-4)
+    assert {momentum for _, momentum in curve} == {0.9}
+
+
+def test_steps_are_counted(clock: Clock) -> None:
+    pace = Pace(LoopOptions(steps=4, minutes=1e-6))
+    seen = []
+    while not pace.is_over:
+        clock.now += 2
+        pace.advance()
+        seen.append(pace.done)
+    assert seen == [0.25, 0.5, 0.75, 1.0]
+    assert (pace.steps, pace.seconds, pace.seconds_left) == (4, 8.0, 0.0)
+
+
+def run_for(clock: Clock, minutes: float, durations: Iterator[float]) -> tuple[Pace, list[float]]:
+    pace, seen = Pace(LoopOptions(minutes=minutes)), [0.0]
+    while not pace.is_over:
+        clock.now += next(durations)
+        pace.advance()
+        seen.append(pace.done)
+    return pace, seen
+
+
+def test_minutes_are_kept_and_the_schedule_fills_them(clock: Clock) -> None:
+    pace, seen = run_for(clock, 2, itertools.repeat(0.5))
+    assert pace.seconds == pytest.approx(120, abs=2)
+    assert pace.step == pace.steps == pytest.approx(240, abs=4)
+    assert seen == sorted(seen)
+    assert seen[len(seen) // 2] == pytest.approx(0.5, abs=0.02)
+    assert seen[-1] == 1
+
+
+def test_minutes_are_kept_where_steps_slow_down(clock: Clock) -> None:
+    pace, seen = run_for(clock, 2, itertools.chain([9.0], itertools.repeat(0.2, 200), itertools.repeat(0.8)))
+    assert pace.seconds == pytest.approx(120, abs=3)
+    assert seen[-1] == 1
+    assert max(b - a for a, b in itertools.pairwise(seen)) < 0.1  # no leap at the end of the schedule
+
+
+def test_time_left(clock: Clock) -> None:
+    pace = Pace(LoopOptions(steps=10))
+    assert pace.seconds_left == 0  # not yet known
+    for _ in range(5):
+        clock.now += 3
+        pace.advance()
+    assert pace.seconds_left == pytest.approx(15)
+
+
+# --- the watchdog -------------------------------------------------------------------------------------------
+
+
+def settled(value: float = 1.0, blobs: float = 0.0) -> Watchdog:
+    """One that has seen enough to compare."""
+    watchdog = Watchdog()
+    assert [watchdog.complaint(value, blobs) for _ in range(60)] == [None] * 60
+    return watchdog
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_numbers_that_are_none(value: float) -> None:
+    assert Watchdog().complaint(value, 0.0) == "the loss is not a number"
+
+
+def test_a_loss_that_falls_and_wavers_is_well() -> None:
+    watchdog = Watchdog()
+    losses = [10 / (1 + step) + 0.5 * (step % 2) for step in range(200)]
+    assert {watchdog.complaint(loss, 0.001) for loss in losses} == {None}
+
+
+def test_an_explosion() -> None:
+    watchdog = settled(1.0)
+    assert watchdog.complaint(4.0, 0.0) is None
+    assert watchdog.complaint(20.0, 0.0) == "the loss rose from 1.15 to 20"
+
+
+def test_an_explosion_among_the_first_steps_is_none() -> None:
+    watchdog = Watchdog()
+    assert [watchdog.complaint(value, 0.0) for value in (1.0, 40.0, 1.0)] == [None] * 3
+
+
+def test_blobs_that_stay() -> None:
+    watchdog = settled(blobs=0.001)
+    complaints = [watchdog.complaint(1.0, 0.1) for _ in range(10)]
+    assert complaints[0] is None
+    assert "of the pixels are blobs far outside the range of colors" in str(complaints[-1])
+
+
+def test_its_memory_can_be_kept() -> None:
+    watchdog, other = settled(2.0), Watchdog()
+    other.restore(watchdog.state())
+    assert other.complaint(50.0, 0.0) == watchdog.complaint(50.0, 0.0) == "the loss rose from 2 to 50"
+
+
+def test_share_of_blobs() -> None:
+    painted = torch.full((2, 3, 4, 4), 0.5)
+    assert share_of_blobs(painted) == 0
+    painted[0, 1, 0, 0], painted[1, 2, 3, 3], painted[1, 0, 3, 3] = -0.3, 1.3, 9.0
+    painted[0, 0, 2, 2] = 1.2  # a little brighter than white
+    assert share_of_blobs(painted) == 2 / 32
+    painted[0, 0, 1, 1] = math.nan
+    assert share_of_blobs(painted) == 1

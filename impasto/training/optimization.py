@@ -1,9 +1,10 @@
-"""One training as an object: network, optimiser, pace and watchdog, which a checkpoint holds whole."""
+"""One training as an object: gradient steps, learning-rate schedule, watchdog, steps back."""
 
 from __future__ import annotations
 
 import copy
 import math
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -16,9 +17,7 @@ from impasto.errors import DivergenceError
 from impasto.perception import Features
 from impasto.training.distributed import ProcessGroup, with_gradient
 from impasto.training.objective import BatchObjective, Pool
-from impasto.training.options import LoopOptions
-from impasto.training.schedule import Pace, rate_and_momentum
-from impasto.training.watchdog import Watchdog, share_of_blobs
+from impasto.training.options import LoopOptions, Schedule
 
 StateDict = dict[str, Tensor]
 B = TypeVar("B")  # what a network is called with: photos, or photos and more
@@ -26,6 +25,19 @@ B = TypeVar("B")  # what a network is called with: photos, or photos and more
 _BETA_2 = 0.99
 _SNAPSHOT_STEPS = 50
 _MOST_ROLLBACKS = 8
+
+# the schedule
+_RISE = 0.1  # share of a cycle in which the rate rises
+_LOWEST = 1e-3  # of the peak, at both ends of a cycle
+_MOMENTA = (0.95, 0.85)  # at the lowest and at the highest rate
+_TRIED = 3  # steps before their duration counts: the first ones are slow
+
+# the watchdog
+_FAR = 0.25  # beyond [0, 1]: no color that a display could show is meant
+_MOST_BLOBS = 0.02  # share of such pixels, smoothed
+_SMOOTH = 0.95
+_EXPLOSION = 5.0  # times the smoothed value
+_QUIET = 50  # steps before values are compared: they fall fast at first
 
 
 @dataclass(frozen=True)
@@ -218,3 +230,111 @@ class Training(Generic[B]):
             )
         self.brake *= 0.5
         self._load(self._good)
+
+
+def rate_and_momentum(schedule: Schedule, done: float) -> tuple[float, float]:
+    """Share of the peak learning rate, and Adam's first beta, for a share of the work done, 0..1.
+
+    One cycle: Smith & Topin 2018, with Adam's momentum running against the rate.
+    """
+    if schedule == "constant":
+        return 1.0, 0.9
+    if schedule == "cosine":
+        return 0.5 * (1 + math.cos(math.pi * done)), 0.9
+    rising = done < _RISE
+    share = done / _RISE if rising else (done - _RISE) / (1 - _RISE)
+    height = 0.5 * (1 - math.cos(math.pi * share))  # 0 to 1
+    height = height if rising else 1 - height
+    low, high = _MOMENTA
+    return _LOWEST + (1 - _LOWEST) * height, low + (high - low) * height
+
+
+@dataclass
+class Pace:
+    """Share of the work done, by steps, or by minutes: then the steps to come fill the time that is left.
+
+    Attributes:
+        step: how many are done.
+        done: share of the work, 0..1.
+        seconds: spent so far, in this and earlier processes.
+        step_seconds: smoothed duration of a step; 0 if not yet known.
+    """
+
+    options: LoopOptions
+    step: int = 0
+    done: float = 0.0
+    seconds: float = 0.0
+    step_seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._last = time.monotonic()
+
+    @property
+    def is_over(self) -> bool:
+        return self.done >= 1 - 1e-9
+
+    @property
+    def steps(self) -> int:
+        """In all, as far as one can tell."""
+        if self.options.steps:
+            return self.options.steps
+        return self.step if self.is_over else max(self.step, round(self.step + self._remaining()))
+
+    @property
+    def seconds_left(self) -> float:
+        return max(0, self.steps - self.step) * self.step_seconds
+
+    def advance(self) -> None:
+        """Count a step. What happened since the last one, be it a sample picture, counts as its time."""
+        now = time.monotonic()
+        taken, self._last = now - self._last, now
+        self.seconds += taken
+        self.step += 1
+        if self.step >= _TRIED:
+            known = self.step_seconds or taken
+            self.step_seconds = 0.95 * known + 0.05 * taken
+        if self.options.steps:
+            self.done = self.step / self.options.steps
+        else:
+            self.done += (1 - self.done) / max(1.0, self._remaining())
+
+    def _remaining(self) -> float:
+        left = 60 * self.options.minutes - self.seconds
+        return left / (self.step_seconds or 1.0)
+
+
+class Watchdog:
+    """Judges each step by its value and its pictures, so that a training that breaks can go back.
+
+    Blobs are spots far outside the range of colors: instance norm lets a network smuggle strength past it
+    in a few huge activations (Karras et al. 2020), and out they come at the same place in every picture.
+    """
+
+    def __init__(self) -> None:
+        self._value, self._blobs, self._seen = 0.0, 0.0, 0
+
+    def complaint(self, value: float, blobs: float) -> str | None:
+        """Describe what is wrong with a step, or None. `blobs` is from `share_of_blobs`."""
+        if not math.isfinite(value):
+            return "the loss is not a number"
+        if self._seen >= _QUIET and value > _EXPLOSION * self._value:
+            return f"the loss rose from {self._value:.3g} to {value:.3g}"
+        first = self._seen == 0
+        self._value = value if first else _SMOOTH * self._value + (1 - _SMOOTH) * value
+        self._blobs = _SMOOTH * self._blobs + (1 - _SMOOTH) * blobs
+        self._seen += 1
+        if self._seen >= _QUIET and self._blobs > _MOST_BLOBS:
+            return f"{self._blobs:.0%} of the pixels are blobs far outside the range of colors"
+        return None
+
+    def state(self) -> dict[str, Any]:
+        return {"value": self._value, "blobs": self._blobs, "seen": self._seen}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self._value, self._blobs, self._seen = state["value"], state["blobs"], state["seen"]
+
+
+def share_of_blobs(painted: Tensor) -> Tensor:
+    """Share of the pixels of (N, 3, H, W) that lie far outside [0, 1], a scalar."""
+    far = ((painted < -_FAR) | (painted > 1 + _FAR)).any(1)
+    return far.float().mean() if bool(torch.isfinite(painted).all()) else painted.new_tensor(1.0)

@@ -1,16 +1,21 @@
-"""An evaluation in words and in a table: what terminal and report have in common."""
+"""An outcome as sentences and cells of a table, for the terminal and for reports."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-
-from rich.table import Table
-from rich.text import Text
+from collections.abc import Iterator
 
 from impasto.evaluation.bootstrap import Estimate
 from impasto.evaluation.options import CONTENT, METRICS, STYLE
 from impasto.evaluation.outcome import Comparison, Outcome, Row
 from impasto.evaluation.pictures import CONTROLS
+from impasto.evaluation.warping import CLIP_CONTROLS, Flicker
+
+FLICKER_HEADINGS = ("", "warping error", "frames")
+FLICKER_BASIS = (
+    "Root of the mean squared change from frame to frame that is no motion of the original, in units of the "
+    "full range. Less is steadier; no styled clip can be expected below the original, and a picture without "
+    "any strokes is steady, too: look at it beside style and content."
+)
 
 
 def headings(outcome: Outcome) -> list[str]:
@@ -38,18 +43,10 @@ def as_number(estimate: Estimate, places: int = 3) -> tuple[str, str]:
     return _digits(estimate.mean, places), f"{_digits(estimate.low, places)}–{_digits(estimate.high, places)}"  # noqa: RUF001
 
 
-def as_table(outcome: Outcome) -> Table:
-    """For a terminal: contenders, and below a line the controls."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for heading in headings(outcome):
-        table.add_column(Text(heading), justify="right" if heading else "left", overflow="fold")
-    for row, after in zip(outcome.rows, (*outcome.rows[1:], None), strict=True):
-        style = "dim" if row.control else ""
-        (name, _), *numbers = cells(outcome, row)
-        table.add_row(name, *(two_lines(*cell) for cell in numbers), style=style)
-        if after and after.control and not row.control:
-            table.add_row("")
-    return table
+def flicker_cells(flicker: Flicker) -> list[tuple[str, str]]:
+    """Of a clip, below FLICKER_HEADINGS."""
+    error = as_number(flicker.error, 4)
+    return [(flicker.name, CLIP_CONTROLS.get(flicker.name, "")), error, (str(flicker.frames), "")]
 
 
 def basis(outcome: Outcome) -> str:
@@ -88,8 +85,9 @@ def remarks(outcome: Outcome) -> Iterator[str]:
             yield f"The best ArtFID is that of {CONTROLS[best]}: do not read it alone."
 
 
-def verdict(first: str, second: str, comparisons: Sequence[Comparison]) -> Iterator[str]:
+def verdict(outcome: Outcome, first: str, second: str) -> Iterator[str]:
     """Which of two is better in what, in sentences; the last of them sums up."""
+    comparisons = outcome.compare(first, second)
     for comparison in comparisons:
         yield _sentence(first, second, comparison)
     better = {c.metric: c.better for c in comparisons}
@@ -120,11 +118,6 @@ def _summary(style: str | None, content: str | None) -> str:
         what, open_ = ("styles", "content") if style else ("photos", "style")
         return f"On the whole {style or content} is closer to the {what}; in {open_} it is not decided."
     return "On the whole it is not decided: more photos and styles would tell."
-
-
-def two_lines(number: str, interval: str) -> Text:
-    """A cell: what stands below is fainter."""
-    return Text(number) if not interval else Text.assemble(number, "\n", (interval, "dim"))
 
 
 def _count(number: int, what: str) -> str:

@@ -11,17 +11,15 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
-from impasto.cli.evaluate_specs import EngineSpec
 from impasto.errors import ImageError, ImpastoError
 from impasto.evaluation import pictures
 from impasto.evaluation.measuring import Method
-from impasto.evaluation.options import EvaluateOptions
+from impasto.evaluation.options import EngineSpec, EvaluateOptions
 from impasto.evaluation.store import MeasurementStore, key_of
 from impasto.imaging import io
 from impasto.options import kebab
 
 TIMES = "made.jsonl"
-_WORKER = "impasto.cli.evaluate_worker"
 
 
 @dataclass(frozen=True)
@@ -96,11 +94,17 @@ def plan(
     return Making(spec, folder, options.size, options.device, wanted, store, todo)
 
 
-def make(making: Making, on_picture: Callable[[], None]) -> None:
-    """Make what is missing. Raises ImpastoError if the process ends before its work does."""
+def make(making: Making, worker: str, on_picture: Callable[[], None]) -> None:
+    """Make what is missing, in a process that runs the module `worker`.
+
+    It reads a job as JSON from its input, and writes a line of JSON for each picture: its key, and its
+    seconds and memory, or the error.
+
+    Raises ImpastoError if the process ends before its work does.
+    """
     if not making.todo:
         return
-    for line in _lines(making):
+    for line in _lines(making, worker):
         if "error" in line:
             making.failures.append(f"{making.spec.name}: {line['error']}")
         else:
@@ -108,7 +112,7 @@ def make(making: Making, on_picture: Callable[[], None]) -> None:
         on_picture()
 
 
-def _lines(making: Making) -> Iterator[dict[str, Any]]:
+def _lines(making: Making, worker: str) -> Iterator[dict[str, Any]]:
     job = {
         "engine": making.spec.engine,
         "options": dict(making.spec.options),
@@ -120,7 +124,7 @@ def _lines(making: Making) -> Iterator[dict[str, Any]]:
         json.dump(job, asked)
         asked.seek(0)
         with subprocess.Popen(
-            [sys.executable, "-P", "-m", _WORKER], stdin=asked, stdout=subprocess.PIPE, stderr=said, text=True
+            [sys.executable, "-P", "-m", worker], stdin=asked, stdout=subprocess.PIPE, stderr=said, text=True
         ) as process:
             assert process.stdout is not None
             for line in process.stdout:

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from impasto.errors import UsageError, WeightsError
-from impasto.training import checkpoint
-from impasto.training.checkpoint import load_checkpoint, restoring, save_checkpoint
+from impasto.training import checkpoints
+from impasto.training.checkpoints import load_checkpoint, restoring, save_checkpoint
 
 SETTINGS = {"size": 64, "style_layers": (("relu1_1", 0.5),), "skips": None, "workers": 2, "start": "ab"}
 
@@ -20,9 +20,9 @@ def path(tmp_path: Path) -> Path:
 
 
 def state(step: int) -> dict[str, Any]:
-    dice = torch.Generator().manual_seed(step)
-    moments = {0: {"exp_avg": torch.randn(3, generator=dice), "step": torch.tensor(float(step))}}
-    return {"step": step, "network": {"weight": torch.randn(2, 3, generator=dice)}, "optimiser": moments}
+    generator = torch.Generator().manual_seed(step)
+    moments = {0: {"exp_avg": torch.randn(3, generator=generator), "step": torch.tensor(float(step))}}
+    return {"step": step, "network": {"weight": torch.randn(2, 3, generator=generator)}, "optimiser": moments}
 
 
 def test_what_is_saved_comes_back(path: Path) -> None:
@@ -45,7 +45,7 @@ def test_a_full_disk_keeps_the_one_before(
         target.write_bytes(b"PK")
         raise error
 
-    monkeypatch.setattr(checkpoint.torch, "save", half)
+    monkeypatch.setattr(checkpoints.torch, "save", half)
     with pytest.raises(WeightsError, match=r"the one before is kept.*make room, and go on with resume=True"):
         save_checkpoint(path, SETTINGS, state(2))
     assert load_checkpoint(path, SETTINGS)["step"] == 1
