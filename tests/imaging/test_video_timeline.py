@@ -6,11 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from films import RATE, index_of, packets_of, write_film
-from test_video_joining import remake
 
 from impasto.errors import VideoError
 from impasto.imaging.video import open_clip
+from tests.imaging.films import RATE, index_of, packets_of, remake, write_film
 
 COUNT = 10  # frames of a part
 HOUR = 3600
