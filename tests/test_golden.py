@@ -13,11 +13,11 @@ from itertools import combinations
 
 import pytest
 import torch
-from golden.remake import FOLDER, STYLES, numbers, painted, picture
 from torch import Tensor
 
 from impasto import styles
 from impasto.stylizing.runtime import RuntimeName, make_runner
+from tests.golden.remake import FOLDER, STYLES, numbers, painted, picture
 
 ROUNDING = 0.5 / 255
 FLOAT32 = 0.05 / 255

@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from impasto.networks.blocks import WHOLE, Context
+
 
 class StyleNetwork(nn.Module):
     """A network that paints: (N, 3, H, W) in [0, 1] to the same shape, about [0, 1] and not clamped.
@@ -22,13 +24,13 @@ class StyleNetwork(nn.Module):
     least_side: int = 1
     config: dict[str, Any]
 
-    def paint(self, image: Tensor) -> Tensor:
+    def paint(self, image: Tensor, context: Context = WHOLE) -> Tensor:
         """The picture of an image whose sides are multiples of `multiple`, and at least `least_side`."""
         raise NotImplementedError
 
-    def forward(self, image: Tensor) -> Tensor:
+    def forward(self, image: Tensor, context: Context = WHOLE) -> Tensor:
         """(N, 3, H, W) of any size; the same size comes back."""
-        return self.pad_and_crop(image, self.paint)
+        return self.pad_and_crop(image, lambda padded: self.paint(padded, context))
 
     def pad_and_crop(self, image: Tensor, paint: Callable[[Tensor], Tensor]) -> Tensor:
         """Pad, apply `paint`, and crop to the original size."""

@@ -16,12 +16,7 @@ class InstanceNorm(nn.Module):
 
     Computed as a group norm with one channel a group, which keeps the channels_last layout: on a CPU it is
     several times as fast as `nn.InstanceNorm2d`, whose parameters have the same names.
-
-    Attributes:
-        known: mean and variance of each channel, (C,) float32, to take in place of the image's own.
     """
-
-    known: tuple[Tensor, Tensor] | None = None
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -29,16 +24,42 @@ class InstanceNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.known is not None:
-            return F.batch_norm(x, *self.known, self.weight.float(), self.bias.float(), eps=EPSILON)
         if x.device.type == "cpu" and torch.is_grad_enabled() and (x.requires_grad or self._learns()):
             normed: Tensor = _InstanceNorm.apply(x, self.weight, self.bias)  # type: ignore[no-untyped-call]
             return normed
         scale, shift = self.weight.to(x.dtype), self.bias.to(x.dtype)
         return F.group_norm(x, x.shape[1], scale, shift, EPSILON)
 
+    def normalize_by(self, x: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+        """Normalize by given statistics of each channel, (C,) float32, in place of the image's own."""
+        return F.batch_norm(x, mean, variance, self.weight.float(), self.bias.float(), eps=EPSILON)
+
     def _learns(self) -> bool:
         return self.weight.requires_grad or self.bias.requires_grad
+
+
+class Context:
+    """What a pass through a network knows of the picture: this one takes each image for a whole picture.
+
+    `networks.statistics` has those for parts of pictures. Networks hand it on to their modules.
+
+    Attributes:
+        corner: of the input in its picture, (down, across) in sides of the input.
+    """
+
+    corner: tuple[float, float] = (0.0, 0.0)
+
+    def norm(self, norm: nn.Module, x: Tensor) -> Tensor:
+        """Normalize x, (N, C, H, W)."""
+        normed: Tensor = norm(x)
+        return normed
+
+    def mean(self, x: Tensor) -> Tensor:
+        """Mean of each channel over the pixels, (N, C, 1, 1) or (1, C, 1, 1)."""
+        return x.mean((2, 3), keepdim=True)
+
+
+WHOLE = Context()
 
 
 class Convolution(nn.Module):
@@ -69,8 +90,8 @@ class NormedConvolution(nn.Module):
         self.norm = InstanceNorm(outputs)
         self.activate = activate
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.norm(self.convolution(x))
+    def forward(self, x: Tensor, context: Context = WHOLE) -> Tensor:
+        x = context.norm(self.norm, self.convolution(x))
         return F.relu_(x) if self.activate else x
 
 
@@ -82,9 +103,18 @@ class Residual(nn.Module):
         self.first = NormedConvolution(channels, channels)
         self.second = NormedConvolution(channels, channels, activate=False)
 
-    def forward(self, x: Tensor) -> Tensor:
-        result: Tensor = self.second(self.first(x)).add_(x)  # no norm keeps its result for the gradient
-        return result
+    def forward(self, x: Tensor, context: Context = WHOLE) -> Tensor:
+        y: Tensor = self.second(self.first(x, context), context)
+        return y.add_(x)  # no norm keeps its result for the gradient
+
+
+class Stack(nn.Sequential):
+    """Modules one after the other, each of which is given the context."""
+
+    def forward(self, x: Tensor, context: Context = WHOLE) -> Tensor:
+        for module in self:
+            x = module(x, context)
+        return x
 
 
 class NoiseInjection(nn.Module):
@@ -92,15 +122,11 @@ class NoiseInjection(nn.Module):
 
     A network that sees a flat sky has nothing to begin its strokes from but a regular pattern; texture
     networks therefore take noise beside the photo (Ulyanov et al. 2016). This one is the same at every call,
-    of normal distribution, and repeats after `period` features across and down.
-
-    Attributes:
-        corner: where the pattern begins, (down, across) in sides of the input: not (0, 0) for a part of a
-            picture.
+    of normal distribution, and repeats after `period` features across and down; a part of a picture has the
+    part of the pattern that lies there.
     """
 
     noise: Tensor
-    corner: tuple[float, float] = (0.0, 0.0)
 
     def __init__(self, channels: int, period: int) -> None:
         super().__init__()
@@ -108,11 +134,11 @@ class NoiseInjection(nn.Module):
         drawn = np.random.RandomState(period).standard_normal((1, 1, period, period))
         self.register_buffer("noise", torch.from_numpy(drawn.astype(np.float32)), persistent=False)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, context: Context = WHOLE) -> Tensor:
         places = [torch.arange(side, device=x.device) for side in x.shape[2:]]
-        if any(self.corner):
+        if any(context.corner):
             places = [
-                place + round(start * len(place)) for place, start in zip(places, self.corner, strict=True)
+                place + round(start * len(place)) for place, start in zip(places, context.corner, strict=True)
             ]
         down, across = (place % self.noise.shape[2] for place in places)
         noise = self.noise.index_select(2, down).index_select(3, across)

@@ -10,7 +10,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from impasto.networks.base import StyleNetwork, whole_numbers
-from impasto.networks.blocks import Convolution, InstanceNorm, NormedConvolution, Residual
+from impasto.networks.blocks import (
+    WHOLE,
+    Context,
+    Convolution,
+    InstanceNorm,
+    NormedConvolution,
+    Residual,
+    Stack,
+)
 
 
 class EncoderDecoder(StyleNetwork):
@@ -33,17 +41,17 @@ class EncoderDecoder(StyleNetwork):
         self.least_side = 2 * self.multiple
         self.first = NormedConvolution(3, widths[0])
         self.down = nn.ModuleList(NormedConvolution(*pair) for pair in pairwise(widths))
-        self.body = nn.Sequential(*(Residual(widths[-1]) for _ in range(blocks)))
+        self.body = Stack(*(Residual(widths[-1]) for _ in range(blocks)))
         self.up = nn.ModuleList(NormedDoubling(*pair) for pair in pairwise(widths[::-1]))
         self.last = Convolution(widths[0], 3)
 
-    def paint(self, image: Tensor) -> Tensor:
-        x = self.first(2 * image - 1)
+    def paint(self, image: Tensor, context: Context = WHOLE) -> Tensor:
+        x = self.first(2 * image - 1, context)
         for down in self.down:
-            x = down(F.max_pool2d(x, 2))
-        x = self.body(x)
+            x = down(F.max_pool2d(x, 2), context)
+        x = self.body(x, context)
         for up in self.up:
-            x = up(x)
+            x = up(x, context)
         painted: Tensor = self.last(x)
         return 0.5 + 0.5 * painted
 
@@ -61,9 +69,9 @@ class NormedDoubling(nn.Module):
         self.norm = InstanceNorm(outputs)
         _start_mirrored(self.convolution)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, context: Context = WHOLE) -> Tensor:
         x = F.pad(x, (1, 1, 1, 1), mode="reflect")
-        return F.relu(self.norm(self.convolution(x)))
+        return F.relu(context.norm(self.norm, self.convolution(x)))
 
 
 @torch.no_grad()

@@ -9,7 +9,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from impasto.networks.base import StyleNetwork, whole_numbers
-from impasto.networks.blocks import Convolution, NoiseInjection, NormedConvolution, Residual
+from impasto.networks.blocks import (
+    WHOLE,
+    Context,
+    Convolution,
+    NoiseInjection,
+    NormedConvolution,
+    Residual,
+    Stack,
+)
 from impasto.networks.enlarging import EnlargingConvolution, SquareBlur
 
 _PERIODS = (127, 61)  # of the noise at a quarter and an eighth: primes, which together hardly ever repeat
@@ -65,18 +73,18 @@ class Light(StyleNetwork):
         self.blur = SquareBlur(3, factor=0.5, shift=0.5)  # from [-1, 1] to [0, 1]
         _start_equal(self.last.conv2d)
 
-    def paint(self, image: Tensor) -> Tensor:
+    def paint(self, image: Tensor, context: Context = WHOLE) -> Tensor:
         folded = F.pixel_unshuffle(image, 4).mul_(2).sub_(1)
-        quarter = self.head(F.relu_(self.first(folded)))
-        quarter = self.grain(quarter)
-        seen = self.up(self.body(self.coarse_grain(self.down(quarter))))
-        fine = F.relu_(self.fine(self.tail(seen.add_(quarter))))
+        quarter = self.grain(self.head(F.relu_(self.first(folded)), context), context)
+        eighth = self.coarse_grain(self.down(quarter, context), context)
+        seen = self.up(self.body(eighth, context))
+        fine = F.relu_(self.fine(self.tail(seen.add_(quarter), context)))
         painted: Tensor = self.blur(self.last(fine))
         return painted
 
 
-def _residuals(channels: int, count: int) -> nn.Sequential:
-    return nn.Sequential(*(Residual(channels) for _ in range(count)))
+def _residuals(channels: int, count: int) -> Stack:
+    return Stack(*(Residual(channels) for _ in range(count)))
 
 
 @torch.no_grad()

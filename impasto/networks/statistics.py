@@ -1,22 +1,18 @@
-"""The statistics that a network normalises by: collected once, then held, so that it can paint part by part.
+"""The statistics that a network normalizes by: collected once, then held, so that it can paint part by part.
 
 Without them every pixel of a picture depends on every other. With them, a pixel depends on those in `reach`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import torch
-from torch import Tensor
-from torch.overrides import TorchFunctionMode
+from torch import Tensor, nn
 
 from impasto.networks.base import StyleNetwork
-from impasto.networks.blocks import EPSILON, InstanceNorm, NoiseInjection
+from impasto.networks.blocks import EPSILON, Context, InstanceNorm
 
 _LEAST_TRIAL = 256  # pixels
 
@@ -26,7 +22,7 @@ class Statistics:
     """Statistics that a network normalizes by.
 
     Attributes:
-        norms: mean and variance, (C,) float32, of what each norm takes in, in the order of the modules.
+        norms: mean and variance, (C,) float32, of each norm's input, in the order of the forward pass.
         means: (1, C, 1, 1), what the network takes off the picture first, if it does.
     """
 
@@ -36,17 +32,10 @@ class Statistics:
 
 def collect(network: StyleNetwork, images: Tensor) -> Statistics:
     """Collect the statistics of (N, 3, H, W) as parts of one picture: all pixels count alike."""
-    norms = list(_norms(network))
-    hooks = [norm.register_forward_pre_hook(_measure) for norm in norms]
-    try:
-        with torch.inference_mode(), _Means() as means:
-            network(images)
-        return Statistics(tuple(norm.known for norm in norms if norm.known), tuple(means.seen))
-    finally:
-        for hook in hooks:
-            hook.remove()
-        for norm in norms:
-            norm.known = None
+    collecting = _Collecting()
+    with torch.inference_mode():
+        network(images, collecting)
+    return Statistics(tuple(collecting.norms), tuple(collecting.means))
 
 
 def paint_part(
@@ -63,8 +52,11 @@ def paint_part(
         (N, 3, h, w), not clamped; as in the picture of the whole, but for what is nearer than `reach` to a
         side that is not a side of the photo.
     """
-    with _held(network, image, statistics, corner), torch.inference_mode(), _Means(statistics.means):
-        painted: Tensor = network(image)
+    height, width = image.shape[-2:]
+    down, right = network.padding(height, width)
+    sides = corner[0] / (height + down), corner[1] / (width + right)
+    with torch.inference_mode():
+        painted: Tensor = network(image, _Known(statistics, sides))
         return painted
 
 
@@ -89,61 +81,44 @@ def reach(network: StyleNetwork) -> int:
         blocks = 2 * blocks + 1
 
 
-def _norms(network: StyleNetwork) -> Iterator[InstanceNorm]:
-    return (module for module in network.modules() if isinstance(module, InstanceNorm))
+class _Collecting(Context):
+    """Measures all images as one picture, and normalizes by what it measured."""
+
+    def __init__(self) -> None:
+        self.norms: list[tuple[Tensor, Tensor]] = []
+        self.means: list[Tensor] = []
+
+    def norm(self, norm: nn.Module, x: Tensor) -> Tensor:
+        assert isinstance(norm, InstanceNorm)
+        self.norms.append(_measure(norm, x))
+        return norm.normalize_by(x, *self.norms[-1])
+
+    def mean(self, x: Tensor) -> Tensor:
+        self.means.append(x.mean((0, 2, 3), keepdim=True))
+        return self.means[-1]
 
 
-def _measure(norm: InstanceNorm, inputs: tuple[Tensor, ...]) -> None:
-    """Let a norm know its input's statistics. Group norm takes them of each image, with little memory."""
-    (x,), ones, zeros = inputs, norm.weight.float(), norm.bias.float()
+class _Known(Context):
+    """Normalizes by statistics that were collected, in the order in which the network asks for them."""
+
+    def __init__(self, statistics: Statistics, corner: tuple[float, float]) -> None:
+        self.corner = corner
+        self._norms, self._means = iter(statistics.norms), iter(statistics.means)
+
+    def norm(self, norm: nn.Module, x: Tensor) -> Tensor:
+        assert isinstance(norm, InstanceNorm)
+        return norm.normalize_by(x, *next(self._norms))
+
+    def mean(self, x: Tensor) -> Tensor:
+        return next(self._means)
+
+
+def _measure(norm: InstanceNorm, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and variance of each channel. Group norm takes them of each image, with little memory."""
     count, channels, height, width = x.shape
     _, mean, deviation = torch.native_group_norm(
-        x, ones, zeros, count, channels, height * width, channels, EPSILON
+        x, norm.weight.float(), norm.bias.float(), count, channels, height * width, channels, EPSILON
     )
     within = deviation.float().pow(-2).sub(EPSILON).clamp_min(0).mean(0)
-    spread, centre = torch.var_mean(mean.float(), 0, correction=0)
-    norm.known = centre, within + spread
-
-
-@contextmanager
-def _held(
-    network: StyleNetwork, image: Tensor, statistics: Statistics, corner: tuple[int, int]
-) -> Iterator[None]:
-    """Norms know the statistics, and grains where the image lies."""
-    height, width = image.shape[-2:]
-    down, right = network.padding(height, width)
-    sides = (corner[0] / (height + down), corner[1] / (width + right))
-    grains = [module for module in network.modules() if isinstance(module, NoiseInjection)]
-    norms = list(_norms(network))
-    try:
-        for norm, known in zip(norms, statistics.norms, strict=True):
-            norm.known = known
-        for grain in grains:
-            grain.corner = sides
-        yield
-    finally:
-        for norm in norms:
-            norm.known = None
-        for grain in grains:
-            grain.corner = (0.0, 0.0)
-
-
-@dataclass(eq=False)
-class _Means(TorchFunctionMode):
-    """`transformer_net` takes the mean off a picture first. That is a statistic, too: measured or known."""
-
-    known: Sequence[Tensor] = ()
-    seen: list[Tensor] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        super().__init__()
-
-    def __torch_function__(
-        self, function: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
-    ) -> Any:
-        if function is not Tensor.mean or args[0].ndim < 4:
-            return function(*args, **(kwargs or {}))
-        place = len(self.seen)
-        whole = self.known[place] if self.known else function(args[0], (0, 2, 3), keepdim=True)
-        self.seen.append(whole)
-        return whole
+    spread, center = torch.var_mean(mean.float(), 0, correction=0)
+    return center, within + spread

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from impasto.networks.base import StyleNetwork
-from impasto.networks.blocks import Convolution, InstanceNorm, enlarge
+from impasto.networks.blocks import WHOLE, Context, Convolution, InstanceNorm, enlarge
 
 
 class TransformerNet(StyleNetwork):
@@ -33,14 +33,16 @@ class TransformerNet(StyleNetwork):
         self.deconv3 = Convolution(32, 3, 9)
         _start_grey(self.deconv3.conv2d)
 
-    def paint(self, image: Tensor) -> Tensor:
-        image = image - image.mean((2, 3), keepdim=True)  # in1 would do so, but less exactly after rounding
-        y = F.relu(self.in1(self.conv1(image * _WHITE)))
-        y = F.relu(self.in2(self.conv2(y)))
-        y = F.relu(self.in3(self.conv3(y)))
-        y = self.res5(self.res4(self.res3(self.res2(self.res1(y)))))
-        y = F.relu(self.in4(self.deconv1(enlarge(y))))
-        y = F.relu(self.in5(self.deconv2(enlarge(y))))
+    def paint(self, image: Tensor, context: Context = WHOLE) -> Tensor:
+        norm = context.norm
+        image = image - context.mean(image)  # in1 would do so, but less exactly after rounding
+        y = F.relu(norm(self.in1, self.conv1(image * _WHITE)))
+        y = F.relu(norm(self.in2, self.conv2(y)))
+        y = F.relu(norm(self.in3, self.conv3(y)))
+        for residual in (self.res1, self.res2, self.res3, self.res4, self.res5):
+            y = residual(y, context)
+        y = F.relu(norm(self.in4, self.deconv1(enlarge(y))))
+        y = F.relu(norm(self.in5, self.deconv2(enlarge(y))))
         painted: Tensor = self.deconv3(y)
         return painted / _WHITE
 
@@ -53,10 +55,9 @@ class PublishedResidual(nn.Module):
         self.conv1, self.in1 = Convolution(channels, channels), InstanceNorm(channels)
         self.conv2, self.in2 = Convolution(channels, channels), InstanceNorm(channels)
 
-    def forward(self, x: Tensor) -> Tensor:
-        y = F.relu(self.in1(self.conv1(x)))
-        result: Tensor = x + self.in2(self.conv2(y))
-        return result
+    def forward(self, x: Tensor, context: Context = WHOLE) -> Tensor:
+        y = F.relu(context.norm(self.in1, self.conv1(x)))
+        return x + context.norm(self.in2, self.conv2(y))
 
 
 _WHITE = 255.0

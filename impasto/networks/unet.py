@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from impasto.networks.base import StyleNetwork, whole_numbers
-from impasto.networks.blocks import Convolution, NormedConvolution, enlarge
+from impasto.networks.blocks import WHOLE, Context, Convolution, NormedConvolution, Stack, enlarge
 
 
 class UNet(StyleNetwork):
@@ -44,15 +44,15 @@ class UNet(StyleNetwork):
         )
         self.last = Convolution(width, 3)
 
-    def paint(self, image: Tensor) -> Tensor:
+    def paint(self, image: Tensor, context: Context = WHOLE) -> Tensor:
         x = 2 * image - 1
         seen = []
         for encoder in self.encoders:
-            seen.append(encoder(x))
+            seen.append(encoder(x, context))
             x = F.max_pool2d(seen[-1], 2)
-        x = self.bottom(x)
+        x = self.bottom(x, context)
         for decoder in reversed(self.decoders):
-            x = decoder(x, seen.pop())
+            x = decoder(x, seen.pop(), context)
         painted: Tensor = self.last(x)
         return 0.5 + 0.5 * painted
 
@@ -66,14 +66,14 @@ class Decoder(nn.Module):
         self.up = NormedConvolution(inputs, outputs)
         self.convolutions = _doubled(2 * outputs if skipped else outputs, outputs)
 
-    def forward(self, x: Tensor, seen: Tensor) -> Tensor:
-        x = self.up(enlarge(x))
-        result: Tensor = self.convolutions(torch.cat([x, seen], 1) if self.skipped else x)
+    def forward(self, x: Tensor, seen: Tensor, context: Context = WHOLE) -> Tensor:
+        x = self.up(enlarge(x), context)
+        result: Tensor = self.convolutions(torch.cat([x, seen], 1) if self.skipped else x, context)
         return result
 
 
-def _doubled(inputs: int, outputs: int) -> nn.Sequential:
-    return nn.Sequential(NormedConvolution(inputs, outputs), NormedConvolution(outputs, outputs))
+def _doubled(inputs: int, outputs: int) -> Stack:
+    return Stack(NormedConvolution(inputs, outputs), NormedConvolution(outputs, outputs))
 
 
 def _levels(skips: Sequence[int], depth: int) -> list[int]:

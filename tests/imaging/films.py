@@ -1,11 +1,14 @@
 """Small videos for the tests, made with PyAV: frames that can be told apart, and a tone that sweeps."""
 
 from fractions import Fraction
+from itertools import pairwise
 
 import av
 import numpy as np
 from PIL import Image
 from skimage import data
+
+from impasto.imaging.video import SegmentWriter, choose_encoding, join, open_clip
 
 SIZE = (64, 96)  # height, width
 RATE = Fraction(25)
@@ -110,3 +113,17 @@ def packets_of(path, kind="audio", track=0):
             for packet in container.demux(stream)
             if packet.size
         ]
+
+
+def remake(source, target, cuts=(0.4,), start=0, end=None, **options):
+    """The video again, in segments; its notes."""
+    clip, segments = open_clip(source), []
+    encoding = choose_encoding(target, clip.info, **options)
+    bounds = [start, *cuts, end]
+    for number, (first, last) in enumerate(pairwise(bounds)):
+        segments.append(target.with_name(f"segment{number}"))
+        with SegmentWriter(segments[-1], clip.info, encoding) as writer:
+            for frame in clip.frames(first, last):
+                writer.write(frame)
+    notes = join(segments, source, target, clip.info, start, end)
+    return segments, notes

@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image, ImageOps
 from skimage import data
-from test_color import ADOBE, grey_profile, rgb_profile
 
 from impasto.errors import ImageError, MissingExtraError
 from impasto.imaging import io
 from impasto.imaging.color import to_srgb
+from tests.imaging.profiles import ADOBE, grey_profile, rgb_profile
 
 COFFEE = Image.fromarray(data.coffee()).resize((24, 16))
 FORMATS = {

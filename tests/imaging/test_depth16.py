@@ -8,11 +8,11 @@ import pytest
 import tifffile
 import torch
 from PIL import Image
-from test_color import ADOBE, grey_profile, rgb_profile
 
 from impasto.errors import ImageError
 from impasto.imaging import io
 from impasto.imaging.color import to_srgb
+from tests.imaging.profiles import ADOBE, grey_profile, rgb_profile
 
 HEIGHT, WIDTH = 11, 13
 

@@ -2,15 +2,14 @@
 
 from dataclasses import replace
 from fractions import Fraction
-from itertools import pairwise
 
 import av
 import numpy as np
 import pytest
-from films import packets_of, write_film
 
 from impasto.errors import UsageError, VideoError
 from impasto.imaging.video import SegmentWriter, choose_encoding, join, open_clip
+from tests.imaging.films import packets_of, remake, write_film
 
 TITLES = {"title": "L'été", "creation_time": "2020-01-02T03:04:05.000000Z"}
 
@@ -19,20 +18,6 @@ TITLES = {"title": "L'été", "creation_time": "2020-01-02T03:04:05.000000Z"}
 def film(tmp_path_factory):
     """20 frames with sound in two languages, as cameras make them."""
     return write_film(tmp_path_factory.mktemp("film") / "film.mp4", audio=["aac", "aac"], titles=TITLES)
-
-
-def remake(source, target, cuts=(0.4,), start=0, end=None, **options):
-    """The video again, in segments; its notes."""
-    clip, segments = open_clip(source), []
-    encoding = choose_encoding(target, clip.info, **options)
-    bounds = [start, *cuts, end]
-    for number, (first, last) in enumerate(pairwise(bounds)):
-        segments.append(target.with_name(f"segment{number}"))
-        with SegmentWriter(segments[-1], clip.info, encoding) as writer:
-            for frame in clip.frames(first, last):
-                writer.write(frame)
-    notes = join(segments, source, target, clip.info, start, end)
-    return segments, notes
 
 
 def frames_of(path, *span):

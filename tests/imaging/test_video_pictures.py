@@ -4,11 +4,11 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from films import SIZE, picture
 from PIL import Image
 
 from impasto.errors import ImageError, UsageError, VideoError
 from impasto.imaging.video import open_clip
+from tests.imaging.films import SIZE, picture
 
 DURATIONS = [40, 120, 0, 500]
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from films import RATE, SIZE, index_of, picture, write_film
 from PIL import Image
 
 from impasto.errors import MissingExtraError, UsageError, VideoError
 from impasto.imaging.video import open_clip
+from tests.imaging.films import RATE, SIZE, index_of, picture, write_film
 
 REAL_FILM = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "video" / "flower.mp4"
 

@@ -3,10 +3,10 @@
 import av
 import numpy as np
 import pytest
-from films import SIZE, write_film
 
 from impasto.imaging.video import open_clip
 from impasto.imaging.video.rgb import Converter, find_palette
+from tests.imaging.films import SIZE, write_film
 
 
 def patches(index, size):

@@ -6,11 +6,11 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
-from films import SIZE, index_of, packets_of, picture
 
 from impasto.errors import UsageError, VideoError
 from impasto.imaging.video import ClipInfo, Color, Frame, SegmentWriter, choose_encoding, open_clip
 from impasto.imaging.video import segments as module
+from tests.imaging.films import SIZE, index_of, packets_of, picture
 
 INFO = ClipInfo("clip", SIZE, Fraction(30000, 1001), Fraction(1, 30000))
 STEP = 1 / INFO.rate

@@ -4,11 +4,11 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from films import SIZE, picture
 from PIL import Image
 
 from impasto.errors import ImageError, UsageError, VideoError
 from impasto.imaging.video import ClipInfo, Frame, open_clip, open_sink
+from tests.imaging.films import SIZE, picture
 
 INFO = ClipInfo("clip", SIZE, Fraction(25), Fraction(1, 1000))
 

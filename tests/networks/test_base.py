@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from impasto.networks.base import StyleNetwork, whole_numbers
+from impasto.networks.blocks import WHOLE, Context
 
 
 class Recorder(StyleNetwork):
@@ -17,7 +18,7 @@ class Recorder(StyleNetwork):
     multiple = 4
     least_side = 12
 
-    def paint(self, image: Tensor) -> Tensor:
+    def paint(self, image: Tensor, context: Context = WHOLE) -> Tensor:
         self.seen = image
         return image
 

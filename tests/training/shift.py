@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from impasto.networks import StyleNetwork
+from impasto.networks.blocks import WHOLE, Context
 
 
 class Shift(StyleNetwork):
@@ -18,5 +19,5 @@ class Shift(StyleNetwork):
         self.config = {}
         self.by = nn.Parameter(torch.zeros(1))
 
-    def paint(self, image: Tensor) -> Tensor:
+    def paint(self, image: Tensor, context: Context = WHOLE) -> Tensor:
         return image + self.by

@@ -18,6 +18,7 @@ class Damage:
     probe: Probe
     skipped: list[float] = field(default_factory=list)  # packets that could not be decoded
     flawed: list[float] = field(default_factory=list)  # frames that the decoder patched up
+    jumps: list[tuple[float, float]] = field(default_factory=list)  # of time stamps: when, by how much
     last_frame: float = 0.0
     _farthest: float = 0.0  # end of any packet, of sound too
     _farthest_video: float = 0.0
@@ -67,11 +68,17 @@ class Damage:
             found.append(f"{name} has damaged packets, which were left out: {_places(self.skipped)}")
         if self.flawed:
             found.append(f"{name} has damaged frames, which were patched up: {_places(self.flawed)}")
+        if self.jumps:
+            times = [time - self._origin for time, _ in self.jumps]
+            found.append(f"{name} has time stamps that jump, which were closed: {_places(times)}")
         return tuple(found)
 
     def _seconds(self, packet: Any, stamp: int) -> float:
-        origin = self.probe.origin * self.probe.info.time_base
-        return float(stamp * packet.time_base - origin)
+        return float(stamp * packet.time_base) - self._origin
+
+    @property
+    def _origin(self) -> float:
+        return float(self.probe.origin * self.probe.info.time_base)
 
 
 def _places(times: list[float]) -> str:

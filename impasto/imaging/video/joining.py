@@ -18,6 +18,7 @@ from impasto.imaging.video.encoding import CONTAINERS, written_colour
 from impasto.imaging.video.probe import probe
 from impasto.imaging.video.sound import Packets, SoundCut, add_tracks
 from impasto.imaging.video.timed_frames import SLACK
+from impasto.imaging.video.timeline import Timeline, jumps_before
 
 _OF_THE_FILE = {"major_brand", "minor_version", "compatible_brands", "encoder"}  # not of what it shows
 # the index in front; and the unit of the times at which tracks begin, where the default is a millisecond
@@ -141,17 +142,23 @@ class _Joining(ExitStack):
         """Adds the tracks now; the packets come later."""
         tracks, notes = add_tracks(output, source, self._suffix, cut)
         self._notes += notes
-        if not cut.is_whole:
+        if not cut.is_whole and not self._jumps_before(cut.zero):
             source.seek(max(0, int((cut.zero - _RUN_UP) * 1_000_000)))
         return self._take_sound(source, tracks)
+
+    def _jumps_before(self, end: Fraction) -> bool:
+        assert self._source_path is not None
+        with ffmpeg.open_input(self._source_path) as container:
+            return jumps_before(container, end)
 
     def _take_sound(self, source: Any, tracks: dict[int, Callable[[Any], Packets]]) -> Packets:
         error = ffmpeg.load("Writing a video").FFmpegError
         if not tracks:
             return  # demux would take an empty list for all
         try:
-            for packet in source.demux([source.streams[index] for index in tracks]):
-                yield from tracks[packet.stream.index](packet)
+            for packet in Timeline(source).close(source.demux()):
+                if packet.stream.index in tracks:
+                    yield from tracks[packet.stream.index](packet)
         except error as fault:
             self._notes.append(f"the sound is damaged and ends early ({ffmpeg.reason(fault)})")
 

@@ -15,9 +15,9 @@ from impasto.imaging.video.integrity import Damage
 from impasto.imaging.video.probe import Probe, find_video, probe
 from impasto.imaging.video.rgb import Converter
 from impasto.imaging.video.timed_frames import SLACK, FrameRange, TimedFrame, select
+from impasto.imaging.video.timeline import LONGEST_PAUSE, Timeline, jumps_before
 
 _RUN_UPS = (0, 1, 5, 30)  # seconds before the start to look for a key frame, one after the other
-_JUMP = 1  # second: a time stamp that goes back further is not a frame shown twice
 
 
 class VideoClip:
@@ -63,7 +63,7 @@ class _Decoder:
 
     def moments(self, start: Seconds) -> Iterator[TimedFrame[Any]]:
         """All frames from `start` on, and perhaps some before it."""
-        for run_up in _RUN_UPS:
+        for run_up in () if self._jumps_before(start) else _RUN_UPS:
             if start <= run_up + SLACK:
                 break
             with ffmpeg.open_input(self._path) as container:
@@ -78,6 +78,11 @@ class _Decoder:
         with ffmpeg.open_input(self._path) as container:
             yield from self._timed(self._decode(container), 0)
 
+    def _jumps_before(self, start: Seconds) -> bool:
+        """Return whether time stamps jump between the beginning and `start`; nothing is decoded for it."""
+        with ffmpeg.open_input(self._path) as container:
+            return start > SLACK and jumps_before(container, start + self._probe.origin * self._base)
+
     def _timed(self, frames: Iterable[Any], index: int) -> Iterator[TimedFrame[Any]]:
         """Frames whose time does not advance are left out, as FFmpeg does where the rate varies."""
         last: Fraction | None = None
@@ -86,9 +91,9 @@ class _Decoder:
             stamp = self._probe.stamp(frame)
             time = after if stamp is None else self._at(stamp)
             if last is not None and time <= last:
-                if last - time > _JUMP:
-                    raise self._damage.error("its time stamps jump back; mend it with ffmpeg -c copy")
                 continue
+            if last is not None and time - last > LONGEST_PAUSE:
+                raise self._damage.error(f"the next frame is {float(time - last) / 3600:,.0f} hours later")
             self._damage.see_frame(frame, float(time))
             duration = frame.duration * self._base if frame.duration else self._step
             yield TimedFrame(index, time, duration, frame)
@@ -97,9 +102,10 @@ class _Decoder:
     def _decode(self, container: Any) -> Iterator[Any]:
         """Frames from here to the end, or to a breakage, which raises VideoError."""
         stream, fault = find_video(container, self._probe.info.name), None
+        timeline = Timeline(container)
+        self._damage.jumps = timeline.jumps
         try:
-            for packet in container.demux():
-                self._damage.see_packet(packet)
+            for packet in timeline.close(self._seen(container.demux())):
                 if packet.stream.index == stream.index:
                     yield from self._decode_packet(stream, packet)
         except self._error as error:
@@ -108,6 +114,11 @@ class _Decoder:
             yield from self._decode_packet(stream, None)  # what the decoder's threads still hold
             raise self._damage.error(ffmpeg.reason(fault)) from fault
         self._damage.check_end(container, stream)
+
+    def _seen(self, packets: Iterable[Any]) -> Iterator[Any]:
+        for packet in packets:
+            self._damage.see_packet(packet)
+            yield packet
 
     def _decode_packet(self, stream: Any, packet: Any | None) -> list[Any]:
         try:

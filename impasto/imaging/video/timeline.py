@@ -1,0 +1,80 @@
+"""Jumps in the time stamps of a video file, closed so that time goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from typing import Any
+
+from impasto.imaging import ffmpeg
+from impasto.imaging.video.clip import Seconds
+
+# In seconds, as in FFmpeg: an interrupted capture goes on with other time stamps, while in other files a
+# pause may be meant, unless it is longer than any film.
+_JUMP_IN_STREAMS = 10
+LONGEST_PAUSE = 30 * 3600
+_BACK = 1  # reordering of frames goes back by less
+_UNKNOWN = Fraction(1, 25)  # how long a packet lasts that does not say so
+
+
+class Timeline:
+    """Shifts the packets of one reading of a file, all tracks alike, wherever their time stamps jump.
+
+    To be the same in each reading, it must see all packets of sound and pictures from the file's beginning.
+
+    Args:
+        container: the open `av` container of the packets.
+
+    Attributes:
+        jumps: so far, each as seconds on the closed time line, and the seconds by which the stamps jumped.
+    """
+
+    def __init__(self, container: Any) -> None:
+        self._limit = _JUMP_IN_STREAMS if _is_stream(container) else LONGEST_PAUSE
+        self._shift = Fraction(0)
+        self._next: dict[int, Fraction] = {}  # by track: where its next packet is expected
+        self.jumps: list[tuple[float, float]] = []
+
+    def close(self, packets: Iterable[Any]) -> Iterator[Any]:
+        """The same packets, with time stamps that go on."""
+        for packet in packets:
+            if packet.stream.type in ("audio", "video"):
+                self._move(packet)
+            yield packet
+
+    def _move(self, packet: Any) -> None:
+        stamp = packet.pts if packet.dts is None else packet.dts
+        if stamp is None:
+            return
+        base, track = packet.time_base, packet.stream.index
+        time = stamp * base + self._shift
+        expected = self._next.get(track)
+        if expected is not None and not -_BACK <= time - expected <= self._limit:
+            self.jumps.append((float(expected), float(time - expected)))
+            self._shift -= time - expected
+            time = expected
+        duration = (packet.duration or 0) * base
+        self._next[track] = time + (duration if 0 < duration <= self._limit else _UNKNOWN)
+        if self._shift:
+            ticks = round(self._shift / base)
+            packet.pts = None if packet.pts is None else packet.pts + ticks
+            packet.dts = None if packet.dts is None else packet.dts + ticks
+
+
+def jumps_before(container: Any, end: Seconds) -> bool:
+    """Return whether time stamps jump before `end`, in the file's own seconds: seeking by time then misleads.
+
+    Only formats whose stamps may jump, as those of MPEG-TS, are read for it, without decoding.
+    """
+    if not _is_stream(container):
+        return False
+    timeline = Timeline(container)
+    for packet in timeline.close(container.demux()):
+        if timeline.jumps or (packet.dts is not None and packet.dts * packet.time_base > end):
+            break
+    return bool(timeline.jumps)
+
+
+def _is_stream(container: Any) -> bool:
+    flag = ffmpeg.load("Reading a video").format.Flags.ts_discont
+    return bool(container.format.flags & flag.value)
