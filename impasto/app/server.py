@@ -17,15 +17,11 @@ from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
 
 from impasto.app.hosts import HostNames
 from impasto.app.limits import Limits
 from impasto.atomic_files import held_while, remove_abandoned
 from impasto.errors import MissingExtraError, UsageError
-
-if TYPE_CHECKING:
-    from impasto.app.sessions import Sessions
 
 HOST = "127.0.0.1"
 
@@ -132,15 +128,23 @@ def _serving(
     os.environ.update(_QUIET, GRADIO_TEMP_DIR=str(folder))
     from impasto.app.choices import shipped  # these bring torch, and Gradio, which reads what was just set
     from impasto.app.page.frame import build, serve
+    from impasto.app.page.guard import forget_lost_sessions
     from impasto.app.sessions import VISITS, Sessions
 
     visits = Sessions(folder / VISITS, limits)
     often = min(_SWEEP, 15 * limits.keep_minutes)  # four times while they are kept
-    threading.Thread(target=_sweep, args=(folder, visits, end, often), daemon=True).start()
     static = folder / "static"
     static.mkdir()
     try:
         page = build(visits, limits, shipped(static), [Path(shutil.copy(one, static)) for one in examples()])
+
+        def sweep() -> None:
+            visits.sweep()
+            forget_lost_sessions(page)
+            remove_unfinished(folder)
+            _give_back()
+
+        threading.Thread(target=_repeat, args=(sweep, end, often), daemon=True).start()
         try:
             address = serve(page, limits, names, host=host, port=port, share=share)
         except OSError as error:
@@ -180,11 +184,9 @@ def _unheard(host: str, port: int | None, error: OSError) -> UsageError:
     return UsageError(f"the app cannot listen on {host}, port {port or 7860}: {why}; choose another port")
 
 
-def _sweep(folder: Path, visits: Sessions, end: threading.Event, often: float) -> None:
+def _repeat(work: Callable[[], None], end: threading.Event, often: float) -> None:
     while not end.wait(often):
-        visits.sweep()
-        remove_unfinished(folder)
-        _give_back()
+        work()
 
 
 def remove_unfinished(folder: Path) -> None:

@@ -16,10 +16,10 @@ from impasto.app.limits import Limits
 from impasto.app.look import StyleRequest
 from impasto.errors import UsageError
 
+LONGEST_NAME = 100  # characters of a session's name, which its browser makes up
 VISITS = "visits"  # their folder, in the app's
 
 _DOWNLOADS = 4  # files of a visit that were handed out and are still there
-_LONGEST_NAME = 100  # characters of a session's name, which its browser makes up
 _RETIRED = 12  # files that nothing shows any more, for answers that are still on their way
 
 
@@ -185,7 +185,7 @@ class Sessions:
 
         Raises UsageError: all visitors that there may be have jobs that run.
         """
-        if len(session) > _LONGEST_NAME:
+        if len(session) > LONGEST_NAME:
             raise UsageError("the session of this request has too long a name: load the page again")
         with self._lock:
             gone = None

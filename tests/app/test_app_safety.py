@@ -361,7 +361,9 @@ def test_malformed_requests(address: str, route: str) -> None:
                 assert len(str(answer.json()["detail"])) > 10
 
 
-@pytest.mark.parametrize("text", ["{", "[" * 100_000, "\udcff", "5", "[]", "9" * 10_000])
+@pytest.mark.parametrize(
+    "text", ["{", "[" * 100_000, "\udcff", "5", "[]", "9" * 10_000, '{"session_hash": "%s"}' % ("x" * 200)]
+)
 def test_what_is_no_request(address: str, text: str) -> None:
     kind = {"Content-Type": "application/json"}
     content = text.encode(errors="surrogateescape")

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import fields
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -52,6 +53,18 @@ def test_controls_follow_the_limits(tmp_path: Path) -> None:
             assert steps == pytest.approx(round(steps)), (case, label, "its end is out of reach")
         sizes = [most for label, *_, most, _ in sliders if label.startswith("Size of a painting")]
         assert sizes == [Limits(**dict([case])).painting_size]  # type: ignore[arg-type]
+
+
+def test_lost_sessions_are_forgotten() -> None:
+    """Gradio keeps the messages of the last sessions, and the requests of all."""
+    from impasto.app.page.guard import forget_lost_sessions
+
+    requests = {"lost": {"a"}, "heard": {"b"}}
+    queue = SimpleNamespace(
+        pending_event_ids_session=requests, pending_messages_per_session={"heard": object()}
+    )
+    forget_lost_sessions(SimpleNamespace(_queue=queue))  # type: ignore[arg-type]
+    assert requests == {"heard": {"b"}}
 
 
 class SharedPage:

@@ -40,6 +40,14 @@ def guard(page: gr.Blocks) -> None:
     route_utils.GradioMultiPartParser = _files_only  # type: ignore[assignment, misc]
 
 
+def forget_lost_sessions(page: gr.Blocks) -> None:
+    """Drop the requests of sessions that nobody can listen to any more: Gradio drops their messages only."""
+    requests, messages = page._queue.pending_event_ids_session, page._queue.pending_messages_per_session
+    for session in list(requests):
+        if session not in messages:
+            requests.pop(session, None)
+
+
 def _files_only(*args: Any, **more: Any) -> Any:
     """Gradio's parser of uploads, without texts."""
     return _PARSER(*args, **{**more, "max_fields": 0})

@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from impasto.app.hosts import HostNames
+from impasto.app.sessions import LONGEST_NAME
 
 log = logging.getLogger("impasto.app")
 
@@ -32,6 +33,7 @@ _NAME = "The app does not answer to this name: whoever runs it can allow the nam
 _FOREIGN = "A page of another site cannot use this app: open the app itself."
 _LONG = "This request is too long: files are uploaded one by one, and named in it."
 _NO_JSON = "This request is not a JSON object: 'Use via API' at the foot of the page shows what is."
+_LONG_NAME = "The session of this request has too long a name: load the page again."
 _NO_REQUEST = (
     "This request asks for nothing that there is: 'Use via API' at the foot of the page shows what is."
 )
@@ -233,7 +235,10 @@ def _json_objection(body: bytes) -> str | None:
         return f"{error} is not a number that this app takes."
     except (ValueError, RecursionError):  # which covers what is no Unicode
         return _NO_JSON
-    return None if isinstance(request, dict) else _NO_JSON
+    if not isinstance(request, dict):
+        return _NO_JSON
+    session = request.get("session_hash")
+    return _LONG_NAME if isinstance(session, str) and len(session) > LONGEST_NAME else None
 
 
 class _NoNumberError(Exception):
