@@ -101,7 +101,7 @@ class Wct:
         for layer in self.layers:
             features = self.backbone(picture, [layer])[layer]
             mixed = torch.lerp(
-                features, whiten_and_colour(features, style[layer]).to(features.dtype), self.alpha
+                features, whiten_and_color(features, style[layer]).to(features.dtype), self.alpha
             )
             picture = self.decoders[layer](mixed).clamp(0, 1)
         return cut(picture, photo)
@@ -119,7 +119,7 @@ def spread(features: Tensor) -> Statistics:
     return mean, (variance + _VARIANCE).sqrt()
 
 
-def whiten_and_colour(features: Tensor, style: Statistics) -> Tensor:
+def whiten_and_color(features: Tensor, style: Statistics) -> Tensor:
     """The symmetric map that gives features (1, C, h, w) the style's mean and covariance (eqs. 1 to 3)."""
     moments = losses.second_moments(features.double())
     mean = moments[:, :-1, -1:]

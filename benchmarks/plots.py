@@ -14,7 +14,7 @@ from impasto import PaintOptions
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 
-COLOURS = {
+COLORS = {
     "compact": "#c8553d", "quick": "#e0a458", "best": "#7b2d26", "16x": "#2f6690", "exact": "#3a7d44"
 }  # fmt: skip
 NAMES = {
@@ -37,12 +37,12 @@ def trade(settings: Settings, rows: list[dict[str, Any]]) -> Path:
     closer = {pair.name for pair in settings.chosen()[:CLOSER]}
     figure, grid = plt.subplots(2, 2, figsize=(11, 9), sharey=True, layout="constrained")
     for line, against in zip(grid, ("content", "layout"), strict=True):
-        for painter, color in COLOURS.items():
+        for painter, color in COLORS.items():
             own = [row for row in rows if row["painter"] == painter]
             default = [row for row in own if row["strength"] == PaintOptions.strength]
             if default:
                 line[0].scatter(*_xy(default, against), color=color, s=22, alpha=0.7, label=NAMES[painter])
-                line[0].scatter(*_centre(default, against), color=color, s=150, marker="+", linewidths=2.5)
+                line[0].scatter(*_center(default, against), color=color, s=150, marker="+", linewidths=2.5)
                 _strengths(line[1], [row for row in own if row["pair"] in closer], color, against)
         line[0].set(title="every pair, at the defaults; + the mean", ylabel="style (0: the style's own)")
         line[1].set(title=f"{len(closer)} pairs through the strengths; thick: their mean")
@@ -61,7 +61,7 @@ def _strengths(axes: Any, rows: list[dict[str, Any]], color: str, against: str) 
     for line in by_pair.values():
         axes.plot(*_xy(line, against), color=color, marker=".", linewidth=1, alpha=0.35)
     groups = list(zip(*by_pair.values(), strict=True))  # by strength
-    means = [_centre(group, against) for group in groups]
+    means = [_center(group, against) for group in groups]
     axes.plot(*zip(*means, strict=True), color=color, marker="o", linewidth=2.5)
     for group, place in zip(groups, means, strict=True):
         label = f"{group[0]['strength']:g}"
@@ -111,7 +111,7 @@ def _xy(rows: list[dict[str, Any]], against: str) -> tuple[list[float], list[flo
     return [row[against] for row in rows], [row["style"] for row in rows]
 
 
-def _centre(rows: Any, against: str) -> tuple[float, float]:
+def _center(rows: Any, against: str) -> tuple[float, float]:
     return mean(row[against] for row in rows), mean(row["style"] for row in rows)
 
 

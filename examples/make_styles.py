@@ -138,17 +138,17 @@ def pixel(color: Array | str, thickness: int) -> tuple[int, ...]:
     return (*rgb, thickness)
 
 
-def follow(angle: Array, centres: Array, length: Array, steps: int = 14) -> Array:
+def follow(angle: Array, centers: Array, length: Array, steps: int = 14) -> Array:
     """Paths (strokes, steps + 1, 2) of the given lengths along a field of angles, through their centres."""
     halves: dict[int, list[Array]] = {-1: [], 1: []}
     for sign, half in halves.items():
-        points, heading = centres, sign * direction(at(angle, centres))
+        points, heading = centers, sign * direction(at(angle, centers))
         for _ in range(steps // 2):
             prefetch = direction(at(angle, points))
             heading = prefetch * np.where((prefetch * heading).sum(axis=-1) < 0, -1, 1)[:, None]
             points = points + heading * (length / steps)[:, None]
             half.append(points)
-    return np.stack([*halves[-1][::-1], centres, *halves[1]], axis=1)
+    return np.stack([*halves[-1][::-1], centers, *halves[1]], axis=1)
 
 
 def brush(canvas: Canvas, color: Array, paths: Array, width: float, bristles: int = 7) -> None:
@@ -178,10 +178,10 @@ def paint(canvas: Canvas, color: Array, angle: Array, layers: Sequence[tuple[flo
     """Cover the plane with layers of strokes: the (width, length, spacing) of each."""
     for width, length, spacing in layers:
         x, y = np.meshgrid(np.arange(-12, WIDTH + 12, spacing), np.arange(-12, HEIGHT + 12, spacing))
-        centres = canvas.rng.permutation(np.stack([x, y], axis=-1).reshape(-1, 2))
-        centres = centres + canvas.rng.uniform(-0.75, 0.75, centres.shape) * spacing
-        lengths = length * canvas.rng.uniform(0.6, 1.25, len(centres))
-        brush(canvas, color, follow(angle, centres, lengths), width)
+        centers = canvas.rng.permutation(np.stack([x, y], axis=-1).reshape(-1, 2))
+        centers = centers + canvas.rng.uniform(-0.75, 0.75, centers.shape) * spacing
+        lengths = length * canvas.rng.uniform(0.6, 1.25, len(centers))
+        brush(canvas, color, follow(angle, centers, lengths), width)
 
 
 # --- swirling night: x, y, radius (and strength) ---------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 
 from impasto.errors import UsageError
 
-KeepColour = Literal["none", "luminance", "histogram", "lab-transfer"]
+KeepColor = Literal["none", "luminance", "histogram", "lab-transfer"]
 StyleLoss = Literal["moments", "gram", "sliced", "nearest"]
 Pooling = Literal["max", "average", "l2"]
 SUMMED: tuple[StyleLoss, ...] = ("moments", "gram")  # of sums over positions, which tiles can add up

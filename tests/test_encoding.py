@@ -27,7 +27,7 @@ def colors(image: torch.Tensor) -> torch.Tensor:
     return image.flatten(-2).mean(-1).squeeze()
 
 
-def test_a_picture_lends_its_colours(night, picture):
+def test_a_picture_lends_its_colors(night, picture):
     photo = picture("coffee", 128)[None]
     painted = encode(night).build()(photo)
     assert painted.shape == photo.shape

@@ -113,7 +113,7 @@ def test_texts_in_a_picture_are_not_unpacked_without_end(tmp_path: Path, squeeze
         pictures.read_record(path)
 
 
-def test_a_colour_profile_is_not_unpacked_without_end(tmp_path: Path, squeezed: bytes) -> None:
+def test_a_color_profile_is_not_unpacked_without_end(tmp_path: Path, squeezed: bytes) -> None:
     """The picture is read without it, or not at all."""
     path = tmp_path / "bomb.png"
     path.write_bytes(png_with(chunk(b"iCCP", b"profile\0\0" + squeezed)))

@@ -222,8 +222,8 @@ def test_sliced_error_on_a_line_is_the_wasserstein_distance_of_gaussians() -> No
 
 def cosine_distances(one: Array, other: Array) -> Array:
     """Between all columns of (C, P) and (C, Q), each centred: (P, Q)."""
-    centred = [f - f.mean(1, keepdims=True) for f in (one, other)]
-    a, b = (f / np.linalg.norm(f, axis=0) for f in centred)
+    centerd = [f - f.mean(1, keepdims=True) for f in (one, other)]
+    a, b = (f / np.linalg.norm(f, axis=0) for f in centerd)
     return 1 - a.T @ b
 
 
@@ -293,7 +293,7 @@ def test_a_lattice_in_what_is_small_or_left_over(picture: Picture) -> None:
     )
 
 
-def test_total_variation_of_a_line_counts_the_neighbours_there_are() -> None:
+def test_total_variation_of_a_line_counts_the_neighbors_there_are() -> None:
     line = torch.tensor([0.0, 1.0, 3.0]).view(1, 1, 1, 3)
     assert total_variation(line).item() == pytest.approx((1 + 4) / 2)
     assert total_variation(line.mT).item() == pytest.approx((1 + 4) / 2)

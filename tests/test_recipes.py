@@ -24,7 +24,7 @@ def test_painting_options_are_valid_and_the_literatures(name: str) -> None:
     assert recipe.name == name
     assert recipe.options.keys() <= {field.name for field in fields(PaintOptions)}
     options = PaintOptions(**recipe.options)
-    assert (options.backbone, options.optimizer, options.normalise) == ("vgg19", "lbfgs", False)
+    assert (options.backbone, options.optimizer, options.normalize) == ("vgg19", "lbfgs", False)
     assert (options.size, options.scales, options.weights[:2]) == (512, 1, (1.0, 1e6))
     layers = [layer for layer, _ in (*(options.content_layers or ()), *(options.style_layers or ()))]
     assert set(layers) <= set(CONVOLUTIONS["vgg19"])
@@ -53,7 +53,7 @@ def test_training_options_are_valid_and_the_literatures(name: str) -> None:
     assert recipe.options.keys() <= {field.name for field in fields(TrainOptions)}
     options = TrainOptions(**recipe.options)
     assert options.network in networks.NAMES
-    assert (options.normalise, options.style_loss, options.precision) == (False, "gram", "float32")
+    assert (options.normalize, options.style_loss, options.precision) == (False, "gram", "float32")
     assert (options.size, options.clip) == (256, 1e12)
     layers = [layer for layer, _ in (*(options.content_layers or ()), *(options.style_layers or ()))]
     assert {layer.replace("relu", "conv") for layer in layers} <= set(CONVOLUTIONS[options.backbone])

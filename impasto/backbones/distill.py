@@ -101,7 +101,7 @@ class Distillation:
             self._start_from(Path(options.start))
         self.scales = self._channel_scales()
         parameters = [*self.student.parameters(), *self.heads.parameters()]
-        self.optimiser = torch.optim.Adam(parameters, lr=options.learning_rate, betas=(0.9, 0.98))
+        self.optimizer = torch.optim.Adam(parameters, lr=options.learning_rate, betas=(0.9, 0.98))
         self.step = 0
 
     @torch.no_grad()
@@ -146,14 +146,14 @@ class Distillation:
 
     def advance(self) -> dict[str, float]:
         """One gradient step."""
-        for group in self.optimiser.param_groups:
+        for group in self.optimizer.param_groups:
             group["lr"] = self.options.learning_rate * self._schedule()
         losses = self.losses(self.batch(self.step))
-        self.optimiser.zero_grad()
+        self.optimizer.zero_grad()
         total = torch.stack(list(losses.values())).sum()
         total.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.student.parameters(), 1.0)
-        self.optimiser.step()
+        self.optimizer.step()
         self.step += 1
         return {layer: loss.item() for layer, loss in losses.items()}
 
@@ -166,7 +166,7 @@ class Distillation:
         state = {
             "student": self.student.state_dict(),
             "heads": self.heads.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
+            "optimiser": self.optimizer.state_dict(),
             "step": self.step,
             "options": asdict(self.options),
         }
@@ -185,7 +185,7 @@ class Distillation:
             raise WeightsError(f"{path} was made with other options: repeat them, or remove it to start anew")
         self.student.load_state_dict(state["student"])
         self.heads.load_state_dict(state["heads"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        self.optimizer.load_state_dict(state["optimiser"])
         self.step = state["step"]
 
     @torch.no_grad()

@@ -12,8 +12,8 @@ from impasto.cli.flags import HANDLES, Flag, panel
 from impasto.errors import UsageError
 
 FLAGS = {
-    "keep_colour": Flag("The photo's: by luminance, histogram or lab-transfer.", "HOW"),
-    "keep_colour_amount": Flag("How much of them, 0 to 1.", panel=HANDLES),
+    "keep_color": Flag("The photo's: by luminance, histogram or lab-transfer.", "HOW"),
+    "keep_color_amount": Flag("How much of them, 0 to 1.", panel=HANDLES),
     "detail": Flag("How much of the photo's fine structure returns, 0 to 1.", panel=HANDLES),
     "stroke_size": Flag("Strokes so many times as large, 0.25 to 4.", panel=HANDLES),
 }

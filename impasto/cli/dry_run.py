@@ -85,9 +85,9 @@ def _resolved(painter: BasePainter) -> dict[str, str]:
         "learning_rate": f"{options.step_length:g}",
         "device": painter.device,
         "precision": str(painter.dtype).removeprefix("torch."),
-        "normalise": "yes" if options.normalise else "no",
+        "normalize": "yes" if options.normalize else "no",
     }
-    if not options.normalise:
+    if not options.normalize:
         del values["strength"]  # plain errors have weights instead
     return {name: str(value) for name, value in values.items()}
 

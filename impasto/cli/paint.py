@@ -106,9 +106,9 @@ FLAGS = {
     "strength": Flag("0 keeps the photo, 1 forgets it"),
     "effort": Flag("quick, good or best", "HOW"),
     "stroke_size": Flag("Strokes, relative to the picture"),
-    "keep_colour": Flag("luminance, histogram or lab-transfer", "HOW"),
+    "keep_color": Flag("luminance, histogram or lab-transfer", "HOW"),
     "seed": Flag("Same seed, same picture"),
-    "keep_colour_amount": controls.FLAGS["keep_colour_amount"],
+    "keep_color_amount": controls.FLAGS["keep_color_amount"],
     "detail": controls.FLAGS["detail"],
     "iterations": Flag("Gradients in all", unset="from --effort", panel=EXPERT),
     "backbone": Flag("compact, vgg19, vgg16 or a weights file", "NAME", panel=EXPERT),
@@ -119,7 +119,7 @@ FLAGS = {
     "style_weight": Flag("Raw factor", unset="from --strength", panel=EXPERT),
     "tv_weight": Flag("Raw factor of total variation: smoothness", unset="from --strength", panel=EXPERT),
     "style_loss": Flag("How features are compared", panel=EXPERT),
-    "normalise": Flag("Errors relative to their targets", panel=EXPERT),
+    "normalize": Flag("Errors relative to their targets", panel=EXPERT),
     "init": Flag("auto, photo, noise, style, instant or a picture file", "START", panel=EXPERT),
     "optimizer": Flag("Solver", panel=EXPERT),
     "learning_rate": Flag("Length of a step", unset="1, or 0.02 for adam", panel=EXPERT),
@@ -212,7 +212,7 @@ def resolve(given: Mapping[str, Any], recipe: Recipe | None = None, like: Path |
         raise UsageError("--recipe and --like both say how to paint: give one of them")
     options = replace(_start(recipe, like), **given)
     has_raw_weights = None not in (options.content_weight, options.style_weight)
-    if "strength" in given and (has_raw_weights or not options.normalise):
+    if "strength" in given and (has_raw_weights or not options.normalize):
         raise UsageError("--strength does nothing beside raw weights: change --style-weight instead")
     return options
 

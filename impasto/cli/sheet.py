@@ -17,7 +17,7 @@ from impasto.cli.error_handling import explained
 from impasto.cli.paint import parse_style
 from impasto.cli.styles import credit_of
 from impasto.errors import UsageError
-from impasto.options import KeepColour, check_choice, check_range, check_whole
+from impasto.options import KeepColor, check_choice, check_range, check_whole
 from impasto.painting.options import PaintOptions
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 Engine = Literal["stylize", "paint"]
 SIDES: Mapping[str, int] = {"stylize": 400, "paint": 256}  # pixels, of a picture
 _STRENGTHS = (0.25, 0.5, 0.75, 1.0)
-_FLAGS = {"strength": "--strengths", "stroke_size": "--strokes", "keep_colour": "--keep-colour"}
-_WORDS = {"strength": "strength", "stroke_size": "strokes", "keep_colour": "color:"}
+_FLAGS = {"strength": "--strengths", "stroke_size": "--strokes", "keep_color": "--keep-color"}
+_WORDS = {"strength": "strength", "stroke_size": "strokes", "keep_color": "color:"}
 
 
 @dataclass(frozen=True)
@@ -88,14 +88,14 @@ def _label(option: str, value: Any) -> str:
     return f"{_WORDS[option]} {value:g}" if isinstance(value, float) else f"{_WORDS[option]} {value}"
 
 
-def _check(strengths: Sequence[float], strokes: Sequence[float], keep_colour: Sequence[str]) -> None:
+def _check(strengths: Sequence[float], strokes: Sequence[float], keep_color: Sequence[str]) -> None:
     """Before any work: the engines would refuse the last one when the others are drawn."""
     for number in strengths:
         check_range("strengths", number, 0, 1)
     for number in strokes:
         check_range("strokes", number, 0.25, 4)
-    for how in keep_colour:
-        check_choice("keep_colour", how, KeepColour)
+    for how in keep_color:
+        check_choice("keep_color", how, KeepColor)
 
 
 @explained()
@@ -123,9 +123,9 @@ def sheet(
         list[float] | None,
         typer.Option(metavar="NUMBER...", help="Or these: stroke sizes, such as 0.5 1 2."),
     ] = None,
-    keep_colour: Annotated[
+    keep_color: Annotated[
         list[str] | None,
-        typer.Option(metavar="HOW...", help=f"Or these: {', '.join(get_args(KeepColour))}."),
+        typer.Option(metavar="HOW...", help=f"Or these: {', '.join(get_args(KeepColor))}."),
     ] = None,
     engine: Annotated[
         str, typer.Option(metavar="stylize|paint", help="paint takes seconds for each picture.")
@@ -139,8 +139,8 @@ def sheet(
     ] = False,
 ) -> None:
     """Write a contact sheet: a row for each style, a column for each strength."""
-    _check(strengths or (), strokes or (), keep_colour or ())
-    given = {"strength": strengths or (), "stroke_size": strokes or (), "keep_colour": keep_colour or ()}
+    _check(strengths or (), strokes or (), keep_color or ())
+    given = {"strength": strengths or (), "stroke_size": strokes or (), "keep_color": keep_color or ()}
     columns = plan_columns(given)
     check_choice("engine", engine, Engine)
     side = SIDES[engine] if size is None else size

@@ -133,13 +133,13 @@ def half_blocks(picture: Image, width: int) -> Text:
     text = Text(no_wrap=True)
     for row in range(height):
         for column in range(width):
-            upper, lower = (_colour(small, column, 2 * row + below) for below in (0, 1))
+            upper, lower = (_color(small, column, 2 * row + below) for below in (0, 1))
             text.append("▀", Style(color=upper, bgcolor=lower))
         text.append("\n" if row < height - 1 else "")
     return text
 
 
-def _colour(picture: Image, x: int, y: int) -> Color:
+def _color(picture: Image, x: int, y: int) -> Color:
     red, green, blue = picture.getpixel((x, y))  # type: ignore[misc]
     return Color.from_rgb(red, green, blue)
 

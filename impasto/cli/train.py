@@ -55,7 +55,7 @@ FLAGS = LOOP_FLAGS | {
     "style_loss": Flag("How features are compared", panel=EXPERT),
     "content_layers": Flag("As relu3_1=0.5,relu4_1", "LAYERS", "relu3_1, relu4_1", panel=EXPERT),
     "style_layers": Flag("As relu1_1=0.5,relu2_1", "LAYERS", "relu1_1 to relu5_1", panel=EXPERT),
-    "normalise": Flag("Errors relative to their targets", panel=EXPERT),
+    "normalize": Flag("Errors relative to their targets", panel=EXPERT),
     "backbone": Flag("compact, vgg19, vgg16 or a weights file", "NAME", panel=EXPERT),
     "pooling": Flag("In the backbone", panel=EXPERT),
 }

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from impasto.errors import ImageError
 from impasto.imaging import io
-from impasto.imaging.color_transfer import match_colours
+from impasto.imaging.color_transfer import match_colors
 from impasto.imaging.geometry import fit_long_side, resize
 
 CONTROLS = {
@@ -42,7 +42,7 @@ def control(name: str, photo: Tensor, style: Tensor) -> Tensor:
         return photo
     if name == "style":
         return resize(style, (photo.shape[2], photo.shape[3]))
-    return match_colours(photo, style)
+    return match_colors(photo, style)
 
 
 def digest(path: Path) -> str:

@@ -73,7 +73,7 @@ def make(
         if options.precision == "float32":
             return Model(whole, difference)
         tell("calibrating")
-        small = onnx.quantise(whole, photos)
+        small = onnx.quantize(whole, photos)
         quality = _judge(small, graph, photos, cards, options, tell)
         return Model(small, quality=quality, speed=_faster(small, whole, photos[0]))
 

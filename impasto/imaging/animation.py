@@ -23,7 +23,7 @@ _HOLD_SECONDS = 1.5
 _PALETTE_SAMPLES = 8
 _PALETTE_SIDE = 128
 _GIF_MAX_SIDE = 400  # larger ones take many megabytes
-_GIF_COLOURS = 255  # one more is left for "as before"
+_GIF_COLORS = 255  # one more is left for "as before"
 _WEBP_QUALITY = 80
 _H264_QUALITY = "20"
 
@@ -142,7 +142,7 @@ def _shared_palette(frames: Sequence[Image.Image]) -> Image.Image:
     sheet = Image.new("RGB", (_PALETTE_SIDE * len(samples), _PALETTE_SIDE))
     for index, frame in enumerate(samples):
         sheet.paste(frame.resize((_PALETTE_SIDE, _PALETTE_SIDE)), (_PALETTE_SIDE * index, 0))
-    return sheet.quantize(_GIF_COLOURS, Image.Quantize.MEDIANCUT)
+    return sheet.quantize(_GIF_COLORS, Image.Quantize.MEDIANCUT)
 
 
 def _save_webp(path: Path, clip: _Clip) -> None:

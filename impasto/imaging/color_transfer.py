@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from impasto.options import KeepColour
+from impasto.options import KeepColor
 
 _LUMA = (0.2126, 0.7152, 0.0722)  # Rec. 709
 _MOST_GAIN = 8.0  # beyond, a nearly gray picture's noise would become color
@@ -37,7 +37,7 @@ _OKLAB = torch.tensor(
 ColorMoments = tuple[Tensor, Tensor]  # mean (..., 3, 1) and covariance (..., 3, 3) of RGB
 
 
-def match_colours(image: Tensor, target: Tensor) -> Tensor:
+def match_colors(image: Tensor, target: Tensor) -> Tensor:
     """Move an image's colors by the affine map that gives them the mean and covariance of another's.
 
     Gatys et al. 2016, "Preserving Color in Neural Artistic Style Transfer", with the symmetric map of Pitié
@@ -52,10 +52,10 @@ def match_colours(image: Tensor, target: Tensor) -> Tensor:
     return map_colors(image, color_moments(image), color_moments(target)).clamp(0, 1)
 
 
-def keep_colour(
+def keep_color(
     picture: Tensor,
     photo: Tensor,
-    how: KeepColour,
+    how: KeepColor,
     amount: float = 1.0,
     *,
     seen: tuple[Tensor, Tensor] | None = None,

@@ -12,7 +12,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from impasto.errors import ImageError, ImpastoError, MissingExtraError
 from impasto.imaging.color import changes_values, to_srgb
-from impasto.imaging.depth16 import has_deep_planes, is_deep_colour, read_deep
+from impasto.imaging.depth16 import has_deep_planes, is_deep_color, read_deep
 from impasto.imaging.limits import check_counts, check_exif
 from impasto.imaging.metadata import clean_exif
 
@@ -23,7 +23,7 @@ Samples = NDArray[np.float32]  # (H, W, 3) sRGB or (H, W, 4) with straight alpha
 _KINDS = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "AVIF", "JPEG2000", "PPM", "PSD", "QOI")
 _KINDS_TEXT = "JPEG, PNG, WebP, TIFF, GIF, BMP, AVIF, HEIC, JPEG 2000, PPM, PSD or QOI"
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
-_AS_COLOUR = {1: [0, 0, 0], 2: [0, 0, 0, 1], 3: [0, 1, 2], 4: [0, 1, 2, 3]}
+_AS_COLOR = {1: [0, 0, 0], 2: [0, 0, 0, 1], 3: [0, 1, 2], 4: [0, 1, 2, 3]}
 _ANIMATED_KINDS = ("GIF", "WEBP", "PNG", "AVIF")
 
 # From the stored picture to the upright one, by the value of the EXIF orientation tag.
@@ -111,7 +111,7 @@ def decode_file(file: IO[bytes], name: str, max_pixels: int) -> Decoded:
         check_size(*image.size, name, max_pixels)
         if has_deep_planes(image):
             raise ImageError(f"{name} keeps its 16-bit channels in separate planes; save it interleaved")
-        deep = read_deep(reopen) if is_deep_colour(image) else None
+        deep = read_deep(reopen) if is_deep_color(image) else None
         return _decode(image, name, deep)
 
 
@@ -125,7 +125,7 @@ def _decode(image: Image.Image, name: str, deep: Deep | None) -> Decoded:
     if deep is None:
         _make_room(image)
         image.load()
-        deep = _deep_grey(image, name)
+        deep = _deep_gray(image, name)
     profile = image.info.get("icc_profile")
     if deep is None:
         samples, problem = _to_samples(image, profile)
@@ -145,7 +145,7 @@ def _make_room(image: Image.Image) -> None:
         image.im = Image.new(image.mode, stored).im
 
 
-def _deep_grey(image: Image.Image, name: str) -> Deep | None:
+def _deep_gray(image: Image.Image, name: str) -> Deep | None:
     """(H, W, 1) uint16 of a gray picture with more than 8 bits, None for any other."""
     if image.mode.startswith("I;16"):
         return np.asarray(image)[..., None].astype(np.uint16)
@@ -171,7 +171,7 @@ def _deep_to_samples(deep: Deep, profile: bytes | None) -> tuple[Samples, str | 
     channels = deep.shape[-1]
     converts, problem = changes_values(profile, "L" if channels < 3 else "RGB")
     if not converts:
-        return _shares(deep[..., _AS_COLOUR[channels]], 65535), problem
+        return _shares(deep[..., _AS_COLOR[channels]], 65535), problem
     shallow = np.rint(deep.astype(np.float32) / 257).astype(np.uint8)
     samples, _ = _to_samples(Image.fromarray(shallow[..., 0] if channels == 1 else shallow), profile)
     return samples, "was converted from its color profile to sRGB at 8 bits per channel"

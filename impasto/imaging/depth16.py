@@ -21,8 +21,8 @@ from impasto.imaging.metadata import load_exif
 
 _NATIVE = "L" if sys.byteorder == "little" else "B"
 _OTHER_ORDER = {"B": "L", "L": "B"}
-_PNG_GREY_ALPHA = "LA;16B"
-_PNG_COLOUR_TYPES = {3: 2, 4: 6}
+_PNG_GRAY_ALPHA = "LA;16B"
+_PNG_COLOR_TYPES = {3: 2, 4: 6}
 _STRIP_BYTES = 1 << 20
 _SEPARATE_PLANES = 2
 _DEFLATE = 8
@@ -32,10 +32,10 @@ _XMP_TAG = 700
 _ICC_TAG = 34675
 
 
-def is_deep_colour(image: ImageFile.ImageFile) -> bool:
+def is_deep_color(image: ImageFile.ImageFile) -> bool:
     """Return whether a file, opened but not decoded, holds colors, or gray with alpha, of 16 bits."""
     rawmode = _rawmode(image)
-    return rawmode[:-1] in ("RGB;16", "RGBX;16", "RGBA;16") or rawmode == _PNG_GREY_ALPHA
+    return rawmode[:-1] in ("RGB;16", "RGBX;16", "RGBA;16") or rawmode == _PNG_GRAY_ALPHA
 
 
 def has_deep_planes(image: ImageFile.ImageFile) -> bool:
@@ -56,7 +56,7 @@ def read_deep(reopen: Callable[[], ImageFile.ImageFile]) -> NDArray[np.uint16]:
     """
     image = reopen()
     rawmode = _rawmode(image)
-    if rawmode == _PNG_GREY_ALPHA:  # the four bytes of a pixel fit in one of Pillow's
+    if rawmode == _PNG_GRAY_ALPHA:  # the four bytes of a pixel fit in one of Pillow's
         pairs = _decode(image, "RGBA")
         return _join(pairs[..., 0::2], pairs[..., 1::2])
     stem, order = rawmode[:-1], rawmode[-1].replace("N", _NATIVE)
@@ -68,7 +68,7 @@ def write_png(
 ) -> None:
     """Write (H, W, 3 or 4) samples as a 16-bit PNG."""
     height, width, channels = samples.shape
-    header = np.array([width, height], ">u4").tobytes() + bytes([16, _PNG_COLOUR_TYPES[channels], 0, 0, 0])
+    header = np.array([width, height], ">u4").tobytes() + bytes([16, _PNG_COLOR_TYPES[channels], 0, 0, 0])
     with path.open("wb") as file:
         file.write(b"\x89PNG\r\n\x1a\n")
         putchunk(file, b"IHDR", header)

@@ -54,7 +54,7 @@ def find_format(path: str | os.PathLike[str], bit_depth: int) -> Format:
     return kind
 
 
-def quantise(planes: Tensor, bit_depth: int) -> NDArray[Any]:
+def quantize(planes: Tensor, bit_depth: int) -> NDArray[Any]:
     """Round (C, H, W) in [0, 1], clamped, to (H, W, C) uint8 or uint16. Raises ImageError for NaN."""
     if planes.isnan().any():
         raise ImageError("the picture has values that are not numbers (NaN), so it cannot be shown or saved")
@@ -66,7 +66,7 @@ def quantise(planes: Tensor, bit_depth: int) -> NDArray[Any]:
 def to_pil(image: Tensor, alpha: Tensor | None = None) -> Image.Image:
     """An 8-bit Pillow picture, RGB or RGBA, of (3, H, W) and (1, H, W). Raises ImageError for NaN."""
     planes = image if alpha is None else torch.cat([image, alpha.to(image)])
-    return Image.fromarray(np.ascontiguousarray(quantise(planes, 8)))
+    return Image.fromarray(np.ascontiguousarray(quantize(planes, 8)))
 
 
 class _Wholly:

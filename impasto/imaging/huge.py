@@ -26,12 +26,12 @@ from impasto.imaging.decoding import (
     explaining,
     open_image,
 )
-from impasto.imaging.depth16 import has_deep_planes, is_deep_colour, read_deep
+from impasto.imaging.depth16 import has_deep_planes, is_deep_color, read_deep
 from impasto.imaging.files import open_file
 from impasto.imaging.geometry import resize
 from impasto.imaging.io import MAX_PIXELS, ImageInfo
 
-_FOR_COLOURS = ("icc_profile", "transparency")
+_FOR_COLORS = ("icc_profile", "transparency")
 _STRIP = 256  # rows
 
 
@@ -90,7 +90,7 @@ def open_large(
         check_size(*image.size, name, max_pixels)
         if has_deep_planes(image):
             raise ImageError(f"{name} keeps its 16-bit channels in separate planes; save it interleaved")
-        deep = read_deep(lambda: _open_roomy(file, name)) if is_deep_colour(image) else None
+        deep = read_deep(lambda: _open_roomy(file, name)) if is_deep_color(image) else None
         _make_room(image)
         orientation, exif, damage = _read_exif(image)  # of some kinds it stands behind the pixels
         pages = _pages(image)
@@ -126,7 +126,7 @@ class _Shallow:
 
     def __init__(self, image: Image.Image, name: str, orientation: Any) -> None:
         image.load()
-        info: dict[Any, Any] = {key: image.info[key] for key in _FOR_COLOURS if key in image.info}
+        info: dict[Any, Any] = {key: image.info[key] for key in _FOR_COLORS if key in image.info}
         if orientation in _UPRIGHT:
             image = ImageOps.exif_transpose(image)
         image.info = info  # so that no region is turned again

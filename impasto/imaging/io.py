@@ -18,7 +18,7 @@ from torch import Tensor
 from impasto.errors import ImageError, UsageError
 from impasto.imaging import arrays
 from impasto.imaging.decoding import Decoded, check_size, decode_file, decode_image, explaining, open_image
-from impasto.imaging.encoding import SampleArray, find_format, quantise, to_pil
+from impasto.imaging.encoding import SampleArray, find_format, quantize, to_pil
 from impasto.imaging.files import check_target, open_file, replacing
 from impasto.imaging.metadata import find_record, pack_record
 
@@ -131,7 +131,7 @@ def write(
         opacity = alpha.detach().cpu().float().clamp(0, 1)
         planes = torch.cat([planes, opacity]) if kind.has_alpha else planes * opacity + (1 - opacity)
     xmp = None if record is None else pack_record(record)
-    picture = SampleArray(np.ascontiguousarray(quantise(planes, bit_depth)), exif, xmp, quality)
+    picture = SampleArray(np.ascontiguousarray(quantize(planes, bit_depth)), exif, xmp, quality)
     with replacing(target) as temporary:
         try:
             kind.save(temporary, picture)

@@ -113,7 +113,7 @@ class Adaptive(nn.Module):
         return torch.cat(seen, 1)
 
     @torch.no_grad()
-    def normalise_by(self, moments: Sequence[Tensor]) -> None:
+    def normalize_by(self, moments: Sequence[Tensor]) -> None:
         """Take from many styles what is usual, before any training."""
         seen = self.look(moments)
         self.centre.copy_(seen.mean(0))

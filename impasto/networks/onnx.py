@@ -94,7 +94,7 @@ def run(session: Any, image: Tensor) -> Tensor:
     return torch.from_numpy(painted)
 
 
-def quantise(model: bytes, photos: Iterable[Tensor]) -> bytes:
+def quantize(model: bytes, photos: Iterable[Tensor]) -> bytes:
     """A float32 model with the inputs and weights of its convolutions in 8 bits.
 
     The first and the last ones of each network in it stay in float32: they see and make colors. Weights
@@ -139,16 +139,16 @@ def _ends(graph: Any) -> Sequence[str]:
     """Convolutions that read, or make, three channels or the pixels folded from them: where colors are."""
     shapes = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
     convolutions = [node for node in graph.node if node.op_type == "Conv" and node.input[1] in shapes]
-    outer = [node for node in convolutions if _is_colour(shapes[node.input[1]])]
+    outer = [node for node in convolutions if _is_color(shapes[node.input[1]])]
     return [node.name for node in outer]
 
 
-def _is_colour(shape: tuple[int, ...]) -> bool:
+def _is_color(shape: tuple[int, ...]) -> bool:
     outputs, inputs = shape[:2]
-    return inputs in _COLOURS or outputs in _COLOURS
+    return inputs in _COLORS or outputs in _COLORS
 
 
-_COLOURS = {3 * side**2 for side in (1, 2, 4)}
+_COLORS = {3 * side**2 for side in (1, 2, 4)}
 
 
 def _forget_origin(model: Any) -> None:

@@ -65,7 +65,7 @@ def read_published(path: Path) -> tuple[Card, Family]:
     return Card(network=TransformerNet.name, config={}, tensors=dict(converted), style=path.stem), family
 
 
-def _from_normalised(tensors: Tensors) -> Tensors:
+def _from_normalized(tensors: Tensors) -> Tensors:
     """Pixels that ImageNet's mean and deviation normalise become 0 to 255, inside the two end convolutions.
 
     The mean needs no place in the first one: its instance norm takes off what is the same everywhere.
@@ -84,7 +84,7 @@ def _from_normalised(tensors: Tensors) -> Tensors:
 
 FAMILIES = (
     Family("pytorch/examples fast_neural_style", "deconv3.conv2d.weight", lambda tensors: tensors),
-    Family("gordicaleksa/pytorch-neural-style-johnson", "up3.conv2d.weight", _from_normalised),
+    Family("gordicaleksa/pytorch-neural-style-johnson", "up3.conv2d.weight", _from_normalized),
 )
 
 

@@ -31,7 +31,7 @@ class TransformerNet(StyleNetwork):
         self.deconv1, self.in4 = Convolution(128, 64), InstanceNorm(64)
         self.deconv2, self.in5 = Convolution(64, 32), InstanceNorm(32)
         self.deconv3 = Convolution(32, 3, 9)
-        _start_grey(self.deconv3.conv2d)
+        _start_gray(self.deconv3.conv2d)
 
     def paint(self, image: Tensor, context: Context = WHOLE) -> Tensor:
         norm = context.norm
@@ -64,7 +64,7 @@ _WHITE = 255.0
 
 
 @torch.no_grad()
-def _start_grey(layer: nn.Conv2d) -> None:
+def _start_gray(layer: nn.Conv2d) -> None:
     """Weights on the scale of the pixels and a gray bias: torch's own start is black, some 100 steps away."""
     assert layer.bias is not None
     layer.weight.mul_(_WHITE / 2)

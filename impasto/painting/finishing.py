@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from impasto.imaging.color_transfer import keep_colour, match_colours
+from impasto.imaging.color_transfer import keep_color, match_colors
 from impasto.imaging.detail import return_detail
 from impasto.imaging.masks import blend
 from impasto.painting.objective import Style
@@ -20,10 +20,10 @@ def recolor(style: Style, photo: Tensor, amount: float) -> Style:
     What is transparent keeps its colors, and has no influence.
     """
     if style.alpha is None:
-        matched = match_colours(style.image, photo)
+        matched = match_colors(style.image, photo)
     else:
         seen, matched = style.alpha[0] > 0, style.image.clone()
-        matched[:, seen] = match_colours(style.image[:, None, seen], photo)[:, 0]
+        matched[:, seen] = match_colors(style.image[:, None, seen], photo)[:, 0]
     return replace(style, image=torch.lerp(style.image, matched, amount))
 
 
@@ -39,12 +39,12 @@ def postprocess(
 
     Args:
         picture, photo: (3, H, W) in [0, 1].
-        options: `keep_colour` and `detail` count.
+        options: `keep_color` and `detail` count.
         alpha: the photo's, (1, H, W): hidden colors have no influence.
         mask: (1, H, W) in [0, 1]: black leaves the photo.
     """
-    if options.keep_colour != "histogram":
-        how, amount = options.keep_colour, options.keep_colour_amount
-        picture = keep_colour(picture, photo, how, amount, alpha=alpha)
+    if options.keep_color != "histogram":
+        how, amount = options.keep_color, options.keep_color_amount
+        picture = keep_color(picture, photo, how, amount, alpha=alpha)
     picture = return_detail(picture, photo, options.detail)
     return picture if mask is None else blend(picture, photo, mask)

@@ -223,7 +223,7 @@ def _perceive(backbone: Backbone, options: PaintOptions, dtype: torch.dtype) -> 
         options.content_layers,
         options.style_layers,
         style_loss=options.style_loss,
-        normalise=options.normalise,
+        normalize=options.normalize,
         dtype=dtype,
     )
 

@@ -10,7 +10,7 @@ from impasto.device import DeviceName, PrecisionName
 from impasto.errors import UsageError
 from impasto.options import (
     SUMMED,
-    KeepColour,
+    KeepColor,
     Layers,
     Pooling,
     StyleLoss,
@@ -49,9 +49,9 @@ class PaintOptions:
         stroke_size: the style's scale relative to the picture's.
         style_crop: "auto" leaves out frames, mats, margins and vignettes of style pictures; "off" nothing; or
             the part that counts: left, top, width and height in pixels.
-        keep_colour: how the photo's colors are kept: "luminance" and "lab-transfer" change what was painted,
+        keep_color: how the photo's colors are kept: "luminance" and "lab-transfer" change what was painted,
             "histogram" the style beforehand (Gatys et al. 2016).
-        keep_colour_amount: 0 to 1.
+        keep_color_amount: 0 to 1.
         detail: how much of the photo's fine structure returns to what was painted, 0 to 1.
         init: "auto", the photo in the style's colors; "photo", "noise", "style"; "instant", what the adaptive
             network makes of the photo; or an image file.
@@ -78,8 +78,8 @@ class PaintOptions:
     scales: int | tuple[int, ...] | None = None
     stroke_size: float = 1.0
     style_crop: Literal["auto", "off"] | tuple[int, int, int, int] = "auto"
-    keep_colour: KeepColour = "none"
-    keep_colour_amount: float = 1.0
+    keep_color: KeepColor = "none"
+    keep_color_amount: float = 1.0
     detail: float = 0.0
     init: str = "auto"
     seed: int = 0
@@ -89,7 +89,7 @@ class PaintOptions:
     content_weight: float | None = None
     style_weight: float | None = None
     tv_weight: float | None = None
-    normalise: bool = True
+    normalize: bool = True
     optimizer: Optimizer = "lbfgs"
     learning_rate: float | None = None
     backbone: str = "compact"
@@ -110,8 +110,8 @@ class PaintOptions:
         check_choice("precision", self.precision, PrecisionName)
         check_range("strength", self.strength, 0, 1)
         check_range("stroke_size", self.stroke_size, 0.05, 20)
-        check_choice("keep_colour", self.keep_colour, KeepColour)
-        check_range("keep_colour_amount", self.keep_colour_amount, 0, 1)
+        check_choice("keep_color", self.keep_color, KeepColor)
+        check_range("keep_color_amount", self.keep_color_amount, 0, 1)
         check_range("detail", self.detail, 0, 1)
         if self.iterations is not None:
             check_whole("iterations", self.iterations, 1, 1_000_000)
@@ -169,7 +169,7 @@ class PaintOptions:
         """
         style = (2 * self.strength) ** 2
         content = _CONTENT[self.effort] * (2 * (1 - self.strength)) ** 2
-        defaults = (content, style, 0.05 * style) if self.normalise else (1.0, 1e6, 0.0)
+        defaults = (content, style, 0.05 * style) if self.normalize else (1.0, 1e6, 0.0)
         given = (self.content_weight, self.style_weight, self.tv_weight)
         content, style, tv = (d if g is None else g for g, d in zip(given, defaults, strict=True))
         return content, style, tv

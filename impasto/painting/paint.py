@@ -44,7 +44,7 @@ def paint(
         region: styles by mask, {mask: style}, or pairs (mask, style) where masks are no files; each style is
             then taken in the white of its mask.
         callback: called with a `Step` after every gradient.
-        options: the fields of `PaintOptions`, such as `size=1024`, `keep_colour="luminance"`.
+        options: the fields of `PaintOptions`, such as `size=1024`, `keep_color="luminance"`.
 
     Returns:
         RGB, or RGBA if the photo has transparent pixels, `size` pixels on the long side.
@@ -96,8 +96,8 @@ class Painter(BasePainter):
         size = result_size(self.info.size, options)
         base = len(groups) > len(masks)
         regions, self.mask, mask_notes = read_regions(masks, mask, self.info.size, size, base=base)
-        if options.keep_colour == "histogram":
-            styles = [recolor(one, image, options.keep_colour_amount) for one in styles]
+        if options.keep_color == "histogram":
+            styles = [recolor(one, image, options.keep_color_amount) for one in styles]
         super().__init__(
             image,
             styles,

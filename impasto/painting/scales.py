@@ -97,7 +97,7 @@ def paint_steps(
     whole = sum(cost * scale.iterations for cost, scale in zip(costs, scales, strict=True))
     spent = 0
     for number, scale in enumerate(scales):
-        canvas = _Canvas(scale.size, _MARGIN if options.normalise else 0, device)
+        canvas = _Canvas(scale.size, _MARGIN if options.normalize else 0, device)
         objective = Objective(
             backbone,
             canvas.show(photo[None]),
@@ -158,7 +158,7 @@ class _Canvas:
 
 def _solver(options: PaintOptions) -> Solver:
     """The literature's objectives have the literature's L-BFGS."""
-    if options.optimizer == "lbfgs" and not options.normalise:
+    if options.optimizer == "lbfgs" and not options.normalize:
         return partial(lbfgs, sharpness=0.0)
     return SOLVERS[options.optimizer]
 

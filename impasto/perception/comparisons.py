@@ -20,7 +20,7 @@ Error = Callable[[Tensor], Tensor]  # of a picture's statistic: (N,)
 _MOST_QUANTILES = 1 << 16  # positions of a style whose projections are sorted
 _MOST_PAIRS = 1 << 26  # of positions, of pictures of one size, that are compared to find the nearest
 _SHARE_OF_MOMENTS = 0.5
-_LEAST_NEIGHBOURS = 512  # positions of a style among which it is sought
+_LEAST_NEIGHBORS = 512  # positions of a style among which it is sought
 
 
 class StyleComparison(Protocol):
@@ -120,7 +120,7 @@ class Nearest:
 
     def towards(self, style: Tensor, root: Tensor | None) -> Error:
         linear = None if root is None else root[:-1, :-1]
-        most = max(_LEAST_NEIGHBOURS, _MOST_PAIRS // style.shape[2])
+        most = max(_LEAST_NEIGHBORS, _MOST_PAIRS // style.shape[2])
         target = _mapped(_some(style, most), linear)
         known = _moments_of(style)
         moments = Moments().towards(known, root)

@@ -55,11 +55,11 @@ class Perception:
         style_layers: Layers | None = None,
         *,
         style_loss: StyleLoss = "moments",
-        normalise: bool = True,
+        normalize: bool = True,
         dtype: torch.dtype = torch.float32,
         flat: float = 1e-6,
     ) -> None:
-        self.backbone, self.dtype, self.normalise, self.flat = backbone, dtype, normalise, flat
+        self.backbone, self.dtype, self.normalize, self.flat = backbone, dtype, normalize, flat
         self.content_layers, self.style_layers = resolve_layers(backbone, content_layers, style_layers)
         self.comparison = COMPARISONS[style_loss]
         device = next(backbone.parameters()).device
@@ -88,7 +88,7 @@ class Perception:
         for layer, weight in self.style_layers:
             style, root = statistics[layer], self._roots.get(layer)
             relative = kind.balance / (whole * float(kind.norm(style, root).clamp_min(1e-12)))
-            factor = relative if self.normalise else float(self._channels(layer)) ** -kind.raw_power
+            factor = relative if self.normalize else float(self._channels(layer)) ** -kind.raw_power
             terms.append(StyleTerm(layer, kind.towards(style, root), share * weight * factor))
         return terms
 
@@ -116,7 +116,7 @@ class Perception:
             variance = losses.spatial_variance(own, linear, self.flat)
             mapped = own.shape[1] - 1 if linear is None else len(linear)
             raw = torch.full_like(variance, mapped / self._channels(layer))
-            factors[layer] = (weight * (1 / (whole * variance) if self.normalise else raw)).float()
+            factors[layer] = (weight * (1 / (whole * variance) if self.normalize else raw)).float()
         return factors
 
     def content_error(self, features: Features, terms: Sequence[ContentTerm]) -> Tensor:

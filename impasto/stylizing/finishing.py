@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from impasto.imaging import io
-from impasto.imaging.color_transfer import keep_colour
+from impasto.imaging.color_transfer import keep_color
 from impasto.imaging.detail import HALO, return_detail
 from impasto.imaging.masks import blend
 from impasto.imaging.video.clip import Pixels
@@ -50,8 +50,8 @@ class Postprocessor:
     def is_nothing(self) -> bool:
         """Return whether pictures stay as they are."""
         handles = self.handles
-        keeps_colour = handles.keep_colour != "none" and handles.keep_colour_amount > 0
-        return not (keeps_colour or handles.detail or self._masks.digests)
+        keeps_color = handles.keep_color != "none" and handles.keep_color_amount > 0
+        return not (keeps_color or handles.detail or self._masks.digests)
 
     def record(self) -> dict[str, Any]:
         """Settings that affect the picture, JSON-serializable; empty by default."""
@@ -71,12 +71,12 @@ class Postprocessor:
 
         Args:
             picture, photo: (3, H, W) or (N, 3, H, W) in [0, 1].
-            alpha, seen: as for `imaging.color_transfer.keep_colour`.
+            alpha, seen: as for `imaging.color_transfer.keep_color`.
             size, box: of which picture they are a part, and which; without, they are whole.
         """
         handles = self.handles
-        picture = keep_colour(
-            picture, photo, handles.keep_colour, handles.keep_colour_amount, seen=seen, alpha=alpha
+        picture = keep_color(
+            picture, photo, handles.keep_color, handles.keep_color_amount, seen=seen, alpha=alpha
         )
         picture = return_detail(picture, photo, handles.detail)
         for mask in self._masks.parts(size or (photo.shape[-2], photo.shape[-1]), box):

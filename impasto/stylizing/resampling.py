@@ -77,9 +77,9 @@ def _weights(start: int, end: int, length: int, before: int, offset: int, count:
     """(end - start, count): how much each pixel counts of those that begin at `offset`."""
     scale = before / length
     stretch = max(scale, 1)
-    centres = scale * (torch.arange(start, end, dtype=torch.float64) + 0.5)
+    centers = scale * (torch.arange(start, end, dtype=torch.float64) + 0.5)
     pixels = torch.arange(offset, offset + count, dtype=torch.float64) + 0.5
-    distance = (pixels - centres[:, None]).abs() / stretch
+    distance = (pixels - centers[:, None]).abs() / stretch
     near = ((_A + 2) * distance - (_A + 3)) * distance**2 + 1
     far = _A * (((distance - 5) * distance + 8) * distance - 4)
     weights = torch.where(distance < 1, near, torch.where(distance < _REACH, far, 0))

@@ -18,7 +18,7 @@ WHOLE_BYTES = 1 << 30  # what takes no more is painted whole, and so are its sta
 _CROP = 256  # pixels: smaller ones are ruled by their borders
 _MOST_CROPS = 64
 _CROPS_BYTES = 768 << 20
-_COLOURS = 1 << 16  # pixels that colors are taken from
+_COLORS = 1 << 16  # pixels that colors are taken from
 
 
 @dataclass(frozen=True)
@@ -96,10 +96,10 @@ def filled(planes: Tensor, backdrop: Tensor | None) -> Tensor:
     return torch.cat([torch.where(planes[3:] > 0, planes[:3], backdrop), planes[3:]])
 
 
-def some_colours(planes: Tensor) -> Tensor:
+def some_colors(planes: Tensor) -> Tensor:
     """(C, n, 1): pixels of (N, C, h, w), evenly from all over it."""
     colors = planes.transpose(0, 1).flatten(1)
-    return colors[:, :: -(-colors.shape[1] // _COLOURS), None]
+    return colors[:, :: -(-colors.shape[1] // _COLORS), None]
 
 
 def _spread(length: int, count: int) -> tuple[list[int], int]:

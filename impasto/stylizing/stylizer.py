@@ -54,7 +54,7 @@ class Stylizer:
         runtime: what computes. "auto" takes the fastest that is installed and paints as PyTorch does: on a
             CPU OpenVINO, which takes seconds to get ready, many times less than it saves with a video.
         refine: gradients of painting on top of what the networks make of a picture; not of frames.
-        handles: the fields of `StyleControls`, such as keep_colour="luminance".
+        handles: the fields of `StyleControls`, such as keep_color="luminance".
 
     Attributes:
         ensembles: what paints, one for each region.

@@ -15,7 +15,7 @@ from torch import Tensor
 from impasto.device import available_memory, ran_out_of_memory
 from impasto.errors import MemoryLimitError, UsageError
 from impasto.imaging.bands import Samples
-from impasto.imaging.encoding import quantise
+from impasto.imaging.encoding import quantize
 from impasto.imaging.huge import ImageSource
 from impasto.networks import StyleNetwork, build
 from impasto.networks.statistics import Statistics, collect, paint_part, reach
@@ -106,17 +106,15 @@ class Tiler:
             ),
             backdrop,
         )
-        return (
-            self._with_colours(known, planes, boxes, size) if self._finish.handles.is_statistical else known
-        )
+        return self._with_colors(known, planes, boxes, size) if self._finish.handles.is_statistical else known
 
-    def _with_colours(self, known: Known, planes: Tensor, boxes: list[Box], size: Size) -> Known:
+    def _with_colors(self, known: Known, planes: Tensor, boxes: list[Box], size: Size) -> Known:
         """Also those of the picture, for which the sample is painted."""
         pictures = [
             self._paint(part[:3], box, size, box, size, known)
             for part, box in zip(planes, boxes, strict=True)
         ]
-        picture, photo = (sampling.some_colours(part) for part in (torch.stack(pictures), planes))
+        picture, photo = (sampling.some_colors(part) for part in (torch.stack(pictures), planes))
         return Known(known.statistics, known.backdrop, (picture, photo[:3].to(picture)), photo[3:])
 
     def _tile(self, source: ImageSource, box: Box, known: Known, bit_depth: int) -> Samples:
@@ -131,7 +129,7 @@ class Tiler:
         beside = crop(planes[:3], place, window).to(picture)
         finished = self._finish(picture, beside, seen=known.colors, alpha=known.alpha, size=size, box=window)
         whole = torch.cat([crop(finished.cpu(), window, box), crop(planes[3:], place, box)])
-        return quantise(whole, bit_depth)
+        return quantize(whole, bit_depth)
 
     def _paint(self, photo: Tensor, seen: Box, small: Size, window: Box, size: Size, known: Known) -> Tensor:
         """Each region's picture where it belongs: (3, h, w), the window of a picture of `size`.

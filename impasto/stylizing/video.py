@@ -226,7 +226,7 @@ def stylize_video(
         target: a video, a .gif, a .webp, a folder, or names with a number such as out/%05d.png.
         style, strength, mask, region: as for `Stylizer`; a mask holds for all frames.
         callback: called with a `Progress` after every frame.
-        options: fields of `VideoOptions` and `StyleControls`, such as `end=10.0`, `keep_colour="luminance"`.
+        options: fields of `VideoOptions` and `StyleControls`, such as `end=10.0`, `keep_color="luminance"`.
 
     Raises:
         ImpastoError: any of the family. What is done of a video stays, and the same call goes on from there.

@@ -62,7 +62,7 @@ def adapt(styles: Photos, network: Adaptive, options: AdaptOptions, plan: Traini
             StyleWindows(part, perception, options, group.device) for part in split(styles, options.seed)
         )
         if not bool(network.centre.any()):
-            network.normalise_by([moments.cpu() for moments in known.known(range(_USUAL))[0].values()])
+            network.normalize_by([moments.cpu() for moments in known.known(range(_USUAL))[0].values()])
         held_out, unreadable, windows = _hold_out(plan.photos, kept, options)
         module = AdaptiveModule(network).requires_grad_(True).train().to(group.device)
         dtype = resolve_precision(options.precision, group.device)

@@ -256,7 +256,7 @@ def _perceive(
         content,
         style,
         style_loss=known.style_loss,
-        normalise=known.normalise,
+        normalize=known.normalize,
         dtype=resolve_precision(options.precision, device),
         flat=FLAT,
     )

@@ -77,7 +77,7 @@ class Training(Generic[B]):
         self.network: nn.Module = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.objective, self.options, self.dtype, self.group = objective, options, dtype, group
         self._shared: nn.Module = group.share(self.network)
-        self.optimiser = torch.optim.AdamW(
+        self.optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay
         )
         self.pace = Pace(options)
@@ -107,7 +107,7 @@ class Training(Generic[B]):
         if complaint:
             self._roll_back(complaint)
         else:
-            self.optimiser.step()
+            self.optimizer.step()
         self.pace.advance()
         self.pace.done = self.group.broadcast(self.pace.done)
         if complaint:
@@ -118,10 +118,10 @@ class Training(Generic[B]):
 
     def try_rate(self, batches: Iterable[B], rate: float) -> float:
         """The loss, before a step of this learning rate is made: for `lr_finder`."""
-        self.optimiser.param_groups[0] |= {"lr": rate, "betas": (0.9, _BETA_2)}
+        self.optimizer.param_groups[0] |= {"lr": rate, "betas": (0.9, _BETA_2)}
         total = self._differentiate(batches)["total"]
         nn.utils.clip_grad_norm_(self.network.parameters(), self.options.clip)
-        self.optimiser.step()
+        self.optimizer.step()
         return self.group.means({"total": total})["total"]
 
     def validate(self, batch: B) -> dict[str, float]:
@@ -164,7 +164,7 @@ class Training(Generic[B]):
     def _set_rate(self) -> None:
         rate, momentum = rate_and_momentum(self.options.schedule, self.pace.done)
         rate *= self.options.learning_rate * self.brake
-        self.optimiser.param_groups[0] |= {"lr": rate, "betas": (momentum, _BETA_2)}
+        self.optimizer.param_groups[0] |= {"lr": rate, "betas": (momentum, _BETA_2)}
 
     def _differentiate(self, batches: Iterable[B]) -> dict[str, Tensor]:
         """The gradient of a step, left with the weights, and its losses and share of blobs.
@@ -172,7 +172,7 @@ class Training(Generic[B]):
         All are means over the batches, hence over the pictures, as each loss is a mean over those of its own.
         """
         count = self.options.accumulate
-        self.optimiser.zero_grad()
+        self.optimizer.zero_grad()
         passes = list(islice(batches, count))
         pool = self._pool(passes)
         seen: list[dict[str, Tensor]] = []
@@ -212,13 +212,13 @@ class Training(Generic[B]):
     def _snapshot(self) -> dict[str, Any]:
         return {
             "network": self.weights(),
-            "optimiser": copy.deepcopy(self.optimiser.state_dict()),
+            "optimiser": copy.deepcopy(self.optimizer.state_dict()),
             "watchdog": self._watchdog.state(),
         }
 
     def _load(self, snapshot: Mapping[str, Any]) -> None:
         self.network.load_state_dict(snapshot["network"])
-        self.optimiser.load_state_dict(copy.deepcopy(snapshot["optimiser"]))
+        self.optimizer.load_state_dict(copy.deepcopy(snapshot["optimiser"]))
         self._watchdog.restore(snapshot["watchdog"])
 
     def _roll_back(self, complaint: str) -> None:

@@ -112,7 +112,7 @@ class TrainOptions(LoopOptions):
     style_loss: StyleLoss = "moments"
     content_layers: Layers | None = None
     style_layers: Layers | None = None
-    normalise: bool = True
+    normalize: bool = True
     backbone: str = "compact"
     pooling: Pooling = "l2"
 

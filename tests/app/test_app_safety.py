@@ -335,7 +335,7 @@ def test_what_is_no_number(ask: Asking, private: Path, name: str) -> None:
             assert re.fullmatch(good, words), value
 
 
-@pytest.mark.parametrize("name", ["keep_colour", "normalise", "photo", "own", "style_layers", "init"])
+@pytest.mark.parametrize("name", ["keep_color", "normalize", "photo", "own", "style_layers", "init"])
 def test_values_of_another_kind(ask: Asking, private: Path, name: str) -> None:
     photo = ask.upload(private)
     for value in (5, "x" * 100_000, [], {"a": 1}, [[]]):

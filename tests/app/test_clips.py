@@ -184,7 +184,7 @@ def test_a_frame_at_once(clip: Path, visit: Session) -> None:
 
 def test_a_video_is_made(clip: Path, visit: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And the command and the Python that the page shows make the same."""
-    look = replace(STARRY, strength=0.8, handles=StyleControls(keep_colour="luminance"))
+    look = replace(STARRY, strength=0.8, handles=StyleControls(keep_color="luminance"))
     options = VideoOptions(start=0.5, end=1.5, size=48, steady=False, side_by_side=True)
     first, *between, last = make(visit, clip, look, options, LIMITS)
     assert (first.progress, first.notes) == (None, ())

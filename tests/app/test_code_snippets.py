@@ -30,7 +30,7 @@ LOOKS: dict[str, Callable[[Path], StyleRequest]] = {
     "handles": lambda own: StyleRequest(
         (("great-wave", 1.0),),
         1,
-        StyleControls(stroke_size=1.5, keep_colour="luminance", keep_colour_amount=0.7, detail=0.4),
+        StyleControls(stroke_size=1.5, keep_color="luminance", keep_color_amount=0.7, detail=0.4),
     ),
 }
 SMALL = {"size": 64, "expert": {"iterations": 3}}
@@ -39,13 +39,13 @@ PAINTED: dict[str, Callable[[Path], StyleRequest]] = {
     "mixed": lambda own: StyleRequest(mix("gilded-spirals", own, 0.25), 0.4, seed=5, **SMALL),
     "expert": lambda own: StyleRequest(
         ((own, 1.0),),
-        handles=StyleControls(keep_colour="luminance"),
+        handles=StyleControls(keep_color="luminance"),
         size=64,
         expert={
             "iterations": 3, "init": "noise", "optimizer": "adam", "learning_rate": 0.05,
             "style_loss": "gram", "style_layers": (("relu1_1", 0.5), ("relu2_1", 1.0)),
             "content_layers": (("relu2_1", 1.0),),
-            "tv_weight": 0.001, "normalise": False, "pooling": "average",
+            "tv_weight": 0.001, "normalize": False, "pooling": "average",
         },
     ),
 }  # fmt: skip

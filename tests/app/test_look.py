@@ -92,10 +92,10 @@ def test_a_card_without_a_picture_cannot_be_painted(tmp_path: Path) -> None:
 
 def test_options_of_a_painting() -> None:
     look = StyleRequest(
-        NIGHT, 0.8, StyleControls(stroke_size=2, keep_colour="luminance"), 256, 7, {"optimizer": "adam"}
+        NIGHT, 0.8, StyleControls(stroke_size=2, keep_color="luminance"), 256, 7, {"optimizer": "adam"}
     )
     assert look.painting() == PaintOptions(
-        strength=0.8 * BALANCED, stroke_size=2, keep_colour="luminance", size=256, seed=7, optimizer="adam"
+        strength=0.8 * BALANCED, stroke_size=2, keep_color="luminance", size=256, seed=7, optimizer="adam"
     )
 
 

@@ -204,7 +204,7 @@ def test_nothing_stays_where_nobody_waits(visits: Sessions, style: Path, way: st
     assert active_count() <= threads
 
 
-def one_colour(path: Path) -> Path:
+def one_color(path: Path) -> Path:
     Image.new("RGB", (64, 64), "teal").save(path)
     return path
 
@@ -221,7 +221,7 @@ def large(path: Path) -> Path:
 
 @pytest.mark.parametrize(
     ("make", "words"),
-    [(one_colour, "bad.png is of one color"), (no_picture, "bad.png"), (large, "bad.png has 1100 x 1000")],
+    [(one_color, "bad.png is of one color"), (no_picture, "bad.png"), (large, "bad.png has 1100 x 1000")],
 )
 def test_a_style_that_is_none_is_told_in_a_sentence(
     visit: Session, tmp_path: Path, make: Callable[[Path], Path], words: str

@@ -59,7 +59,7 @@ def reference(x: Tensor, tensors: dict[str, Tensor], plan: Plan, pool: Callable[
     return outputs
 
 
-def normalised(image: Tensor) -> Tensor:
+def normalized(image: Tensor) -> Tensor:
     mean, deviation = (
         torch.tensor(values, dtype=torch.float64).view(3, 1, 1) for values in (MEAN, DEVIATION)
     )
@@ -106,7 +106,7 @@ def test_every_layer_against_float64(
     tensors = random_tensors(VGG19, 9)
     network = load_vgg(written(tmp_path, tensors), pooling=pooling)
     image = photo(count=2)
-    assert_same(network(image, network.layers), network, reference(normalised(image), tensors, VGG19, pool))
+    assert_same(network(image, network.layers), network, reference(normalized(image), tensors, VGG19, pool))
     assert network.layers[-3:] == ("pool3", "conv4_1", "relu4_1")
 
 

@@ -27,7 +27,7 @@ def pictures(workshop: Path) -> Path:
     return workshop
 
 
-def test_adapts_encodes_and_stylises(impasto: Impasto, pictures: Path) -> None:
+def test_adapts_encodes_and_stylizes(impasto: Impasto, pictures: Path) -> None:
     result = impasto("adapt", "--photos", "photos", "--styles", "paintings", "-o", "any.safetensors", *SMALL)
     assert result.exit_code == 0, (result.stderr, result.exception)
     assert result.stderr.splitlines()[-1] == (

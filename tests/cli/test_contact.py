@@ -70,7 +70,7 @@ def test_long_names_end_in_an_ellipsis(text: str) -> None:
     assert text.startswith(short.removesuffix("…"))
 
 
-def test_a_label_does_not_reach_into_its_neighbours() -> None:
+def test_a_label_does_not_reach_into_its_neighbors() -> None:
     cells = [Cell(plain(RED), "w" * 50), Cell(plain(GREEN), "x")]
     drawn = as_picture(Sheet([SheetRow("row", cells)], "Styles"))
     left, top, *_ = where(drawn, RED)[0]

@@ -70,7 +70,7 @@ def pixels(path):
 
 
 @pytest.mark.parametrize(
-    "flags", ["--keep-colour luminance", "--keep-colour histogram --keep-colour-amount 0.5", "--detail 0.7",
+    "flags", ["--keep-color luminance", "--keep-color histogram --keep-color-amount 0.5", "--detail 0.7",
               "--stroke-size 2", "--mask left.png", "--region left.png=wave.safetensors"],
 )  # fmt: skip
 def test_each_handle_changes_the_picture(stylize, flags):
@@ -116,7 +116,7 @@ def test_a_changed_handle_makes_a_picture_again(stylize):
     assert stylize(*flags).exit_code == 0
     assert "is there already, made in this way" in stylize(*flags).stderr
     Image.open("right.png").save("left.png")
-    for changed in (flags, flags[:2], (*flags, "--keep-colour", "luminance")):
+    for changed in (flags, flags[:2], (*flags, "--keep-color", "luminance")):
         assert "was made otherwise: --overwrite" in error_of(stylize(*changed), 1)
 
 
@@ -167,9 +167,9 @@ BAD = [
     ("--region black.png=wave.safetensors", 1, "black.png is black all over"),
     ("--region left.png=wave.safetensors:0", 2, "sum above 0"),
     ("--region left.png=wave.safetensors:-1", 2, "the weight of a style"),
-    ("--keep-colour sepia", 2, "keep_colour must be one of none, luminance, histogram, lab-transfer"),
-    ("--keep-colour-amount 1.5", 2, "keep_colour_amount must be from 0 to 1, not 1.5"),
-    ("--keep-colour-amount much", 2, "--keep-colour-amount must be a number, not much"),
+    ("--keep-color sepia", 2, "keep_color must be one of none, luminance, histogram, lab-transfer"),
+    ("--keep-color-amount 1.5", 2, "keep_color_amount must be from 0 to 1, not 1.5"),
+    ("--keep-color-amount much", 2, "--keep-color-amount must be a number, not much"),
     ("--detail -0.1", 2, "detail must be from 0 to 1, not -0.1"),
     ("--stroke-size 5", 2, "stroke_size must be from 0.25 to 4, not 5.0"),
     ("--stroke-size nan", 2, "stroke_size must be from 0.25 to 4"),
@@ -205,8 +205,8 @@ def test_a_mask_is_not_overwritten(stylize):
 # --- videos -------------------------------------------------------------------------------------------------
 
 
-def test_a_video_with_a_mask_and_the_colours_of_its_photos(video):
-    result = video("--mask", "left.png", "--keep-colour", "luminance", "--detail", "0.5")
+def test_a_video_with_a_mask_and_the_colors_of_its_photos(video):
+    result = video("--mask", "left.png", "--keep-color", "luminance", "--detail", "0.5")
     assert result.exit_code == 0, result.stderr
     assert result.stderr.count("left.png has 96 x 64 pixels and was resized to 64 x 48") == 1
     frames = read_clip(Path("out.mp4"))
@@ -217,9 +217,7 @@ def test_a_video_with_a_mask_and_the_colours_of_its_photos(video):
 
 
 def test_regions_and_strokes_of_a_video(video):
-    result = video(
-        "--region", "left.png=wave.safetensors", "--stroke-size", "2", "--keep-colour", "histogram"
-    )
+    result = video("--region", "left.png=wave.safetensors", "--stroke-size", "2", "--keep-color", "histogram")
     assert result.exit_code == 0, result.stderr
     assert len(read_clip(Path("out.mp4"))) == 6
     assert video("--preview", "2", "--region", "left.png=wave.safetensors").exit_code == 0
@@ -228,7 +226,7 @@ def test_regions_and_strokes_of_a_video(video):
 
 def test_a_painted_video_has_handles(impasto, workplace):
     words = ("video", "clip.mp4", "out.mp4", "--engine", "paint", "--every", 5, "--crf", 4)
-    flags = ("--mask", "left.png", "--keep-colour", "luminance", "--stroke-size", 2)
+    flags = ("--mask", "left.png", "--keep-color", "luminance", "--stroke-size", 2)
     result = impasto(*words, *flags, "--style", "wave.jpg", "--region", "small.png=swirling-night:0.5")
     assert result.exit_code == 0, result.stderr
     assert result.stderr.count("was resized to 64 x 48") == 2
@@ -253,7 +251,7 @@ def test_a_video_that_was_begun_otherwise(video, monkeypatch):
 
 def test_a_webcam_with_handles(impasto, workplace):
     words = ("webcam", "--style", "night.safetensors", "--camera", "clip.mp4", "--no-window")
-    words = (*words, "--record", "out.mp4", "--runtime", "torch", "--keep-colour", "luminance")
+    words = (*words, "--record", "out.mp4", "--runtime", "torch", "--keep-color", "luminance")
     assert "black.png is black all over" in error_of(impasto(*words, "--mask", "black.png"), 1)
     result = impasto(*words, "--mask", "left.png")
     assert result.exit_code == 0, result.stderr

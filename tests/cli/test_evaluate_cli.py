@@ -208,7 +208,7 @@ def test_a_copy_of_the_photo_is_seen_through(evaluate: Impasto, desk: Path) -> N
     [
         ((), "there is nothing to evaluate: name a folder of pictures with --results, or --engine"),
         (("--engine", "draw"), "an engine must be one of stylize, paint, not draw"),
-        (("--engine", "stylize:tint=1"), "stylize has no option tint: choose among strength, keep_colour"),
+        (("--engine", "stylize:tint=1"), "stylize has no option tint: choose among strength, keep_color"),
         (("--engine", "paint:strength=2"), "strength must be from 0 to 1, not 2"),
         (("--engine", "paint:strength"), "strength is no option of an engine: write it as in"),
         (("--results", "much", "much"), "two --results are called much: name them, as in --results mine="),
@@ -254,8 +254,8 @@ def test_names() -> None:
     assert parse_named("there/x")[0] == "x"
     assert parse_engine("paint") == EngineSpec("paint", "paint", {})
     assert parse_engine("a=stylize:strength=0.5,keep-colour=lab-transfer") == EngineSpec(
-        "a", "stylize", {"strength": 0.5, "keep_colour": "lab-transfer"}
+        "a", "stylize", {"strength": 0.5, "keep_color": "lab-transfer"}
     )
-    assert parse_engine("paint:iterations=9,normalise=false").name == "paint iterations=9 normalise=False"
+    assert parse_engine("paint:iterations=9,normalize=false").name == "paint iterations=9 normalise=False"
     with pytest.raises(UsageError, match=r"paint has no option size"):
         parse_engine("paint:size=3")

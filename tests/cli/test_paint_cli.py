@@ -137,11 +137,11 @@ def masks(workshop):
 
 
 def test_handles_reach_the_options(paint):
-    flags = "--keep-colour lab-transfer --keep-colour-amount 0.5 --detail 0.25 --stroke-size 2"
+    flags = "--keep-color lab-transfer --keep-color-amount 0.5 --detail 0.25 --stroke-size 2"
     result = paint("-o", OUT, *flags.split(), "--style-loss", "nearest")
     assert result.exit_code == 0, result.stderr
     options = options_from(OUT)
-    assert (options.keep_colour, options.keep_colour_amount) == ("lab-transfer", 0.5)
+    assert (options.keep_color, options.keep_color_amount) == ("lab-transfer", 0.5)
     assert (options.detail, options.stroke_size, options.style_loss) == (0.25, 2.0, "nearest")
 
 
@@ -188,8 +188,8 @@ def test_what_masks_do_is_told(paint, masks, arguments, note):
         (("--region", "left.png=none.jpg"), 1, "none.jpg does not exist; the shipped styles are"),
         (("--region", "left.png=wave.jpg:0"), 2, "sum must be positive"),
         (("--region", "left.png"), 2, "--region takes MASK=STYLE"),
-        (("--keep-colour", "all"), 2, "keep_colour must be one of none, luminance"),
-        (("--keep-colour-amount", "2"), 2, "keep_colour_amount must be from 0 to 1, not 2"),
+        (("--keep-color", "all"), 2, "keep_color must be one of none, luminance"),
+        (("--keep-color-amount", "2"), 2, "keep_color_amount must be from 0 to 1, not 2"),
         (("--detail", "much"), 2, "--detail must be a number, not much"),
         (("--style-loss", "sliced", "--tile", "256"), 2, "cannot be taken in tiles"),
         (("-o", "left.png", "--mask", "left.png"), 2, "left.png would be overwritten"),
@@ -323,7 +323,7 @@ def test_a_recipe_from_the_command_line(paint, vgg_file):
     result = paint("-o", OUT, "--recipe", "shallow", "--backbone", vgg_file)  # size and iterations, too
     assert result.exit_code == 0, result.stderr
     options = options_from(OUT)
-    assert (options.normalise, options.weights, options.scales) == (False, (1.0, 1e6, 1e-6), 1)
+    assert (options.normalize, options.weights, options.scales) == (False, (1.0, 1e6, 1e-6), 1)
     assert (options.size, options.iterations) == (48, 4)
 
 

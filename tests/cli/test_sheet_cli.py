@@ -47,16 +47,16 @@ def test_lists_are_words_up_to_the_next_option() -> None:
 
 
 def test_the_handle_with_several_values_makes_the_columns() -> None:
-    columns = plan_columns({"strength": [0.8], "stroke_size": [0.5, 2.0], "keep_colour": []})
+    columns = plan_columns({"strength": [0.8], "stroke_size": [0.5, 2.0], "keep_color": []})
     assert [(column.label, dict(column.options)) for column in columns] == [
         ("strokes 0.5", {"strength": 0.8, "stroke_size": 0.5}),
         ("strokes 2", {"strength": 0.8, "stroke_size": 2.0}),
     ]
-    columns = plan_columns({"strength": [], "stroke_size": [2.0], "keep_colour": ["luminance"]})
+    columns = plan_columns({"strength": [], "stroke_size": [2.0], "keep_color": ["luminance"]})
     assert [column.label for column in columns] == [f"strength {n:g}" for n in (0.25, 0.5, 0.75, 1)]
-    assert columns[0].options == {"strength": 0.25, "stroke_size": 2.0, "keep_colour": "luminance"}
-    with pytest.raises(UsageError, match="--strengths and --keep-colour have several values"):
-        plan_columns({"strength": [0.1, 1.0], "keep_colour": ["none", "luminance"]})
+    assert columns[0].options == {"strength": 0.25, "stroke_size": 2.0, "keep_color": "luminance"}
+    with pytest.raises(UsageError, match="--strengths and --keep-color have several values"):
+        plan_columns({"strength": [0.1, 1.0], "keep_color": ["none", "luminance"]})
 
 
 def test_a_page_of_two_styles(impasto: Impasto, cards: Path) -> None:
@@ -100,7 +100,7 @@ def test_columns_differ_as_stylize_makes_them(impasto: Impasto, cards: Path) -> 
     ("flags", "expected"),
     [
         (["--strokes", "0.5", "2"], ["strokes 0.5", "strokes 2"]),
-        (["--keep-colour", "none", "luminance"], ["color: none", "color: luminance"]),
+        (["--keep-color", "none", "luminance"], ["color: none", "color: luminance"]),
     ],
 )
 def test_other_handles(
@@ -133,7 +133,7 @@ def test_painting(impasto: Impasto, workshop: Path) -> None:
         (["--styles", "mine.safetensors", "-o", "none/sheet.png"], 1, "there is no folder"),
         (["--styles", "mine.safetensors", "--strengths", "0.5", "2", "-o", "s.png"], 2, "strengths must be"),
         (["--styles", "mine.safetensors", "--strokes", "9", "-o", "s.png"], 2, "strokes must be from 0.25"),
-        (["--styles", "mine.safetensors", "--keep-colour", "red", "-o", "s.png"], 2, "luminance"),
+        (["--styles", "mine.safetensors", "--keep-color", "red", "-o", "s.png"], 2, "luminance"),
         (["--styles", "mine.safetensors", "--engine", "draw", "-o", "s.png"], 2, "engine must be one of"),
         (["--styles", "mine.safetensors", "--size", "20", "-o", "s.png"], 2, "size must be a whole number"),
         (

@@ -61,7 +61,7 @@ def test_a_table(listing):
     assert lines[2].split() == ["wave"]
 
 
-def test_thumbnails_in_a_terminal_with_colours(listing):
+def test_thumbnails_in_a_terminal_with_colors(listing):
     text = listing(FORCE_COLOR="1", COLORTERM="truecolor").stdout
     assert text.count("▀") >= 2 * 24 * 8
     assert "\x1b[38;2;" in text

@@ -298,7 +298,7 @@ def test_styles_with_alpha_and_16_bits(train: Impasto, studio: Path) -> None:
 def test_flags_override_a_recipe() -> None:
     options = resolve({"size": 64, "style_weight": 7.0}, recipes.find("johnson", "train"))
     assert (options.size, options.style_weight, options.content_weight) == (64, 7.0, 1e5)
-    assert (options.network, options.steps, options.normalise) == ("transformer_net", 40_000, False)
+    assert (options.network, options.steps, options.normalize) == ("transformer_net", 40_000, False)
 
 
 def test_minutes_take_the_place_of_a_recipes_steps() -> None:
@@ -327,14 +327,14 @@ def test_expert_flags_reach_the_card(train: Impasto) -> None:
     flags = (
         "--style-layers relu1_1=0.5,relu2_1 --content-layers relu2_1 --style-weight 3 --tv-weight 0 "
         "--style-loss gram --pooling average --learning-rate 0.01 --schedule cosine --no-augment --clip 2 "
-        "--weight-decay 0.1 --seed 4 --precision float32 --device cpu --no-normalise --content-weight 2"
+        "--weight-decay 0.1 --seed 4 --precision float32 --device cpu --no-normalize --content-weight 2"
     )
     result = train("-o", CARD, *flags.split())
     assert result.exit_code == 0, result.stderr
     options = load_card(CARD).options
     assert options["style_layers"] == [["relu1_1", 0.5], ["relu2_1", 1.0]]
     assert (options["schedule"], options["augment"], options["seed"]) == ("cosine", False, 4)
-    assert (options["normalise"], options["style_loss"], options["clip"]) == (False, "gram", 2.0)
+    assert (options["normalize"], options["style_loss"], options["clip"]) == (False, "gram", 2.0)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from impasto.options import KeepColour, StyleLoss
+from impasto.options import KeepColor, StyleLoss
 from tests.docs.snippets import Command, call
 
 ROOT = Path(__file__).parents[2]
@@ -65,7 +65,7 @@ def test_pictures_of_a_section_differ(folder: Path) -> None:
 
 def test_the_page_is_complete() -> None:
     text = SCRIPT.PAGE.read_text(encoding="utf-8")
-    for choice in {*get_args(KeepColour), *get_args(StyleLoss)} - {"none"}:
+    for choice in {*get_args(KeepColor), *get_args(StyleLoss)} - {"none"}:
         assert f"`{choice}`" in text, choice
     titles = re.findall(r"^## (.+)$", text, re.MULTILINE)
     assert [title.lower().replace(" ", "-") for title in titles[:-2]] == list(PICTURES)[:-1]

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from impasto.evaluation.layout import layout
-from impasto.imaging.color_transfer import match_colours, to_oklab
+from impasto.imaging.color_transfer import match_colors, to_oklab
 
 Picture = Callable[[str, int], Tensor]
 
@@ -26,7 +26,7 @@ def clouds(photo: Tensor) -> Tensor:
 
 def test_a_recolored_photo_has_none(photo: Tensor, picture: Picture) -> None:
     assert layout(photo, photo) < 1e-6
-    assert layout(0.2 + 0.6 * match_colours(photo, picture("chelsea", 64)[None]), photo) < 0.02
+    assert layout(0.2 + 0.6 * match_colors(photo, picture("chelsea", 64)[None]), photo) < 0.02
     assert layout(1 - photo, photo) < 0.02
 
 

@@ -12,7 +12,7 @@ from impasto import backbones
 from impasto.errors import UsageError
 from impasto.evaluation import pictures
 from impasto.evaluation.metrics import StyleMetrics
-from impasto.imaging.color_transfer import match_colours
+from impasto.imaging.color_transfer import match_colors
 from impasto.painting.objective import Objective, Style
 from impasto.painting.options import PaintOptions
 from tests.conftest import Picture
@@ -57,7 +57,7 @@ def content(picture: Floats, photo: Floats) -> float:
 def trio(picture: Picture) -> tuple[Tensor, Tensor, Tensor]:
     """A picture, its photo, a style."""
     photo, style = picture("astronaut", 80)[None], picture("coffee", 72)[None]
-    return match_colours(photo, style).flip(3), photo, style
+    return match_colors(photo, style).flip(3), photo, style
 
 
 def test_numbers_are_the_formulas(yardstick: StyleMetrics, trio: tuple[Tensor, Tensor, Tensor]) -> None:

@@ -19,7 +19,7 @@ from impasto.evaluation.measuring import Method, measure
 from impasto.evaluation.metrics import StyleMetrics
 from impasto.evaluation.options import EvaluateOptions
 from impasto.evaluation.published import load_lpips, load_ssim
-from impasto.imaging.color_transfer import luma, match_colours
+from impasto.imaging.color_transfer import luma, match_colors
 from tests.conftest import Picture
 from tests.evaluation.conftest import PHOTOS, STYLES, Results
 
@@ -54,7 +54,7 @@ print(like(photo, photo), like(other, photo), like(0.5 * (photo + other), photo)
 def test_ssim_is_that_of_its_paper(picture: Picture) -> None:
     """Wang et al. 2004, eq. 13 to 16, windows wholly in the picture."""
     photo, style = picture("astronaut", 96)[None], picture("coffee", 80)[None]
-    matched = match_colours(photo, style)
+    matched = match_colors(photo, style)
     one, two = (luma(image)[0, 0].double().numpy() for image in (matched, photo))
     bell = np.exp(-((np.arange(11) - 5) ** 2) / (2 * 1.5**2))
     window = np.outer(bell, bell) / np.outer(bell, bell).sum()

@@ -102,7 +102,7 @@ def _read_record(data: bytes, folder: Path) -> None:
 
 
 def _check_options(options: PaintOptions) -> None:
-    for name in ("init", "backbone", "optimizer", "keep_colour", "device"):
+    for name in ("init", "backbone", "optimizer", "keep_color", "device"):
         assert isinstance(getattr(options, name), str), name
     assert all(weight == weight for weight in options.weights)
     assert options.gradients >= 1

@@ -41,7 +41,7 @@ def write_film(
     time_base=None,
     stamps=None,
     matrix=1,
-    colour_range=1,
+    color_range=1,
     tags=None,
     draw=picture,
     audio=None,
@@ -64,7 +64,7 @@ def write_film(
         stream.time_base = context.time_base = time_base
         context.height, context.width = size
         context.pix_fmt, context.max_b_frames, context.gop_size = pixel_format, b_frames, gop
-        context.color_range = colour_range
+        context.color_range = color_range
         context.color_primaries, context.color_trc, context.colorspace = tags or (1, 1, matrix)
         if aspect:
             context.sample_aspect_ratio = aspect
@@ -73,7 +73,7 @@ def write_film(
         tracks = [_add_sound(container, name) for name in audio or ()]
         for index in range(count):
             frame = av.VideoFrame.from_ndarray(draw(index, size), format="rgb24").reformat(
-                format=pixel_format, dst_colorspace={6: 5}.get(matrix, matrix), dst_color_range=colour_range
+                format=pixel_format, dst_colorspace={6: 5}.get(matrix, matrix), dst_color_range=color_range
             )
             frame.pts, frame.time_base = (stamps or range(count))[index], time_base
             container.mux(stream.encode(frame))

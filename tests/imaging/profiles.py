@@ -47,5 +47,5 @@ def rgb_profile(matrix, gamma):
     return icc_profile(b"RGB ", primaries | {name: gamma_tag(gamma) for name in (b"rTRC", b"gTRC", b"bTRC")})
 
 
-def grey_profile(gamma):
+def gray_profile(gamma):
     return icc_profile(b"GRAY", {b"kTRC": gamma_tag(gamma)})

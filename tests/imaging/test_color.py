@@ -9,7 +9,7 @@ from PIL import Image, ImageCms
 from skimage import data
 
 from impasto.imaging.color import SRGB_PROFILE, changes_values, to_srgb
-from tests.imaging.profiles import ADOBE, DISPLAY_P3, SRGB, grey_profile, rgb_profile
+from tests.imaging.profiles import ADOBE, DISPLAY_P3, SRGB, gray_profile, rgb_profile
 
 
 def encode_srgb(linear):
@@ -32,16 +32,16 @@ def test_rgb_profiles_follow_their_matrices(photo, matrix, gamma):
     assert np.abs(np.asarray(converted, float) - np.asarray(photo)).max() > 10
 
 
-def test_grey_profile_follows_its_curve(photo):
+def test_gray_profile_follows_its_curve(photo):
     gray = photo.convert("L")
-    converted, note = to_srgb(gray, grey_profile(1.796875))
+    converted, note = to_srgb(gray, gray_profile(1.796875))
     expected = encode_srgb((np.asarray(gray) / 255.0) ** 1.796875)
     assert note is None
     assert converted.mode == "RGB"
     assert np.abs(np.asarray(converted) - expected[..., None]).max() <= 2
 
 
-def test_a_grey_picture_may_carry_a_colour_profile(photo):
+def test_a_gray_picture_may_carry_a_color_profile(photo):
     converted, note = to_srgb(photo.convert("L"), SRGB_PROFILE)
     assert note is None
     assert np.abs(np.asarray(converted, int)[..., 0] - np.asarray(photo.convert("L"), int)).max() <= 1
@@ -62,7 +62,7 @@ def test_cmyk_without_profile(photo):
     assert np.asarray(to_srgb(inks, None)[0]).tolist() == [[[255, 0, 0], [255, 255, 255]]]
 
 
-@pytest.mark.parametrize("profile", [b"", b"not a profile", rgb_profile(ADOBE, 2.2)[:200], grey_profile(2.2)])
+@pytest.mark.parametrize("profile", [b"", b"not a profile", rgb_profile(ADOBE, 2.2)[:200], gray_profile(2.2)])
 def test_an_unusable_profile_is_told_and_ignored(photo, profile):
     converted, note = to_srgb(photo, profile)
     assert "cannot be used" in note
@@ -74,7 +74,7 @@ def test_what_changes_values():
     assert changes_values(SRGB_PROFILE, "RGB") == (False, None)
     assert changes_values(SRGB_PROFILE, "L") == (False, None)
     assert changes_values(rgb_profile(ADOBE, 2.2), "RGB") == (True, None)
-    assert changes_values(grey_profile(1.8), "L") == (True, None)
+    assert changes_values(gray_profile(1.8), "L") == (True, None)
     assert changes_values(b"junk", "RGB")[1] is not None
 
 

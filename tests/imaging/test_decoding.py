@@ -15,7 +15,7 @@ from skimage import data
 from impasto.errors import ImageError, MissingExtraError
 from impasto.imaging import io
 from impasto.imaging.color import to_srgb
-from tests.imaging.profiles import ADOBE, grey_profile, rgb_profile
+from tests.imaging.profiles import ADOBE, gray_profile, rgb_profile
 
 COFFEE = Image.fromarray(data.coffee()).resize((24, 16))
 FORMATS = {
@@ -126,10 +126,10 @@ def test_profiles_are_converted(read_bytes):
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "1"])
-def test_grey_profiles_are_converted(read_bytes, mode):
+def test_gray_profiles_are_converted(read_bytes, mode):
     picture = COFFEE.convert("L").convert(mode)
-    expected, _ = to_srgb(picture.convert("L"), grey_profile(1.8))
-    image, info = read_bytes(encode(picture, icc_profile=grey_profile(1.8)))
+    expected, _ = to_srgb(picture.convert("L"), gray_profile(1.8))
+    image, info = read_bytes(encode(picture, icc_profile=gray_profile(1.8)))
     assert np.allclose(levels(image), np.asarray(expected))
     assert info.notes == ()
 
@@ -142,7 +142,7 @@ def test_inks(read_bytes):
     assert np.abs(levels(image) - np.asarray(inks.convert("RGB"))).mean() < 3
 
 
-def test_grey_black_and_white(read_bytes):
+def test_gray_black_and_white(read_bytes):
     for mode in ("L", "1"):
         picture = COFFEE.convert(mode)
         image, info = read_bytes(encode(picture))

@@ -12,7 +12,7 @@ from PIL import Image
 from impasto.errors import ImageError
 from impasto.imaging import io
 from impasto.imaging.color import to_srgb
-from tests.imaging.profiles import ADOBE, grey_profile, rgb_profile
+from tests.imaging.profiles import ADOBE, gray_profile, rgb_profile
 
 HEIGHT, WIDTH = 11, 13
 
@@ -78,7 +78,7 @@ def test_png_is_read_exactly(tmp_path, samples, channels, interlace):
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_png_with_a_transparent_colour(tmp_path, samples, channels):
+def test_png_with_a_transparent_color(tmp_path, samples, channels):
     samples = samples[..., :channels]
     key = chunk(b"tRNS", samples[2, 3].astype(">u2").tobytes())
     image, info = read(tmp_path, png16(samples, key))
@@ -159,7 +159,7 @@ def test_pillow_images_with_more_than_eight_bits(samples):
         io.read(Image.fromarray(np.full((2, 2), 70_000, np.int32)))
 
 
-@pytest.mark.parametrize(("channels", "profile"), [(1, grey_profile(1.8)), (3, rgb_profile(ADOBE, 2.2))])
+@pytest.mark.parametrize(("channels", "profile"), [(1, gray_profile(1.8)), (3, rgb_profile(ADOBE, 2.2))])
 @pytest.mark.parametrize("alpha", [False, True])
 def test_a_foreign_profile_costs_precision_and_says_so(tmp_path, samples, channels, profile, alpha):
     samples = samples[..., 4 - channels - alpha :]

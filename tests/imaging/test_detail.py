@@ -45,7 +45,7 @@ def test_the_photos_structure_returns_by_the_amount(photo: Tensor, painting: Ten
     assert torch.equal(found[0], painting)
 
 
-def test_colours_are_the_paintings(photo: Tensor, painting: Tensor) -> None:
+def test_colors_are_the_paintings(photo: Tensor, painting: Tensor) -> None:
     """All channels move by the same, where none ends at black or white."""
     moved = return_detail(painting, photo, 1.0)
     inside = ((moved > 0) & (moved < 1)).all(0)

@@ -85,7 +85,7 @@ def test_exif_stays_true(tmp_path, photo, camera_exif, suffix, bit_depth):
 
 
 @pytest.mark.parametrize("suffix", [".png", ".webp", ".tif"])
-def test_alpha_survives_with_the_colours_under_it(tmp_path, photo, alpha, suffix):
+def test_alpha_survives_with_the_colors_under_it(tmp_path, photo, alpha, suffix):
     path = tmp_path / f"painting{suffix}"
     io.write(path, photo, alpha=alpha)
     again, info = io.read(path)
@@ -121,7 +121,7 @@ def test_sixteen_bits_survive(tmp_path, alpha, suffix, opaque):
     assert io.read_record(tmp_path / f"a{suffix}") == RECORD
 
 
-def test_jpeg_keeps_colour_at_full_resolution(tmp_path, photo):
+def test_jpeg_keeps_color_at_full_resolution(tmp_path, photo):
     io.write(tmp_path / "a.jpg", photo)
     with Image.open(tmp_path / "a.jpg") as picture:
         assert {(horizontal, vertical) for _, horizontal, vertical, _ in picture.layer} == {(1, 1)}

@@ -26,7 +26,7 @@ def half(left: float, right: float, size: tuple[int, int] = (8, 12)) -> Tensor:
     return mask
 
 
-def test_grey_is_read_as_it_is(tmp_path: Path) -> None:
+def test_gray_is_read_as_it_is(tmp_path: Path) -> None:
     rows = [[0, 64, 128], [255, 192, 1]]
     mask, notes = read_mask(save(tmp_path / "mask.png", rows), (2, 3))
     np.testing.assert_allclose(mask[0], np.array(rows) / 255, atol=1e-6)
@@ -34,7 +34,7 @@ def test_grey_is_read_as_it_is(tmp_path: Path) -> None:
     assert notes == ()
 
 
-def test_colours_are_read_by_their_luma_and_alpha_before_colours(tmp_path: Path) -> None:
+def test_colors_are_read_by_their_luma_and_alpha_before_colors(tmp_path: Path) -> None:
     pixels = np.array([[[255, 0, 0, 255], [0, 255, 0, 255]]], np.uint8)
     mask, _ = read_mask(save(tmp_path / "colors.png", pixels[..., :3]), (1, 2))
     np.testing.assert_allclose(mask[0], [[0.2126, 0.7152]], atol=1e-6)

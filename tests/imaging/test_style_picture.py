@@ -30,7 +30,7 @@ def test_the_smallest_style(picture: Picture) -> None:
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.002])
-def test_one_colour_is_no_style(noise: float) -> None:
+def test_one_color_is_no_style(noise: float) -> None:
     """Not even with a compression's noise on it."""
     color = torch.tensor([0.1, 0.5, 0.9]).view(3, 1, 1).expand(3, 40, 40)
     dice = torch.Generator().manual_seed(0)

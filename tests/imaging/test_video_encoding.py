@@ -7,7 +7,7 @@ import pytest
 from impasto.errors import ImageError, UsageError
 from impasto.imaging import ffmpeg
 from impasto.imaging.video import ClipInfo, Color, choose_encoding
-from impasto.imaging.video.encoding import CODECS, CONTAINERS, written_colour
+from impasto.imaging.video.encoding import CODECS, CONTAINERS, written_color
 
 EVEN = ClipInfo("clip", (64, 96), Fraction(25), Fraction(1, 25))
 ODD = ClipInfo("clip", (63, 96), Fraction(25), Fraction(1, 25))
@@ -87,8 +87,8 @@ def test_every_codec_has_a_container_and_an_encoder(tmp_path):
             assert choose_encoding(tmp_path / f"a{suffix}", EVEN, codec).encoder == kind.encoder
 
 
-def test_colours_that_cannot_be_made_become_bt709():
+def test_colors_that_cannot_be_made_become_bt709():
     film = Color(9, 14, 10, 1)  # BT.2020 with constant luminance
     for color, written in ((None, Color()), (film, Color()), (Color(6, 6, 6), Color(6, 6, 6))):
         info = ClipInfo("clip", (64, 96), Fraction(25), Fraction(1, 25), color=color)
-        assert written_colour(info) == written
+        assert written_color(info) == written

@@ -15,7 +15,7 @@ def patches(index, size):
     return np.kron(colors, np.ones((16, 16, 1))).astype(np.uint8)
 
 
-def centres(pixels):
+def centers(pixels):
     return pixels.reshape(4, 16, 6, 16, 3)[:, 8, :, 8].astype(int)
 
 
@@ -31,9 +31,9 @@ def centres(pixels):
         ("yuv422p10le", 6, 1, 10),
     ],
 )
-def test_colours_follow_matrix_and_range(tmp_path, pixel_format, matrix, colour_range, depth):
+def test_colors_follow_matrix_and_range(tmp_path, pixel_format, matrix, color_range, depth):
     path = write_film(
-        tmp_path / "a.mp4", 2, pixel_format=pixel_format, matrix=matrix, colour_range=colour_range,
+        tmp_path / "a.mp4", 2, pixel_format=pixel_format, matrix=matrix, color_range=color_range,
         tags=(1, 1, matrix), draw=patches, options={"crf": "1", "preset": "veryfast"},
     )  # fmt: skip
     clip = open_clip(path)
@@ -41,11 +41,11 @@ def test_colours_follow_matrix_and_range(tmp_path, pixel_format, matrix, colour_
     assert (clip.info.color.matrix, clip.info.color.range) == (matrix, 1)
     assert any(f"{depth} bits" in note for note in clip.notes) == (depth > 8)
     shown = next(clip.frames()).pixels
-    assert np.abs(centres(shown) - centres(patches(0, SIZE))).max() <= 3
+    assert np.abs(centers(shown) - centers(patches(0, SIZE))).max() <= 3
 
 
 @pytest.mark.parametrize(("width", "red", "blue"), [(96, 0.299, 0.114), (1280, 0.2126, 0.0722)])
-def test_untagged_colours_are_guessed_by_size(width, red, blue):
+def test_untagged_colors_are_guessed_by_size(width, red, blue):
     """Against the definition of luma and color differences, in limited range."""
     luma, blueness, redness = 120, 90, 170
     frame = av.VideoFrame(width, 64, "yuv444p")

@@ -62,7 +62,7 @@ def test_transparency_is_kept(tmp_path, name):
         assert difference.mean() < 8
 
 
-def test_one_colour_only(tmp_path):
+def test_one_color_only(tmp_path):
     gray = Frame(0, Fraction(0), Fraction(1, 10), np.full((*SIZE, 3), 90, np.uint8))
     after = Frame(1, Fraction(1, 10), Fraction(1, 10), np.full((*SIZE, 3), 91, np.uint8))
     write(tmp_path / "a.gif", [gray, after])

@@ -103,7 +103,7 @@ def test_directions_span_what_networks_differ_in() -> None:
 
 def test_what_is_usual(adaptive: Adaptive) -> None:
     many = moments(40)
-    adaptive.normalise_by(many)
+    adaptive.normalize_by(many)
     seen = (adaptive.look(many) - adaptive.centre) / adaptive.spread
     assert seen.mean(0).abs().max() < 1e-3
     assert 0.5 < seen.std(0).median() <= 1

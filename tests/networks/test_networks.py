@@ -54,7 +54,7 @@ def test_least_sides_are_enough_and_needed(network: StyleNetwork) -> None:
 
 
 @torch.no_grad()
-def test_training_starts_about_grey(network: StyleNetwork) -> None:
+def test_training_starts_about_gray(network: StyleNetwork) -> None:
     painted = network(images(64, 64))
     assert 0.2 < painted.mean() < 0.8
     assert 0.02 < painted.std() < 0.6

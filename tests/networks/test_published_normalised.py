@@ -19,16 +19,16 @@ MEAN, DEVIATION = (
 
 
 @pytest.fixture
-def checkpoint(tmp_path: Path, normalised: nn.Module) -> Path:
+def checkpoint(tmp_path: Path, normalized: nn.Module) -> Path:
     """As they are published: the weights under the names of that family, among notes on the training."""
-    renamed = {re.sub(r"^deconv", "up", name): t for name, t in normalised.state_dict().items()}
+    renamed = {re.sub(r"^deconv", "up", name): t for name, t in normalized.state_dict().items()}
     path = tmp_path / "edtaonisl.pth"
     torch.save({"state_dict": renamed, "commit_hash": "abc", "content_weight": 1.0}, path)
     return path
 
 
 @pytest.fixture
-def normalised(published: nn.Module) -> nn.Module:
+def normalized(published: nn.Module) -> nn.Module:
     """Johnson's network with weights for normalised pixels on both ends."""
     from copy import deepcopy
 
@@ -43,11 +43,11 @@ def image_of(height: int, width: int) -> Tensor:
     return torch.rand(2, 3, height, width, generator=torch.Generator().manual_seed(12))
 
 
-def test_it_paints_as_its_own_program_does(checkpoint: Path, normalised: nn.Module) -> None:
+def test_it_paints_as_its_own_program_does(checkpoint: Path, normalized: nn.Module) -> None:
     card, family = read_published(checkpoint)
     assert (card.style, family.origin) == ("edtaonisl", "gordicaleksa/pytorch-neural-style-johnson")
     image = image_of(32, 24)
-    expected = normalised((image - MEAN) / DEVIATION) * DEVIATION + MEAN
+    expected = normalized((image - MEAN) / DEVIATION) * DEVIATION + MEAN
     assert expected.std() > 0.05
     assert (card.build()(image) - expected).abs().max() < 1e-4
 

@@ -42,7 +42,7 @@ def test_nearly_flat_pictures_are_exact_too(network: TransformerNet, published: 
     assert (found - exact).abs().max() < 2e-3
 
 
-def test_start_is_a_grey_picture_with_contrast() -> None:
+def test_start_is_a_gray_picture_with_contrast() -> None:
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(10)
         painted = TransformerNet()(torch.rand(1, 3, 64, 64))

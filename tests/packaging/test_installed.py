@@ -62,7 +62,7 @@ def watch(step: Step) -> None:
 
 
 def paint(photo: Path, style: str) -> tuple[int, int]:
-    options = PaintOptions(size=64, iterations=2, keep_colour="luminance")
+    options = PaintOptions(size=64, iterations=2, keep_color="luminance")
     try:
         picture = impasto.load("starry-night", strength=0.8)(photo)
     except ImpastoError as error:
@@ -135,7 +135,7 @@ def test_it_is_the_wheel_that_runs(installed: Installed, desk: Path) -> None:
     assert Path(found).is_relative_to(installed.folder)
 
 
-def test_an_example_photo_is_stylised(installed: Installed, desk: Path) -> None:
+def test_an_example_photo_is_stylized(installed: Installed, desk: Path) -> None:
     photo = ROOT / "examples/pictures/summer-palace.jpg"
     done = installed.run("impasto", "stylize", photo, "-o", "palace.jpg", "--style", "great-wave", cwd=desk)
     assert done.returncode == 0, done.stderr

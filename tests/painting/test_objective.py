@@ -116,12 +116,12 @@ def written_out(
             error, norm = term(seen[layer], looks[layer])
             relative = BALANCE[options.style_loss] * error / norm / sum(w for _, w in style_layers)
             raw = error / seen[layer].shape[1] ** (4 if options.style_loss == "gram" else 1)
-            style = style + picture.weight * weight * (relative if options.normalise else raw)
+            style = style + picture.weight * weight * (relative if options.normalize else raw)
     for layer, weight in content_layers:
         error = (seen[layer] - original[layer]).square().mean()
         variance = original[layer].var((2, 3), correction=0).mean()
         relative = error / variance / sum(w for _, w in content_layers)
-        content = content + weight * (relative if options.normalise else error)
+        content = content + weight * (relative if options.normalize else error)
     tv = (x[..., 1:] - x[..., :-1]).square().mean() + (x[..., 1:, :] - x[..., :-1, :]).square().mean()
     outside = (x - x.clamp(0, 1)).square().mean()
     content_weight, style_weight, tv_weight = options.weights
@@ -129,7 +129,7 @@ def written_out(
     return {"style": style, "content": content, "tv": tv, "total": total}
 
 
-@pytest.mark.parametrize("normalise", [True, False])
+@pytest.mark.parametrize("normalize", [True, False])
 @pytest.mark.parametrize(("style_loss", "tolerance"), [("gram", 1e-4), ("moments", 1e-2)])
 def test_value_and_terms(
     backbone: Backbone,
@@ -137,11 +137,11 @@ def test_value_and_terms(
     image: Tensor,
     photo: Tensor,
     styles: list[Style],
-    normalise: bool,
+    normalize: bool,
     style_loss: str,
     tolerance: float,
 ) -> None:
-    options = replace(OPTIONS, style_loss=style_loss, normalise=normalise)  # type: ignore[arg-type]
+    options = replace(OPTIONS, style_loss=style_loss, normalize=normalize)  # type: ignore[arg-type]
     total, terms = Objective(backbone, photo, styles, options)(image)
     expected = written_out(network, image, photo, styles, options)
     assert total.item() == pytest.approx(expected["total"].item(), rel=tolerance)
@@ -189,8 +189,8 @@ def test_maps_stand_for_features_in_the_teachers_channels(
             for layer, f in features.items()
         }
 
-    for normalise in (True, False):
-        options = PaintOptions(normalise=normalise, style_loss="gram")
+    for normalize in (True, False):
+        options = PaintOptions(normalize=normalize, style_loss="gram")
         _, terms = Objective(compact, photo, styles, options)(image)
         named = tuple((layer, 1.0) for layer in layers)
         told = replace(options, style_layers=named, content_layers=(("relu3_1", 1.0), ("relu4_1", 1.0)))

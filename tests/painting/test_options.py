@@ -68,11 +68,11 @@ def test_layers_that_mean_nothing(value: Any, message: str) -> None:
         ("scales", (128, "big"), "scales must be a whole number from 1 to 100000, not big"),
         ("stroke_size", 0, "stroke_size must be from 0.05 to 20, not 0"),
         (
-            "keep_colour",
+            "keep_color",
             "all",
-            "keep_colour must be one of none, luminance, histogram, lab-transfer, not all",
+            "keep_color must be one of none, luminance, histogram, lab-transfer, not all",
         ),
-        ("keep_colour_amount", 1.5, "keep_colour_amount must be from 0 to 1, not 1.5"),
+        ("keep_color_amount", 1.5, "keep_color_amount must be from 0 to 1, not 1.5"),
         ("detail", -0.1, "detail must be from 0 to 1, not -0.1"),
         ("content_weight", -1, "content_weight must be a number from 0 up, not -1"),
         ("style_weight", float("inf"), "style_weight must be a number from 0 up, not inf"),
@@ -147,8 +147,8 @@ def test_raw_weights_take_the_place_of_strength() -> None:
 
 
 def test_weights_of_the_literature() -> None:
-    assert PaintOptions(normalise=False, strength=0.9).weights == (1.0, 1e6, 0.0)
-    assert PaintOptions(normalise=False, style_weight=1e4, tv_weight=2).weights == (1.0, 1e4, 2)
+    assert PaintOptions(normalize=False, strength=0.9).weights == (1.0, 1e6, 0.0)
+    assert PaintOptions(normalize=False, style_weight=1e4, tv_weight=2).weights == (1.0, 1e4, 2)
 
 
 @pytest.mark.parametrize(

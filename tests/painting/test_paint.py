@@ -388,13 +388,13 @@ def test_no_style_at_all(photo: Image.Image, quick: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("how", ["luminance", "histogram", "lab-transfer"])
-def test_colours_are_kept(photo: Image.Image, style: Image.Image, quick: dict[str, Any], how: str) -> None:
+def test_colors_are_kept(photo: Image.Image, style: Image.Image, quick: dict[str, Any], how: str) -> None:
     """The photo's mean color comes nearer."""
     gray = style.convert("L").point(lambda level: level // 2).convert("RGB")
     options = {**quick, "iterations": 12, "strength": 0.9}
     wanted = np.asarray(photo, float).mean((0, 1))
     plain, kept = (
-        np.abs(np.asarray(paint(photo, gray, keep_colour=kind, **options), float).mean((0, 1)) - wanted).max()
+        np.abs(np.asarray(paint(photo, gray, keep_color=kind, **options), float).mean((0, 1)) - wanted).max()
         for kind in ("none", how)
     )
     assert kept < plain
@@ -438,7 +438,7 @@ def test_record_of_another_version_may_know_more(tmp_path: Path) -> None:
         '{"options": {"scales": {}}}',
         '{"options": {"backbone": 5}}',
         '{"options": {"init": null}}',
-        '{"options": {"normalise": "no"}}',
+        '{"options": {"normalize": "no"}}',
         '{"options": ' + 3000 * "[" + 3000 * "]" + "}",
         '{"options": {"scales": ' + 700 * "[" + 700 * "]" + "}}",
     ],

@@ -166,7 +166,7 @@ def test_same_seed_same_picture(photo: Tensor, style: Style, backbone: Backbone)
 
 
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
-def test_both_optimisers_paint(photo: Tensor, style: Style, backbone: Backbone, optimizer: str) -> None:
+def test_both_optimizers_paint(photo: Tensor, style: Style, backbone: Backbone, optimizer: str) -> None:
     options = replace(OPTIONS, optimizer=optimizer, scales=1, iterations=15)  # type: ignore[arg-type]
     first, *_, final = paint_steps(photo, [style], backbone, options)
     assert final.losses["total"] < 0.9 * first.losses["total"]
@@ -268,7 +268,7 @@ def test_two_styles_lie_between_them(
     assert (both - two).abs().mean() < (one - two).abs().mean()
 
 
-def test_hidden_colours_of_a_style_are_not_seen(photo: Tensor, style: Style, backbone: Backbone) -> None:
+def test_hidden_colors_of_a_style_are_not_seen(photo: Tensor, style: Style, backbone: Backbone) -> None:
     """What a file holds where it is transparent must not matter, not even to neighbours."""
     alpha = torch.zeros_like(style.image[:1])
     alpha[:, 10:30, 10:40] = 1.0

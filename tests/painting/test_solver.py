@@ -47,19 +47,19 @@ def with_terms(value: Value) -> Callable[[Tensor], tuple[Tensor, Terms]]:
     return function
 
 
-def walked(optimiser: torch.optim.Optimizer, image: Tensor, value: Value, count: int) -> list[Tensor]:
+def walked(optimizer: torch.optim.Optimizer, image: Tensor, value: Value, count: int) -> list[Tensor]:
     """The images at which torch's optimiser takes its gradients."""
     seen = []
 
     def closure() -> Tensor:
         seen.append(image.detach().clone())
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         number = value(image)
         number.backward()
         return number
 
     while len(seen) < count:
-        optimiser.step(closure)
+        optimizer.step(closure)
     return seen[:count]
 
 

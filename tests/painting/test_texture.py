@@ -63,9 +63,7 @@ def test_a_step_per_gradient(style: Tensor, quick: dict[str, Any]) -> None:
     assert seen[-1].losses["style"] < seen[0].losses["style"]
 
 
-def test_it_comes_to_have_the_styles_colours_and_mixtures_are_between(
-    style: Tensor, picture: Picture
-) -> None:
+def test_it_comes_to_have_the_styles_colors_and_mixtures_are_between(style: Tensor, picture: Picture) -> None:
     """With the embedded backbone."""
     other = picture("chelsea", 96)
 

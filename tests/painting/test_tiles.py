@@ -97,7 +97,7 @@ def test_gradient_of_a_vgg(
         style_loss=style_loss,
         style_layers="relu1_1=0.5,conv2_1",
         content_layers="relu2_1",
-        normalise=False,
+        normalize=False,
         style_weight=1.0,
         tv_weight=0.5,
     )

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from impasto.imaging.color_transfer import keep_colour, luma, match_colours
+from impasto.imaging.color_transfer import keep_color, luma, match_colors
 from impasto.imaging.detail import return_detail
 from impasto.imaging.masks import blend
 from impasto.painting.finishing import postprocess, recolor
@@ -36,39 +36,39 @@ def test_nothing_is_asked_for(painted: Tensor, photo: Tensor) -> None:
     assert postprocess(painted, photo, PaintOptions()) is painted
 
 
-def test_colours_then_detail_then_the_photo(painted: Tensor, photo: Tensor) -> None:
+def test_colors_then_detail_then_the_photo(painted: Tensor, photo: Tensor) -> None:
     mask = torch.rand(1, *photo.shape[1:], generator=torch.Generator().manual_seed(0))
-    options = PaintOptions(keep_colour="luminance", keep_colour_amount=0.7, detail=0.6)
-    expected = return_detail(keep_colour(painted, photo, "luminance", 0.7), photo, 0.6)
+    options = PaintOptions(keep_color="luminance", keep_color_amount=0.7, detail=0.6)
+    expected = return_detail(keep_color(painted, photo, "luminance", 0.7), photo, 0.6)
     torch.testing.assert_close(postprocess(painted, photo, options, mask=mask), blend(expected, photo, mask))
 
 
 def test_luminance_is_the_paintings(painted: Tensor, photo: Tensor) -> None:
-    kept = postprocess(painted, photo, PaintOptions(keep_colour="luminance"))
+    kept = postprocess(painted, photo, PaintOptions(keep_color="luminance"))
     torch.testing.assert_close(luma(kept), luma(painted), atol=1e-5, rtol=0)
 
 
 def test_histograms_are_matched_before_not_after(painted: Tensor, photo: Tensor) -> None:
-    assert postprocess(painted, photo, PaintOptions(keep_colour="histogram")) is painted
+    assert postprocess(painted, photo, PaintOptions(keep_color="histogram")) is painted
 
 
-def test_recoloured_style_has_the_photos_colours(photo: Tensor, picture: Picture) -> None:
+def test_recolored_style_has_the_photos_colors(photo: Tensor, picture: Picture) -> None:
     style = Style(picture("chelsea", 48))
     assert torch.equal(recolor(style, photo, 0.0).image, style.image)
     whole = recolor(style, photo, 1.0).image
-    torch.testing.assert_close(whole, match_colours(style.image, photo))
+    torch.testing.assert_close(whole, match_colors(style.image, photo))
     torch.testing.assert_close(moments(whole), moments(photo), atol=0.02, rtol=0)
     half = recolor(style, photo, 0.5).image
     torch.testing.assert_close(half, (style.image + whole) / 2)
 
 
-def test_hidden_colours_of_a_style_have_no_influence(photo: Tensor, picture: Picture) -> None:
+def test_hidden_colors_of_a_style_have_no_influence(photo: Tensor, picture: Picture) -> None:
     image = picture("chelsea", 48)
     alpha = torch.zeros_like(image[:1])
     alpha[:, :, 10:40] = 1
     loud = image.where(alpha > 0, torch.tensor([1.0, 0.0, 1.0]).view(3, 1, 1))
     found = recolor(Style(loud, alpha=alpha), photo, 1.0)
-    expected = match_colours(image[:, :, 10:40], photo)
+    expected = match_colors(image[:, :, 10:40], photo)
     torch.testing.assert_close(found.image[:, :, 10:40], expected)
     assert torch.equal(found.image[:, :, :10], loud[:, :, :10])
     assert found.alpha is alpha

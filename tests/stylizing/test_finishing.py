@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from impasto.imaging.color_transfer import keep_colour, luma
+from impasto.imaging.color_transfer import keep_color, luma
 from impasto.imaging.detail import return_detail
 from impasto.stylizing import finishing
 from impasto.stylizing.controls import StyleControls
@@ -36,7 +36,7 @@ def half(tmp_path):
 def test_nothing_is_nothing(photo, painted):
     for finish in (
         Postprocessor(StyleControls()),
-        Postprocessor(StyleControls(keep_colour="luminance", keep_colour_amount=0)),
+        Postprocessor(StyleControls(keep_color="luminance", keep_color_amount=0)),
     ):
         assert finish.is_nothing
         assert finish.halo == 0
@@ -46,23 +46,23 @@ def test_nothing_is_nothing(photo, painted):
     assert Postprocessor(StyleControls(stroke_size=2)).is_nothing  # which is of painting
 
 
-def test_colour_first_then_detail_then_the_mask(photo, painted, half):
-    handles = StyleControls(keep_colour="lab-transfer", keep_colour_amount=0.7, detail=0.6)
-    colored = return_detail(keep_colour(painted, photo, "lab-transfer", 0.7), photo, 0.6)
+def test_color_first_then_detail_then_the_mask(photo, painted, half):
+    handles = StyleControls(keep_color="lab-transfer", keep_color_amount=0.7, detail=0.6)
+    colored = return_detail(keep_color(painted, photo, "lab-transfer", 0.7), photo, 0.6)
     finished = Postprocessor(handles, half)(painted, photo)
     torch.testing.assert_close(finished[..., :30], colored[..., :30])
     torch.testing.assert_close(finished[..., 34:], photo[..., 34:])
 
 
 def test_a_batch_is_its_images(photo, painted, half):
-    finish = Postprocessor(StyleControls(keep_colour="histogram", detail=0.5), half)
+    finish = Postprocessor(StyleControls(keep_color="histogram", detail=0.5), half)
     pictures, photos = torch.stack([painted, photo]), torch.stack([photo, painted])
     expected = torch.stack([finish(painted, photo), finish(photo, painted)])
     torch.testing.assert_close(finish(pictures, photos), expected)
 
 
 def test_a_part_is_as_in_the_whole(photo, painted, half):
-    finish = Postprocessor(StyleControls(keep_colour="luminance", detail=1), half)
+    finish = Postprocessor(StyleControls(keep_color="luminance", detail=1), half)
     expected = finish(painted, photo)
     inner = slice(finish.halo, 40 - finish.halo)
     parts = (image[:, :40, 10:60] for image in (painted, photo))
@@ -81,7 +81,7 @@ def test_the_record(half):
 def test_a_frame_is_its_picture(picture, how):
     photo = picture("coffee", 64)
     painted = photo.flip(1)[[2, 0, 1]] ** 2
-    finish = Postprocessor(StyleControls(keep_colour=how))
+    finish = Postprocessor(StyleControls(keep_color=how))
     found = FramePostprocessor(finish)(as_pixels(photo), as_pixels(painted))
     expected = as_pixels(finish(as_image(as_pixels(painted)), as_image(as_pixels(photo))))
     assert np.abs(found.astype(int) - expected).max() <= 1
@@ -99,7 +99,7 @@ def flashing(count):
     return [photo] * count, pictures
 
 
-def test_colours_do_not_flicker():
+def test_colors_do_not_flicker():
     """What stands still keeps its color, though each frame by itself would give it another."""
     photos, pictures = flashing(24)
 
@@ -107,7 +107,7 @@ def test_colours_do_not_flicker():
         frames = [make()(*pair) for pair in zip(photos, pictures, strict=True)]
         return np.array([frame[20:].mean() for frame in frames[12:]])
 
-    finish = Postprocessor(StyleControls(keep_colour="histogram"))
+    finish = Postprocessor(StyleControls(keep_color="histogram"))
     together = FramePostprocessor(finish)
     assert np.ptp(finished(lambda: FramePostprocessor(finish))) > 10
     assert np.ptp(finished(lambda: together)) < 0.5
@@ -116,10 +116,10 @@ def test_colours_do_not_flicker():
 def test_a_cut_begins_anew():
     photos, pictures = flashing(14)
     dark = [photo // 4 for photo in photos]
-    finish = FramePostprocessor(Postprocessor(StyleControls(keep_colour="histogram")))
+    finish = FramePostprocessor(Postprocessor(StyleControls(keep_color="histogram")))
     for photo, picture in zip(photos, pictures, strict=True):
         finish(photo, picture)
-    fresh = FramePostprocessor(Postprocessor(StyleControls(keep_colour="histogram")))
+    fresh = FramePostprocessor(Postprocessor(StyleControls(keep_color="histogram")))
     np.testing.assert_array_equal(finish(dark[0], pictures[0]), fresh(dark[0], pictures[0]))
     smaller = photos[0][:24], pictures[0][:24]
     np.testing.assert_array_equal(finish(*smaller), FramePostprocessor(fresh._finish)(*smaller))
@@ -129,7 +129,7 @@ def test_frames_go_on_from_a_state(monkeypatch):
     monkeypatch.setattr(finishing, "_RECENT", 4)
     photos, pictures = flashing(8)
     whole, first, second = (
-        FramePostprocessor(Postprocessor(StyleControls(keep_colour="lab-transfer"))) for _ in range(3)
+        FramePostprocessor(Postprocessor(StyleControls(keep_color="lab-transfer"))) for _ in range(3)
     )
     assert first.state == {}
     second.restore(first.state)
@@ -143,5 +143,5 @@ def test_frames_go_on_from_a_state(monkeypatch):
 
 
 def test_luminance_is_of_the_picture(photo, painted):
-    finished = Postprocessor(StyleControls(keep_colour="luminance"))(painted, photo)
+    finished = Postprocessor(StyleControls(keep_color="luminance"))(painted, photo)
     torch.testing.assert_close(luma(finished), luma(painted), atol=1e-5, rtol=0)

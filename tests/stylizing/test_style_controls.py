@@ -14,19 +14,19 @@ def test_by_default_there_is_nothing_to_record():
 
 
 def test_the_record_has_what_was_asked_for():
-    handles = StyleControls(keep_colour="histogram", detail=0.5)
-    assert handles.record() == {"keep_colour": "histogram", "detail": 0.5}
+    handles = StyleControls(keep_color="histogram", detail=0.5)
+    assert handles.record() == {"keep_color": "histogram", "detail": 0.5}
     assert handles.is_statistical
-    assert not StyleControls(keep_colour="histogram", keep_colour_amount=0).is_statistical
-    assert not StyleControls(keep_colour="luminance").is_statistical
+    assert not StyleControls(keep_color="histogram", keep_color_amount=0).is_statistical
+    assert not StyleControls(keep_color="luminance").is_statistical
 
 
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("keep_colour", "sepia", "keep_colour must be one of none, luminance, histogram, lab-transfer"),
-        ("keep_colour_amount", 1.01, "keep_colour_amount must be from 0 to 1, not 1.01"),
-        ("keep_colour_amount", -0.01, "from 0 to 1"),
+        ("keep_color", "sepia", "keep_color must be one of none, luminance, histogram, lab-transfer"),
+        ("keep_color_amount", 1.01, "keep_color_amount must be from 0 to 1, not 1.01"),
+        ("keep_color_amount", -0.01, "from 0 to 1"),
         ("detail", 2, "detail must be from 0 to 1, not 2"),
         ("detail", math.nan, "detail must be from 0 to 1"),
         ("stroke_size", 0.24, "stroke_size must be from 0.25 to 4, not 0.24"),

@@ -230,7 +230,7 @@ def test_alpha_stays(family, draw):
     assert painted.getchannel("A").tobytes() == Image.open(path).getchannel("A").tobytes()
 
 
-def test_hidden_colours_have_no_influence(family, photo):
+def test_hidden_colors_have_no_influence(family, photo):
     alpha = torch.zeros(1, *photo.shape[1:])
     alpha[..., :20] = 0.5
     black, white = (torch.where(alpha > 0, photo, torch.full_like(photo, level)) for level in (0.0, 1.0))

@@ -51,7 +51,7 @@ def same(one, other, within=1e-4):
 
 
 def test_the_last_touches_are_of_the_finish(family, photo, masks):
-    handles = {"keep_colour": "histogram", "keep_colour_amount": 0.8, "detail": 0.5}
+    handles = {"keep_color": "histogram", "keep_color_amount": 0.8, "detail": 0.5}
     expected = Postprocessor(StyleControls(**handles), masks["left"])(plain(family["night"], photo), photo)
     same(exact("night", mask=masks["left"], **handles).picture(photo), expected)
     door = impasto.load("night", mask=masks["left"], device="cpu", precision="float32", **handles)
@@ -111,7 +111,7 @@ def test_what_is_not_seen_is_not_painted(family, photo, tmp_path, monkeypatch):
 
 def test_batches_and_alpha(family, photo, masks):
     stylizer = exact(
-        "night", region={masks["top"]: "wave"}, mask=masks["left"], detail=1, keep_colour="histogram",
+        "night", region={masks["top"]: "wave"}, mask=masks["left"], detail=1, keep_color="histogram",
         stroke_size=1.5,
     )  # fmt: skip
     batch = torch.stack([photo, photo.flip(2)])
@@ -143,8 +143,8 @@ def test_what_cannot_be(family, arguments, error, words):
 @pytest.mark.parametrize(
     ("handles", "within"),
     [
-        ({"keep_colour": "luminance"}, 3),
-        ({"keep_colour": "histogram"}, 8),  # whose colors are taken from some of its pixels
+        ({"keep_color": "luminance"}, 3),
+        ({"keep_color": "histogram"}, 8),  # whose colors are taken from some of its pixels
         ({"stroke_size": 2.0}, 3),
         ({"detail": 1.0}, 3),
     ],
@@ -172,12 +172,12 @@ def in_tiles(stylizer, planes, side=64):
 @pytest.mark.parametrize(
     "handles",
     [
-        {"keep_colour": "luminance"},
-        {"keep_colour": "histogram"},
-        {"keep_colour": "lab-transfer", "keep_colour_amount": 0.6},
+        {"keep_color": "luminance"},
+        {"keep_color": "histogram"},
+        {"keep_color": "lab-transfer", "keep_color_amount": 0.6},
         {"detail": 1.0},
         {"stroke_size": 2.0},
-        {"stroke_size": 0.7, "detail": 0.5, "keep_colour": "luminance"},
+        {"stroke_size": 0.7, "detail": 0.5, "keep_color": "luminance"},
     ],
 )
 @pytest.mark.parametrize("regions", [False, True])
@@ -193,11 +193,11 @@ def test_tiles_are_the_picture(family, picture, masks, handles, regions, is_clea
     assert (tiled - whole).abs().max() <= 1
 
 
-def test_colours_of_a_large_picture_are_those_of_crops(family, picture, monkeypatch):
+def test_colors_of_a_large_picture_are_those_of_crops(family, picture, monkeypatch):
     monkeypatch.setattr(sampling, "WHOLE_BYTES", 1000)
     monkeypatch.setattr(sampling, "_CROP", 64)
     photo = picture("coffee", 300)
-    stylizer = exact("night", keep_colour="histogram")
+    stylizer = exact("night", keep_color="histogram")
     one, many = in_tiles(stylizer, photo, 400), in_tiles(stylizer, photo, 64)
     assert (one - many).abs().max() <= 1
     means = (one.mean((1, 2)) / 255 - photo.mean((1, 2))).abs()
@@ -216,8 +216,8 @@ def test_what_was_made_otherwise_is_known(family, draw, masks, tmp_path):
 
     assert outcome() == "done"
     assert json.loads(io.read_record(tmp_path / "out.png")).keys().isdisjoint({"detail", "mask", "regions"})
-    assert outcome() == outcome(keep_colour="none", stroke_size=1.0) == "skipped"
-    for options in ({"detail": 0.5}, {"keep_colour": "luminance"}, {"stroke_size": 2},
+    assert outcome() == outcome(keep_color="none", stroke_size=1.0) == "skipped"
+    for options in ({"detail": 0.5}, {"keep_color": "luminance"}, {"stroke_size": 2},
                     {"mask": masks["left"]}, {"region": {masks["left"]: "wave"}}):  # fmt: skip
         assert outcome(**options) == "kept"
     stylize_file(items[0].source, tmp_path / "out.png", exact("night", mask=masks["left"]))
@@ -226,7 +226,7 @@ def test_what_was_made_otherwise_is_known(family, draw, masks, tmp_path):
 
 
 def test_a_file_in_tiles_is_the_file(family, draw, masks, tmp_path):
-    stylizer = exact("night", mask=masks["left"], detail=0.5, keep_colour="luminance", stroke_size=2)
+    stylizer = exact("night", mask=masks["left"], detail=0.5, keep_color="luminance", stroke_size=2)
     photo = draw("p.png", (190, 141), "RGBA")
     for name, tile in (("whole.png", "off"), ("tiled.png", 64)):
         stylize_file(photo, tmp_path / name, stylizer, ImageOptions(tile=tile))
@@ -240,7 +240,7 @@ def test_a_streamed_photo_is_read_once_for_its_tiles(family, draw, masks, tmp_pa
 
     monkeypatch.setattr(sampling, "WHOLE_BYTES", 1000)
     monkeypatch.setattr(sampling, "_CROP", 32)
-    stylizer = exact("night", mask=masks["left"], detail=0.5, keep_colour="histogram", stroke_size=2)
+    stylizer = exact("night", mask=masks["left"], detail=0.5, keep_color="histogram", stroke_size=2)
     photo, options = draw("p.png", (390, 281)), ImageOptions(tile=64)
     stylize_file(photo, tmp_path / "read.tif", stylizer, options)
     starts, start = [], Streamed._start

@@ -99,7 +99,7 @@ def test_mixtures(family, photo, styles, strength):
     assert (painted - levels(stylizer.picture(photo))).abs().max() <= 1
 
 
-def test_hidden_colours_have_no_influence(stylizer, photo):
+def test_hidden_colors_have_no_influence(stylizer, photo):
     alpha = torch.ones(1, *photo.shape[1:])
     alpha[..., 70:200] = 0.4
     alpha[..., 200:] = 0

@@ -251,7 +251,7 @@ def test_pictures_are_finished_once_they_are_steady(clip: Path, tmp_path: Path) 
         target = tmp_path / name
         for at in (*stops, None):
             finish, stop = (
-                FramePostprocessor(Postprocessor(StyleControls(keep_colour="lab-transfer"))),
+                FramePostprocessor(Postprocessor(StyleControls(keep_color="lab-transfer"))),
                 Event(),
             )
             job = make_job(clip, steady=True, finish=finish)

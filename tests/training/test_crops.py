@@ -190,7 +190,7 @@ def test_mirrored(small: Image.Image) -> None:
     assert np.array_equal(np.asarray(plain)[:, ::-1], np.asarray(mirrored))
 
 
-def test_augmented_samples_vary_in_colour_but_not_beyond_recognition(chelsea: PhotoFiles) -> None:
+def test_augmented_samples_vary_in_color_but_not_beyond_recognition(chelsea: PhotoFiles) -> None:
     means = torch.stack([Crops(chelsea, 32, augment=True).sample(n).mean((1, 2)) for n in range(40)])
     plain = torch.stack([Crops(chelsea, 32).sample(n).mean((1, 2)) for n in range(40)])
     assert (means.std(0) > 1.3 * plain.std(0)).all()
@@ -227,7 +227,7 @@ def test_formats(tmp_path: Path, small: Image.Image, square: Image.Image, name: 
 @pytest.mark.parametrize(
     ("mode", "name"), [("L", "a.jpg"), ("L", "a.png"), ("LA", "a.png"), ("1", "a.png"), ("L", "a.tif")]
 )
-def test_grey_photos_become_rgb(
+def test_gray_photos_become_rgb(
     tmp_path: Path, small: Image.Image, square: Image.Image, mode: str, name: str
 ) -> None:
     found = saved(tmp_path, small.convert(mode), name)
@@ -247,7 +247,7 @@ def test_lab(tmp_path: Path, small: Image.Image, square: Image.Image) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.tif"])
-def test_grey_of_16_bits(tmp_path: Path, small: Image.Image, square: Image.Image, name: str) -> None:
+def test_gray_of_16_bits(tmp_path: Path, small: Image.Image, square: Image.Image, name: str) -> None:
     deep = np.asarray(small.convert("L"), np.uint16) * 257
     assert_close(saved(tmp_path, Image.fromarray(deep), name), square.convert("L"), 2.0)
 
@@ -369,7 +369,7 @@ def test_windows_by_number(windows: Windows) -> None:
     assert not torch.equal(windows.sample(0), Windows(windows.photos, 48, seed=2).sample(0))
 
 
-def test_colours_vary(windows: Windows) -> None:
+def test_colors_vary(windows: Windows) -> None:
     """Far more than the four photos do."""
     reds = torch.stack([windows.sample(number).mean((1, 2)) for number in range(40)])
     hues = (reds - reds.mean(1, keepdim=True)).argmax(1)

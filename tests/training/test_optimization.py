@@ -41,7 +41,7 @@ def start(objective: Scripted, **given: object) -> Training:
 
 
 def rate(training: Training) -> float:
-    return float(training.optimiser.param_groups[0]["lr"])
+    return float(training.optimizer.param_groups[0]["lr"])
 
 
 def test_it_learns() -> None:

@@ -64,7 +64,7 @@ def test_power_falls_as_in_photos(pictures: NDArray[np.float64]) -> None:
     assert np.std(slopes) > 0.2
 
 
-def test_pictures_vary_in_brightness_contrast_colour_and_detail(pictures: NDArray[np.float64]) -> None:
+def test_pictures_vary_in_brightness_contrast_color_and_detail(pictures: NDArray[np.float64]) -> None:
     means, deviations = pictures.mean((1, 2, 3)), pictures.std((1, 2, 3))
     chroma = (pictures.max(-1) - pictures.min(-1)).mean((1, 2))
     detail = np.abs(np.diff(pictures, axis=1)).mean((1, 2, 3))

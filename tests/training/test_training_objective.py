@@ -53,8 +53,8 @@ def style(picture: Picture) -> Tensor:
     [
         {},
         {"style_loss": "gram"},
-        {"style_loss": "gram", "normalise": False, "content_layers": (("relu2_1", 1.0), ("relu3_1", 0.5))},
-        {"style_loss": "moments", "normalise": False, "style_layers": (("relu1_1", 2.0), ("relu4_1", 1.0))},
+        {"style_loss": "gram", "normalize": False, "content_layers": (("relu2_1", 1.0), ("relu3_1", 0.5))},
+        {"style_loss": "moments", "normalize": False, "style_layers": (("relu1_1", 2.0), ("relu4_1", 1.0))},
         {"style_loss": "sliced"},
         {"style_loss": "nearest"},
     ],
@@ -70,7 +70,7 @@ def test_it_is_the_mean_of_what_a_painting_minimises(
         options.content_layers,
         options.style_layers,
         style_loss=options.style_loss,
-        normalise=options.normalise,
+        normalize=options.normalize,
     )
     objective = StyleObjective(perception, perception.style_terms(style[None]), options)
     images = painted.clone().requires_grad_()
@@ -100,14 +100,14 @@ def test_raw_weights_are_those_of_pytorch_examples(
     """Its two losses as it has them: F.mse_loss of features, and of Gram matrices over C h w."""
     backbone, layers = backbones.load(vgg_file), ("relu1_2", "relu2_2", "relu3_1")
     options = TrainOptions(
-        normalise=False, style_loss="gram", content_weight=1e5, style_weight=1e10, tv_weight=0.0, **ALONE
+        normalize=False, style_loss="gram", content_weight=1e5, style_weight=1e10, tv_weight=0.0, **ALONE
     )
     perception = Perception(
         backbone,
         (("relu2_2", 1.0),),
         tuple((layer, 1.0) for layer in layers),
         style_loss="gram",
-        normalise=False,
+        normalize=False,
     )
     painted = painted.clamp(0, 1)
     total, _ = StyleObjective(perception, perception.style_terms(style[None]), options)(photos, painted)
@@ -215,7 +215,7 @@ def test_a_flat_photo_does_not_outweigh_the_others(compact_file: Path, photos: T
     assert share_of_sky(FLAT) < 40
 
 
-def test_priming_by_colours(photos: Tensor, painted: Tensor) -> None:
+def test_priming_by_colors(photos: Tensor, painted: Tensor) -> None:
     total, terms = PrimingObjective()(photos, painted)
     torch.testing.assert_close(total, ((painted - photos) ** 2).mean())
     assert terms.keys() == {"pixels"}

@@ -15,7 +15,7 @@ from impasto.app.limits import Limits
 from impasto.app.look import StyleRequest, mix
 from impasto.app.page.experts import Experts, shown
 from impasto.app.page.inputs import picture, pictures, style_list
-from impasto.app.page.style_choices import COLOURS, OWN, meaning, titles
+from impasto.app.page.style_choices import COLORS, OWN, meaning, titles
 from impasto.app.sessions import Result, Session
 from impasto.app.trainings import thumbnail_of
 from impasto.errors import UsageError
@@ -51,8 +51,8 @@ class PhotoControls:
     def _add_handles(self) -> None:
         with gr.Accordion("More control", open=False):
             self.stroke_size = gr.Slider(LEAST_STROKE, MOST_STROKE, 1, step=0.05, label="Stroke size")
-            self.keep_colour = gr.Dropdown(COLOURS, value="none", label="Colours")
-            self.keep_colour_amount = gr.Slider(0, 1, 1, step=0.05, label="How much of the photo's colors")
+            self.keep_color = gr.Dropdown(COLORS, value="none", label="Colours")
+            self.keep_color_amount = gr.Slider(0, 1, 1, step=0.05, label="How much of the photo's colors")
             self.detail = gr.Slider(0, 1, 0, step=0.05, label="Fine detail of the photo")
             self.second = style_list("Mix with", [("nothing", NONE), *self.names({})], value=NONE)
             self.share = gr.Slider(0, 1, 0.5, step=0.05, label="Share of the second style")
@@ -63,7 +63,7 @@ class PhotoControls:
     def fields(self) -> dict[str, gr.components.Component]:
         """Components by the names of what they ask for."""
         names = [
-            "photo", "style", "own", "strength", "stroke_size", "keep_colour", "keep_colour_amount", "detail",
+            "photo", "style", "own", "strength", "stroke_size", "keep_color", "keep_color_amount", "detail",
             "second", "share", "size", "seed",
         ]  # fmt: skip
         return {**{name: getattr(self, name) for name in names}, **self.experts.fields}

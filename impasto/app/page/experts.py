@@ -50,7 +50,7 @@ class Experts:
             with gr.Row():
                 tv_weight = _text("Smoothness (TV)", "from the strength")
                 pooling = _list("Pooling", get_args(Pooling), _DEFAULT.pooling)
-            normalise = gr.Checkbox(_DEFAULT.normalise, label="Errors relative to their targets")
+            normalize = gr.Checkbox(_DEFAULT.normalize, label="Errors relative to their targets")
         self.fields: dict[str, gr.components.Component] = {
             "iterations": iterations,
             "style_loss": style_loss,
@@ -64,7 +64,7 @@ class Experts:
             "content_weight": content_weight,
             "style_weight": style_weight,
             "tv_weight": tv_weight,
-            "normalise": normalise,
+            "normalize": normalize,
         }
 
     def asked(self, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -108,9 +108,9 @@ class PhotoTab:
             "concurrency_id": "instant",
             "concurrency_limit": 2,
         }
-        lists = (controls.style, controls.second, controls.keep_colour)
+        lists = (controls.style, controls.second, controls.keep_color)
         sliders = [controls.strength, controls.stroke_size, controls.detail]
-        sliders += [controls.keep_colour_amount, controls.share]
+        sliders += [controls.keep_color_amount, controls.share]
         changes = [*(one.input for one in lists), *(one.release for one in sliders)]
         gr.on(changes, **at_once, trigger_mode="always_last", api_name="stylize")
         at_once["api_visibility"] = "private"

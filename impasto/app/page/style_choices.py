@@ -9,17 +9,17 @@ from typing import get_args
 from impasto.app.choices import StyleOption
 from impasto.app.sessions import Session
 from impasto.errors import UsageError
-from impasto.options import KeepColour
+from impasto.options import KeepColor
 
 OWN = "own"  # the visitor's picture, among the names of styles
 
-_COLOURS = {
+_COLORS = {
     "none": "the style's",
     "luminance": "the photo's, by luminance",
     "histogram": "the photo's, by histogram",
     "lab-transfer": "the photo's, by their averages",
 }
-COLOURS = [(_COLOURS[how], how) for how in get_args(KeepColour)]  # what a list of them shows and means
+COLORS = [(_COLORS[how], how) for how in get_args(KeepColor)]  # what a list of them shows and means
 
 
 def titles(choices: Sequence[StyleOption], cards: Iterable[str], own: str) -> list[tuple[str, str]]:

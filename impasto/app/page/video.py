@@ -102,8 +102,8 @@ class VideoTab:
         }
         self.preview.click(**frame, api_name="preview_video")
         frame["api_visibility"] = "private"
-        sliders = [controls.strength, controls.stroke_size, controls.keep_colour_amount, controls.detail]
-        changes = [one.input for one in (controls.style, controls.keep_colour, controls.size)]
+        sliders = [controls.strength, controls.stroke_size, controls.keep_color_amount, controls.detail]
+        changes = [one.input for one in (controls.style, controls.keep_color, controls.size)]
         changes += [one.release for one in (*sliders, self.moment)]
         gr.on(changes, **frame, trigger_mode="always_last")
         choose = by_selection(controls.chosen, self._visits)

@@ -11,7 +11,7 @@ from impasto.app.choices import StyleOption
 from impasto.app.look import StyleRequest
 from impasto.app.page.controls import STYLE, PhotoControls, handles_of
 from impasto.app.page.inputs import pictures, style_list
-from impasto.app.page.style_choices import COLOURS, meaning, titles
+from impasto.app.page.style_choices import COLORS, meaning, titles
 from impasto.app.sessions import Session
 from impasto.stylizing.controls import LEAST_STROKE, MOST_STROKE
 from impasto.stylizing.options import VideoOptions
@@ -63,8 +63,8 @@ class VideoControls:
         with gr.Accordion("More control", open=False):
             self.size = gr.Dropdown(_SIZES, value=_SIZE, label="Long side, at most")
             self.stroke_size = gr.Slider(LEAST_STROKE, MOST_STROKE, 1, step=0.05, label="Stroke size")
-            self.keep_colour = gr.Dropdown(COLOURS, value="none", label="Colours")
-            self.keep_colour_amount = gr.Slider(0, 1, 1, step=0.05, label="How much of the photo's colors")
+            self.keep_color = gr.Dropdown(COLORS, value="none", label="Colours")
+            self.keep_color_amount = gr.Slider(0, 1, 1, step=0.05, label="How much of the photo's colors")
             self.detail = gr.Slider(0, 1, 0, step=0.05, label="Fine detail of the photo")
 
     @property
@@ -72,7 +72,7 @@ class VideoControls:
         """Components by the names of what they ask for."""
         names = [
             "clip", "start", "end", "style", "strength", "steady", "side_by_side", "size", "stroke_size",
-            "keep_colour", "keep_colour_amount", "detail",
+            "keep_color", "keep_color_amount", "detail",
         ]  # fmt: skip
         return {**{name: getattr(self, name) for name in names}, "own": self._photo.own}
 

@@ -109,7 +109,7 @@ class Encoding:
         return "mov" if self.codec == "prores" else "mp4"
 
 
-def written_colour(info: ClipInfo) -> Color:
+def written_color(info: ClipInfo) -> Color:
     """Color description of written frames: the clip's own if YUV can be made with it, else BT.709."""
     if info.color is None or info.color.matrix not in SCALER_MATRIX:
         return Color()

@@ -14,7 +14,7 @@ from impasto.errors import UsageError, VideoError
 from impasto.imaging import ffmpeg
 from impasto.imaging.files import check_target, replacing
 from impasto.imaging.video.clip import ClipInfo, Seconds
-from impasto.imaging.video.encoding import CONTAINERS, written_colour
+from impasto.imaging.video.encoding import CONTAINERS, written_color
 from impasto.imaging.video.probe import probe
 from impasto.imaging.video.sound import Packets, SoundCut, add_tracks
 from impasto.imaging.video.timed_frames import SLACK
@@ -101,7 +101,7 @@ class _Joining(ExitStack):
         except ValueError as error:
             name = self._template.codec_context.name
             raise UsageError(f"{self._target} cannot hold {name}; end its name with .mkv") from error
-        context, color = stream.codec_context, written_colour(info)
+        context, color = stream.codec_context, written_color(info)
         if self._suffix in (".mp4", ".mov"):
             context.codec_tag = self._template.codec_context.codec_tag
         context.color_primaries, context.color_trc = color.primaries, color.transfer

@@ -14,7 +14,7 @@ from PIL import ExifTags, Image, ImageSequence
 from impasto.errors import ImageError, VideoError
 from impasto.imaging import io
 from impasto.imaging.decoding import explaining, open_image
-from impasto.imaging.encoding import quantise
+from impasto.imaging.encoding import quantize
 from impasto.imaging.suffixes import IMAGE_SUFFIXES
 from impasto.imaging.video.clip import ClipInfo, Frame, Seconds, check_frame
 from impasto.imaging.video.timed_frames import FrameRange, TimedFrame, select
@@ -60,8 +60,8 @@ class FolderClip:
         moments = (TimedFrame(index, index * step, step, path) for index, path in enumerate(self._paths))
         for moment in select(moments, span):
             planes, info = io.read(moment.content)
-            alpha = None if info.alpha is None else quantise(info.alpha, 8)[..., 0]
-            pixels = np.ascontiguousarray(quantise(planes, 8))
+            alpha = None if info.alpha is None else quantize(info.alpha, 8)[..., 0]
+            pixels = np.ascontiguousarray(quantize(planes, 8))
             yield Frame(moment.index, moment.time, moment.duration, pixels, alpha)
 
 

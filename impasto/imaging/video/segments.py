@@ -10,7 +10,7 @@ from typing import Any
 from impasto.errors import UsageError
 from impasto.imaging import ffmpeg
 from impasto.imaging.video.clip import ClipInfo, Frame
-from impasto.imaging.video.encoding import SCALER_MATRIX, Encoding, written_colour
+from impasto.imaging.video.encoding import SCALER_MATRIX, Encoding, written_color
 from impasto.imaging.video.sinks import FileSink
 
 _KEY_FRAME_SECONDS = 5  # to jump in a finished video without waiting
@@ -37,7 +37,7 @@ class SegmentWriter(FileSink):
     def __init__(self, path: str | os.PathLike[str], info: ClipInfo, encoding: Encoding) -> None:
         super().__init__(path)
         self._info, self._encoding = info, encoding
-        self._colour = written_colour(info)
+        self._color = written_color(info)
         self._base = info.time_base if info.time_base.denominator <= _FINEST else Fraction(1, _FINEST)
         self._durations: dict[int, int] = {}
         self._av = ffmpeg.load(f"Writing {path}")
@@ -89,8 +89,8 @@ class SegmentWriter(FileSink):
         context.sample_aspect_ratio = info.sample_aspect
         context.max_b_frames, context.gop_size = 0, max(1, round(_KEY_FRAME_SECONDS * info.rate))
         context.thread_type = "AUTO"
-        context.color_primaries, context.color_trc = self._colour.primaries, self._colour.transfer
-        context.colorspace, context.color_range = self._colour.matrix, self._colour.range
+        context.color_primaries, context.color_trc = self._color.primaries, self._color.transfer
+        context.colorspace, context.color_range = self._color.matrix, self._color.range
         if encoding.tag:
             context.codec_tag = encoding.tag
         return stream
@@ -100,13 +100,13 @@ class SegmentWriter(FileSink):
         picture = self._scaler.reformat(
             self._av.VideoFrame.from_ndarray(frame.over_white(), format="rgb24"),
             format=self._encoding.pixel_format,
-            dst_colorspace=SCALER_MATRIX[self._colour.matrix],
+            dst_colorspace=SCALER_MATRIX[self._color.matrix],
             dst_color_range=_LIMITED,
             interpolation=flags.BICUBIC | flags.ACCURATE_RND | flags.FULL_CHR_H_INP,
         )
         picture.pts, picture.time_base = round(frame.time / self._base), self._base
-        picture.color_primaries, picture.color_trc = self._colour.primaries, self._colour.transfer
-        picture.colorspace = self._colour.matrix
+        picture.color_primaries, picture.color_trc = self._color.primaries, self._color.transfer
+        picture.colorspace = self._color.matrix
         self._durations[picture.pts] = max(1, round(frame.duration / self._base))
         return picture
 

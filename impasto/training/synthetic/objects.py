@@ -26,7 +26,7 @@ class Things:
     """
 
     outlines: Field
-    centres: Field
+    centers: Field
     radii: Field
 
 
@@ -44,7 +44,7 @@ def strew(s: Setting, count: int, least: float, most: float, horizon: float) -> 
     return shape(s, np.stack([s.rng.uniform(-1.1, 1.1, count), y - radii / 2], -1), radii)
 
 
-def shape(s: Setting, centres: Field, radii: Field) -> Things:
+def shape(s: Setting, centers: Field, radii: Field) -> Things:
     """Give outlines to places (n, 2) and radii (n,). The things of one picture are akin."""
     count = len(radii)
     kinds = s.rng.choice(len(_outlines()), size=3)
@@ -54,7 +54,7 @@ def shape(s: Setting, centres: Field, radii: Field) -> Things:
     cos, sin = np.cos(angle), np.sin(angle)
     turn = np.stack([np.stack([cos, -sin], -1), np.stack([sin, cos], -1)], -2)
     turned = unit @ turn.swapaxes(1, 2)
-    return Things(centres[:, None] + radii[:, None, None] * turned, centres, radii)
+    return Things(centers[:, None] + radii[:, None, None] * turned, centers, radii)
 
 
 def cover(s: Setting, behind: Field, things: Things, relief: float) -> Field:
@@ -112,7 +112,7 @@ def _flat(labels: Image.Image, colors: Field) -> tuple[Field, Field]:
 
 def _shade(s: Setting, things: Things, label: Labels, relief: float) -> NDArray[np.float32]:
     """A factor, (S, S). It falls along the light and from a thing's middle, both polynomials of x and y."""
-    count, (x, y), radius = len(things.radii), things.centres.T, things.radii
+    count, (x, y), radius = len(things.radii), things.centers.T, things.radii
     slope = relief * s.rng.uniform(0.2, 1, count) / radius
     bulge = relief * s.rng.uniform(0, 0.4, count) / radius**2
     right, down = slope * s.light[0], slope * s.light[1]

@@ -81,9 +81,9 @@ def arrange(rng: np.random.Generator, size: int) -> Setting:
     x, y = _grid(size)
     angle = float(rng.uniform(-math.pi, 0))
     tint = rng.uniform(0.9, 1.1, 3)
-    sky = _colours(rng, _SKIES, 3, tint)
+    sky = _colors(rng, _SKIES, 3, tint)
     kinds = ((_PLANTS, 3), (_EARTHS, 3), (_THINGS, int(rng.integers(1, 5))))
-    things = np.vstack([_colours(rng, names, count, tint) for names, count in kinds])
+    things = np.vstack([_colors(rng, names, count, tint) for names, count in kinds])
     noise = _smooth_noise(rng, size), _rough_noise(rng, size)
     return Setting(rng, x, y, *noise, sky, things, (math.cos(angle), math.sin(angle)))
 
@@ -136,7 +136,7 @@ def _noise(rng: np.random.Generator, size: int, slope: float, stretch: float) ->
     return noise
 
 
-def _colours(rng: np.random.Generator, names: tuple[str, ...], count: int, tint: Field) -> Field:
+def _colors(rng: np.random.Generator, names: tuple[str, ...], count: int, tint: Field) -> Field:
     """Some of the colors, each a little varied, (count, 3)."""
     chosen = [tuple(bytes.fromhex(names[i])) for i in rng.integers(len(names), size=count)]
     varied = np.array(chosen) / 255 * rng.uniform(0.8, 1.15, (count, 1)) + rng.normal(0, 0.02, (count, 3))
