@@ -53,6 +53,7 @@ FLAGS = {
     "fast": Flag("Paint every second frame; motion makes the ones between."),
     "side_by_side": Flag("Show the photo beside the picture."),
     "overwrite": Flag("Replace OUT, or what is unfinished of it."),
+    "deinterlace": Flag("Make whole frames of interlaced ones.", panel=EXPERT),
     "codec": Flag("Of the video.", "h264|hevc|vp9|av1|prores", "h264, in .webm vp9", panel=OUTPUT),
     "crf": Flag("Quality: smaller is better, and larger in bytes.", "N", "by codec", panel=OUTPUT),
 }
@@ -122,7 +123,7 @@ def video(
     from impasto.stylizing.stylizer import Stylizer
     from impasto.stylizing.video import VideoJob
 
-    clip = open_clip(source)
+    clip = open_clip(source, deinterlace=options.deinterlace)
     if engine == "paint":
         painting = PaintOptions(
             size=None,

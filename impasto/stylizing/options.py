@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from impasto.errors import UsageError
 from impasto.options import check_range, check_whole
 
 TileOption = Literal["auto", "off"] | int
+Deinterlace = Literal["auto", "on", "off"]
 LEAST_TILE = 64  # pixels; what surrounds a tile is many times the tile then
 
 
@@ -80,6 +81,7 @@ class VideoOptions:
         fast: networks paint every second frame, whose picture follows the motion to the one between; where
             motion cannot be followed, they paint all. It takes 28 to 40 % less time.
         side_by_side: show the photo to the left of the picture.
+        deinterlace: "auto" for the frames that the file calls interlaced, "on" all, "off" none.
         codec: h264, hevc, vp9, av1 or prores; None is H.264, or VP9 in .webm.
         crf: constant rate factor: smaller is better, and larger in bytes; None is the codec's default.
         overwrite: replace what is there already, finished or not.
@@ -92,6 +94,7 @@ class VideoOptions:
     steady: bool = True
     fast: bool = False
     side_by_side: bool = False
+    deinterlace: Deinterlace = "auto"
     codec: str | None = None
     crf: int | None = None
     overwrite: bool = False
@@ -101,5 +104,7 @@ class VideoOptions:
         if self.end is not None and not self.start < self.end:
             raise UsageError(f"end must be after start, {self.start:g} s, not {self.end:g}")
         check_whole("every", self.every, 1, 1_000_000)
+        if self.deinterlace not in get_args(Deinterlace):
+            raise UsageError(f"deinterlace is auto, on or off, not {self.deinterlace}")
         if self.size is not None:
             check_whole("size", self.size, 16, 100_000)

@@ -23,6 +23,7 @@ from impasto.imaging.video.joining import join
 from impasto.imaging.video.open import open_clip, open_sink
 from impasto.imaging.video.segments import SegmentWriter
 from impasto.imaging.video.sinks import Sink
+from impasto.options import with_current_names
 from impasto.styles.mixture import Styles
 from impasto.stylizing.controls import StyleControls
 from impasto.stylizing.finishing import FramePostprocessor, Postprocessor
@@ -233,11 +234,13 @@ def stylize_video(
 
     >>> impasto.stylize_video("holiday.mp4", "painted.mp4", "starry-night")
     """
+    options = with_current_names(options)
     handles = {
         field.name: options.pop(field.name) for field in fields(StyleControls) if field.name in options
     }
     stylizer = Stylizer(style, strength, mask=mask, region=region, **handles)
-    clip, chosen, finish = open_clip(source), VideoOptions(**options), FramePostprocessor(stylizer.finish)
+    chosen, finish = VideoOptions(**options), FramePostprocessor(stylizer.finish)
+    clip = open_clip(source, deinterlace=chosen.deinterlace)
     VideoJob(clip, NetworkStyler(stylizer), stylizer.record(), chosen, finish).run(Path(target), callback)
 
 

@@ -106,11 +106,6 @@ def test_other_codecs_and_odd_sizes(tmp_path, name, made):
     assert np.abs(frames[4].pixels.astype(int) - expected).mean() < (0.01 if name == "a.mkv" else 4)
 
 
-def test_interlaced_is_told(tmp_path):
-    path = write_film(tmp_path / "a.mp4", 3, options={"x264-params": "tff=1", "crf": "4"})
-    assert "interlaced" in open_clip(path).notes[0]
-
-
 def test_cut_short(tmp_path):
     options = {"movflags": "faststart"}
     for name in ("a.mp4", "a.mkv", "a.avi"):

@@ -275,7 +275,12 @@ def test_nothing_in_the_span(clip: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"start": -1.0}, "start"), ({"start": 2.0, "end": 1.0}, "after start"), ({"every": 0}, "every")],
+    [
+        ({"start": -1.0}, "start"),
+        ({"start": 2.0, "end": 1.0}, "after start"),
+        ({"every": 0}, "every"),
+        ({"deinterlace": "yes"}, "deinterlace is auto, on or off, not yes"),
+    ],
 )
 def test_options_that_cannot_mean_anything(options: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):

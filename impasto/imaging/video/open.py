@@ -10,6 +10,7 @@ from impasto.errors import UsageError, VideoError
 from impasto.imaging.files import stream_kind
 from impasto.imaging.video.animations import GifSink, WebpSink
 from impasto.imaging.video.clip import Clip, ClipInfo
+from impasto.imaging.video.deinterlacing import Deinterlace
 from impasto.imaging.video.pictures import AnimatedClip, FolderClip
 from impasto.imaging.video.reader import VideoClip
 from impasto.imaging.video.sinks import FolderSink, Sink
@@ -19,12 +20,16 @@ _PICTURE_RATE = Fraction(25)
 _ANIMATIONS = {".gif": GifSink, ".webp": WebpSink}
 
 
-def open_clip(path: str | os.PathLike[str], *, rate: Fraction | None = None) -> Clip:
+def open_clip(
+    path: str | os.PathLike[str], *, rate: Fraction | None = None, deinterlace: Deinterlace = "auto"
+) -> Clip:
     """A video file, an animated GIF or WebP, or a folder of pictures; told apart by what is in them.
 
     Args:
         path: of the file or folder.
         rate: frames a second of a folder's pictures, 25 if None. Other clips know theirs.
+        deinterlace: what to do with a video's interlaced frames: "auto" deinterlaces them where the file says
+            that they are, "on" deinterlaces all frames, "off" none.
 
     Raises:
         VideoError: missing, empty, damaged from the start, or no moving picture.
@@ -39,7 +44,7 @@ def open_clip(path: str | os.PathLike[str], *, rate: Fraction | None = None) -> 
         return FolderClip(place, _PICTURE_RATE if rate is None else Fraction(rate))
     if rate is not None:
         raise UsageError(f"{place} has a rate of its own; a rate is given for a folder of pictures only")
-    return AnimatedClip(place) if _is_animation(_read_head(place)) else VideoClip(place)
+    return AnimatedClip(place) if _is_animation(_read_head(place)) else VideoClip(place, deinterlace)
 
 
 def open_sink(target: str | os.PathLike[str], info: ClipInfo) -> Sink:

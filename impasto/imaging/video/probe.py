@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from impasto.errors import VideoError
 from impasto.imaging import ffmpeg
 from impasto.imaging.video.clip import MOST_PIXELS, ClipInfo, check_frame
+from impasto.imaging.video.deinterlacing import LOOK_AT, Deinterlace, Fields, choose_fields, is_interlaced
 from impasto.imaging.video.rgb import ColorSpec, Rotation, find_palette, find_turn
 
 _FASTEST = 1000  # frames a second
@@ -32,6 +34,7 @@ class Probe:
         turn: makes (H, W, 3) upright.
         declared_end: seconds after the first frame at which the file says that it ends, where a file that is
             cut short still says so; else None.
+        fields: which frames are deinterlaced; None for none.
     """
 
     info: ClipInfo
@@ -42,25 +45,35 @@ class Probe:
     palette: ColorSpec
     turn: Rotation
     declared_end: float | None
+    fields: Fields | None = None
 
     def stamp(self, frame: Any) -> int | None:
         """When an `av` frame is shown, in units of `info.time_base`, if it says."""
         return _stamp(frame, self.is_steady)
 
 
-def probe(path: Path) -> Probe:
+def probe(path: Path, deinterlace: Deinterlace = "auto") -> Probe:
     """Look at a video file. Raises VideoError for what cannot be read as one."""
     name = str(path)
     with ffmpeg.open_input(path) as container:
         stream = find_video(container, name)
         rate = _find_rate(stream, name)
-        frame = _first_frame(container, stream, name)
+        frame, flagged = _first_frame(container, stream, name)
+        fields = choose_fields(deinterlace, stream, flagged)
         is_steady = container.format.name == "avi"
         origin = _stamp(frame, is_steady) or 0
         palette = find_palette(frame)
         turn, swaps = find_turn(frame)
         return Probe(
-            _make_info(name, container, stream, rate, frame, swaps),
+            _make_info(
+                name,
+                container,
+                stream,
+                rate,
+                frame,
+                swaps,
+                _fields_note(fields, is_interlaced(stream, flagged)),
+            ),
             stream.index,
             origin,
             is_steady,
@@ -68,10 +81,13 @@ def probe(path: Path) -> Probe:
             palette,
             turn,
             _declared_end(container, stream, rate, origin),
+            fields,
         )
 
 
-def _make_info(name: str, container: Any, stream: Any, rate: Fraction, frame: Any, swaps: bool) -> ClipInfo:
+def _make_info(
+    name: str, container: Any, stream: Any, rate: Fraction, frame: Any, swaps: bool, notes: Iterable[str]
+) -> ClipInfo:
     duration = _find_duration(container, stream)
     aspect = stream.sample_aspect_ratio or Fraction(1)
     palette = find_palette(frame)
@@ -87,7 +103,7 @@ def _make_info(name: str, container: Any, stream: Any, rate: Fraction, frame: An
         bit_depth=depth,
         color=palette.shown,
         sample_aspect=1 / aspect if swaps else aspect,
-        notes=tuple(f"{name} {note}" for note in _notes(frame, palette, depth)),
+        notes=tuple(f"{name} {note}" for note in (*_notes(palette, depth), *notes)),
     )
 
 
@@ -132,12 +148,20 @@ def _find_rate(stream: Any, name: str) -> Fraction:
     )
 
 
-def _first_frame(container: Any, stream: Any, name: str) -> Any:
-    with ffmpeg.explaining(f"{name} is damaged before its first frame"):
-        frame = next(_good_frames(container, stream), None)
+def _first_frame(container: Any, stream: Any, name: str) -> tuple[Any, bool]:
+    """The first frame, and whether it or one of the next says that it is interlaced."""
+    frame, flagged = None, False
+    try:
+        with ffmpeg.explaining(f"{name} is damaged before its first frame"):
+            for found in islice(_good_frames(container, stream), LOOK_AT):
+                frame = found if frame is None else frame
+                flagged = flagged or found.interlaced_frame
+    except VideoError:
+        if frame is None:
+            raise
     if frame is None:
         raise VideoError(f"{name} has no frame that can be decoded; it may be damaged or cut short")
-    return frame
+    return frame, flagged
 
 
 def _good_frames(container: Any, stream: Any) -> Iterator[Any]:
@@ -168,12 +192,17 @@ def _declared_end(container: Any, stream: Any, rate: Fraction, origin: int) -> f
     return None
 
 
-def _notes(frame: Any, palette: ColorSpec, depth: int) -> Iterator[str]:
+def _notes(palette: ColorSpec, depth: int) -> Iterator[str]:
     if palette.hdr:
         yield f"is HDR ({palette.hdr}); it is shown in SDR, where what is brighter than white becomes white"
     elif palette.converts:
         yield "has wide colors, which are brought into BT.709"
     if depth > 8:
         yield f"has {depth} bits per channel; frames are read and painted with 8"
-    if frame.interlaced_frame:
-        yield "is interlaced, which shows as combs where things move: deinterlace it first (ffmpeg -vf bwdif)"
+
+
+def _fields_note(fields: Fields | None, interlaced: bool) -> Iterator[str]:
+    if interlaced and fields is None:
+        yield "is interlaced, which shows as combs where things move, since deinterlacing is off"
+    elif interlaced:
+        yield "is interlaced; it is deinterlaced by bwdif"

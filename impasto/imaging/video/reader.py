@@ -11,6 +11,7 @@ from typing import Any
 from impasto.errors import VideoError
 from impasto.imaging import ffmpeg
 from impasto.imaging.video.clip import ClipInfo, Frame, Seconds
+from impasto.imaging.video.deinterlacing import Deinterlace, deinterlaced
 from impasto.imaging.video.integrity import Damage
 from impasto.imaging.video.probe import Probe, find_video, probe
 from impasto.imaging.video.rgb import Converter
@@ -23,14 +24,18 @@ _RUN_UPS = (0, 1, 5, 30)  # seconds before the start to look for a key frame, on
 class VideoClip:
     """A video file as a `Clip`. Decoding uses all processors; only a handful of frames is held at a time.
 
+    Args:
+        path: of the file.
+        deinterlace: interlaced frames, where the file says so ("auto"), all frames, or none.
+
     Raises:
         VideoError: missing, empty, not a video, unknown or damaged from the start.
         MissingExtraError: PyAV is not installed.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, deinterlace: Deinterlace = "auto") -> None:
         self._path = path
-        self._probe = probe(path)
+        self._probe = probe(path, deinterlace)
         self._damage = Damage(self._probe)
 
     @property
@@ -63,20 +68,22 @@ class _Decoder:
 
     def moments(self, start: Seconds) -> Iterator[TimedFrame[Any]]:
         """All frames from `start` on, and perhaps some before it."""
+        # a deinterlaced frame is made from the one before it, too
+        start = max(Fraction(0), start - 2 * self._step) if self._probe.fields else start
         for run_up in () if self._jumps_before(start) else _RUN_UPS:
             if start <= run_up + SLACK:
                 break
             with ffmpeg.open_input(self._path) as container:
                 if not self._seek(container, start - run_up):
                     break
-                frames = self._decode(container)
+                frames = self._whole_frames(container)
                 first = next(frames, None)
                 stamp = None if first is None else self._probe.stamp(first)
                 if stamp is not None and self._at(stamp) <= start + SLACK:
                     yield from self._timed(chain([first], frames), self._index_at(stamp))
                     return
         with ffmpeg.open_input(self._path) as container:
-            yield from self._timed(self._decode(container), 0)
+            yield from self._timed(self._whole_frames(container), 0)
 
     def _jumps_before(self, start: Seconds) -> bool:
         """Return whether time stamps jump between the beginning and `start`; nothing is decoded for it."""
@@ -98,6 +105,11 @@ class _Decoder:
             duration = frame.duration * self._base if frame.duration else self._step
             yield TimedFrame(index, time, duration, frame)
             last, index = time, index + 1
+
+    def _whole_frames(self, container: Any) -> Iterator[Any]:
+        """Frames from here to the end, without combs if that was wanted."""
+        frames = self._decode(container)
+        return deinterlaced(frames, self._probe.fields) if self._probe.fields else frames
 
     def _decode(self, container: Any) -> Iterator[Any]:
         """Frames from here to the end, or to a breakage, which raises VideoError."""
