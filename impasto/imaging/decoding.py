@@ -12,6 +12,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from impasto.errors import ImageError, ImpastoError, MissingExtraError
 from impasto.imaging.color import changes_values, to_srgb
+from impasto.imaging.cut_jpeg import CutJpeg, lacks_end
 from impasto.imaging.depth16 import has_deep_planes, is_deep_color, read_deep
 from impasto.imaging.limits import check_counts, check_exif
 from impasto.imaging.metadata import clean_exif
@@ -22,7 +23,10 @@ Samples = NDArray[np.float32]  # (H, W, 3) sRGB or (H, W, 4) with straight alpha
 # Tried in this order. Pillow opens more, but some of those run other programs, or claim any bytes.
 _KINDS = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "AVIF", "JPEG2000", "PPM", "PSD", "QOI")
 _KINDS_TEXT = "JPEG, PNG, WebP, TIFF, GIF, BMP, AVIF, HEIC, JPEG 2000, PPM, PSD or QOI"
-_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"}
+_AVIF_BRANDS = {b"avif", b"avis"}
+_CONTAINER_BRANDS = {b"mif1", b"msf1"}  # of HEIC and AVIF alike
+_MOST_BRANDS = 1024  # bytes
 _AS_COLOR = {1: [0, 0, 0], 2: [0, 0, 0, 1], 3: [0, 1, 2], 4: [0, 1, 2, 3]}
 _ANIMATED_KINDS = ("GIF", "WEBP", "PNG", "AVIF")
 
@@ -74,17 +78,32 @@ def open_image(file: IO[bytes], name: str) -> ImageFile.ImageFile:
     if not head:
         raise ImageError(f"{name} is empty; it may not have been downloaded or copied to its end")
     Image.init()
+    if _is_heic(file):
+        return _open_heic(file, name)
     for kind in _KINDS:
         factory, accept = Image.OPEN.get(kind, (None, None))
         if factory and accept and accept(head) is True:
             check_counts(file, kind, name)
+            is_cut = kind == "JPEG" and lacks_end(file)
             file.seek(0)
-            image = factory(file, "")
+            image = CutJpeg(file) if is_cut else factory(file, "")
             check_exif(image, name)
             return image
-    if head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS:
-        return _open_heic(file, name)
     raise ImageError(f"{name} is not a picture that impasto reads ({_KINDS_TEXT})")
+
+
+def _is_heic(file: IO[bytes]) -> bool:
+    """Return whether the brands of a file, its major one and those that it is compatible with, say HEIC."""
+    file.seek(0)
+    head = file.read(8)
+    if head[4:] != b"ftyp":
+        return False
+    content = file.read(min(max(0, int.from_bytes(head[:4]) - 8), _MOST_BRANDS))
+    major, compatible = content[:4], content[8:]
+    brands = {major, *(compatible[start : start + 4] for start in range(0, len(compatible), 4))}
+    if major in _HEIC_BRANDS or major in _AVIF_BRANDS:
+        return major in _HEIC_BRANDS
+    return not brands & _AVIF_BRANDS and bool(brands & (_HEIC_BRANDS | _CONTAINER_BRANDS))
 
 
 def check_size(width: int, height: int, name: str, max_pixels: int) -> None:
@@ -134,7 +153,7 @@ def _decode(image: Image.Image, name: str, deep: Deep | None) -> Decoded:
     orientation, exif, damage = _read_exif(image)
     if turn := _UPRIGHT.get(orientation):
         samples = turn(samples)
-    notes = [f"{name} {note}" for note in (problem, damage, _pages(image)) if note]
+    notes = [f"{name} {note}" for note in (problem, damage, gaps(image), _pages(image)) if note]
     return Decoded(samples, 8 if deep is None else 16, exif, tuple(notes))
 
 
@@ -211,6 +230,11 @@ def _read_exif(image: Image.Image) -> tuple[Any, bytes | None, str | None]:
         return orientation, clean_exif(exif), None
     except Exception:  # EXIF is written by a thousand devices, and no picture is lost without it
         return orientation, None, "has damaged EXIF data, which is left out"
+
+
+def gaps(image: Image.Image) -> str | None:
+    """A note if the file of a decoded picture is cut short."""
+    return image.note if isinstance(image, CutJpeg) else None
 
 
 def _pages(image: Image.Image) -> str | None:

@@ -24,6 +24,7 @@ from impasto.imaging.decoding import (
     check_size,
     decode_image,
     explaining,
+    gaps,
     open_image,
 )
 from impasto.imaging.depth16 import has_deep_planes, is_deep_color, read_deep
@@ -95,7 +96,8 @@ def open_large(
         orientation, exif, damage = _read_exif(image)  # of some kinds it stands behind the pixels
         pages = _pages(image)
         source = _Shallow(image, name, orientation) if deep is None else _Deep(deep, image, orientation)
-        notes = tuple(f"{name} {note}" for note in (source.problem, damage, pages) if note)
+        problems = source.problem, damage, gaps(image), pages
+        notes = tuple(f"{name} {note}" for note in problems if note)
     is_deep = deep is not None or image.mode.startswith(("I", "F"))
     return source, ImageInfo(name, source.size, 16 if is_deep else 8, None, exif, notes)
 

@@ -79,7 +79,7 @@ def check_exif(image: Image.Image, name: str) -> None:
 
 def _count_jpeg(file: IO[bytes], counts: _Counts) -> None:
     exif, is_pixels = b"", False
-    while marker := _next_marker(file):
+    while marker := next_marker(file):
         if marker == _END:
             if is_pixels:
                 break
@@ -96,7 +96,7 @@ def _count_jpeg(file: IO[bytes], counts: _Counts) -> None:
     _count_exif(exif, counts)
 
 
-def _next_marker(file: IO[bytes]) -> int | None:
+def next_marker(file: IO[bytes]) -> int | None:
     """The next marker of a JPEG, behind which the file then stands; None at the end."""
     while block := file.read(_BLOCK):
         if found := _MARKER.search(block):

@@ -197,6 +197,29 @@ def test_heic(read_bytes):
         read_bytes(buffer.getvalue()[:200])
 
 
+def with_brands(content, *brands):
+    """A HEIC or AVIF whose first box names these brands, the major one first; all offsets stay."""
+    length = int.from_bytes(content[:4])
+    names = [brand.encode() for brand in brands]
+    box = b"ftyp" + names[0] + bytes(4) + b"".join(names[1:])
+    return (length.to_bytes(4) + box).ljust(length, b"\0")[:length] + content[length:]
+
+
+@pytest.mark.parametrize("brands", [("mif1", "heic"), ("msf1", "hevc", "heic"), ("mif1", "miaf", "heix")])
+def test_heic_is_told_from_all_brands(read_bytes, brands):
+    heif = pytest.importorskip("pillow_heif")
+    buffer = BytesIO()
+    heif.from_pillow(COFFEE.resize((48, 32))).save(buffer, quality=95)
+    assert read_bytes(with_brands(buffer.getvalue(), *brands))[1].size == (32, 48)
+
+
+@pytest.mark.parametrize("brands", [("mif1", "avif"), ("msf1", "heic", "avif"), ("avif", "mif1", "heic")])
+def test_avif_is_told_from_all_brands(read_bytes, brands, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    image, _ = read_bytes(with_brands(encode(COFFEE, "AVIF"), *brands))
+    assert np.abs(levels(image) - np.asarray(COFFEE)).mean() < 12
+
+
 def test_heic_without_its_library(read_bytes, monkeypatch):
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     with pytest.raises(MissingExtraError, match=r"picture needs pillow-heif: .*impasto\[heic\]"):

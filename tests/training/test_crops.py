@@ -325,6 +325,14 @@ def test_truncated_files_are_unreadable(tmp_path: Path, small: Image.Image, name
         read(tmp_path / name)
 
 
+def test_a_jpeg_without_its_end_is_read(tmp_path: Path, small: Image.Image) -> None:
+    small.save(tmp_path / "a.jpg")
+    whole = read(tmp_path / "a.jpg")
+    (tmp_path / "a.jpg").write_bytes((tmp_path / "a.jpg").read_bytes()[:-2])
+    change = np.asarray(read(tmp_path / "a.jpg"), float) - np.asarray(whole)
+    assert np.abs(change).mean() < 8  # it is not decoded to a smaller size
+
+
 def test_unreadable_files_are_skipped_and_named(tmp_path: Path, small: Image.Image) -> None:
     small.save(tmp_path / "good.jpg")
     (tmp_path / "cut.jpg").write_bytes((tmp_path / "good.jpg").read_bytes()[:700])
