@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Mapping
+from functools import wraps
 from numbers import Integral, Real
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 from impasto.errors import UsageError
 
@@ -15,6 +17,38 @@ StyleLoss = Literal["moments", "gram", "sliced", "nearest"]
 Pooling = Literal["max", "average", "l2"]
 SUMMED: tuple[StyleLoss, ...] = ("moments", "gram")  # of sums over positions, which tiles can add up
 Layers = tuple[tuple[str, float], ...]  # names with weights
+RENAMED = {
+    "keep_colour": "keep_color",
+    "keep_colour_amount": "keep_color_amount",
+    "normalise": "normalize",
+}  # fields of options by their earlier names, which files and callers may still use
+
+OptionsClass = TypeVar("OptionsClass", bound=type)
+
+
+def with_current_names(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The same options, earlier names of fields replaced by those of today."""
+    return {RENAMED.get(name, name): value for name, value in options.items()}
+
+
+def accepts_earlier_names(options: OptionsClass) -> OptionsClass:
+    """Decorate a class of options so that it takes earlier names of its fields, with a DeprecationWarning."""
+    initialize = options.__init__
+    earlier = {
+        old: new
+        for old, new in RENAMED.items()
+        if new in options.__annotations__ and not hasattr(options, old)
+    }
+
+    @wraps(initialize)
+    def __init__(self: Any, *values: Any, **named: Any) -> None:
+        for old in earlier.keys() & named.keys():
+            warnings.warn(f"{old} is now called {earlier[old]}", DeprecationWarning, stacklevel=2)
+            named[earlier[old]] = named.pop(old)
+        initialize(self, *values, **named)
+
+    options.__init__ = __init__  # type: ignore[misc]
+    return options
 
 
 def parse_layers(value: str | Iterable[str | tuple[str, float]] | None) -> Layers | None:

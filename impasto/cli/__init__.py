@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 from impasto.cli.adapt import adapt
 from impasto.cli.display import say
 from impasto.cli.doctor import doctor
+from impasto.cli.earlier_flags import with_current_flags
 from impasto.cli.encode import encode
 from impasto.cli.error_handling import INTERRUPTED
 from impasto.cli.evaluate import evaluate
@@ -32,6 +33,9 @@ from impasto.cli.webcam import KEYS_IN_WORDS, webcam
 
 class _Commands(TyperGroup):
     """The root. Its help says nothing of the values of switches, which have none, as newer Typers would."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, list(with_current_flags(args)))
 
     def get_params(self, ctx: Any) -> list[Any]:
         params: list[Any] = [*super().get_params(ctx)]

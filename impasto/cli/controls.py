@@ -8,14 +8,14 @@ from typing import Annotated
 
 import typer
 
-from impasto.cli.flags import HANDLES, Flag, panel
+from impasto.cli.flags import CONTROL, Flag, panel
 from impasto.errors import UsageError
 
 FLAGS = {
     "keep_color": Flag("The photo's: by luminance, histogram or lab-transfer.", "HOW"),
-    "keep_color_amount": Flag("How much of them, 0 to 1.", panel=HANDLES),
-    "detail": Flag("How much of the photo's fine structure returns, 0 to 1.", panel=HANDLES),
-    "stroke_size": Flag("Strokes so many times as large, 0.25 to 4.", panel=HANDLES),
+    "keep_color_amount": Flag("How much of them, 0 to 1.", panel=CONTROL),
+    "detail": Flag("How much of the photo's fine structure returns, 0 to 1.", panel=CONTROL),
+    "stroke_size": Flag("Strokes so many times as large, 0.25 to 4.", panel=CONTROL),
 }
 
 Mask = Annotated[Path | None, typer.Option(metavar="MASK", help="White where the style goes; gray mixes.")]
@@ -25,7 +25,7 @@ RegionFlags = Annotated[
         "--region",
         metavar="MASK=STYLE",
         help="A style where the mask is white; may be repeated. --style takes what the masks leave.",
-        **panel(HANDLES),
+        **panel(CONTROL),
     ),
 ]
 

@@ -19,7 +19,7 @@ from rich.markup import escape
 from impasto.errors import UsageError
 
 EXPERT = "Expert options"
-HANDLES = "StyleControls"
+CONTROL = "Control options"
 OUTPUT = "Output options"
 
 Command = Callable[..., None]

@@ -15,7 +15,7 @@ from impasto.cli import controls
 from impasto.cli.completion import recipe_names
 from impasto.cli.display import download
 from impasto.cli.error_handling import explained
-from impasto.cli.flags import EXPERT, HANDLES, Flag, HelpAll, panel, with_flags
+from impasto.cli.flags import EXPERT, CONTROL, Flag, HelpAll, panel, with_flags
 from impasto.cli.paint_session import (
     Animate,
     BitDepth,
@@ -151,7 +151,7 @@ def paint(
         typer.Option(
             metavar="MASK=STYLE",
             help="A style where a mask is white; may be repeated. STYLE takes what the masks leave.",
-            **panel(HANDLES),
+            **panel(CONTROL),
         ),
     ] = None,
     recipe: Annotated[

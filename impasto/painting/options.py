@@ -14,6 +14,7 @@ from impasto.options import (
     Layers,
     Pooling,
     StyleLoss,
+    accepts_earlier_names,
     check_choice,
     check_range,
     check_whole,
@@ -33,6 +34,7 @@ _FROM_NOISE = 2.5  # times as many gradients: noise is far from every painting
 LEAST_TILE = 64  # pixels; what surrounds a tile is more than the tile then
 
 
+@accepts_earlier_names
 @dataclass(frozen=True)
 class PaintOptions:
     """Immutable and checked: a value that cannot mean anything raises UsageError.
@@ -61,7 +63,7 @@ class PaintOptions:
         content_layers, style_layers: names with weights; None takes relu3_1 and relu4_1 for content, and
             relu1_1 to relu5_1 for style.
         content_weight, style_weight, tv_weight: raw factors, which take the place of `strength`.
-        normalise: errors relative to the targets. False gives the plain mean squares of the literature, Gram
+        normalize: errors relative to the targets. False gives the plain mean squares of the literature, Gram
             matrices divided by C h w, and weights as the literature has them.
         optimizer, learning_rate: None takes 1 for L-BFGS and 0.02 for Adam.
         backbone: "compact", "vgg19", "vgg16" or a weights file.

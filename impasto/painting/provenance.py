@@ -11,11 +11,12 @@ from typing import Any
 
 from impasto.errors import UsageError
 from impasto.imaging import io
+from impasto.options import RENAMED
 from impasto.painting.objective import Style
 from impasto.painting.options import PaintOptions
 from impasto.progress import Step
 
-_RENAMED = {"style_size": "stroke_size"}  # options that were called otherwise once
+_RENAMED = RENAMED | {"style_size": "stroke_size"}  # options that were called otherwise once
 _KINDS: dict[Any, type] = {"str": str, "bool": bool}  # of options that are not checked otherwise
 
 

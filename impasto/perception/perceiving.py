@@ -42,7 +42,7 @@ class Perception:
         content_layers, style_layers: None takes the usual ones.
         style_loss: "moments", means and covariances; "gram"; "sliced", whole distributions; or "nearest",
             the most similar position.
-        normalise: errors relative to their targets; else the plain mean squares of the literature.
+        normalize: errors relative to their targets; else the plain mean squares of the literature.
         dtype: of the convolutions; statistics and sums are float32 always.
         flat: share of the mean square that a photo's variance is taken to have at least, so that a crop of
             plain sky does not outweigh all others.

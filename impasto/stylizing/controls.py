@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any
 
-from impasto.options import KeepColor, check_choice, check_range
+from impasto.options import KeepColor, accepts_earlier_names, check_choice, check_range
 
 LEAST_STROKE, MOST_STROKE = 0.25, 4.0
 
 
+@accepts_earlier_names
 @dataclass(frozen=True)
 class StyleControls:
     """Options that restore properties of the photo. Raises UsageError for invalid values.

@@ -16,6 +16,7 @@ from impasto.device import ran_out_of_memory
 from impasto.errors import ImageError, UsageError, WeightsError
 from impasto.imaging.files import replacing
 from impasto.networks.card import Card
+from impasto.options import with_current_names
 from impasto.training.distributed import run_name
 from impasto.training.metrics_log import MetricsLog
 from impasto.training.optimization import StateDict, StepResult, Training
@@ -257,7 +258,7 @@ def load_checkpoint(path: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
     try:
         saved = load_plain(path)
         older = {name: value for name, value in _LATER.items() if name in settings}
-        known, state = older | saved["settings"], saved["state"]
+        known, state = older | with_current_names(saved["settings"]), saved["state"]
     except FileNotFoundError as error:
         raise WeightsError(f"there is no checkpoint {path} to resume: leave out resume=") from error
     except OSError as error:

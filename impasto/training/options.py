@@ -12,6 +12,7 @@ from impasto.options import (
     Layers,
     Pooling,
     StyleLoss,
+    accepts_earlier_names,
     check_choice,
     check_range,
     check_whole,
@@ -80,6 +81,7 @@ class LoopOptions:
             check_whole("workers", self.workers, 0, 256)
 
 
+@accepts_earlier_names
 @dataclass(frozen=True)
 class TrainOptions(LoopOptions):
     """Options for training a network for a style.
@@ -95,7 +97,7 @@ class TrainOptions(LoopOptions):
         style_loss: "moments", means and covariances; "gram"; "sliced", whole distributions; or "nearest", the
             most similar places.
         content_layers, style_layers: names with weights; None takes those of painting.
-        normalise: errors relative to their targets; False gives the plain mean squares of the literature.
+        normalize: errors relative to their targets; False gives the plain mean squares of the literature.
         backbone: "compact", "vgg19", "vgg16" or a weights file.
         pooling: in the backbone.
     """

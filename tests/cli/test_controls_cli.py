@@ -152,7 +152,7 @@ def test_dry_run_tells_handles(stylize):
     result = stylize("--dry-run", "--detail", "0.5", "--stroke-size", "2")
     rows = dict(line.split(maxsplit=1) for line in result.stdout.splitlines() if line.strip())
     assert (rows["detail"].strip(), rows["stroke-size"].strip()) == ("0.5", "2.0")
-    assert "keep-colour" not in rows
+    assert "keep-color" not in rows
 
 
 BAD = [

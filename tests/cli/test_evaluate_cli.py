@@ -253,9 +253,9 @@ def test_names() -> None:
     assert parse_named("mine=there/x") == ("mine", Path("there/x"))
     assert parse_named("there/x")[0] == "x"
     assert parse_engine("paint") == EngineSpec("paint", "paint", {})
-    assert parse_engine("a=stylize:strength=0.5,keep-colour=lab-transfer") == EngineSpec(
+    assert parse_engine("a=stylize:strength=0.5,keep-color=lab-transfer") == EngineSpec(
         "a", "stylize", {"strength": 0.5, "keep_color": "lab-transfer"}
     )
-    assert parse_engine("paint:iterations=9,normalize=false").name == "paint iterations=9 normalise=False"
+    assert parse_engine("paint:iterations=9,normalize=false").name == "paint iterations=9 normalize=False"
     with pytest.raises(UsageError, match=r"paint has no option size"):
         parse_engine("paint:size=3")

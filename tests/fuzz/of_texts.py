@@ -51,7 +51,7 @@ _FLAGS = (
     b"texture\nsize=1024x768\nstroke_size=2\nseed=3\niterations=10",
     b"video\nstart=1:30\nend=0:02:00.5\nsize=original\ncodec=vp9\ncrf=20\nevery=2",
     b"train\nminutes=5\nskips=2,3,4\nsize=256\nlearning_rate=1e-3\nschedule=cosine",
-    b"handles\nkeep_colour=luminance\ndetail=0.5\nstroke_size=0.25\nkeep_colour_amount=1",
+    b"handles\nkeep_color=luminance\ndetail=0.5\nstroke_size=0.25\nkeep_color_amount=1",
 )
 _NAMES = (b"starry-night:0.6", b"card.safetensors:2", b"relu1_1=0.5,relu2_1", b"sky.png=starry-night",
           b"bold=stylize:strength=1", b"paint:strength=0.7,iterations=30", b"photos/**/*.jpg")  # fmt: skip
