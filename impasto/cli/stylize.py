@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -189,13 +189,15 @@ def stylize(
     from impasto.stylizing.bulk import stylize_all  # these bring torch, which --help need not wait for
     from impasto.stylizing.cluster.completed import Ledger
     from impasto.stylizing.cluster.work_items import collect_work_items, is_picture
-    from impasto.stylizing.inputs import collect
+    from impasto.stylizing.inputs import collect, count_kinds
     from impasto.stylizing.stylizer import Stylizer
 
     away = cluster is not None or any(is_url(name) for name in (*photos, out))
     unreadable: dict[Path, str] = {}  # folders
-    work_items = collect_work_items(photos, out, options, unreadable.__setitem__) if away else []
-    here = [] if away else collect(photos, out, options, unreadable.__setitem__)
+    passed_over: list[PurePath] = []
+    tell = unreadable.__setitem__, passed_over.append
+    work_items = collect_work_items(photos, out, options, *tell) if away else []
+    here = [] if away else collect(photos, out, options, *tell)
     items: list[Item | WorkItem] = [*here, *work_items]
     _check_masks_stay([*regions, *([] if mask is None else [str(mask)])], items)
     if away and refine:
@@ -219,6 +221,8 @@ def stylize(
 
         describe_stylizing([_as_item(item) for item in items], stylizer, options)
         _tell([*unreadable.values()])
+        _tell(_suffixes_kept(items))
+        _tell([f"passes over {path}, which has no suffix of a picture" for path in passed_over])
         return
     work: Work = partial(stylize_all, here, stylizer, options)
     if away:
@@ -237,7 +241,23 @@ def stylize(
     watch, stopped = _watch(work, len(items), quiet=quiet)
     watch.notes += [note for note in stylizer.notes if note not in told]  # on masks
     watch.summary.failed += unreadable.items()
+    watch.notes += _suffixes_kept(items)
+    if not quiet:
+        _tell(watch.notes)
+    if passed_over and not quiet:
+        warn(f"files passed over: {count_kinds(passed_over)}; --dry-run names them")
     _report(items, unreadable, watch, stopped, quiet=quiet)
+
+
+def _suffixes_kept(items: Sequence[Item | WorkItem]) -> list[str]:
+    """A note on photos that differ in their suffixes alone."""
+    from impasto.stylizing.inputs import keeps_suffix
+
+    names = [Path(item.target).name for item in items if keeps_suffix(Path(item.source), Path(item.target))]
+    if not names:
+        return []
+    others = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return [f"photos of one name keep their suffix in the picture's: {names[0]}{others}"]
 
 
 def _pack(
@@ -363,8 +383,6 @@ def _report(
     quiet: bool,
 ) -> None:
     summary = watch.summary
-    if not quiet:
-        _tell(watch.notes)
     if stopped is None and len(items) == 1 and not unreadable:
         _report_one(items[0], watch, quiet=quiet)
         return

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from glob import has_magic
 from pathlib import Path, PurePath
@@ -17,6 +18,7 @@ from impasto.stylizing.options import BulkOptions
 
 AnyPath = TypeVar("AnyPath", bound=PurePath)
 OnUnreadable = Callable[[Path, str], None]  # takes a folder, and why it cannot be read
+OnPassedOver = Callable[[PurePath], None]  # takes a file that is no picture
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,12 @@ def collect(
     out: str | os.PathLike[str],
     options: BulkOptions | None = None,
     on_unreadable: OnUnreadable | None = None,
+    on_passed_over: OnPassedOver | None = None,
 ) -> list[Item]:
     """Collect the items to process, in a fixed order, without reading or writing files.
+
+    Photos that differ in their suffixes alone, and would become one picture, keep the suffix in the names of
+    their pictures: IMG_1.gif becomes IMG_1.gif.png beside IMG_1.png.
 
     Args:
         inputs: files, folders, whose trees are mirrored below `out`, and patterns such as "photos/**/*.jpg",
@@ -54,6 +60,8 @@ def collect(
         options: `suffix` and `bit_depth` decide the formats.
         on_unreadable: called with each folder below an input that cannot be read, and a sentence on it;
             without it, such a folder raises ImageError.
+        on_passed_over: called with each file in a folder, or that matches a pattern, whose suffix is not that
+            of a picture; hidden files are not told of.
 
     Raises:
         ImageError: a photo that does not exist, or a folder that cannot be read.
@@ -64,23 +72,41 @@ def collect(
     check_format(options)
     names = [os.fspath(name) for name in inputs]
     unreadable: dict[Path, str] = {}
+    passed_over: list[PurePath] = []
     if is_file_name(out):
         items = [Item(_single(names, out), out)]
         find_format(out, options.bit_depth)
     else:
         tell = unreadable.__setitem__ if on_unreadable else None
-        found = (pair for name in names for pair in find(name, out, tell))
-        items = [Item(source, out / rename(place, options)) for source, place in found]
+        found = [pair for name in names for pair in find(name, out, tell, passed_over.append)]
+        places = target_places([(_identity(source), place) for source, place in found], options)
+        items = [Item(source, out / place) for (source, _), place in zip(found, places, strict=True)]
     if not items and unreadable:
         raise ImageError(next(iter(unreadable.values())))
     if not items:
-        raise UsageError(f"there are no pictures in {', '.join(names)}")
+        raise nothing_found(names, passed_over)
     items = _without_repetition(items)
     _check_sources_stay(items)
     for folder, reason in unreadable.items():
         assert on_unreadable
         on_unreadable(folder, reason)
+    if on_passed_over:
+        for path in dict.fromkeys(passed_over):  # that inputs share
+            on_passed_over(path)
     return items
+
+
+def nothing_found(names: Sequence[str], passed_over: Sequence[PurePath]) -> UsageError:
+    """The error for inputs without pictures."""
+    others = f"; passed over: {count_kinds(dict.fromkeys(passed_over))}" if passed_over else ""
+    return UsageError(f"there are no pictures in {', '.join(names)}{others}")
+
+
+def count_kinds(passed_over: Iterable[PurePath]) -> str:
+    """How many files there are of each suffix, such as "2 .dng, 1 without a suffix"."""
+    kinds = Counter(path.suffix.lower() for path in passed_over)
+    order = sorted(kinds.items(), key=lambda kind: (-kind[1], kind[0]))
+    return ", ".join(f"{number} {suffix or 'without a suffix'}" for suffix, number in order)
 
 
 def check_format(options: BulkOptions) -> None:
@@ -105,12 +131,15 @@ def _single(names: Sequence[str], out: Path) -> Path:
 
 
 def find(
-    name: str, out: Path | None, on_unreadable: OnUnreadable | None = None
+    name: str,
+    out: Path | None,
+    on_unreadable: OnUnreadable | None = None,
+    on_passed_over: OnPassedOver | None = None,
 ) -> Iterator[tuple[Path, Path]]:
     """Photos, each with its place below the folder for the results; None if that is not on this machine."""
     path = Path(name)
     if is_folder(path):
-        yield from _without_results(_walk(path, on_unreadable), path, out)
+        yield from _pictures(_without_results(_walk(path, on_unreadable), path, out), on_passed_over)
     elif exists(path) or not has_magic(name):
         yield _existing(path), Path(path.name)
     else:
@@ -118,7 +147,17 @@ def find(
         wild = next(index for index, part in enumerate(parts) if has_magic(part))
         start = Path(*parts[:wild])
         matches = _match(start, str(Path(*parts[wild:])), on_unreadable)
-        yield from _without_results(matches, start, out)
+        yield from _pictures(_without_results(matches, start, out), on_passed_over)
+
+
+def _pictures(
+    found: Iterable[tuple[Path, Path]], on_passed_over: OnPassedOver | None
+) -> Iterator[tuple[Path, Path]]:
+    for path, place in found:
+        if _is_picture(path):
+            yield path, place
+        elif on_passed_over and not has_picture_suffix(path):
+            on_passed_over(path)
 
 
 def _existing(path: Path) -> Path:
@@ -141,12 +180,12 @@ def _match(start: Path, pattern: str, on_unreadable: OnUnreadable | None) -> Ite
     for match in matches:
         if is_folder(match):
             yield from _walk(match, on_unreadable)
-        elif _is_picture(match):
+        else:
             yield match
 
 
 def _walk(folder: Path, on_unreadable: OnUnreadable | None) -> Iterator[Path]:
-    """All pictures below, through links too, but no folder twice: a link may lead back."""
+    """All files below, through links too, but no folder twice: a link may lead back."""
 
     def tell(error: OSError) -> None:
         place = Path(error.filename)
@@ -162,7 +201,7 @@ def _walk(folder: Path, on_unreadable: OnUnreadable | None) -> Iterator[Path]:
             continue
         seen.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from filter(_is_picture, (Path(place, name) for name in sorted(files)))
+        yield from (Path(place, name) for name in sorted(files))
 
 
 def _without_results(sources: Iterable[Path], start: Path, out: Path | None) -> Iterator[tuple[Path, Path]]:
@@ -191,6 +230,27 @@ def rename(place: AnyPath, options: BulkOptions) -> AnyPath:
         return place
     stem = place.stem if has_picture_suffix(place) else place.name
     return place.with_name(stem + (options.suffix or ".png"))
+
+
+def target_places(found: Sequence[tuple[Hashable, AnyPath]], options: BulkOptions) -> list[AnyPath]:
+    """The places of the results, for what tells one photo from another and its place.
+
+    Where several photos would become one picture, those whose name is not the picture's keep their suffix
+    before the new one.
+    """
+    places = [rename(place, options) for _, place in found]
+    rivals: dict[str, set[Hashable]] = {}
+    for (photo, _), place in zip(found, places, strict=True):
+        rivals.setdefault(os.path.normcase(place), set()).add(photo)
+    return [
+        new if len(rivals[os.path.normcase(new)]) == 1 or old == new else old.with_name(old.name + new.suffix)
+        for (_, old), new in zip(found, places, strict=True)
+    ]
+
+
+def keeps_suffix(source: PurePath, target: PurePath) -> bool:
+    """Return whether the picture's name holds the photo's suffix, as `target_places` does it."""
+    return has_picture_suffix(source) and target.stem == source.name
 
 
 def _without_repetition(items: Sequence[Item]) -> list[Item]:

@@ -7,6 +7,7 @@ import pytest
 
 from impasto.errors import ImageError, UsageError
 from impasto.stylizing import BulkOptions, collect
+from impasto.stylizing.inputs import count_kinds, keeps_suffix
 
 NAMES = (
     "in/b.jpg",
@@ -72,6 +73,62 @@ def test_what_is_hidden_can_be_asked_for():
     assert targets(["in/.hidden.jpg"]) == [".hidden.jpg"]
 
 
+SUFFIXES = (".bmp", ".gif", ".jpg", ".png", ".webp")
+
+
+@pytest.fixture
+def one_stem(tree):
+    (tree / "stem" / "deep").mkdir(parents=True)
+    for suffix in SUFFIXES:
+        (tree / f"stem/IMG_1{suffix}").touch()
+    (tree / "stem/deep/IMG_1.gif").touch()
+    return ["stem"]
+
+
+def test_photos_that_differ_in_their_suffix_alone_keep_it(one_stem):
+    kept = ["IMG_1.bmp.png", "IMG_1.gif.png", "IMG_1.jpg", "IMG_1.png", "IMG_1.webp", "deep/IMG_1.png"]
+    assert sorted(targets(one_stem)) == kept
+    assert targets([f"stem/IMG_1{suffix}" for suffix in reversed(SUFFIXES)])[::-1] == kept[:-1]
+    in_webp = ["IMG_1.bmp.webp", "IMG_1.gif.webp", "IMG_1.jpg.webp", "IMG_1.png.webp", "IMG_1.webp"]
+    assert sorted(targets(["stem/*.*"], suffix="webp")) == in_webp
+
+
+def test_only_those_that_would_collide_keep_their_suffix(one_stem, tree):
+    (tree / "stem/IMG_2.gif").touch()
+    assert "IMG_2.png" in targets(one_stem)
+    items = collect(one_stem, "out")
+    assert sorted(item.target.name for item in items if keeps_suffix(item.source, item.target)) == [
+        "IMG_1.bmp.png",
+        "IMG_1.gif.png",
+    ]
+    (raw,) = collect(["raw"], "out")
+    assert not keeps_suffix(raw.source, raw.target)
+
+
+def test_a_kept_suffix_never_replaces_another_picture(one_stem, tree):
+    (tree / "stem/IMG_1.gif.png").touch()
+    with pytest.raises(UsageError, match=r"IMG_1\.gif and .*IMG_1\.gif\.png would both become"):
+        targets(one_stem)
+
+
+@pytest.mark.parametrize("inputs", ["in", "in/**/*"])
+def test_what_is_no_picture_is_told_of(tree, inputs):
+    for name in ("a.DNG", "b.dng", "deep/c.jxl", "noext", ".hidden.dng", "out/d.dng"):
+        (tree / "in" / name).parent.mkdir(exist_ok=True)
+        (tree / "in" / name).touch()
+    passed_over = []
+    collect([inputs], "in/out", on_passed_over=passed_over.append)
+    assert sorted(path.name for path in passed_over) == ["a.DNG", "b.dng", "c.jxl", "noext", "notes.txt"]
+    assert count_kinds(passed_over) == "2 .dng, 1 without a suffix, 1 .jxl, 1 .txt"
+
+
+def test_a_folder_without_pictures_says_what_it_has(tree):
+    (tree / "camera").mkdir()
+    (tree / "camera/a.nef").touch()
+    with pytest.raises(UsageError, match=r"there are no pictures in camera; passed over: 1 \.nef$"):
+        collect(["camera"], "out")
+
+
 def test_formats():
     assert targets(["in"], suffix=".webp")[:2] == ["a.webp", "b.webp"]
     assert targets(["in"], suffix="tiff")[0] == "a.tiff"
@@ -122,12 +179,13 @@ def test_earlier_results_are_no_photos(tree):
         (["one.jpg"], "one.jpg", UsageError, "one.jpg is one of the photos"),
         (["one.jpg", "in"], "in/..", UsageError, "one.jpg is one of the photos"),
         (["in/b.jpg", "same/b.jpg"], "out", UsageError, "in/b.jpg and same/b.jpg would both"),
-        (["in/deep", "same"], "out", UsageError, "in/deep/e.heic and same/e.png would both become out/e"),
+        (["in/deep", "same"], "out", UsageError, "in/deep/e.heic.png and same/e.heic.png would both become"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_meant(tree, inputs, out, error, words):
     (tree / "same").mkdir()
-    for name in ("b.jpg", "e.png"):
+    (tree / "in/deep/e.heic.png").touch()
+    for name in ("b.jpg", "e.heic.png"):
         (tree / "same" / name).touch()
     with pytest.raises(error, match=words):
         collect(inputs, out)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 
 from impasto.errors import ImageError, UsageError
 from impasto.imaging.encoding import find_format
 from impasto.stylizing.cluster.filesystems import is_url, normal, store_of
 from impasto.stylizing.inputs import (
+    OnPassedOver,
     OnUnreadable,
     WorkItem,
     check_format,
@@ -18,7 +19,8 @@ from impasto.stylizing.inputs import (
     find,
     has_picture_suffix,
     is_file_name,
-    rename,
+    nothing_found,
+    target_places,
 )
 from impasto.stylizing.options import BulkOptions
 
@@ -30,25 +32,32 @@ def collect_work_items(
     out: str,
     options: BulkOptions | None = None,
     on_unreadable: OnUnreadable | None = None,
+    on_passed_over: OnPassedOver | None = None,
 ) -> list[WorkItem]:
     """As `inputs.collect`, for paths and URLs; stores are listed. Raises ClusterError, too."""
     options = options or BulkOptions()
     if not any(is_url(name) for name in (*inputs, out)):
-        items = collect(inputs, out, options, on_unreadable)
+        items = collect(inputs, out, options, on_unreadable, on_passed_over)
         return [WorkItem(str(item.source), str(item.target)) for item in items]
     inputs, out = [normal(name) for name in inputs], normal(out)
     check_format(options)
-    found = [entry for name in inputs for entry in _find(name, out, on_unreadable)]
+    passed_over: list[PurePath] = []
+    found = [entry for name in inputs for entry in _find(name, out, on_unreadable, passed_over.append)]
     if not found:
-        raise UsageError(f"there are no pictures in {', '.join(inputs)}")
+        raise nothing_found(inputs, passed_over)
+    if on_passed_over:
+        for path in dict.fromkeys(passed_over):  # that inputs share
+            on_passed_over(path)
     if is_picture(out):
         if len(found) > 1:
             raise UsageError(f"{out} is the name of one picture: name a folder for many")
         find_format(PurePosixPath(out).name, options.bit_depth)
         errands = [WorkItem(source, out, length) for source, _, length in found]
     else:
+        places = target_places([(source, place) for source, place, _ in found], options)
         errands = [
-            WorkItem(source, _join(out, rename(place, options)), length) for source, place, length in found
+            WorkItem(source, _join(out, place), length)
+            for (source, _, length), place in zip(found, places, strict=True)
         ]
     return _checked(errands)
 
@@ -59,11 +68,11 @@ def is_picture(out: str) -> bool:
 
 
 def _find(
-    name: str, out: str, on_unreadable: OnUnreadable | None
+    name: str, out: str, on_unreadable: OnUnreadable | None, on_passed_over: OnPassedOver
 ) -> Iterator[tuple[str, PurePosixPath, int | None]]:
     """Photos, each with its place below the results, and its length if that is known."""
     if not is_url(name):
-        for path, below in find(name, None if is_url(out) else Path(out), on_unreadable):
+        for path, below in find(name, None if is_url(out) else Path(out), on_unreadable, on_passed_over):
             yield str(path), PurePosixPath(below), None
         return
     listed = store_of(name).find(name)
@@ -73,8 +82,12 @@ def _find(
         raise ImageError(f"there is nothing at {name}; check its name and your credentials")
     for url, length in sorted(wanted.items()):
         place = PurePosixPath(posixpath.relpath(url, start))
-        if has_picture_suffix(place) and not any(part.startswith(".") for part in place.parts):
+        if any(part.startswith(".") for part in place.parts):
+            continue
+        if has_picture_suffix(place):
             yield url, place, length
+        else:
+            on_passed_over(place)
 
 
 def _start(name: str, listed: dict[str, int]) -> str:
