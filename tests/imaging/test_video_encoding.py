@@ -14,7 +14,15 @@ ODD = ClipInfo("clip", (63, 96), Fraction(25), Fraction(1, 25))
 
 
 @pytest.mark.parametrize(
-    ("suffix", "codec"), [(".mp4", "h264"), (".MOV", "h264"), (".mkv", "h264"), (".webm", "vp9")]
+    ("suffix", "codec"),
+    [
+        (".mp4", "h264"),
+        (".MOV", "h264"),
+        (".mkv", "h264"),
+        (".webm", "vp9"),
+        (".avi", "h264"),
+        (".ts", "h264"),
+    ],
 )
 def test_the_suffix_decides(tmp_path, suffix, codec):
     encoding = choose_encoding(tmp_path / f"a{suffix}", EVEN)
@@ -41,7 +49,8 @@ def test_options_reach_the_encoder(tmp_path):
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("a.avi", {}, "end it with one of .mp4, .mov, .mkv, .webm"),
+        ("a.wmv", {}, "end it with one of .mp4, .m4v, .mov, .mkv, .webm, .avi, .ts"),
+        ("a.avi", {"codec": "hevc"}, "cannot hold hevc: choose h264"),
         ("a.mp4", {"codec": "theora"}, "choose one of h264, hevc, vp9, av1, prores"),
         ("a.webm", {"codec": "h264"}, "cannot hold h264: choose vp9 or av1"),
         ("a.mov", {"codec": "vp9"}, "or end the name with .webm or .mkv or .mp4"),

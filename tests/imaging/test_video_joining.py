@@ -75,7 +75,9 @@ def tone(path, seconds):
     signal = np.zeros(round(8000 * seconds))
     with av.open(path) as container:
         resampler = av.AudioResampler("fltp", "stereo", 8000)
-        origin = next(container.decode(video=0)).time
+        first = next(container.decode(video=0))
+        # AVI has no times to show frames at
+        origin = float(first.dts * first.time_base) if container.format.name == "avi" else first.time
         container.seek(0)
         for frame in container.decode(audio=0):
             start = round(8000 * (frame.time - origin))
@@ -94,7 +96,7 @@ def lag(signal, reference):
     return (best if best < len(signal) else best - size) / 8000
 
 
-@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.webm"])
+@pytest.mark.parametrize("name", ["a.mp4", "a.m4v", "a.mkv", "a.webm", "a.avi", "a.ts"])
 @pytest.mark.parametrize(("audio_start", "start"), [(0, 0), (0.2, 0), (0, 0.24)])
 def test_the_sound_stays_in_sync(tmp_path, name, audio_start, start):
     source = write_film(tmp_path / "late.mp4", audio=["aac"], audio_start=audio_start)
@@ -102,7 +104,7 @@ def test_the_sound_stays_in_sync(tmp_path, name, audio_start, start):
     remake(source, target, start=start, cuts=(0.5,))
     reference = tone(source, 0.8)[round(8000 * start) :]
     new = tone(target, 0.8 - start)
-    assert abs(lag(new, reference)) < 0.003
+    assert abs(lag(new, reference)) < (0.007 if name == "a.avi" else 0.003)  # AC-3 begins 256 samples late
     assert np.abs(new).mean() > 0.6 * np.abs(reference).mean()
 
 
@@ -127,6 +129,45 @@ def test_a_varying_rate_and_sound_that_must_be_encoded(tmp_path):
     assert "pcm_s16le" in notes[0]
     assert [time for time, _, _ in frames_of(target)] == [Fraction(stamp, 100) for stamp in stamps]
     assert len(packets_of(target)) > 0
+
+
+@pytest.mark.parametrize("suffix", [".m4v", ".avi", ".ts"])
+def test_more_containers(film, tmp_path, capfd, suffix):
+    target = tmp_path / f"new{suffix}"
+    _, notes = remake(film, target)
+    assert capfd.readouterr() == ("", "")
+    encoded = f"{target}: the sound was aac, which .avi does not hold: it is encoded again"
+    assert notes == ((encoded, encoded) if suffix == ".avi" else ())
+    assert_same_frames(frames_of(target), frames_of(film))
+    with av.open(target) as container:
+        assert container.format.name == {".m4v": "mov,mp4,m4a,3gp,3g2,mj2", ".ts": "mpegts"}.get(
+            suffix, "avi"
+        )
+        names = [stream.codec_context.name for stream in container.streams.audio]
+        assert names == ["ac3" if suffix == ".avi" else "aac"] * 2
+        assert len(list(container.decode(video=0))) == 20
+
+
+def test_hevc_in_a_transport_stream(film, tmp_path):
+    remake(film, tmp_path / "a.ts", codec="hevc")
+    assert_same_frames(frames_of(tmp_path / "a.ts"), frames_of(film))
+
+
+def test_avi_has_one_rate(tmp_path):
+    stamps = [0, 4, 8, 14, 16, 20, 24]
+    source = write_film(tmp_path / "a.mp4", 7, stamps=stamps, time_base=Fraction(1, 100), b_frames=0)
+    _, notes = remake(source, tmp_path / "b.avi", cuts=(0.08,))
+    assert notes[0].startswith(f"{tmp_path / 'b.avi'}: .avi knows only a steady rate")
+    assert len(frames_of(tmp_path / "b.avi")) == 7
+
+
+def test_pcm_is_copied_to_avi(tmp_path):
+    source = write_film(tmp_path / "a.mkv", audio=["pcm_s16le"])
+    _, notes = remake(source, tmp_path / "b.avi")
+    assert notes == ()
+    with av.open(tmp_path / "b.avi") as container:
+        assert container.streams.audio[0].codec_context.name == "pcm_s16le"
+    assert abs(lag(tone(tmp_path / "b.avi", 0.8), tone(source, 0.8))) < 0.003
 
 
 def test_a_transport_stream_and_a_silent_one(tmp_path):
@@ -206,7 +247,7 @@ def test_what_cannot_be_joined(film, tmp_path):
     with pytest.raises(UsageError, match="has no frames"):
         join([], film, target, clip.info)
     with pytest.raises(UsageError, match="end it with one of"):
-        join(segments, film, tmp_path / "a.avi", clip.info)
+        join(segments, film, tmp_path / "a.wmv", clip.info)
     with pytest.raises(UsageError, match="cannot hold h264"):
         join(segments, film, tmp_path / "a.webm", clip.info)
     with pytest.raises(VideoError, match="begins before the segment before it ends"):

@@ -121,7 +121,8 @@ def test_a_folder_with_the_names_of_the_source(tmp_path):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("a.avi", "names neither an animation"),
+        ("a.wmv", r"end it as a video \(.mp4, .m4v, .mov, .mkv, .webm, .avi, .ts\) or an animation"),
+        ("a.apng", r"end it as a video \(.mp4"),
         ("a-%05d.bmp", "no suffix that says how to write"),
         ("a-%d-%d.png", "no place for the frame's number"),
         ("100%.png", "no place for the frame's number"),

@@ -54,11 +54,17 @@ def _numbers(count: int) -> tuple[str, ...]:
 
 CODECS = {
     "h264": _Codec(
-        "libx264", (".mp4", ".mov", ".mkv"), 18, (0, 51), _SPEED_WORDS, "veryfast", odd_format="yuv444p"
+        "libx264",
+        (".mp4", ".m4v", ".mov", ".mkv", ".avi", ".ts"),
+        18,
+        (0, 51),
+        _SPEED_WORDS,
+        "veryfast",
+        odd_format="yuv444p",
     ),
     "hevc": _Codec(
         "libx265",
-        (".mp4", ".mov", ".mkv"),
+        (".mp4", ".m4v", ".mov", ".mkv", ".ts"),
         20,
         (0, 51),
         _SPEED_WORDS,
@@ -80,7 +86,18 @@ CODECS = {
     "av1": _Codec("libsvtav1", (".webm", ".mkv", ".mp4"), 24, (1, 63), _numbers(14), "8"),
     "prores": _Codec("prores_ks", (".mov", ".mkv"), options={"profile": "hq"}, pixel_format="yuv422p10le"),
 }
-CONTAINERS = {".mp4": "h264", ".mov": "h264", ".mkv": "h264", ".webm": "vp9"}  # with the codec to default to
+CONTAINERS = {
+    ".mp4": "h264",
+    ".m4v": "h264",
+    ".mov": "h264",
+    ".mkv": "h264",
+    ".webm": "vp9",
+    ".avi": "h264",
+    ".ts": "h264",
+}  # with the codec to default to
+MP4_LIKE = (".mp4", ".m4v", ".mov")  # files of one format, with edit lists and an index
+# FFmpeg's names, where it takes a suffix for another format
+FORMATS = {".m4v": "mp4"}
 
 
 @dataclass(frozen=True)
@@ -126,7 +143,7 @@ def choose_encoding(
     """Settle how a video file will be encoded; ask before hours of work.
 
     Args:
-        target: its suffix decides the container: .mp4, .mov, .mkv or .webm.
+        target: its suffix decides the container: one of `CONTAINERS`.
         info: of the clip to write; `size` counts.
         codec: h264, hevc, vp9, av1 or prores; None for VP9 in .webm and H.264 elsewhere.
         crf: constant rate factor, smaller is better and larger in bytes. h264, hevc: 0 to 51, vp9: 0 to 63,

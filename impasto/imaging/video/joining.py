@@ -14,7 +14,7 @@ from impasto.errors import UsageError, VideoError
 from impasto.imaging import ffmpeg
 from impasto.imaging.files import check_target, replacing
 from impasto.imaging.video.clip import ClipInfo, Seconds
-from impasto.imaging.video.encoding import CONTAINERS, written_color
+from impasto.imaging.video.encoding import CONTAINERS, FORMATS, MP4_LIKE, written_color
 from impasto.imaging.video.probe import probe
 from impasto.imaging.video.sound import Packets, SoundCut, add_tracks
 from impasto.imaging.video.timed_frames import SLACK
@@ -36,13 +36,14 @@ def join(
 ) -> tuple[str, ...]:
     """Make one video of segments, which appears whole or not at all, without encoding frames again.
 
-    Its first frame is at 0. All tracks of sound are copied, or encoded as AAC (Opus in WebM) where the file
-    cannot hold them, and keep their place beside the frames. Titles, dates and languages are copied.
+    Its first frame is at 0. All tracks of sound are copied, or encoded as AAC (Opus in WebM, AC-3 in AVI)
+    where the file cannot hold them, and keep their place beside the frames. Titles, dates and languages are
+    copied.
 
     Args:
         segments: of one `Encoding`, in the order of their times.
         source: the video that the frames came from, for its sound and titles; None for pictures.
-        target: ends in .mp4, .mov, .mkv or .webm.
+        target: its suffix is one of `CONTAINERS`.
         info: that the segments were written with.
         start: where the frames were cut from the source, in seconds after its first frame.
         end: likewise; None if nothing was cut off.
@@ -84,9 +85,11 @@ class _Joining(ExitStack):
 
     def write(self, temporary: Path, info: ClipInfo, start: Seconds, end: Seconds | None) -> tuple[str, ...]:
         av = ffmpeg.load("Writing a video")
-        options = _MOVIE_OPTIONS if self._suffix in (".mp4", ".mov") else {}
-        with av.open(f"file:{temporary}", "w", container_options=options) as output:
-            packets = [self._frames(self._add_video(output, info))]
+        options = _MOVIE_OPTIONS if self._suffix in MP4_LIKE else {}
+        kind = FORMATS.get(self._suffix)
+        with av.open(f"file:{temporary}", "w", format=kind, container_options=options) as output:
+            stream = self._add_video(output, info)
+            packets = [self._counted(stream, info) if self._suffix == ".avi" else self._frames(stream)]
             if self._source_path is not None:
                 source = self.enter_context(ffmpeg.open_input(self._source_path))
                 _copy_titles(source, output)
@@ -102,7 +105,7 @@ class _Joining(ExitStack):
             name = self._template.codec_context.name
             raise UsageError(f"{self._target} cannot hold {name}; end its name with .mkv") from error
         context, color = stream.codec_context, written_color(info)
-        if self._suffix in (".mp4", ".mov"):
+        if self._suffix in MP4_LIKE:
             context.codec_tag = self._template.codec_context.codec_tag
         context.color_primaries, context.color_trc = color.primaries, color.transfer
         context.colorspace, context.color_range = color.matrix, color.range
@@ -131,6 +134,26 @@ class _Joining(ExitStack):
                         raise VideoError(f"{path} begins before the segment before it ends: make both again")
                     packet.dts, packet.stream, last = packet.pts, stream, packet.pts
                     yield packet
+
+    def _counted(self, stream: Any, info: ClipInfo) -> Packets:
+        """The same for a file that has no times, but counts frames; H.264 is as in streams there."""
+        tick = 1 / info.rate
+        stream.time_base = tick
+        start_codes = _filter("h264_mp4toannexb", self._template)
+        last, moved = -1, Fraction(0)
+        for packet in self._frames(stream):
+            time = packet.pts * packet.time_base
+            count = max(last + 1, round(time / tick))
+            last, moved = count, max(moved, abs(count * tick - time))
+            for ready in start_codes.filter(packet):
+                ready.time_base, ready.stream = tick, stream
+                ready.pts, ready.dts, ready.duration = count, count, 1
+                yield ready
+        if moved > tick / 10:
+            self._notes.append(
+                f"{self._suffix} knows only a steady rate, so frames are up to {float(moved):.2f} s off "
+                "their times; .mp4 and .mkv keep them"
+            )
 
     def _find_cut(self, start: Seconds, end: Seconds | None) -> SoundCut:
         assert self._source_path is not None
@@ -161,6 +184,10 @@ class _Joining(ExitStack):
                     yield from tracks[packet.stream.index](packet)
         except error as fault:
             self._notes.append(f"the sound is damaged and ends early ({ffmpeg.reason(fault)})")
+
+
+def _filter(name: str, template: Any) -> Any:
+    return ffmpeg.load("Writing a video").bitstream.BitStreamFilterContext(name, template)
 
 
 def _seconds(packet: Any) -> float:

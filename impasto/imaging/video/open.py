@@ -11,6 +11,7 @@ from impasto.imaging.files import stream_kind
 from impasto.imaging.video.animations import GifSink, WebpSink
 from impasto.imaging.video.clip import Clip, ClipInfo
 from impasto.imaging.video.deinterlacing import Deinterlace
+from impasto.imaging.video.encoding import CONTAINERS
 from impasto.imaging.video.pictures import AnimatedClip, FolderClip
 from impasto.imaging.video.reader import VideoClip
 from impasto.imaging.video.sinks import FolderSink, Sink
@@ -64,8 +65,9 @@ def open_sink(target: str | os.PathLike[str], info: ClipInfo) -> Sink:
         return _ANIMATIONS[suffix](path, info)
     if suffix and "%" not in path.name and not is_folder(path):
         raise UsageError(
-            f"{path} names neither an animation (.gif, .webp), nor a folder, nor pictures with a place for "
-            "the number, such as frame-%05d.png"
+            f"{path} is no name for a result: end it as a video ({', '.join(CONTAINERS)}) or an animation "
+            "(.gif, .webp), or name a folder, or pictures with a place for the number, such as "
+            "frame-%05d.png"
         )
     return FolderSink(path, info)
 

@@ -17,6 +17,8 @@ from impasto.imaging.video.segments import SegmentWriter
 
 _TICK = Fraction(1, 90_000)  # seconds, as MPEG counts
 _RATE = Fraction(30)  # frames a second that are to be expected; what counts are their times
+# AVI has one rate, which cameras do not keep
+_SUFFIXES = tuple(suffix for suffix in CONTAINERS if suffix != ".avi")
 _PRESETS = {"h264": "veryfast", "vp9": "8"}  # as frames do not wait
 
 
@@ -24,7 +26,7 @@ class Recorder:
     """Writes a video, which appears when it is closed, or never.
 
     Args:
-        target: ends in .mp4, .mov, .mkv or .webm; a file that is there stays.
+        target: its suffix is one of `CONTAINERS`, but not .avi; a file that is there stays.
         size: (height, width) of the frames to come.
 
     Raises:
@@ -78,8 +80,10 @@ class Recorder:
 def check_recording(target: str | os.PathLike[str]) -> Path:
     """The path, if a video can be recorded there. Raises UsageError."""
     path = Path(target)
-    if path.suffix.lower() not in CONTAINERS:
-        raise UsageError(f"{path} is not the name of a video; end it with one of {', '.join(CONTAINERS)}")
+    if path.suffix.lower() not in _SUFFIXES:
+        raise UsageError(
+            f"{path} is not the name of a video to record; end it with one of {', '.join(_SUFFIXES)}"
+        )
     if path.exists():
         raise UsageError(f"{path} exists: name another file for the recording")
     return path

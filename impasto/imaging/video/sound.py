@@ -8,22 +8,54 @@ from fractions import Fraction
 from typing import Any
 
 from impasto.imaging import ffmpeg
+from impasto.imaging.video.encoding import MP4_LIKE
 
+_IN_MP4 = {"aac", "mp3", "mp3float", "ac3", "eac3", "alac", "flac", "opus"}
 _COPIED = {
-    ".mp4": {"aac", "mp3", "mp3float", "ac3", "eac3", "alac", "flac", "opus"},
+    ".mp4": _IN_MP4,
+    ".m4v": _IN_MP4,
     ".mov": {"aac", "mp3", "mp3float", "ac3", "eac3", "alac"},
     ".webm": {"opus", "vorbis"},
+    ".avi": {"mp3", "mp3float", "ac3", "pcm_s16le", "pcm_u8"},
+    ".ts": {"aac", "mp3", "mp3float", "mp2", "mp2float", "ac3", "eac3"},
 }
-_ENCODERS = {".webm": ("libopus", 64_000)}  # with bits a second for each channel
-_ENCODER = ("aac", 96_000)
-_AAC_RATES = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000)
-_OPUS_RATE = 48_000
 # the arrangements of loudspeakers that all encoders know, by their number
 _LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 _PRIMING = Fraction(1, 10)  # seconds before the start that may belong to a codec's way to begin
 _KEPT_METADATA = ("language", "title", "handler_name", "creation_time")
 
+_LATE = Fraction(1, 50)  # seconds that nobody notices
+
 Packets = Iterator[Any]
+
+
+@dataclass(frozen=True)
+class _Encoder:
+    """An encoder of FFmpeg's, with what it takes.
+
+    Attributes:
+        name: FFmpeg's.
+        bits: a second, for each channel.
+        rates: samples a second.
+        channels: the most.
+    """
+
+    name: str
+    bits: int
+    rates: tuple[int, ...]
+    channels: int = 8
+
+
+_AAC = _Encoder(
+    "aac",
+    96_000,
+    (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000),
+)
+# AVI does not say when sound begins, and of its codecs AC-3 delays it least
+_ENCODERS = {
+    ".webm": _Encoder("libopus", 64_000, (48_000,)),
+    ".avi": _Encoder("ac3", 96_000, (48_000, 44_100, 32_000), 6),
+}
 
 
 @dataclass(frozen=True)
@@ -70,11 +102,14 @@ def add_tracks(
             notes.append("a track of sound is left out, since this FFmpeg does not know its codec")
             continue
         track: _Copied | _Encoded
-        if _can_copy(output, suffix, context.name):
-            track = _Copied(output, stream, cut, suffix)
-        else:
+        if not _can_copy(output, suffix, context.name):
             track = _Encoded(output, stream, cut, suffix)
             notes.append(f"the sound was {context.name}, which {suffix} does not hold: it is encoded again")
+        elif suffix == ".avi" and _begins_late(stream, cut):
+            track = _Encoded(output, stream, cut, suffix)
+            notes.append("the sound begins later than the frames: it is encoded again, after silence")
+        else:
+            track = _Copied(output, stream, cut, suffix)
         track.stream.metadata.update(
             {key: value for key, value in stream.metadata.items() if key in _KEPT_METADATA}
         )
@@ -89,6 +124,10 @@ def _can_copy(output: Any, suffix: str, codec: str) -> bool:
     return codec in _COPIED.get(suffix, output.supported_codecs)
 
 
+def _begins_late(stream: Any, cut: SoundCut) -> bool:
+    return stream.start_time is not None and stream.start_time * stream.time_base > cut.zero + _LATE
+
+
 class _Copied:
     """A track whose packets are taken as they are, with their times shifted."""
 
@@ -98,7 +137,7 @@ class _Copied:
         self._shift = round(cut.zero / source.time_base)
         self._base = source.time_base
         # MP4 and MOV say from where on to play; others would play what comes before, and delay the frames
-        self._hides = suffix in (".mp4", ".mov")
+        self._hides = suffix in MP4_LIKE
         self._last: int | None = None
 
     def take(self, packet: Any) -> Packets:
@@ -118,18 +157,20 @@ class _Copied:
 
 
 class _Encoded:
-    """A track that is decoded and encoded as AAC, or Opus for WebM. What cannot be decoded is left out."""
+    """A track that is decoded and encoded anew, without what cannot be decoded."""
 
     def __init__(self, output: Any, source: Any, cut: SoundCut, suffix: str) -> None:
         av = ffmpeg.load("Writing a video")
         self._error = av.FFmpegError
         self._source, self._cut = source, cut
-        encoder, bits = _ENCODERS.get(suffix, _ENCODER)
-        layout = _LAYOUTS.get(source.codec_context.layout.nb_channels, "stereo")
-        self._rate = _OPUS_RATE if encoder == "libopus" else _nearest_rate(source.codec_context.sample_rate)
-        self.stream = output.add_stream(encoder, rate=self._rate)
+        encoder = _ENCODERS.get(suffix, _AAC)
+        channels = min(source.codec_context.layout.nb_channels, encoder.channels)
+        rate = source.codec_context.sample_rate
+        self._rate = min(encoder.rates, key=lambda known: abs(known - rate))
+        self._begins_at_once = suffix != ".avi"
+        self.stream = output.add_stream(encoder.name, rate=self._rate)
         context = self.stream.codec_context
-        context.layout, context.bit_rate = layout, bits * source.codec_context.layout.nb_channels
+        context.layout, context.bit_rate = _LAYOUTS.get(channels, "stereo"), encoder.bits * channels
         context.open()
         self._resampler = self._make_resampler()
 
@@ -156,8 +197,22 @@ class _Encoded:
             if not self._cut.holds(time, -_PRIMING):
                 return
             frame.pts = round(time / frame.time_base)
+            if not self._begins_at_once:
+                self._begins_at_once = True
+                yield from self._silence(frame, time)
         for ready in self._resample(frame):
             yield from self.stream.encode(ready)
+
+    def _silence(self, frame: Any, until: Fraction) -> Packets:
+        """What is heard before a frame, a second at a time."""
+        samples, rate = round(until * frame.sample_rate), frame.sample_rate
+        for start in range(0, samples, rate):
+            silence = type(frame)(frame.format, frame.layout, min(rate, samples - start))
+            for plane in silence.planes:
+                plane.update(bytes(plane.buffer_size))
+            silence.sample_rate, silence.pts, silence.time_base = rate, start, Fraction(1, rate)
+            for ready in self._resample(silence):
+                yield from self.stream.encode(ready)
 
     def _resample(self, frame: Any | None) -> Sequence[Any]:
         try:
@@ -166,7 +221,3 @@ class _Encoded:
             self._resampler = self._make_resampler()
             resampled = self._resampler.resample(frame)
         return resampled
-
-
-def _nearest_rate(rate: int) -> int:
-    return min(_AAC_RATES, key=lambda known: abs(known - rate))
