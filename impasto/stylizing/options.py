@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 from impasto.errors import UsageError
 from impasto.options import check_range, check_whole
 
 TileOption = Literal["auto", "off"] | int
-Deinterlace = Literal["auto", "on", "off"]
 LEAST_TILE = 64  # pixels; what surrounds a tile is many times the tile then
 
 
@@ -94,7 +93,7 @@ class VideoOptions:
     steady: bool = True
     fast: bool = False
     side_by_side: bool = False
-    deinterlace: Deinterlace = "auto"
+    deinterlace: Literal["auto", "on", "off"] = "auto"
     codec: str | None = None
     crf: int | None = None
     overwrite: bool = False
@@ -104,7 +103,7 @@ class VideoOptions:
         if self.end is not None and not self.start < self.end:
             raise UsageError(f"end must be after start, {self.start:g} s, not {self.end:g}")
         check_whole("every", self.every, 1, 1_000_000)
-        if self.deinterlace not in get_args(Deinterlace):
+        if self.deinterlace not in ("auto", "on", "off"):
             raise UsageError(f"deinterlace is auto, on or off, not {self.deinterlace}")
         if self.size is not None:
             check_whole("size", self.size, 16, 100_000)

@@ -13,10 +13,13 @@ from typing import Any
 from impasto.errors import UsageError, VideoError
 from impasto.imaging import ffmpeg
 from impasto.imaging.files import check_target, replacing
+from impasto.imaging.video.attachments import add_covers, copy_attachments, name_data
+from impasto.imaging.video.chapters import copy_chapters
 from impasto.imaging.video.clip import ClipInfo, Seconds
 from impasto.imaging.video.encoding import CONTAINERS, FORMATS, MP4_LIKE, written_color
 from impasto.imaging.video.probe import probe
 from impasto.imaging.video.sound import Packets, SoundCut, add_tracks
+from impasto.imaging.video.subtitles import add_subtitles
 from impasto.imaging.video.timed_frames import SLACK
 from impasto.imaging.video.timeline import Timeline, jumps_before
 
@@ -37,8 +40,8 @@ def join(
     """Make one video of segments, which appears whole or not at all, without encoding frames again.
 
     Its first frame is at 0. All tracks of sound are copied, or encoded as AAC (Opus in WebM, AC-3 in AVI)
-    where the file cannot hold them, and keep their place beside the frames. Titles, dates and languages are
-    copied.
+    where the file cannot hold them, and keep their place beside the frames. Titles, dates, languages
+    and chapters are copied, subtitles, too, or converted where the file calls for other ones.
 
     Args:
         segments: of one `Encoding`, in the order of their times.
@@ -93,7 +96,8 @@ class _Joining(ExitStack):
             if self._source_path is not None:
                 source = self.enter_context(ffmpeg.open_input(self._source_path))
                 _copy_titles(source, output)
-                packets.append(self._sound(output, source, self._find_cut(start, end)))
+                cut = self._find_cut(start, end)
+                packets += [self._tracks(output, source, cut), self._add_others(output, source, cut)]
             for packet in heapq.merge(*packets, key=_seconds):
                 output.mux(packet)
         return tuple(f"{self._target}: {note}" for note in self._notes)
@@ -161,20 +165,34 @@ class _Joining(ExitStack):
         zero = origin + self._zero * self._template.time_base
         return SoundCut(zero, None if end is None else origin + Fraction(end), start <= SLACK)
 
-    def _sound(self, output: Any, source: Any, cut: SoundCut) -> Packets:
-        """Adds the tracks now; the packets come later."""
-        tracks, notes = add_tracks(output, source, self._suffix, cut)
-        self._notes += notes
+    def _tracks(self, output: Any, source: Any, cut: SoundCut) -> Packets:
+        """Adds those of sound and subtitles now; the packets come later."""
+        tracks: dict[int, Callable[[Any], Packets]] = {}
+        for add in (add_tracks, add_subtitles):
+            added, notes = add(output, source, self._suffix, cut)
+            tracks |= added
+            self._notes += notes
         if not cut.is_whole and not self._jumps_before(cut.zero):
             source.seek(max(0, int((cut.zero - _RUN_UP) * 1_000_000)))
-        return self._take_sound(source, tracks)
+        return self._take_packets(source, tracks)
+
+    def _add_others(self, output: Any, source: Any, cut: SoundCut) -> Packets:
+        assert self._source_path is not None
+        covers, notes = add_covers(output, source, self._source_path, self._suffix)
+        self._notes += [
+            *copy_chapters(source, output, self._suffix, cut),
+            *notes,
+            *copy_attachments(source, output, self._suffix),
+            *name_data(source),
+        ]
+        return iter(covers)
 
     def _jumps_before(self, end: Fraction) -> bool:
         assert self._source_path is not None
         with ffmpeg.open_input(self._source_path) as container:
             return jumps_before(container, end)
 
-    def _take_sound(self, source: Any, tracks: dict[int, Callable[[Any], Packets]]) -> Packets:
+    def _take_packets(self, source: Any, tracks: dict[int, Callable[[Any], Packets]]) -> Packets:
         error = ffmpeg.load("Writing a video").FFmpegError
         if not tracks:
             return  # demux would take an empty list for all

@@ -22,7 +22,7 @@ _COPIED = {
 # the arrangements of loudspeakers that all encoders know, by their number
 _LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 _PRIMING = Fraction(1, 10)  # seconds before the start that may belong to a codec's way to begin
-_KEPT_METADATA = ("language", "title", "handler_name", "creation_time")
+KEPT_METADATA = ("language", "title", "handler_name", "creation_time")
 
 _LATE = Fraction(1, 50)  # seconds that nobody notices
 
@@ -111,7 +111,7 @@ def add_tracks(
         else:
             track = _Copied(output, stream, cut, suffix)
         track.stream.metadata.update(
-            {key: value for key, value in stream.metadata.items() if key in _KEPT_METADATA}
+            {key: value for key, value in stream.metadata.items() if key in KEPT_METADATA}
         )
         track.stream.disposition = stream.disposition
         tracks[stream.index] = track.take

@@ -39,10 +39,13 @@ class Timeline:
         """The same packets, with time stamps that go on."""
         for packet in packets:
             if packet.stream.type in ("audio", "video"):
+                self._follow(packet)
+            if packet.stream.type in ("audio", "video", "subtitle"):
                 self._move(packet)
             yield packet
 
-    def _move(self, packet: Any) -> None:
+    def _follow(self, packet: Any) -> None:
+        """Look for a jump before this packet."""
         stamp = packet.pts if packet.dts is None else packet.dts
         if stamp is None:
             return
@@ -55,8 +58,10 @@ class Timeline:
             time = expected
         duration = (packet.duration or 0) * base
         self._next[track] = time + (duration if 0 < duration <= self._limit else _UNKNOWN)
+
+    def _move(self, packet: Any) -> None:
         if self._shift:
-            ticks = round(self._shift / base)
+            ticks = round(self._shift / packet.time_base)
             packet.pts = None if packet.pts is None else packet.pts + ticks
             packet.dts = None if packet.dts is None else packet.dts + ticks
 
