@@ -16,6 +16,8 @@ from impasto.imaging.cut_jpeg import CutJpeg, lacks_end
 from impasto.imaging.depth16 import has_deep_planes, is_deep_color, read_deep
 from impasto.imaging.limits import check_counts, check_exif
 from impasto.imaging.metadata import clean_exif
+from impasto.imaging.tiff import FloatTiff, check_main_picture, decode_by_libtiff, is_float, read_tags
+from impasto.imaging.tone import to_range
 
 Deep = NDArray[np.uint16]  # (H, W, 1 to 4): gray or colors, perhaps with straight alpha
 Samples = NDArray[np.float32]  # (H, W, 3) sRGB or (H, W, 4) with straight alpha, in [0, 1]
@@ -78,6 +80,7 @@ def open_image(file: IO[bytes], name: str) -> ImageFile.ImageFile:
     if not head:
         raise ImageError(f"{name} is empty; it may not have been downloaded or copied to its end")
     Image.init()
+    check_main_picture(file, name)
     if _is_heic(file):
         return _open_heic(file, name)
     for kind in _KINDS:
@@ -85,8 +88,10 @@ def open_image(file: IO[bytes], name: str) -> ImageFile.ImageFile:
         if factory and accept and accept(head) is True:
             check_counts(file, kind, name)
             is_cut = kind == "JPEG" and lacks_end(file)
+            of_floats = kind == "TIFF" and is_float(read_tags(file)[0])
             file.seek(0)
-            image = CutJpeg(file) if is_cut else factory(file, "")
+            image = CutJpeg(file) if is_cut else FloatTiff(file) if of_floats else factory(file, "")
+            decode_by_libtiff(image)
             check_exif(image, name)
             return image
     raise ImageError(f"{name} is not a picture that impasto reads ({_KINDS_TEXT})")
@@ -128,23 +133,38 @@ def decode_file(file: IO[bytes], name: str, max_pixels: int) -> Decoded:
     with explaining(name):
         image = open_image(file, name)
         check_size(*image.size, name, max_pixels)
-        if has_deep_planes(image):
-            raise ImageError(f"{name} keeps its 16-bit channels in separate planes; save it interleaved")
-        deep = read_deep(reopen) if is_deep_color(image) else None
-        return _decode(image, name, deep)
+        return _decode(image, name, *decode_deep(image, name, reopen))
 
 
 def decode_image(image: Image.Image, name: str) -> Decoded:
     """Decode a picture of any Pillow mode. Raises ImageError."""
     with explaining(name):
-        return _decode(image, name, None)
+        return _decode(image, name, None, None)
 
 
-def _decode(image: Image.Image, name: str, deep: Deep | None) -> Decoded:
+def decode_deep(
+    image: ImageFile.ImageFile, name: str, reopen: Callable[[], ImageFile.ImageFile]
+) -> tuple[Deep | None, str | None]:
+    """The samples of an opened file with colors of more than 8 bits or with floats, None for any other, and
+    a note if they were tone-mapped.
+
+    Args:
+        reopen: opens the file afresh, not decoded, and with its canvas.
+    """
+    if has_deep_planes(image):
+        raise ImageError(f"{name} keeps its 16-bit channels in separate planes; save it interleaved")
+    if is_deep_color(image):
+        return read_deep(reopen), None
+    if isinstance(image, FloatTiff):
+        return image.samples(name)
+    return _deep_gray(reopen(), name) if image.mode == "F" else (None, None)
+
+
+def _decode(image: Image.Image, name: str, deep: Deep | None, mapped: str | None) -> Decoded:
     if deep is None:
         _make_room(image)
         image.load()
-        deep = _deep_gray(image, name)
+        deep, mapped = _deep_gray(image, name)
     profile = image.info.get("icc_profile")
     if deep is None:
         samples, problem = _to_samples(image, profile)
@@ -153,7 +173,7 @@ def _decode(image: Image.Image, name: str, deep: Deep | None) -> Decoded:
     orientation, exif, damage = _read_exif(image)
     if turn := _UPRIGHT.get(orientation):
         samples = turn(samples)
-    notes = [f"{name} {note}" for note in (problem, damage, gaps(image), _pages(image)) if note]
+    notes = [f"{name} {note}" for note in (mapped, problem, damage, gaps(image), _pages(image)) if note]
     return Decoded(samples, 8 if deep is None else 16, exif, tuple(notes))
 
 
@@ -164,17 +184,22 @@ def _make_room(image: Image.Image) -> None:
         image.im = Image.new(image.mode, stored).im
 
 
-def _deep_gray(image: Image.Image, name: str) -> Deep | None:
-    """(H, W, 1) uint16 of a gray picture with more than 8 bits, None for any other."""
+def _deep_gray(image: Image.Image, name: str) -> tuple[Deep | None, str | None]:
+    """(H, W, 1) uint16 of a gray picture with more than 8 bits, None for any other, and a note if it was
+    tone-mapped.
+    """
     if image.mode.startswith("I;16"):
-        return np.asarray(image)[..., None].astype(np.uint16)
-    if image.mode not in ("I", "F"):
-        return None
-    values, top = np.asarray(image), 1.0 if image.mode == "F" else 65535
-    low, high = float(values.min()), float(values.max())
-    if not (low >= 0 and high <= top):
-        raise ImageError(f"{name} has values from {low:g} to {high:g}; scale them to the range 0 to {top:g}")
-    return np.rint(values * (65535 / top)).astype(np.uint16)[..., None]
+        return np.asarray(image)[..., None].astype(np.uint16), None
+    if image.mode == "F":
+        values, note = to_range(np.asarray(image)[..., None], name)
+        return np.rint(values * 65535).astype(np.uint16), note
+    if image.mode != "I":
+        return None, None
+    whole = np.asarray(image)[..., None]
+    low, high = int(whole.min()), int(whole.max())
+    if not (low >= 0 and high <= 65535):
+        raise ImageError(f"{name} has values from {low} to {high}; scale them to the range 0 to 65535")
+    return whole.astype(np.uint16), None
 
 
 def _with_key(deep: Deep, key: object) -> Deep:

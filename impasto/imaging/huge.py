@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile, ImageOps
 from torch import Tensor
 
-from impasto.errors import ImageError
 from impasto.imaging.decoding import (
     _UPRIGHT,
     _deep_to_samples,
@@ -22,12 +21,12 @@ from impasto.imaging.decoding import (
     _read_exif,
     _with_key,
     check_size,
+    decode_deep,
     decode_image,
     explaining,
     gaps,
     open_image,
 )
-from impasto.imaging.depth16 import has_deep_planes, is_deep_color, read_deep
 from impasto.imaging.files import open_file
 from impasto.imaging.geometry import resize
 from impasto.imaging.io import MAX_PIXELS, ImageInfo
@@ -89,14 +88,12 @@ def open_large(
     with open_file(name) as file, explaining(name):
         image = open_image(file, name)
         check_size(*image.size, name, max_pixels)
-        if has_deep_planes(image):
-            raise ImageError(f"{name} keeps its 16-bit channels in separate planes; save it interleaved")
-        deep = read_deep(lambda: _open_roomy(file, name)) if is_deep_color(image) else None
+        deep, mapped = decode_deep(image, name, lambda: _open_roomy(file, name))
         _make_room(image)
         orientation, exif, damage = _read_exif(image)  # of some kinds it stands behind the pixels
         pages = _pages(image)
         source = _Shallow(image, name, orientation) if deep is None else _Deep(deep, image, orientation)
-        problems = source.problem, damage, gaps(image), pages
+        problems = mapped, source.problem, damage, gaps(image), pages
         notes = tuple(f"{name} {note}" for note in problems if note)
     is_deep = deep is not None or image.mode.startswith(("I", "F"))
     return source, ImageInfo(name, source.size, 16 if is_deep else 8, None, exif, notes)

@@ -14,11 +14,11 @@ from PIL.ImageFile import ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from torch import Tensor
 
-from impasto.errors import MissingExtraError
 from impasto.imaging.decoding import _pages, explaining, open_image
 from impasto.imaging.files import open_file
 from impasto.imaging.io import ImageInfo
 from impasto.imaging.metadata import clean_exif, load_exif
+from impasto.imaging.vips import load_vips
 
 _ROWS = 64  # decoded at once: more take more memory, and no less time
 
@@ -101,11 +101,7 @@ def _read_exif(header: ImageFile, source: Streamed) -> tuple[bytes | None, str |
 
 def _open_image(name: str) -> tuple[Any, Any]:
     """A libvips image, upright and in sRGB, and the reader of its pixels."""
-    try:
-        import pyvips
-    except (ImportError, OSError) as error:  # OSError: the binding without its library
-        raise MissingExtraError("pyvips", "huge", f"Reading {name} by parts") from error
-    pyvips.block_untrusted_set(True)  # decoders that libvips does not answer for: SVG, PDF, ImageMagick's
+    pyvips = load_vips(f"Reading {name} by parts")
     options = {"fail_on": "warning", "revalidate": True}
     image = pyvips.Image.new_from_file(name, access="sequential", **options)
     if image.get_typeof("orientation") and image.get("orientation") != 1:

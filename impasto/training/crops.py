@@ -18,6 +18,7 @@ from torch import Tensor
 
 from impasto.errors import ImageError, ImpastoError, UsageError
 from impasto.imaging.color import to_srgb
+from impasto.imaging.tone import to_range
 from impasto.training.photos import Photos, reading
 
 _MAX_TRIES = 100  # unreadable photos in a row, after which the rest are taken to be no better
@@ -168,7 +169,7 @@ def cut_square(image: Image.Image, cut: CropPosition, size: int, name: str) -> I
         outer = min(1.0, cut.side * turn)  # the upright square around the turned one
         pixels = math.ceil(size * turn)
         _decode_smaller(image, pixels / outer)
-        plain = _plain(image)
+        plain = _plain(image, name)
         small = plain.resize((pixels, pixels), _BICUBIC, _box(plain.size, outer, cut), reducing_gap=2.0)
         small = _upright(_to_rgb(small), image)
         if cut.angle:
@@ -183,11 +184,11 @@ def _decode_smaller(image: Image.Image, short: float) -> None:
     image.draft(None, (math.ceil(image.width * share), math.ceil(image.height * share)))
 
 
-def _plain(image: Image.Image) -> Image.Image:
+def _plain(image: Image.Image, name: str) -> Image.Image:
     """The picture in a mode that can be resampled: L, RGB, RGBA, CMYK or LAB."""
     image.load()
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return _eight_bit(image)
+        return _eight_bit(image, name)
     if image.has_transparency_data:
         return image.convert("RGBA")
     if image.mode in ("RGB", "L", "CMYK", "LAB"):
@@ -195,13 +196,15 @@ def _plain(image: Image.Image) -> Image.Image:
     return image.convert("L" if image.mode == "1" else "RGB")
 
 
-def _eight_bit(image: Image.Image) -> Image.Image:
-    """Gray with more than 8 bits, in mode L. Raises ValueError if its scale is unknown."""
+def _eight_bit(image: Image.Image, name: str) -> Image.Image:
+    """Gray with more than 8 bits, in mode L. Raises ValueError or ImageError if its scale is unknown."""
+    if image.mode == "F":
+        shares, _ = to_range(np.asarray(image)[..., None], name)
+        return Image.fromarray(np.rint(shares[..., 0] * 255).astype(np.uint8))
     values = np.asarray(image, np.float32)
-    top = 1.0 if image.mode == "F" else 65535.0
-    if not (values.min() >= 0 and values.max() <= top):
-        raise ValueError(f"its values are not from 0 to {top:g}")
-    return Image.fromarray(np.rint(values * (255 / top)).astype(np.uint8))
+    if not (values.min() >= 0 and values.max() <= 65535):
+        raise ValueError("its values are not from 0 to 65535")
+    return Image.fromarray(np.rint(values * (255 / 65535)).astype(np.uint8))
 
 
 def _box(size: tuple[int, int], share: float, cut: CropPosition) -> tuple[float, float, float, float]:

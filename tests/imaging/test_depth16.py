@@ -142,9 +142,9 @@ def test_floating_point_tiff(tmp_path):
     image, info = io.read(tmp_path / "a.tif")
     assert np.abs(image[0].numpy() - ramp).max() < 1e-5
     assert info.bit_depth == 16
-    for wrong in (ramp * 300, ramp - 1, ramp * np.nan):
+    for wrong in (ramp - 1, ramp * np.nan):
         Image.fromarray(wrong).save(tmp_path / "a.tif")
-        with pytest.raises(ImageError, match="range 0 to 1"):
+        with pytest.raises(ImageError, match="1 is white: scale them"):
             io.read(tmp_path / "a.tif")
 
 
