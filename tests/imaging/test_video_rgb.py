@@ -1,5 +1,7 @@
 """Colors of videos, against the formulas of their standards."""
 
+from fractions import Fraction
+
 import av
 import numpy as np
 import pytest
@@ -20,7 +22,7 @@ def centers(pixels):
 
 
 @pytest.mark.parametrize(
-    ("pixel_format", "matrix", "colour_range", "depth"),
+    ("pixel_format", "matrix", "color_range", "depth"),
     [
         ("yuv420p", 1, 1, 8),
         ("yuv420p", 6, 1, 8),
@@ -58,29 +60,64 @@ def test_untagged_colors_are_guessed_by_size(width, red, blue):
     assert np.abs(shown[32, 32] - 255 * color.clip(0, 1)).max() <= 1.5
 
 
-def test_hdr_is_shown_in_sdr():
-    """Gray steps against the formula of SMPTE ST 2084, with white at 203 cd/m2 (BT.2408)."""
-    codes = np.arange(0, 180, 30)
-    frame = av.VideoFrame(6 * 16, 16, "yuv420p10le")
-    luma, none = np.repeat(64 + codes * 876 / 255, 16), np.array([512])
+def gray(codes, transfer):
+    """A frame of 10 bits with squares of these gray signals, from 0 to 1."""
+    frame = av.VideoFrame(len(codes) * 16, 16, "yuv420p10le")
+    luma, none = np.repeat(64 + codes * 876, 16), np.array([512])
     for plane, values in zip(frame.planes, (luma, none, none), strict=True):
         lines = np.zeros((plane.height, plane.line_size // 2), "<u2")
         lines[:, : plane.width] = values.round()
         plane.update(lines.tobytes())
-    frame.colorspace, frame.color_range, frame.color_primaries, frame.color_trc = 9, 1, 9, 16
-    palette = find_palette(frame)
+    frame.pts, frame.time_base = 0, Fraction(1, 25)
+    frame.colorspace, frame.color_range, frame.color_primaries, frame.color_trc = 9, 1, 9, transfer
+    return frame
+
+
+def shown_grays(codes, transfer):
+    frame = gray(codes, transfer)
+    pixels = Converter(find_palette(frame), (16, len(codes) * 16))(frame)[8, 8::16]
+    assert np.ptp(pixels.astype(int), axis=1).max() <= 1
+    return pixels[:, 1].astype(int)
+
+
+def test_dark_hdr_stays_as_bright():
+    """Gray steps below the knee against the formula of SMPTE ST 2084, with white at 203 cd/m2 (BT.2408)."""
+    codes = np.arange(0, 0.5, 0.08)
+    palette = find_palette(gray(codes, 16))
     assert palette.hdr == "PQ"
     assert (palette.shown.primaries, palette.shown.transfer, palette.shown.matrix) == (1, 1, 1)
     m1, m2, c1, c2, c3 = 2610 / 16384, 2523 / 32, 107 / 128, 2413 / 128, 2392 / 128
-    power = (codes / 255) ** (1 / m2)
+    power = codes ** (1 / m2)
     nits = 10_000 * (np.maximum(power - c1, 0) / (c2 - c3 * power)) ** (1 / m1)
-    expected = 255 * np.minimum(nits / 203, 1) ** (1 / 2.4)
-    shown = Converter(palette, (16, 6 * 16))(frame)[8, 8::16]
-    assert np.abs(shown - expected[:, None]).max() < 4
+    assert np.abs(shown_grays(codes, 16) - 255 * (nits / 203) ** (1 / 2.4)).max() < 2
+
+
+@pytest.mark.parametrize(("transfer", "top"), [(16, 0.7518), (18, 1.0)])
+def test_highlights_do_not_clip(transfer, top):
+    codes = np.linspace(0.3, 1, 15) * top
+    levels = shown_grays(codes, transfer)
+    assert (np.diff(levels) > 0).all()
+    assert levels[-1] >= 254
 
 
 def test_hdr_is_told(tmp_path):
     path = write_film(tmp_path / "a.mp4", 1, pixel_format="yuv420p10le", matrix=9, tags=(9, 18, 9))
     clip = open_clip(path)
     assert "HDR (HLG)" in clip.notes[0]
+    assert "curve of BT.2390" in clip.notes[0]
     assert clip.info.color.transfer == 1
+    assert next(clip.frames()).pixels.shape == (*SIZE, 3)
+
+
+def test_the_display_that_a_video_was_made_on_counts(tmp_path):
+    path = write_film(
+        tmp_path / "a.mp4", 2, codec="libx265", pixel_format="yuv420p10le", matrix=9, tags=(9, 16, 9),
+        options={
+            "x265-params": "log-level=none:master-display=G(13250,34500)B(7500,3000)R(34000,16000)"
+            "WP(15635,16450)L(40000000,50)"
+        },
+    )  # fmt: skip
+    with av.open(path) as container:
+        palette = find_palette(next(container.decode(video=0)))
+    assert palette.peak == 4000
+    assert find_palette(gray(np.array([0.5]), 16)).peak == 1000

@@ -265,3 +265,26 @@ def test_torch_is_not_imported_for_help(command):
         "try: main()\nexcept SystemExit: pass\nassert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_files_passed_over_are_counted_and_named_in_a_dry_run(stylize, album):
+    (album / "a.DNG").touch()
+    (album / "deep" / "b.dng").touch()
+    run = stylize("album", "-o", "out")
+    assert "files passed over: 2 .dng, 1 .txt; --dry-run names them" in " ".join(run.stderr.split())
+    told = " ".join(stylize("album", "-o", "out", "--dry-run").stderr.split())
+    for name in ("album/a.DNG", "album/deep/b.dng", "album/notes.txt"):
+        assert f"passes over {name}" in told
+    assert "passed over" not in stylize("album", "-o", "out", "--quiet").stderr
+
+
+def test_photos_of_one_name_are_all_stylized(stylize, album):
+    for suffix in (".png", ".gif", ".bmp"):
+        Image.open("photo.jpg").resize((16, 16)).save(album / f"IMG_1{suffix}")
+    run = stylize("album", "-o", "out")
+    made = {path.name for path in Path("out").glob("IMG_1*")}
+    assert made == {"IMG_1.png", "IMG_1.gif.png", "IMG_1.bmp.png"}
+    words = " ".join(run.stderr.split())
+    assert "photos of one name keep their suffix in the picture's: IMG_1.bmp.png and 1 more" in words
+    again = stylize("album", "-o", "out")
+    assert "0 stylized, 6 skipped" in again.stdout + again.stderr
