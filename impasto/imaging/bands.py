@@ -154,6 +154,7 @@ def _save_jpeg(path: Path, picture: SampleArray) -> None:
             icc_profile=SRGB_PROFILE,
             exif=exif if len(exif) <= _JPEG_EXIF_LIMIT else b"",
             xmp=picture.xmp or b"",
+            **picture.density,
         )
 
 

@@ -15,7 +15,7 @@ from impasto.imaging.color import changes_values, to_srgb
 from impasto.imaging.cut_jpeg import CutJpeg, lacks_end
 from impasto.imaging.depth16 import has_deep_planes, is_deep_color, read_deep
 from impasto.imaging.limits import check_counts, check_exif
-from impasto.imaging.metadata import clean_exif
+from impasto.imaging.metadata import clean_exif, find_dpi, pack_exif, resolution_tags
 from impasto.imaging.tiff import FloatTiff, check_main_picture, decode_by_libtiff, is_float, read_tags
 from impasto.imaging.tone import to_range
 
@@ -252,9 +252,10 @@ def _read_exif(image: Image.Image) -> tuple[Any, bytes | None, str | None]:
         exif = image.getexif()
         if not isinstance(image, TiffImageFile):  # Pillow turns those itself
             orientation = exif.get(ExifTags.Base.Orientation)
-        return orientation, clean_exif(exif), None
+        return orientation, clean_exif(exif, find_dpi(image)), None
     except Exception:  # EXIF is written by a thousand devices, and no picture is lost without it
-        return orientation, None, "has damaged EXIF data, which is left out"
+        kept = pack_exif(resolution_tags(find_dpi(image)), {}, {})
+        return orientation, kept, "has damaged EXIF data, which is left out"
 
 
 def gaps(image: Image.Image) -> str | None:

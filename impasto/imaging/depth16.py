@@ -17,7 +17,7 @@ from PIL import ExifTags, ImageFile
 from PIL.PngImagePlugin import putchunk
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from impasto.imaging.metadata import load_exif
+from impasto.imaging.metadata import dpi_of_exif, load_exif
 
 _NATIVE = "L" if sys.byteorder == "little" else "B"
 _OTHER_ORDER = {"B": "L", "L": "B"}
@@ -28,6 +28,7 @@ _SEPARATE_PLANES = 2
 _DEFLATE = 8
 _HORIZONTAL_DIFFERENCE = 2
 _STRAIGHT_ALPHA = 2
+_METERS_PER_INCH = 0.0254
 _XMP_TAG = 700
 _ICC_TAG = 34675
 
@@ -73,6 +74,9 @@ def write_png(
         file.write(b"\x89PNG\r\n\x1a\n")
         putchunk(file, b"IHDR", header)
         putchunk(file, b"iCCP", b"sRGB\0\0", zlib.compress(icc))
+        if dpi := dpi_of_exif(exif):
+            per_meter = np.rint(np.array(dpi) / _METERS_PER_INCH).astype(">u4").tobytes()
+            putchunk(file, b"pHYs", per_meter + b"\1")
         if xmp:
             putchunk(file, b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0", xmp)
         if exif:

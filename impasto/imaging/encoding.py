@@ -15,6 +15,7 @@ from torch import Tensor
 from impasto.errors import ImageError, UsageError
 from impasto.imaging import depth16
 from impasto.imaging.color import SRGB_PROFILE
+from impasto.imaging.metadata import dpi_of_exif
 
 _JPEG_EXIF_LIMIT = 65_533
 
@@ -27,6 +28,12 @@ class SampleArray:
     exif: bytes | None
     xmp: bytes | None
     quality: int
+
+    @property
+    def density(self) -> dict[str, tuple[float, float]]:
+        """What Pillow takes to write pixels per inch outside of EXIF."""
+        dpi = dpi_of_exif(self.exif)
+        return {"dpi": dpi} if dpi else {}
 
 
 @dataclass(frozen=True)
@@ -98,6 +105,7 @@ def _save_jpeg(path: Path, picture: SampleArray) -> None:
             icc_profile=SRGB_PROFILE,
             exif=exif if len(exif) <= _JPEG_EXIF_LIMIT else b"",
             xmp=picture.xmp or b"",
+            **picture.density,
         )
 
 
@@ -108,7 +116,9 @@ def _save_png(path: Path, picture: SampleArray) -> None:
     chunks = PngImagePlugin.PngInfo()
     if picture.xmp:
         chunks.add_itxt("XML:com.adobe.xmp", picture.xmp.decode())
-    _to_image(picture).save(path, "PNG", pnginfo=chunks, icc_profile=SRGB_PROFILE, exif=picture.exif or b"")
+    _to_image(picture).save(
+        path, "PNG", pnginfo=chunks, icc_profile=SRGB_PROFILE, exif=picture.exif or b"", **picture.density
+    )
 
 
 def _save_webp(path: Path, picture: SampleArray) -> None:

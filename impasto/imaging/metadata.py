@@ -1,11 +1,14 @@
 """Metadata of picture files: EXIF, and impasto's record in an XMP packet."""
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
 from xml.sax.saxutils import escape, unescape
 
 from PIL import ExifTags, Image
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 
 _Tag = ExifTags.Base
 _IFD = ExifTags.IFD
@@ -20,6 +23,10 @@ _DESCRIPTIVE = frozenset(
         _Tag.XPSubject,
     }
 )  # fmt: skip
+_MOST_DPI = 65_535  # that JFIF can say
+_SIDEWAYS = (5, 6, 7, 8)  # orientations that lay rows into columns
+_INCH, _CENTIMETER = 2, 3  # units of EXIF
+_JFIF_UNITS = {1: 1.0, 2: 2.54}  # in an inch
 _STALE_DETAILS = frozenset({_Tag.ExifImageWidth, _Tag.ExifImageHeight, _Tag.ExifInteroperabilityOffset})
 
 _NAMESPACE = "urn:impasto:record:1"
@@ -33,15 +40,52 @@ _PACKET = (
 _RECORD = re.compile(r"<impasto:record>(.*?)</impasto:record>", re.DOTALL)
 
 
-def clean_exif(exif: Image.Exif) -> bytes | None:
+def clean_exif(exif: Image.Exif, dpi: tuple[float, float] | None = None) -> bytes | None:
     """The EXIF of a photo that stays true for a picture made from it, or None if there is none.
+
+    `dpi` is what its file says beside the EXIF, as `find_dpi` tells it, and becomes a part of it.
 
     Camera, time, place, author and maker notes stay; orientation, thumbnail, stored size and the
     layout tags of TIFF go. Damaged EXIF raises what Pillow raises.
     """
     details, place = _directory(exif, _IFD.Exif), _directory(exif, _IFD.GPSInfo)
-    kept = {tag: exif[tag] for tag in exif if tag in _DESCRIPTIVE}
+    kept = {tag: exif[tag] for tag in exif if tag in _DESCRIPTIVE} | resolution_tags(dpi)
+    if exif.get(_Tag.Orientation) in _SIDEWAYS and {_Tag.XResolution, _Tag.YResolution} <= kept.keys():
+        across, down = kept[_Tag.XResolution], kept[_Tag.YResolution]
+        kept |= {_Tag.XResolution: down, _Tag.YResolution: across}
     return pack_exif(kept, {tag: details[tag] for tag in details if tag not in _STALE_DETAILS}, place)
+
+
+def find_dpi(image: Image.Image) -> tuple[float, float] | None:
+    """Pixels per inch, across and down, that an opened file says outside of its EXIF; None if it does not."""
+    dpi: Any = image.info.get("dpi")
+    if isinstance(image, TiffImageFile):  # whose tags are its EXIF
+        return None
+    if isinstance(image, JpegImageFile):  # for which Pillow makes up what is missing
+        unit, density = (image.info.get(name) for name in ("jfif_unit", "jfif_density"))
+        dpi = [side * _JFIF_UNITS[unit] for side in density] if density and unit in _JFIF_UNITS else None
+    if not dpi or not all(math.isfinite(side) and side >= 1 for side in dpi):
+        return None
+    return round(float(dpi[0]), 2), round(float(dpi[1]), 2)  # PNG counts in whole pixels a meter
+
+
+def resolution_tags(dpi: tuple[float, float] | None) -> dict[int, Any]:
+    """Pixels per inch as tags of EXIF."""
+    if dpi is None:
+        return {}
+    return {_Tag.XResolution: dpi[0], _Tag.YResolution: dpi[1], _Tag.ResolutionUnit: _INCH}
+
+
+def dpi_of_exif(exif: bytes | None) -> tuple[float, float] | None:
+    """Pixels per inch, across and down, that EXIF bytes hold, or None."""
+    try:
+        tags = load_exif(exif or b"")
+        inch = 2.54 if tags.get(_Tag.ResolutionUnit, _INCH) == _CENTIMETER else 1.0
+        across, down = (float(tags[tag]) * inch for tag in (_Tag.XResolution, _Tag.YResolution))
+    except Exception:  # EXIF is written by a thousand devices
+        return None
+    is_usable = all(1 <= side <= _MOST_DPI for side in (across, down))
+    return (across, down) if is_usable else None
 
 
 def _directory(exif: Image.Exif, tag: int) -> Mapping[int, Any]:

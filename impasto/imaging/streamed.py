@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL.Image import Exif
 from PIL.ImageFile import ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from torch import Tensor
@@ -17,7 +18,7 @@ from torch import Tensor
 from impasto.imaging.decoding import _pages, explaining, open_image
 from impasto.imaging.files import open_file
 from impasto.imaging.io import ImageInfo
-from impasto.imaging.metadata import clean_exif, load_exif
+from impasto.imaging.metadata import clean_exif, find_dpi, load_exif
 from impasto.imaging.vips import load_vips
 
 _ROWS = 64  # decoded at once: more take more memory, and no less time
@@ -47,11 +48,9 @@ class Streamed:
     def close(self) -> None:
         del self._band, self._reader, self._image
 
-    def exif(self) -> bytes | None:
+    def exif(self) -> Exif:
         """Of a file that is no TIFF: libvips leaves those of TIFF out."""
-        if not self._image.get_typeof("exif-data"):
-            return None
-        return clean_exif(load_exif(self._image.get("exif-data")))
+        return load_exif(self._image.get("exif-data")) if self._image.get_typeof("exif-data") else Exif()
 
     def _start(self) -> None:
         self._image, self._reader = _open_image(self._name)
@@ -93,8 +92,8 @@ def open_streamed(path: str | os.PathLike[str]) -> tuple[Streamed, ImageInfo]:
 def _read_exif(header: ImageFile, source: Streamed) -> tuple[bytes | None, str | None]:
     """EXIF to keep, and a note if it is damaged."""
     try:
-        is_tiff = isinstance(header, TiffImageFile)
-        return clean_exif(header.getexif()) if is_tiff else source.exif(), None
+        exif = header.getexif() if isinstance(header, TiffImageFile) else source.exif()
+        return clean_exif(exif, find_dpi(header)), None
     except Exception:  # EXIF is written by a thousand devices
         return None, "has damaged EXIF data, which is left out"
 

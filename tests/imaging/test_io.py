@@ -250,3 +250,62 @@ def test_a_failed_write_leaves_the_old_picture(tmp_path, photo, monkeypatch):
         io.write(tmp_path / "a.png", 1 - photo)
     assert (tmp_path / "a.png").read_bytes() == before
     assert [item.name for item in tmp_path.iterdir()] == ["a.png"]
+
+
+RESOLUTIONS = {
+    "png": ("PNG", {"dpi": (300, 300)}),
+    "jpeg": ("JPEG", {"dpi": (300, 300)}),
+    "tiff": ("TIFF", {"dpi": (300, 300)}),
+    "bmp": ("BMP", {"dpi": (300, 300)}),
+    "exif": ("JPEG", {"exif": {0x011A: 300.0, 0x011B: 300.0, 0x0128: 2}}),
+    "centimeters": ("JPEG", {"exif": {0x011A: 300 / 2.54, 0x011B: 300 / 2.54, 0x0128: 3}}),
+}
+
+
+def with_exif(options):
+    exif = Image.Exif()
+    exif.update(options.get("exif", {}))
+    return {**options, "exif": exif.tobytes()} if "exif" in options else options
+
+
+@pytest.mark.parametrize(
+    ("suffix", "bit_depth"), [*((one, 8) for one in SUFFIXES), (".png", 16), (".tif", 16)]
+)
+@pytest.mark.parametrize("source", RESOLUTIONS)
+def test_pixels_per_inch_are_kept(tmp_path, photo, source, suffix, bit_depth):
+    kind, options = RESOLUTIONS[source]
+    io.to_pil(photo).save(tmp_path / "photo", kind, **with_exif(options))
+    image, info = io.read(tmp_path / "photo")
+    io.write(tmp_path / f"painting{suffix}", image, exif=info.exif, bit_depth=bit_depth)
+    with Image.open(tmp_path / f"painting{suffix}") as painting:
+        exif = painting.getexif()
+        inch = 2.54 if exif[0x0128] == 3 else 1
+        assert [float(exif[tag]) * inch for tag in (0x011A, 0x011B)] == pytest.approx([300, 300], abs=0.02)
+        if suffix != ".webp":  # which has EXIF alone
+            assert painting.info["dpi"] == pytest.approx((300, 300), abs=0.02)
+
+
+def test_pixels_per_inch_turn_with_the_picture(tmp_path, photo):
+    options = with_exif({"exif": {0x0112: 6}}) | {"dpi": (300, 150)}
+    io.to_pil(photo).save(tmp_path / "photo.jpg", **options)
+    image, info = io.read(tmp_path / "photo.jpg")
+    io.write(tmp_path / "painting.png", image, exif=info.exif)
+    with Image.open(tmp_path / "painting.png") as painting:
+        assert painting.info["dpi"] == pytest.approx((150, 300), abs=0.02)
+
+
+@pytest.mark.parametrize("options", [{}, {"exif": {0x010F: "Maker"}}, {"exif": {0x011A: 0.0, 0x011B: 0.0}}])
+def test_pixels_per_inch_are_not_made_up(tmp_path, photo, options):
+    io.to_pil(photo).save(tmp_path / "photo.jpg", **with_exif(options))
+    image, info = io.read(tmp_path / "photo.jpg")
+    io.write(tmp_path / "painting.png", image, exif=info.exif)
+    with Image.open(tmp_path / "painting.png") as painting:
+        assert "dpi" not in painting.info
+
+
+def test_pixels_per_inch_beside_damaged_exif(tmp_path, photo):
+    io.to_pil(photo).save(tmp_path / "a.png", dpi=(300, 300), exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
+    image, info = io.read(tmp_path / "a.png")
+    io.write(tmp_path / "b.png", image, exif=info.exif)
+    with Image.open(tmp_path / "b.png") as painting:
+        assert painting.info["dpi"] == pytest.approx((300, 300), abs=0.02)
