@@ -194,7 +194,7 @@ def _declared_end(container: Any, stream: Any, rate: Fraction, origin: int) -> f
 
 def _notes(palette: ColorSpec, depth: int) -> Iterator[str]:
     if palette.hdr:
-        yield f"is HDR ({palette.hdr}); it is shown in SDR, where what is brighter than white becomes white"
+        yield f"is HDR ({palette.hdr}); it is shown in SDR, highlights brought down by the curve of BT.2390"
     elif palette.converts:
         yield "has wide colors, which are brought into BT.709"
     if depth > 8:

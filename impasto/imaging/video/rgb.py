@@ -10,11 +10,13 @@ import numpy as np
 
 from impasto.imaging import ffmpeg
 from impasto.imaging.video.clip import Color, Pixels
+from impasto.imaging.video.tone_mapping import HLG, PEAK, PQ, tone_mapper
 
 _UNKNOWN = (0, 2, 3)  # code points of H.273 that say nothing: RGB has no matrix, not specified, reserved
 _LIMITED, _FULL = 1, 2
 _WIDE_PRIMARIES = (9, 11, 12)  # BT.2020, and the two of P3
-_HDR = {16: "PQ", 18: "HLG"}
+_HDR = {PQ: "PQ", HLG: "HLG"}
+_BRIGHTEST = 10_000.0  # cd/m2 that PQ knows
 _BT709, _SMPTE170M = 1, 6
 
 Rotation = Callable[[Pixels], Pixels]
@@ -27,10 +29,12 @@ class ColorSpec:
     Attributes:
         stored: how the file means its numbers, with guesses for what it does not say.
         shown: how the RGB pixels are meant, and are to be written again.
+        peak: cd/m2 of the brightest that an HDR video was made for.
     """
 
     stored: Color
     shown: Color
+    peak: float = PEAK
 
     @property
     def hdr(self) -> str | None:
@@ -55,11 +59,24 @@ def find_palette(frame: Any) -> ColorSpec:
         known(frame.colorspace),
         _FULL if int(frame.color_range) == _FULL or _is_rgb(frame.format) else _LIMITED,
     )
-    palette = ColorSpec(stored, replace(stored, range=_LIMITED))
+    palette = ColorSpec(stored, replace(stored, range=_LIMITED), _find_peak(frame))
     if not palette.converts:
         return palette
     transfer = _BT709 if palette.hdr or stored.transfer in (14, 15) else stored.transfer
     return replace(palette, shown=Color(_BT709, transfer, _BT709, _LIMITED))
+
+
+def _find_peak(frame: Any) -> float:
+    """Of the display on which it was made, where the frame tells it; of no use for HLG, which scales."""
+    told = frame.side_data.get("MASTERING_DISPLAY_METADATA")
+    if told is None:
+        return PEAK
+    # FFmpeg's AVMasteringDisplayMetadata: ten fractions, the last the highest luminance; two flags
+    numbers = np.frombuffer(bytes(told), np.int32)[:22]
+    brightest, unit, is_known = numbers[18], numbers[19], numbers[21]
+    if not is_known or brightest <= 0 or unit <= 0:
+        return PEAK
+    return min(float(brightest / unit), _BRIGHTEST)
 
 
 def _is_rgb(pixel_format: Any) -> bool:
@@ -91,7 +108,7 @@ class Converter:
     """`av` frames to (H, W, 3) RGB bytes, as stored, not yet turned.
 
     Chroma is interpolated and products are rounded; FFmpeg's defaults do neither, and are off by up to 3.
-    For wide and HDR colors FFmpeg makes a table, once, which takes seconds.
+    For wide colors FFmpeg makes a table, once, which takes seconds; HDR is brought down by a curve.
 
     Args:
         palette: of the clip.
@@ -110,7 +127,11 @@ class Converter:
             "dst_color_range": _FULL,
             "interpolation": flags.BILINEAR | flags.ACCURATE_RND | flags.FULL_CHR_H_INT,
         }
-        if palette.converts:
+        self._map: Callable[[Any], Pixels] | None = None
+        if palette.hdr:
+            self._options["format"] = "rgb48le"
+            self._map = tone_mapper(palette.stored.transfer, palette.stored.primaries, palette.peak)
+        elif palette.converts:
             self._options["dst_color_primaries"] = palette.shown.primaries
             self._options["dst_color_trc"] = palette.shown.transfer
 
@@ -118,5 +139,6 @@ class Converter:
         stored = self._stored
         frame.color_primaries, frame.color_trc = stored.primaries, stored.transfer
         frame.colorspace, frame.color_range = stored.matrix, stored.range
-        pixels: Pixels = self._reformatter.reformat(frame, **self._options).to_ndarray()
+        made = self._reformatter.reformat(frame, **self._options)
+        pixels: Pixels = made.to_ndarray() if self._map is None else self._map(made)
         return pixels
