@@ -54,6 +54,7 @@ FLAGS = {
     "side_by_side": Flag("Show the photo beside the picture."),
     "overwrite": Flag("Replace OUT, or what is unfinished of it."),
     "deinterlace": Flag("Make whole frames of interlaced ones.", panel=EXPERT),
+    "even": Flag("Cut a pixel off odd sides.", unset="for .mp4", panel=OUTPUT),
     "codec": Flag("Of the video.", "h264|hevc|vp9|av1|prores", "h264, in .webm vp9", panel=OUTPUT),
     "crf": Flag("Quality: smaller is better, and larger in bytes.", "N", "by codec", panel=OUTPUT),
 }

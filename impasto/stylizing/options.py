@@ -81,6 +81,8 @@ class VideoOptions:
             motion cannot be followed, they paint all. It takes 28 to 40 % less time.
         side_by_side: show the photo to the left of the picture.
         deinterlace: "auto" for the frames that the file calls interlaced, "on" all, "off" none.
+        even: cut a row or column of pixels off a video with an odd side, as H.264 and H.265 can be played
+            everywhere only then; None does so for .mp4 and .m4v.
         codec: h264, hevc, vp9, av1 or prores; None is H.264, or VP9 in .webm.
         crf: constant rate factor: smaller is better, and larger in bytes; None is the codec's default.
         overwrite: replace what is there already, finished or not.
@@ -94,6 +96,7 @@ class VideoOptions:
     fast: bool = False
     side_by_side: bool = False
     deinterlace: Literal["auto", "on", "off"] = "auto"
+    even: bool | None = None
     codec: str | None = None
     crf: int | None = None
     overwrite: bool = False

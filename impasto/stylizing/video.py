@@ -121,7 +121,7 @@ class VideoJob:
 
     def _in_parts(self, target: Path, watch: ProgressReporter, cut: bool) -> bool:
         options = self._options
-        encoding = choose_encoding(target, self._info, options.codec, options.crf)
+        encoding = choose_encoding(target, self._info, options.codec, options.crf, even=options.even)
         parts = VideoParts(target, self._job, Fraction(options.start), overwrite=options.overwrite)
         watch.go_on(parts.mark)
         self._sequence.restore(parts.mark.state)

@@ -1,5 +1,6 @@
 """What can be written how, settled before any work."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -35,7 +36,33 @@ def test_odd_sides(tmp_path):
         encoding = choose_encoding(tmp_path / "a.mkv", ODD, codec)
         assert encoding.pixel_format == pixel_format
         assert bool(encoding.notes) == (pixel_format == "yuv444p")
-    assert "odd side (96 x 63)" in choose_encoding(tmp_path / "a.mp4", ODD).notes[0]
+        assert encoding.size == ODD.size
+    assert "odd side (96 x 63)" in choose_encoding(tmp_path / "a.mkv", ODD).notes[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "even", "size"),
+    [
+        ("a.mp4", None, None, (62, 96)),
+        ("a.m4v", None, None, (62, 96)),
+        ("a.mp4", "hevc", None, (62, 96)),
+        ("a.mp4", "vp9", None, (63, 96)),
+        ("a.mp4", None, False, (63, 96)),
+        ("a.mov", None, None, (63, 96)),
+        ("a.mov", None, True, (62, 96)),
+        ("a.webm", None, True, (62, 96)),
+    ],
+)
+def test_even_sides_for_phones(tmp_path, name, codec, even, size):
+    encoding = choose_encoding(tmp_path / name, ODD, codec, even=even)
+    assert encoding.size == size
+    assert encoding.pixel_format == ("yuv420p" if size == (62, 96) or codec == "vp9" else "yuv444p")
+    assert any("to 96 x 62; even=False keeps it" in note for note in encoding.notes) == (size == (62, 96))
+
+
+def test_a_side_of_one_pixel_stays(tmp_path):
+    thin = replace(ODD, size=(1, 96))
+    assert choose_encoding(tmp_path / "a.mp4", thin).size == (1, 96)
 
 
 def test_options_reach_the_encoder(tmp_path):

@@ -72,6 +72,14 @@ def test_odd_sides_and_the_shape_of_pixels(tmp_path):
     assert np.abs(next(clip.frames()).pixels.astype(int) - picture(0, (63, 95))).mean() < 3
 
 
+def test_odd_sides_are_cut(tmp_path):
+    path = write(tmp_path / "segment", replace(INFO, size=(63, 95)), "a.mp4", crf=4)
+    clip = open_clip(path)
+    assert np.abs(next(clip.frames()).pixels.astype(int) - picture(0, (62, 94))).mean() < 4
+    with av.open(path) as container:
+        assert container.streams.video[0].codec_context.pix_fmt == "yuv420p"
+
+
 @pytest.mark.parametrize("base", [Fraction(1, 1000), Fraction(1001, 30000), Fraction(1, 10_000_000)])
 def test_other_units_of_time(tmp_path, base):
     info = replace(INFO, time_base=base)

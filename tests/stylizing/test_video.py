@@ -94,6 +94,16 @@ def test_frames_sound_and_times(clip: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "out.mp4.parts").exists()
 
 
+@pytest.mark.parametrize(("even", "size"), [(None, (46, 62)), (True, (46, 62)), (False, (47, 63))])
+def test_a_pixel_of_odd_sides(tmp_path: Path, even: bool | None, size: tuple[int, int]) -> None:
+    source, target = write_clip(tmp_path / "odd.mp4", pan(4, (47, 63))), tmp_path / "out.mp4"
+    job = make_job(source, even=even)
+    assert job.run(target)
+    wanted = [np.clip(255 - photo.astype(int) - n - 1, 0, 255) for n, photo in enumerate(pan(4, (47, 63)))]
+    assert_close(read_clip(target), [picture[: size[0], : size[1]] for picture in wanted])
+    assert any("odd side (63 x 47)" in note for note in job.notes)
+
+
 def test_part_of_a_clip(clip: Path, tmp_path: Path) -> None:
     target = tmp_path / "out.mkv"
     make_job(clip, start=0.4, end=1.0).run(target)

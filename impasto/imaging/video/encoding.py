@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from impasto.errors import UsageError
@@ -96,6 +96,7 @@ CONTAINERS = {
     ".ts": "h264",
 }  # with the codec to default to
 MP4_LIKE = (".mp4", ".m4v", ".mov")  # files of one format, with edit lists and an index
+_FOR_PHONES = (".mp4", ".m4v")
 # FFmpeg's names, where it takes a suffix for another format
 FORMATS = {".m4v": "mp4"}
 
@@ -110,6 +111,7 @@ class Encoding:
         options: of the encoder.
         pixel_format: FFmpeg's name.
         tag: four letters that name the codec in MP4 and MOV, where FFmpeg's own choice is not the best.
+        size: (height, width) of what is written; frames lose what is beyond it.
         notes: sentences that the user should hear.
     """
 
@@ -118,6 +120,7 @@ class Encoding:
     options: dict[str, str]
     pixel_format: str
     tag: str | None
+    size: tuple[int, int]
     notes: tuple[str, ...]
 
     @property
@@ -139,6 +142,8 @@ def choose_encoding(
     codec: str | None = None,
     crf: int | None = None,
     preset: str | None = None,
+    *,
+    even: bool | None = None,
 ) -> Encoding:
     """Settle how a video file will be encoded; ask before hours of work.
 
@@ -150,6 +155,8 @@ def choose_encoding(
             av1: 1 to 63. None for 18, 20, 24 and 24.
         preset: h264, hevc: ultrafast to placebo; vp9: 0 (slow) to 8 (fast); av1: 0 (slow) to 13 (fast). None
             for veryfast, medium, 3 and 8.
+        even: cut a row or a column of pixels off where their number is odd; None does so for H.264 and H.265
+            in .mp4 and .m4v, which phones play only then.
 
     Raises:
         UsageError: an unknown suffix or codec, a codec that the container or this FFmpeg does not have, crf
@@ -164,10 +171,21 @@ def choose_encoding(
     codec = CONTAINERS[suffix] if codec is None else codec
     kind = _find_codec(codec, suffix, path)
     options = kind.options | _crf_option(codec, kind, crf) | _preset_option(codec, kind, preset)
-    if kind.odd_format and any(side % 2 for side in info.size):
-        note = _odd_note(path, info, codec)
-        return Encoding(codec, kind.encoder, options, kind.odd_format, kind.tag, (note,))
-    return Encoding(codec, kind.encoder, options, kind.pixel_format, kind.tag, ())
+    usual = Encoding(codec, kind.encoder, options, kind.pixel_format, kind.tag, info.size, ())
+    is_odd = any(side % 2 for side in info.size)
+    if even is None:
+        even = kind.odd_format is not None and suffix in _FOR_PHONES
+    if is_odd and even and min(info.size) > 1:
+        size = _even(info.size)
+        return replace(usual, size=size, notes=(_cut_note(path, info, size),))
+    if is_odd and kind.odd_format:
+        return replace(usual, pixel_format=kind.odd_format, notes=(_odd_note(path, info, codec),))
+    return usual
+
+
+def _even(size: tuple[int, int]) -> tuple[int, int]:
+    height, width = size
+    return height - height % 2, width - width % 2
 
 
 def _find_codec(codec: str, suffix: str, path: Path) -> _Codec:
@@ -219,6 +237,14 @@ def _preset_option(codec: str, kind: _Codec, preset: str | None) -> dict[str, st
         first, last = kind.presets[0], kind.presets[-1]
         raise UsageError(f"the presets of {codec} go from {first} to {last}, and {preset} is none of them")
     return {kind.preset_option: preset}
+
+
+def _cut_note(path: Path, info: ClipInfo, size: tuple[int, int]) -> str:
+    (height, width), (new_height, new_width) = info.size, size
+    return (
+        f"{path} would have an odd side ({width} x {height}), which phones do not play: a pixel is cut off, "
+        f"to {new_width} x {new_height}; even=False keeps it"
+    )
 
 
 def _odd_note(path: Path, info: ClipInfo, codec: str) -> str:

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
+
 from impasto.errors import UsageError
 from impasto.imaging import ffmpeg
-from impasto.imaging.video.clip import ClipInfo, Frame
+from impasto.imaging.video.clip import ClipInfo, Frame, Pixels
 from impasto.imaging.video.encoding import SCALER_MATRIX, Encoding, written_color
 from impasto.imaging.video.sinks import FileSink
 
@@ -84,7 +86,7 @@ class SegmentWriter(FileSink):
         )
         stream.time_base = self._base
         context = stream.codec_context
-        context.height, context.width = info.size
+        context.height, context.width = encoding.size
         context.pix_fmt, context.time_base = encoding.pixel_format, self._base
         context.sample_aspect_ratio = info.sample_aspect
         context.max_b_frames, context.gop_size = 0, max(1, round(_KEY_FRAME_SECONDS * info.rate))
@@ -98,7 +100,7 @@ class SegmentWriter(FileSink):
     def _to_yuv(self, frame: Frame) -> Any:
         flags = self._av.video.reformatter.Interpolation
         picture = self._scaler.reformat(
-            self._av.VideoFrame.from_ndarray(frame.over_white(), format="rgb24"),
+            self._av.VideoFrame.from_ndarray(self._cropped(frame.over_white()), format="rgb24"),
             format=self._encoding.pixel_format,
             dst_colorspace=SCALER_MATRIX[self._color.matrix],
             dst_color_range=_LIMITED,
@@ -109,6 +111,10 @@ class SegmentWriter(FileSink):
         picture.colorspace = self._color.matrix
         self._durations[picture.pts] = max(1, round(frame.duration / self._base))
         return picture
+
+    def _cropped(self, pixels: Pixels) -> Pixels:
+        height, width = self._encoding.size
+        return np.ascontiguousarray(pixels[:height, :width])
 
     def _mux(self, packets: Sequence[Any]) -> None:
         for packet in packets:

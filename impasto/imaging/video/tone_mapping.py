@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from impasto.imaging import ffmpeg
 from impasto.imaging.video.clip import Pixels
 
-Values = NDArray[np.float64]
+Signals = NDArray[np.float64]
 
 PQ, HLG = 16, 18  # code points of H.273
 WHITE = 203.0  # cd/m2 of white in HDR, by Report BT.2408; white in SDR is as bright
@@ -29,29 +29,29 @@ _FROM_P3 = np.array([[1.2249, -0.2247, 0.0], [-0.0420, 1.0419, 0.0], [-0.0197, -
 _TO_709 = {9: _FROM_2020, 11: _FROM_P3, 12: _FROM_P3}  # by the code points of primaries
 
 
-def from_pq(signal: Values) -> Values:
+def from_pq(signal: Signals) -> Signals:
     """Light in cd/m2 of a PQ signal from 0 to 1, by SMPTE ST 2084."""
     power = signal ** (1 / _M2)
-    light: Values = 10_000 * (np.maximum(power - _C1, 0) / (_C2 - _C3 * power)) ** (1 / _M1)
+    light: Signals = 10_000 * (np.maximum(power - _C1, 0) / (_C2 - _C3 * power)) ** (1 / _M1)
     return light
 
 
-def to_pq(light: Values) -> Values:
+def to_pq(light: Signals) -> Signals:
     """The inverse of `from_pq`."""
     power = (light / 10_000) ** _M1
-    signal: Values = ((_C1 + _C2 * power) / (1 + _C3 * power)) ** _M2
+    signal: Signals = ((_C1 + _C2 * power) / (1 + _C3 * power)) ** _M2
     return signal
 
 
-def from_hlg(signal: Values) -> Values:
+def from_hlg(signal: Signals) -> Signals:
     """Light in cd/m2, (..., 3), of HLG signals on the display of 1000 cd/m2 of Recommendation BT.2100."""
     a, b, c = 0.17883277, 0.28466892, 0.55991073
     scene = np.where(signal <= 0.5, signal**2 / 3, (np.exp((signal - c) / a) + b) / 12)
-    light: Values = PEAK * scene * (scene @ _LUMA)[..., None] ** 0.2
+    light: Signals = PEAK * scene * (scene @ _LUMA)[..., None] ** 0.2
     return light
 
 
-def roll_off(light: Values, peak: float) -> Values:
+def roll_off(light: Signals, peak: float) -> Signals:
     """Light of up to `peak` to light of up to WHITE, by the EETF of Report BT.2390, section 5.4.1.
 
     What is dark stays as it is; from a knee on, steps become smaller.
@@ -69,7 +69,7 @@ def roll_off(light: Values, peak: float) -> Values:
     return np.where(signal < knee, light, from_pq(spline * top))
 
 
-def to_sdr(signal: Values, transfer: int, primaries: int, peak: float = PEAK) -> Values:
+def to_sdr(signal: Signals, transfer: int, primaries: int, peak: float = PEAK) -> Signals:
     """SDR signals, (..., 3) from 0 to 1, in BT.709's colors, for HDR ones.
 
     A color's largest part is brought down by the curve and the others in proportion, which keeps its hue;
@@ -84,7 +84,7 @@ def to_sdr(signal: Values, transfer: int, primaries: int, peak: float = PEAK) ->
     largest = np.maximum(light.max(-1, keepdims=True), 1e-6)
     shown = light * (roll_off(largest, peak) / largest) / WHITE
     linear = shown @ _TO_709.get(primaries, np.eye(3)).T
-    sdr: Values = linear.clip(0, 1) ** (1 / _DISPLAY_GAMMA)
+    sdr: Signals = linear.clip(0, 1) ** (1 / _DISPLAY_GAMMA)
     return sdr
 
 
