@@ -30,7 +30,7 @@ DEPTH = {room: depth for depth, rooms in enumerate(LAYERS) for room in rooms}
 FRONTS = ("cli", "app")
 OPTIONAL = {
     "av", "cv2", "gradio", "matplotlib", "onnx", "onnxruntime", "onnxscript", "openvino", "pillow_heif",
-    "pyvips", "ray", "tensorboard", "tifffile",
+    "pyvips", "rawpy", "ray", "tensorboard", "tifffile",
 }  # fmt: skip
 TALKATIVE = {"typer", "rich", "click", "argparse"}
 EXITS = {"print", "exit", "quit", "sys.exit", "os._exit"}

@@ -13,13 +13,13 @@ from PIL.TiffImagePlugin import TiffImageFile
 from impasto.errors import ImageError, ImpastoError, MissingExtraError
 from impasto.imaging.color import changes_values, to_srgb
 from impasto.imaging.cut_jpeg import CutJpeg, lacks_end
-from impasto.imaging.depth16 import has_deep_planes, is_deep_color, read_deep
+from impasto.imaging.depth16 import Deep, DeepFile, has_deep_planes, is_deep_color, read_deep
 from impasto.imaging.limits import check_counts, check_exif
 from impasto.imaging.metadata import clean_exif, find_dpi, pack_exif, resolution_tags
-from impasto.imaging.tiff import FloatTiff, check_main_picture, decode_by_libtiff, is_float, read_tags
+from impasto.imaging.raw import open_raw
+from impasto.imaging.tiff import FloatTiff, decode_by_libtiff, is_float, is_raw, read_tags
 from impasto.imaging.tone import to_range
 
-Deep = NDArray[np.uint16]  # (H, W, 1 to 4): gray or colors, perhaps with straight alpha
 Samples = NDArray[np.float32]  # (H, W, 3) sRGB or (H, W, 4) with straight alpha, in [0, 1]
 
 # Tried in this order. Pillow opens more, but some of those run other programs, or claim any bytes.
@@ -80,7 +80,9 @@ def open_image(file: IO[bytes], name: str) -> ImageFile.ImageFile:
     if not head:
         raise ImageError(f"{name} is empty; it may not have been downloaded or copied to its end")
     Image.init()
-    check_main_picture(file, name)
+    if is_raw(file, name):
+        check_counts(file, "TIFF", name)
+        return open_raw(file, name)
     if _is_heic(file):
         return _open_heic(file, name)
     for kind in _KINDS:
@@ -123,7 +125,7 @@ def check_size(width: int, height: int, name: str, max_pixels: int) -> None:
 
 
 def decode_file(file: IO[bytes], name: str, max_pixels: int) -> Decoded:
-    """Decode an open picture file. Raises ImageError, or MissingExtraError for HEIC."""
+    """Decode an open picture file. Raises ImageError, or MissingExtraError for HEIC and raw photos."""
 
     def reopen() -> ImageFile.ImageFile:
         image = open_image(file, name)
@@ -155,7 +157,7 @@ def decode_deep(
         raise ImageError(f"{name} keeps its 16-bit channels in separate planes; save it interleaved")
     if is_deep_color(image):
         return read_deep(reopen), None
-    if isinstance(image, FloatTiff):
+    if isinstance(image, DeepFile):
         return image.samples(name)
     return _deep_gray(reopen(), name) if image.mode == "F" else (None, None)
 

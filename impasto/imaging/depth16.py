@@ -13,11 +13,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, ImageFile
+from PIL import ExifTags, Image, ImageFile
 from PIL.PngImagePlugin import putchunk
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from impasto.imaging.metadata import dpi_of_exif, load_exif
+
+Deep = NDArray[np.uint16]  # (H, W, 1 to 4): gray or colors, perhaps with straight alpha
 
 _NATIVE = "L" if sys.byteorder == "little" else "B"
 _OTHER_ORDER = {"B": "L", "L": "B"}
@@ -31,6 +33,36 @@ _STRAIGHT_ALPHA = 2
 _METERS_PER_INCH = 0.0254
 _XMP_TAG = 700
 _ICC_TAG = 34675
+
+
+class DeepFile(ImageFile.ImageFile):
+    """A file that is decoded by another library than Pillow. Loaded as a picture of Pillow, it has 8 bits per
+    channel.
+    """
+
+    def samples(self, name: str) -> tuple[Deep, str | None]:
+        """Decode it, and tell in a note what was done with its values."""
+        raise NotImplementedError
+
+    def load(self) -> Any:
+        if self._im is None:
+            samples, _ = self.samples("the picture")
+            shallow = np.rint(samples / 257).astype(np.uint8)
+            self.im = Image.fromarray(shallow.squeeze(2) if shallow.shape[2] == 1 else shallow).im
+        return Image.Image.load(self)
+
+    def exif_of_tiff(self) -> Image.Exif:
+        """Empty for a BigTIFF, and for what is no TIFF."""
+        exif, content = Image.Exif(), self.content()
+        if content[:4] in (b"II*\0", b"MM\0*"):
+            exif.load(b"Exif\0\0" + content)
+        return exif
+
+    def content(self) -> bytes:
+        """The bytes of the file."""
+        assert self.fp
+        self.fp.seek(0)
+        return self.fp.read()
 
 
 def is_deep_color(image: ImageFile.ImageFile) -> bool:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from io import BytesIO
-from typing import IO, Any, Literal
+from typing import IO, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from impasto.errors import ImageError
+from impasto.imaging.depth16 import Deep, DeepFile
 from impasto.imaging.tone import to_range
 from impasto.imaging.vips import load_vips
 
@@ -37,28 +37,28 @@ def read_tags(file: IO[bytes]) -> tuple[Tags, list[Tags]]:
     return tags, [reader.read(place)[0] for place in places]
 
 
-def check_main_picture(file: IO[bytes], name: str) -> None:
-    """Raise ImageError for raw photos of cameras, and for a TIFF whose main picture is not the first."""
+def is_raw(file: IO[bytes], name: str) -> bool:
+    """Return whether a file is the raw photo of a camera, whose first picture is a thumbnail.
+
+    Raises ImageError for any other TIFF whose main picture is not the first.
+    """
     file.seek(0)
     head = file.read(16)
-    is_raw = head.startswith(_RAW_STARTS) or any(head[at:].startswith(part) for at, part in _RAW_PARTS)
-    if not is_raw and is_tiff(head):
-        tags, others = read_tags(file)
-        pictures = [tags, *others]
-        is_raw = _TAG.DNGVersion in tags or any(
-            one.get(_TAG.PhotometricInterpretation, (0,))[0] in _MOSAIC for one in pictures
-        )
-        is_reduced = bool(tags.get(_TAG.NewSubfileType, (0,))[0] & _REDUCED) and bool(others)
-        if not is_raw and (is_reduced or _has_larger(tags, others)):
-            raise ImageError(
-                f"the first picture of {name} is a thumbnail of its main one; save the main picture as a "
-                "TIFF or JPEG of its own"
-            )
-    if is_raw:
+    if head.startswith(_RAW_STARTS) or any(head[at:].startswith(part) for at, part in _RAW_PARTS):
+        return True
+    if not is_tiff(head):
+        return False
+    tags, others = read_tags(file)
+    kinds = {one.get(_TAG.PhotometricInterpretation, (0,))[0] for one in (tags, *others)}
+    if _TAG.DNGVersion in tags or kinds.intersection(_MOSAIC):
+        return True
+    is_reduced = bool(tags.get(_TAG.NewSubfileType, (0,))[0] & _REDUCED) and bool(others)
+    if is_reduced or _has_larger(tags, others):
         raise ImageError(
-            f"{name} is a raw photo: develop it with your camera's program, darktable or RawTherapee, and "
-            "save it as TIFF or JPEG"
+            f"the first picture of {name} is a thumbnail of its main one; save the main picture as a "
+            "TIFF or JPEG of its own"
         )
+    return False
 
 
 def is_tiff(head: bytes) -> bool:
@@ -89,8 +89,8 @@ def decode_by_libtiff(image: ImageFile.ImageFile) -> None:
         ]
 
 
-class FloatTiff(ImageFile.ImageFile):
-    """A TIFF of which `is_float` holds. Loaded as any picture of Pillow, it has 8 bits per channel."""
+class FloatTiff(DeepFile):
+    """A TIFF of which `is_float` holds."""
 
     format = "TIFF"
 
@@ -101,33 +101,17 @@ class FloatTiff(ImageFile.ImageFile):
         self._mode = _MODES[self._tags.get(_TAG.SamplesPerPixel, (1,))[0]]
 
     def getexif(self) -> Image.Exif:
-        """Empty for a BigTIFF, which Pillow takes from files of its own alone."""
-        exif, content = Image.Exif(), self._content()
-        if content[:4] in (b"II*\0", b"MM\0*"):
-            exif.load(b"Exif\0\0" + content)
-        return exif
+        return self.exif_of_tiff()
 
-    def samples(self, name: str) -> tuple[NDArray[np.uint16], str | None]:
+    def samples(self, name: str) -> tuple[Deep, str | None]:
         """(H, W, C), and a note if they were tone-mapped."""
         is_planar = self._tags.get(_TAG.PlanarConfiguration, (1,))[0] == _SEPARATE
         if is_planar and self._tags[_TAG.BitsPerSample][0] != 32:
             raise ImageError(f"{name} keeps its channels in separate planes; save it interleaved")
         vips = load_vips(f"Reading {name}, a TIFF of floats,")
-        decoded = vips.Image.new_from_buffer(self._content(), "", fail_on="error").numpy()
+        decoded = vips.Image.new_from_buffer(self.content(), "", fail_on="error").numpy()
         values, note = to_range(decoded.reshape(self.height, self.width, -1), name)
         return np.rint(values * 65535).astype(np.uint16), note
-
-    def load(self) -> Any:
-        if self._im is None:
-            samples, _ = self.samples("the picture")
-            shallow = np.rint(samples / 257).astype(np.uint8)
-            self.im = Image.fromarray(shallow.squeeze(2) if shallow.shape[2] == 1 else shallow).im
-        return Image.Image.load(self)
-
-    def _content(self) -> bytes:
-        assert self.fp
-        self.fp.seek(0)
-        return self.fp.read()
 
 
 def _has_larger(tags: Tags, others: list[Tags]) -> bool:

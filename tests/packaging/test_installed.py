@@ -32,6 +32,7 @@ NEEDS = {
     ],
     "heic": ["stylize phone.heic -o a.png --style starry-night"],
     "huge": ["stylize huge.png -o a.tif --style starry-night"],
+    "raw": ["stylize camera.dng -o a.png --style starry-night"],
     "train": ["train photo.png -o a.safetensors --steps 1 --size 32 --tensorboard"],
     "video": [
         "video clip.mp4 a.mp4 --style starry-night",
@@ -90,6 +91,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     header = struct.pack(">IIBBBBB", 20_000, 20_000, 8, 2, 0, 0, 0)  # more pixels than are decoded at once
     chunks = [_chunk(b"IHDR", header), _chunk(b"IDAT", zlib.compress(bytes(99)))]
     (folder / "huge.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
+    (folder / "camera.dng").write_bytes(b"FUJIFILMCCD-RAW" + bytes(64))
     (folder / "phone.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(64))
     return folder
 
