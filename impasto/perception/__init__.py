@@ -1,7 +1,7 @@
-"""Perception: features of a backbone, and style and content errors from them.
+"""Features of a backbone, and style and content errors computed from them.
 
-Both jobs, painting and training, minimize these two errors. For a backbone that was taught by another, all
-statistics are its teacher's (`backbones.base.Backbone.maps`), up to a rotation, which no error here sees.
+Painting and training minimize these two errors. For a backbone that was distilled from a teacher, all
+statistics are the teacher's (`backbones.base.Backbone.maps`), up to a rotation, which changes no error here.
 """
 
 from impasto.perception.layers import resolve_layers, shrink

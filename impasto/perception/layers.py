@@ -1,4 +1,4 @@
-"""The layers at which pictures are compared, and masks at the size of a layer."""
+"""Choose the layers at which pictures are compared, and resize masks to the size of a layer."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _CONTENT_LAYERS: Layers = (("relu3_1", 1.0), ("relu4_1", 1.0))
 
 
 def resolve_layers(backbone: Backbone, content: Layers | None, style: Layers | None) -> tuple[Layers, Layers]:
-    """Content and style layers: those asked for, or the usual ones that this backbone has.
+    """Resolve content and style layers: the given layers, or the default layers that this backbone has.
 
-    Raises UsageError for a layer that the backbone has not.
+    Raises UsageError for a layer that the backbone does not have.
     """
     usual = [name for name, _ in _STYLE_LAYERS if name in backbone.layers]
     style = style or tuple((name, 1.0) for name in usual)
@@ -33,5 +33,5 @@ def resolve_layers(backbone: Backbone, content: Layers | None, style: Layers | N
 
 
 def shrink(mask: Tensor, size: Sequence[int]) -> Tensor:
-    """(N, 1, H, W) to (N, 1, h, w): the average over the area of each position."""
+    """Shrink a mask (N, 1, H, W) to (N, 1, h, w) by averaging over the area of each position."""
     return F.interpolate(mask, size=tuple(size), mode="area")

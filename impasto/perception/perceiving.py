@@ -1,4 +1,4 @@
-"""A backbone with its layers, and how far what it sees of pictures is from a style and from a photo."""
+"""Compute style and content errors from the features of a backbone."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ class ContentTerm(NamedTuple):
 
     layer: str
     target: Tensor  # features of the photos, (N, C, h, w), as the backbone gave them
-    factor: Tensor  # (N,)
+    factor: Tensor  # weight of the error, (N,)
 
 
 class Perception:
-    """A backbone with its layers, its kind of style loss, and the precision that it runs in.
+    """A backbone with layers, a kind of style loss and a precision: computes style and content errors.
 
     Args:
         backbone: frozen, on the images' device.
-        content_layers, style_layers: None takes the usual ones.
+        content_layers, style_layers: None takes the default layers.
         style_loss: "moments", means and covariances; "gram"; "sliced", whole distributions; or "nearest",
             the most similar position.
-        normalize: errors relative to their targets; else the plain mean squares of the literature.
-        dtype: of the convolutions; statistics and sums are float32 always.
-        flat: share of the mean square that a photo's variance is taken to have at least, so that a crop of
-            plain sky does not outweigh all others.
+        normalize: errors relative to their targets; False gives the plain mean squares of the literature.
+        dtype: precision of the convolutions; statistics and sums are always float32.
+        flat: lower limit of a photo's variance, as a share of the mean square, so that a crop of plain sky
+            does not outweigh all other crops.
     """
 
     def __init__(
@@ -66,22 +66,22 @@ class Perception:
         self._roots = {name: _root(a).to(device) for name, a in backbone.maps.items()}
 
     def features(self, image: Tensor, layers: Collection[str]) -> Features:
-        """By layer, (N, C, h, w), of images (N, 3, H, W) in [0, 1]."""
+        """Features by layer, (N, C, h, w), of images (N, 3, H, W) in [0, 1]."""
         with torch.autocast(image.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16):
             features: Features = self.backbone(image, layers)
         return features
 
     def style_terms(self, image: Tensor, alpha: Tensor | None = None, share: float = 1.0) -> list[StyleTerm]:
-        """A style, (1, 3, H, W), encoded; `alpha`, (1, 1, H, W), leaves transparent pixels out."""
+        """Encode a style, (1, 3, H, W); `alpha`, (1, 1, H, W), leaves transparent pixels out."""
         features = self.features(image, dict(self.style_layers))
         masks = {} if alpha is None else {layer: shrink(alpha, f.shape[2:]) for layer, f in features.items()}
         statistic = self.comparison.statistic
         return self.style_terms_of({k: statistic(f, masks.get(k)) for k, f in features.items()}, share)
 
     def style_terms_of(self, statistics: Mapping[str, Tensor], share: float = 1.0) -> list[StyleTerm]:
-        """A style encoded, from the `comparison`'s statistics of its features at all style layers.
+        """Encode a style from its statistics (those of `comparison`) at all style layers.
 
-        Normalised: relative errors averaged over layers. Raw: mean squares of Gram matrices over C, summed.
+        Normalized: relative errors averaged over layers. Raw: mean squares of Gram matrices over C, summed.
         """
         whole, kind = sum(weight for _, weight in self.style_layers), self.comparison
         terms = []
@@ -93,22 +93,22 @@ class Perception:
         return terms
 
     def style_error(self, features: Features, terms: Sequence[StyleTerm]) -> Tensor:
-        """(N,)"""
+        """Style error of each image, (N,), from its features."""
         layers = {term.layer for term in terms}
         return self.style_error_of({k: self.comparison.statistic(features[k]) for k in layers}, terms)
 
     def style_error_of(self, statistics: Mapping[str, Tensor], terms: Sequence[StyleTerm]) -> Tensor:
-        """(N,), from the `comparison`'s statistics of the features, in their precision."""
+        """Style error of each image, (N,), from the statistics of `comparison`, in their precision."""
         return torch.stack([t.factor * t.error(statistics[t.layer]) for t in terms]).sum(0)
 
     def content_terms(self, photo: Tensor) -> list[ContentTerm]:
-        """Photos, (N, 3, H, W), encoded."""
+        """Encode photos, (N, 3, H, W)."""
         features = self.features(photo, dict(self.content_layers))
         factors = self.content_factors({layer: losses.second_moments(f) for layer, f in features.items()})
         return [ContentTerm(layer, features[layer], factors[layer]) for layer, _ in self.content_layers]
 
     def content_factors(self, moments: Features) -> Features:
-        """By layer, (N,): how much a content error counts, from the second moments of photos' features."""
+        """Weights of the content errors by layer, (N,), from the second moments of the photos' features."""
         whole = sum(weight for _, weight in self.content_layers)
         factors = {}
         for layer, weight in self.content_layers:
@@ -120,13 +120,13 @@ class Perception:
         return factors
 
     def content_error(self, features: Features, terms: Sequence[ContentTerm]) -> Tensor:
-        """(N,), in the teacher's channels."""
+        """Content error of each image, (N,), measured in the teacher's channels."""
         differences = [self._mapped(t.layer, features[t.layer].float() - t.target.float()) for t in terms]
         errors = [t.factor * losses.content_error(d) for t, d in zip(terms, differences, strict=True)]
         return torch.stack(errors).sum(0)
 
     def _mapped(self, layer: str, difference: Tensor) -> Tensor:
-        """A difference of features, in which the maps' constant cancels."""
+        """Map a difference of features to the teacher's channels; the constant of the map cancels."""
         linear = self._linear(layer, difference.dtype)
         return difference if linear is None else F.conv2d(difference, linear[:, :, None, None])
 
@@ -135,7 +135,7 @@ class Perception:
         return None if root is None else root[:-1, :-1].to(dtype)
 
     def _channels(self, layer: str) -> int:
-        """The teacher's."""
+        """Number of the teacher's channels at a layer."""
         if layer in self.backbone.maps:
             return len(self.backbone.maps[layer])
         *_, deepest = (name for name in self.backbone.path_to([layer]) if name.startswith("conv"))
@@ -143,9 +143,9 @@ class Perception:
 
 
 def _root(a: Tensor) -> Tensor:
-    """A small matrix that gives the statistics of the teacher's channels, but for a rotation of them.
+    """Small matrix that maps statistics to the teacher's channels, up to a rotation of these.
 
-    With A~ = Q R, |A~ M A~^T| = |R M R^T|: R takes the place of A~. A last row keeps the constant.
+    With A~ = Q R, |A~ M A~^T| = |R M R^T|: R replaces A~. A last row keeps the constant.
     """
     r = torch.linalg.qr(a.double()).R.float()
     return torch.cat([r, torch.eye(r.shape[1])[-1:]])
