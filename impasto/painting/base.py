@@ -1,4 +1,4 @@
-"""Pictures and options made ready for work: what painting a photo and making a texture have in common."""
+"""Base class of the painters: the setup that painting a photo and making a texture share."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from impasto.weights import ProgressCallback
 
 
 class BasePainter(ABC):
-    """One picture to be painted. It is ready when made, and works while `steps` is iterated.
+    """A picture to be painted. The constructor prepares everything; iterating over `steps` paints.
 
     Args:
         photo: (3, H, W) in [0, 1].
-        styles, regions, start, alpha: as `scales.paint_steps` takes them.
+        styles, regions, start, alpha: as for `scales.paint_steps`.
         options: sizes, weights, solver, device.
-        name: of the photo, for messages.
-        backbone: takes the place of the one that the options name.
-        on_download: hears of a download of weights.
+        name: name of the photo in messages.
+        backbone: backbone to use instead of `options.backbone`.
+        on_download: called with the progress of a download of weights.
 
     Attributes:
-        notes: sentences that the user should hear.
-        scales: the ladder.
+        notes: sentences to show to the user.
+        scales: sizes that are painted in turn, from coarse to fine.
 
     Raises UsageError for sizes and layers that do not fit, WeightsError for a backbone that cannot be read.
     """
@@ -69,12 +69,12 @@ class BasePainter(ABC):
 
     @property
     def exif(self) -> bytes | None:
-        """What was known of the photo."""
+        """EXIF data of the photo; None if it has none."""
         return None
 
     @abstractmethod
     def finish(self, step: Step) -> tuple[Tensor, Tensor | None]:
-        """The picture of a step, be it the last one or not, at full size: (3, H, W), and alpha (1, H, W)."""
+        """Picture of any step at the full size, (3, H, W), and its alpha, (1, H, W) or None."""
 
     def steps(self) -> Iterator[Step]:
         """Paint, one `Step` per gradient. Raises MemoryLimitError before any work that would not fit."""
@@ -84,11 +84,11 @@ class BasePainter(ABC):
         )
 
     def record(self, step: Step) -> str:
-        """JSON that says how the picture was made; `painting.provenance.options_from` reads it."""
+        """Record of how the picture was painted, as JSON; `painting.provenance.options_from` reads it."""
         return make_record(self.options, self.styles, step)
 
     def memory(self) -> int:
-        """Estimated peak bytes of the process. A picture takes as much again while it is read."""
+        """Estimated peak memory of painting, in bytes."""
         pictures = [self.photo, *(style.image for style in self.styles), *self.regions]
         pictures += [] if self.start is None else [self.start]
         read = sum(tensor.nbytes for tensor in (*pictures, *self.backbone.parameters()))
@@ -98,11 +98,11 @@ class BasePainter(ABC):
 
     @property
     def tile(self) -> int | None:
-        """Pixels of the side of the tiles in which the last scale is painted; None if it is none."""
+        """Side of the tiles of the last scale, in pixels; None if that scale is painted without tiles."""
         return self._needs().tile(self.scales[-1].size, self.scales[-1].iterations)
 
     def seconds(self) -> float:
-        """Estimated seconds, by a short trial on this machine."""
+        """Estimated duration in seconds, from a short trial on this machine."""
         return estimate_seconds(self.photo, self.styles, self._needs(), self.scales, self.regions)
 
     def _needs(self) -> Memory:
@@ -110,7 +110,7 @@ class BasePainter(ABC):
         return Memory(self.backbone, self.options, self.dtype, free, len(self.regions))
 
     def _check_sizes(self, name: str) -> None:
-        """A picture too narrow for the deepest layer is better told before the work than in the middle."""
+        """Raise UsageError before painting starts if a picture is too narrow for the deepest layer."""
         content, style = resolve_layers(self.backbone, self.options.content_layers, self.options.style_layers)
         least = self.backbone.least_side([layer for layer, _ in (*content, *style)])
         narrow = min(min(scale.size) for scale in self.scales)

@@ -1,4 +1,4 @@
-"""What a painting will cost in seconds, before it starts."""
+"""Estimate the duration of a painting before it starts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from impasto.painting.memory import Memory
 from impasto.painting.objective import Style
 from impasto.painting.scales import Scale, paint_steps
 
-_TRIAL_SIDE = 192  # pixels; large enough that the fixed cost of a gradient does not rule
+_TRIAL_SIDE = 192  # pixels; large enough that the fixed cost of a gradient does not dominate
 
 
 def estimate_seconds(
@@ -23,7 +23,7 @@ def estimate_seconds(
     scales: Sequence[Scale],
     regions: Sequence[Tensor] = (),
 ) -> float:
-    """Seconds of painting on this machine now: two small gradients are timed, and pixels counted."""
+    """Estimate the seconds of painting on this machine: time two small gradients, and scale by pixels."""
     side = min(_TRIAL_SIDE, max(scales[-1].size))
     trial = replace(memory.options, size=side, scales=1, iterations=4, init="photo", tile="off")
     steps = paint_steps(photo, styles, memory.backbone, trial, regions=regions)

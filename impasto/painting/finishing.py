@@ -1,4 +1,4 @@
-"""The photo in a painting: its colors, its fine structure, and where none of it is to be painted."""
+"""Restore properties of the photo in a painting: colors, fine structure and the masked part."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from impasto.painting.options import PaintOptions
 
 
 def recolor(style: Style, photo: Tensor, amount: float) -> Style:
-    """A style in the colors of a photo, (3, H, W), as far as `amount`, 0 to 1, says (Gatys et al. 2016).
+    """Change a style's colors towards those of a photo, (3, H, W), by `amount`, 0 to 1 (Gatys et al. 2016).
 
-    What is transparent keeps its colors, and has no influence.
+    Transparent pixels keep their colors and have no influence.
     """
     if style.alpha is None:
         matched = match_colors(style.image, photo)
@@ -35,13 +35,13 @@ def postprocess(
     alpha: Tensor | None = None,
     mask: Tensor | None = None,
 ) -> Tensor:
-    """What comes after the last gradient: colors, unless styles were recolored; detail; the photo's part.
+    """Apply the steps after the last gradient: color (unless styles were recolored), detail and mask.
 
     Args:
         picture, photo: (3, H, W) in [0, 1].
-        options: `keep_color` and `detail` count.
-        alpha: the photo's, (1, H, W): hidden colors have no influence.
-        mask: (1, H, W) in [0, 1]: black leaves the photo.
+        options: only `keep_color`, `keep_color_amount` and `detail` are used.
+        alpha: opacity of the photo, (1, H, W): colors of transparent pixels have no influence.
+        mask: (1, H, W) in [0, 1]: the photo stays unchanged where the mask is black.
     """
     if options.keep_color != "histogram":
         how, amount = options.keep_color, options.keep_color_amount

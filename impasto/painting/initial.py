@@ -18,7 +18,7 @@ from impasto.networks.primed import load_primed
 from impasto.painting.objective import Style
 from impasto.painting.options import STARTS, PaintOptions
 
-_RECOLORED = 0.25  # strength from which on the start has the style's colors entirely
+_RECOLORED = 0.25  # strength from which on the initial image has the style's colors entirely
 _SEEN = 512  # pixels of a style's long side at which its colors are measured
 
 
@@ -32,10 +32,10 @@ def initial_image(
     regions: Sequence[Tensor] = (),
     alpha: Tensor | None = None,
 ) -> Tensor:
-    """The image that the first scale starts from, (1, 3, H, W) in [0, 1] unless it is noise.
+    """Make the image that the first scale starts from, (1, 3, H, W), in [0, 1] unless it is noise.
 
     Args:
-        photo, styles, start, regions, alpha: as `scales.paint_steps` takes them.
+        photo, styles, start, regions, alpha: as for `scales.paint_steps`.
         size: (height, width) of the scale.
 
     Raises UsageError for an `options.init` that is neither a known start nor comes with a picture.
@@ -66,14 +66,14 @@ def recolor(
     regions: Sequence[Tensor] = (),
     alpha: Tensor | None = None,
 ) -> Tensor:
-    """The photo in the colors of the styles: it keeps the photo's light and dark where they are.
+    """Give the photo the colors of the styles; light and dark parts of the photo stay where they are.
 
     Args:
         photo: (3, H, W) in [0, 1].
-        styles: at least one for each region that is to change; weights that sum to 1 in each.
-        strength: of the painting; below a quarter the colors change in part, at 0 not at all.
-        regions: masks (1, H, W) in [0, 1], in each of which colors are measured and changed by themselves.
-        alpha: opacity of the photo, (1, H, W): hidden colors do not count.
+        styles: at least one for each region that is to change; the weights sum to 1 in each region.
+        strength: strength of the painting; below 0.25 the colors change in part, at 0 not at all.
+        regions: masks (1, H, W) in [0, 1]; colors are measured and changed in each region separately.
+        alpha: opacity of the photo, (1, H, W): colors of transparent pixels do not count.
 
     Returns:
         (3, H, W) in [0, 1].
@@ -93,9 +93,9 @@ def recolor(
 def stylize(
     photo: Tensor, styles: Sequence[Style], strength: float, regions: Sequence[Tensor] = ()
 ) -> Tensor:
-    """The picture that the adaptive network makes of a photo, (1, 3, H, W) in [0, 1].
+    """Stylize a photo with the adaptive network: (1, 3, H, W) in [0, 1].
 
-    `styles` and `regions` are as in `recolor`; from a strength of a half on, the picture is all style.
+    `styles` and `regions` are as in `recolor`; from strength 0.5 on, the style applies in full.
     """
     primed = load_primed()
     assert primed, "the package holds primed weights"
@@ -116,7 +116,7 @@ def _changed(
     regions: Sequence[Tensor],
     change: Callable[[Sequence[Style], Tensor | None], Tensor],
 ) -> Tensor:
-    """The photo with each region's `change` added where its mask is, or everywhere without masks."""
+    """Add each region's `change` to the photo inside the region's mask, or everywhere without masks."""
     result = photo.clone()
     for region, mask in enumerate(regions or (None,)):
         if own := [style for style in styles if style.region == region]:

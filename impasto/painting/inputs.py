@@ -1,4 +1,4 @@
-"""What a painting is made of, read from pictures: styles, and the regions in which they hold."""
+"""Read the inputs of a painting from pictures: styles, and masks of the regions that they apply to."""
 
 from __future__ import annotations
 
@@ -18,18 +18,16 @@ from impasto.painting.objective import Style
 
 StyleSource = io.Source | tuple[io.Source, float]
 PaintStyles = StyleSource | Sequence[StyleSource]
-PaintRegions = (
-    Mapping[Any, PaintStyles] | Sequence[tuple[io.Source, PaintStyles]]
-)  # masks, each with its styles
+PaintRegions = Mapping[Any, PaintStyles] | Sequence[tuple[io.Source, PaintStyles]]  # masks with their styles
 ImageSize = tuple[int, int]  # height, width
 
 
 def split_regions(
     style: PaintStyles | None, region: PaintRegions
 ) -> tuple[list[io.Source], list[PaintStyles]]:
-    """The masks, and the styles of each region; the last are of `style`, for what the masks leave.
+    """Split regions into masks and the styles of each region; `style` is the last, for the rest of the photo.
 
-    Raises UsageError where there is neither.
+    Raises UsageError if there is neither a style nor a region.
     """
     pairs = list(region.items() if isinstance(region, Mapping) else region)
     base = [] if style is None else [style]
@@ -41,7 +39,7 @@ def split_regions(
 def read_styles(
     groups: Sequence[PaintStyles], max_pixels: int = io.MAX_PIXELS, style_crop: StyleCrop = "auto"
 ) -> tuple[list[Style], tuple[str, ...]]:
-    """The styles of each region, and what the user should hear.
+    """Read the styles of each region; returns them and sentences to show to the user.
 
     `style_crop` is as in `PaintOptions`. Raises ImageError and UsageError.
     """
@@ -58,18 +56,18 @@ def read_styles(
 def read_regions(
     masks: Sequence[io.Source], mask: io.Source | None, photo: ImageSize, size: ImageSize, *, base: bool
 ) -> tuple[list[Tensor], Tensor | None, tuple[str, ...]]:
-    """Read the masks of regions, and the mask of all that is painted.
+    """Read the masks of regions, and the mask of everything that is painted.
 
     Args:
-        masks: of the regions.
-        mask: of all that is to be painted; None for the whole.
-        photo: the size that masks are told to have.
-        size: of the result.
-        base: whether a last region takes what the others leave.
+        masks: masks of the regions.
+        mask: mask of everything that is to be painted; None for the whole photo.
+        photo: size of the photo, which error messages name as the size that a mask must have.
+        size: size of the result.
+        base: add a last region for the part of the photo that the other regions leave.
 
     Returns:
-        For each region (1, H, W) in [0, 1]; none if there is but the whole. The mask, too. And what the user
-        should hear. Raises ImageError for what is no mask.
+        The regions' masks, each (1, H, W) in [0, 1], or none if the only region is the whole photo; `mask`,
+        read; and sentences to show to the user. Raises ImageError for a picture that is not a mask.
     """
     planes: list[Tensor] = []
     notes: list[str] = []

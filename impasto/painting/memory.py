@@ -19,20 +19,20 @@ from impasto.painting.solver import kept_pairs
 from impasto.painting.tiles import cut, reach
 from impasto.perception import resolve_layers
 
-LIBRARIES = (300 << 20) + cuda_libraries()  # bytes that Python and torch take
-_SIDES = (1024, 512, 256)  # pixels; what surrounds a tile adds a third to the first, and 160 % to the last
-_LEAST_SIDE = 64  # pixels; no advice to paint smaller
-_MARGIN = 1.15  # convolutions have buffers of their own, and allocators round up
-_WEIGHTED = 9  # bytes for each number at a style layer, and each region that weighs it
-_COMPARED = {"sliced": 22, "nearest": 32}  # the same for losses that are of positions: sorted, or matched
-_SIMILARITIES = 3 * 4 * SIMILARITIES  # bytes of those that are computed at a time
+LIBRARIES = (300 << 20) + cuda_libraries()  # bytes that Python and torch use
+_SIDES = (1024, 512, 256)  # pixels; the margin around a tile adds a third to the first, and 160 % to the last
+_LEAST_SIDE = 64  # pixels; the error message suggests no smaller size
+_MARGIN = 1.15  # for buffers of convolutions, and for allocators, which round up
+_WEIGHTED = 9  # bytes for each value at a style layer, for each region that weights it
+_COMPARED = {"sliced": 22, "nearest": 32}  # bytes for each value, for losses that sort or match positions
+_SIMILARITIES = 3 * 4 * SIMILARITIES  # bytes of the similarities that are computed at a time
 
 
 @dataclass(frozen=True)
 class Memory:
-    """Memory model of painting, beyond libraries and inputs, with `available` bytes to fit in.
+    """Memory model of painting, without libraries and inputs; `available` is the limit in bytes.
 
-    `dtype` is the precision of the convolutions, `regions` how many masks there are.
+    `dtype` is the precision of the convolutions, `regions` the number of masks.
     """
 
     backbone: Backbone
@@ -42,7 +42,7 @@ class Memory:
     regions: int = 0
 
     def tile(self, size: tuple[int, int], iterations: int) -> int | None:
-        """The side of the tiles at a scale, or None: as asked for, or the largest that fits."""
+        """Side of the tiles at a scale: as requested, or the largest that fits; None for no tiles."""
         asked = self.options.tile
         if asked != "auto":
             return None if asked == "off" else int(asked)
@@ -52,14 +52,15 @@ class Memory:
         return next((s for s in sides if self.at_scale(size, iterations, s) <= self.available), sides[-1])
 
     def needed(self, size: tuple[int, int], iterations: int) -> int:
-        """Peak bytes at a scale, in the tiles that it gets."""
+        """Peak bytes at a scale, with the tiles that `tile` chooses."""
         return self.at_scale(size, iterations, self.tile(size, iterations))
 
     def at_scale(self, size: tuple[int, int], iterations: int, tile: int | None) -> int:
-        """Peak bytes at a scale. The larger of two moments counts: encoding a picture, and a gradient.
+        """Peak bytes at a scale: the larger of the peaks of encoding a picture and of a gradient.
 
-        A style is taken to be square. A gradient is taken while the iterate before, its gradient, the new
-        image and the sum over the tiles are there, and the pairs of L-BFGS or the averages of Adam.
+        A style is assumed to be square. While a gradient is computed, memory also holds the previous
+        iterate, its gradient, the new image, the sum over the tiles, and the pairs of L-BFGS or the averages
+        of Adam.
         """
         image, content, adam = _image(size), self._content(size), self.options.optimizer == "adam"
         solver = (6 if adam else 4) * image + (0 if adam else _pairs(size, iterations))
@@ -68,13 +69,13 @@ class Memory:
         return content + max(encoding, solver + self._activations(size, tile)[0])
 
     def pixels(self, size: tuple[int, int], iterations: int) -> float:
-        """A gradient's cost, in pixels of one that is taken whole: tiles overlap, and have one pass more."""
+        """Cost of a gradient, in pixels of a gradient without tiles: tiles overlap and need an extra pass."""
         tiles = cut(size, self.tile(size, iterations), *self._reach())
-        passes = 4 / 3 if len(tiles) > 1 else 1  # the way back takes as long as two passes
+        passes = 4 / 3 if len(tiles) > 1 else 1  # the backward pass takes as long as two forward passes
         return passes * sum(prod(tile.seen) for tile in tiles)
 
     def check(self, size: tuple[int, int], iterations: int) -> None:
-        """Raise MemoryLimitError, with what would help, if the last scale needs more than there is."""
+        """Raise MemoryLimitError, with advice, if the last scale needs more memory than is available."""
         needed = self.needed(size, iterations)
         if needed <= self.available:
             return
@@ -94,15 +95,15 @@ class Memory:
         return f"try size={side}" if side >= _LEAST_SIDE else "close other programs"
 
     def _content(self, size: tuple[int, int]) -> int:
-        """Bytes of the photo's features, which are kept for a scale."""
+        """Bytes of the photo's features, which stay in memory during a scale."""
         return self._element() * sum(values for name, values in self._values(size) if name in self._seen()[0])
 
     def _activations(self, size: tuple[int, int], tile: int | None) -> tuple[int, int]:
         """Bytes for a gradient, and for encoding alone, of the largest window of a picture of this size.
 
-        For a gradient all outputs of convolutions and poolings are kept and, for max pooling, the places of
-        the maxima, in eight bytes each; L2 pooling, which squares its input, takes as much for a while.
-        Memory peaks as the backward pass starts, when every activation that is compared has a gradient, too.
+        A gradient keeps all outputs of convolutions and poolings and, for max pooling, the positions of the
+        maxima, in eight bytes each; L2 pooling, which squares its input, needs as much temporarily. Memory
+        peaks at the start of the backward pass, when every compared activation also has a gradient.
         """
         tiles = cut(size, tile, *self._reach())
         window = max((tile.seen for tile in tiles), key=prod)
@@ -110,7 +111,7 @@ class Memory:
         kept, looked_at, raised = 3 * prod(window) * (4 + element), 0, 0
         for name, values in self._values(window):
             kept += self._kept(name, values)
-            kept += 16 * values * (name in content)  # a difference, in the teacher's channels too; gradients
+            kept += 16 * values * (name in content)  # differences, also in teacher's channels, and gradients
             looked_at += element * values * (name in style)
             kept += self._compared(values) if name in style else 0
             raised = max(raised, 4 * values * (name in style))
@@ -119,7 +120,7 @@ class Memory:
         return round(_MARGIN * (kept + looked_at + cropping)), round(_MARGIN * (looked_at + raised))
 
     def _compared(self, values: int) -> int:
-        """Bytes that comparing these numbers of a layer takes beside them."""
+        """Extra bytes that the comparison of this many values of a layer takes."""
         if self.options.style_loss in SUMMED:
             return _WEIGHTED * self.regions * values
         return _COMPARED[self.options.style_loss] * values
@@ -131,7 +132,7 @@ class Memory:
         return 0 if in_place else values * self._element()
 
     def _values(self, size: tuple[int, int]) -> Iterator[tuple[str, int]]:
-        """The steps of the backbone, and of how many numbers the result of each consists."""
+        """Names of the backbone's steps, each with the number of values in its output."""
         channels, (height, width) = 3, size
         for name in self.backbone.path_to(set().union(*self._seen())):
             if name.startswith("pool"):
@@ -141,7 +142,7 @@ class Memory:
             yield name, channels * height * width
 
     def _seen(self) -> tuple[set[str], set[str]]:
-        """The layers that are looked at for the content and for the style."""
+        """The content layers and the style layers that are compared."""
         content, style = resolve_layers(self.backbone, self.options.content_layers, self.options.style_layers)
         content_weight, style_weight, _ = self.options.weights
         return {k for k, _ in content if content_weight > 0}, {k for k, _ in style if style_weight > 0}
@@ -158,7 +159,7 @@ def _image(size: tuple[int, int]) -> int:
 
 
 def _pairs(size: tuple[int, int], iterations: int) -> int:
-    """Bytes of the pairs that L-BFGS has at the last gradient: it has learned from all but two before."""
+    """Bytes of the pairs that L-BFGS holds at the last gradient: one for each gradient before it but two."""
     numbers = 3 * prod(size)
     most, dtype = kept_pairs(numbers, torch.float32)
     return min(most, max(0, iterations - 2)) * 2 * numbers * dtype.itemsize

@@ -18,8 +18,8 @@ from impasto.painting.tiles import Tile, cut, reach, strides, sum_over
 from impasto.perception import ContentTerm, Features, Perception, StyleTerm, shrink
 
 _RANGE_WEIGHT = 10.0
-_LIGHT_WEIGHT = 0.3  # of content's
-_FLAT_LIGHT = 1e-3  # variance of colors below which a picture counts as one of a single color
+_LIGHT_WEIGHT = 0.3  # relative to the content weight
+_FLAT_LIGHT = 1e-3  # variance of colors below which a picture counts as single-colored
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,12 @@ class Style:
 
     Attributes:
         image: the picture.
-        weight: its share of the whole, or of its region.
+        weight: share of this style in its region, or in the whole picture.
         alpha: (1, H, W) in [0, 1]: transparent pixels do not count.
-        region: the place of its mask in the list of regions; where there are none, all is one region.
-        scale: its size, relative to what the options say.
-        margin: pixels by which its mirror image continues it at each scale, without counting: borders, which
-            a backbone sees as such, are then no part of the style.
+        region: index of the style's mask in the list of regions; without masks, the picture is one region.
+        scale: size of the style, relative to the size that the options give.
+        margin: pixels of mirrored border added on each side at each scale. The margin itself does not count;
+            it keeps the effects of the backbone's padding out of the style.
     """
 
     image: Tensor
@@ -45,20 +45,20 @@ class Style:
 
 
 class Objective:
-    """The weighted sum of terms for an image of the photo's size; targets are encoded once.
+    """Weighted sum of the terms for an image of the photo's size; targets are encoded once.
 
     Args:
         backbone: frozen, on the images' device.
         photo: (1, 3, H, W) in [0, 1].
-        styles: pictures as they shall be seen at this scale; weights summing to 1. Seen once, in turn.
+        styles: styles at their size at this scale; weights sum to 1 in each region. Read once, in order.
         options: layers, weights, kind of style loss.
         dtype: precision of the convolutions; statistics and sums are float32, or, in tiles, float64.
-        tile: pixels of the side of a tile, where pictures, of style too, are to be seen in tiles.
-        regions: masks (1, H, W) in [0, 1] of the photo's size, where the styles of each region hold: all
-            statistics of the picture are then taken within them, as in guided Gram matrices (Gatys et al.
-            2017), and count by their areas.
-        light: (1, 3, h, w) of any size, the picture whose large-scale light and color is to stay; None for
-            none. Without it, more gradients bring more clouds of the style's colors.
+        tile: side in pixels of the tiles in which pictures, styles too, are processed; None for no tiles.
+        regions: masks (1, H, W) in [0, 1] of the photo's size, one for each region. Statistics of the picture
+            are then taken within each region, as in guided Gram matrices (Gatys et al. 2017), and regions
+            count by their areas.
+        light: (1, 3, h, w) of any size, a picture whose large-scale light and color the painting keeps; None
+            for no light term. Without the term, more gradients bring more clouds of the style's colors.
     """
 
     def __init__(
@@ -73,8 +73,8 @@ class Objective:
         light: Tensor | None = None,
     ) -> None:
         self._perception = _perceive(backbone, options, dtype)
-        # small eigenvalues, whose roots count, drown in float32's rounding of large ones; float64 takes some
-        # milliseconds more, which count where pictures are small
+        # float32 rounds large eigenvalues so coarsely that small ones, whose roots matter, are lost; float64
+        # takes some milliseconds more, which matter only for small pictures
         self._sums = torch.float64 if tile and photo.device.type != "mps" else torch.float32
         self._summed = options.style_loss in SUMMED
         content_weight, style_weight, tv_weight = options.weights
@@ -97,9 +97,9 @@ class Objective:
         self._light = None if light is None else F.adaptive_avg_pool2d(light.to(photo), small)
 
     def __call__(self, image: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """The value and its unweighted terms, `style`, `content`, `light` and `tv`, for (1, 3, H, W).
+        """Value and unweighted terms, `style`, `content`, `light` and `tv`, for an image (1, 3, H, W).
 
-        Style or content of weight 0 is not computed, nor are the layers that it alone needs.
+        A style or content term of weight 0 is not computed, nor are layers that only this term needs.
         """
         outside, tv, *rest = sum_over(self._cut(image.shape[2:]), self._look, image)
         terms = {"tv": tv}
@@ -115,7 +115,7 @@ class Objective:
         return total, terms
 
     def _look(self, window: Tensor, tile: Tile) -> list[Tensor]:
-        """A tile's part of all that is summed over positions."""
+        """A tile's part of everything that is summed over positions."""
         features = self._features(window, tile, self._layers)
         parts = [tile.share(1) * losses.out_of_range(tile.core(window, 1)), _variation(window, tile)]
         if self._content:
@@ -129,14 +129,14 @@ class Objective:
         ]
 
     def _light_error(self, window: Tensor, tile: Tile, light: Tensor) -> Tensor:
-        """The core's part of the mean squared difference from the light, over the light's variance."""
+        """The core's part of the mean squared difference from `light`, divided by the variance of `light`."""
         seen = F.avg_pool2d(tile.core(window, 1), self._stride)
         difference = seen - tile.place(light, self._stride)
         spread = light.var(dim=(2, 3), correction=0).mean() + _FLAT_LIGHT
         return tile.share(self._stride) * difference.square().mean() / spread
 
     def _style_error(self, statistics: Sequence[Tensor]) -> Tensor:
-        """From those of all layers for each region in turn, a scalar."""
+        """Style error, a scalar, from the statistics of all layers, region after region."""
         count, error = len(self._style_layers), torch.zeros((), device=statistics[0].device)
         for number, region in enumerate(self._regions):
             own = statistics[number * count : (number + 1) * count]
@@ -145,12 +145,12 @@ class Objective:
         return error
 
     def _features(self, window: Tensor, tile: Tile, layers: Collection[str]) -> Features:
-        """Of the core."""
+        """Features of the tile's core, by layer."""
         features = self._perception.features(window, layers)
         return {layer: tile.core(f, self._strides[layer]) for layer, f in features.items()}
 
     def _statistic(self, layer: str, features: Tensor, tile: Tile, mask: Tensor | None) -> Tensor:
-        """The core's part of what style errors are of; `mask` is the whole picture's, at this layer."""
+        """The core's part of the style statistic; `mask` covers the whole picture, at this layer."""
         if self._summed:
             return self._moments(layer, features, tile, mask)
         return self._perception.comparison.statistic(features, mask)  # there is one tile
@@ -183,7 +183,7 @@ class Objective:
         return [region for region in regions if region.terms and region.share > 0]
 
     def _masks(self, mask: Tensor | None) -> Features:
-        """By style layer, how much each position counts of a picture with a mask, (1, H, W)."""
+        """Weight of each position at each style layer, from a picture's mask, (1, H, W)."""
         if mask is None:
             return {}
         height, width = mask.shape[1:]
@@ -191,7 +191,7 @@ class Objective:
         return {k: shrink(mask[None], (height // n, width // n)) for k, n in strides.items()}
 
     def _content_terms(self, photo: Tensor) -> dict[Tile, list[ContentTerm]]:
-        """By tile. Features are kept as the backbone gave them: to encode the photo anew takes longer."""
+        """Content terms of each tile. The photo's features stay in memory, as encoding it again is slower."""
         layers = [name for name, _ in self._perception.content_layers]
         kept: dict[Tile, Features] = {}
         moments: Features = {}
@@ -210,7 +210,7 @@ class Objective:
 
 @dataclass(frozen=True)
 class _Region:
-    """A part of the picture: how much positions count at each style layer, its area, and its terms."""
+    """A region of the picture: weights of positions at each style layer, area, and style terms."""
 
     masks: Features
     share: float
@@ -229,7 +229,7 @@ def _perceive(backbone: Backbone, options: PaintOptions, dtype: torch.dtype) -> 
 
 
 def _variation(window: Tensor, tile: Tile) -> Tensor:
-    """The part of `losses.total_variation` in the differences of the core from its next row and column."""
+    """The core's part of `losses.total_variation`: differences from the next row and the next column."""
     rows, columns = tile.rows.inside(1), tile.columns.inside(1)
     across = window[..., rows, columns.start : columns.stop + 1].diff(dim=3)
     down = window[..., rows.start : rows.stop + 1, columns].diff(dim=2)

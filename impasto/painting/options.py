@@ -1,4 +1,4 @@
-"""The options of a painting. Every default stands here and nowhere else."""
+"""Options of a painting. Every default is defined here and nowhere else."""
 
 from __future__ import annotations
 
@@ -22,55 +22,55 @@ from impasto.options import (
 )
 
 Optimizer = Literal["lbfgs", "adam"]
-STARTS = ("auto", "photo", "noise", "style", "instant")  # of a painting; anything else is an image file
+STARTS = ("auto", "photo", "noise", "style", "instant")  # values of `init`; anything else is an image file
 Effort = Literal["quick", "good", "best"]
 GRADIENTS: dict[Effort, int] = {"quick": 25, "good": 50, "best": 90}
 _CONTENT: dict[Effort, float] = {
     "quick": 0.05,
     "good": 0.05,
     "best": 0.026,
-}  # of a style error, at strength 1/2
-_FROM_NOISE = 2.5  # times as many gradients: noise is far from every painting
-LEAST_TILE = 64  # pixels; what surrounds a tile is more than the tile then
+}  # weight of the style error, at strength 1/2
+_FROM_NOISE = 2.5  # factor on the number of gradients: noise is far from every painting
+LEAST_TILE = 64  # pixels; below, the margin of a tile is larger than the tile
 
 
 @accepts_earlier_names
 @dataclass(frozen=True)
 class PaintOptions:
-    """Immutable and checked: a value that cannot mean anything raises UsageError.
+    """Options of a painting: immutable and checked, an invalid value raises UsageError.
 
     Attributes:
-        size: long side of the result in pixels; None keeps the photo's.
+        size: long side of the result in pixels; None keeps the photo's size.
         strength: 0 keeps the photo, 0.25 gives it the style's light and visible strokes, 0.75 strokes
             everywhere, 1 a texture.
         effort: "quick" paints at 256 pixels and enlarges the picture along the photo's edges; "good" paints
-            at the size; "best" paints half as large again and reduces the picture, in three times the time.
-        iterations: gradient evaluations in all, shared among the scales; None follows `effort`.
-        scales: None doubles from 256 pixels, or from 128 where `init` is noise, a style or a file; a number;
-            or the long sides.
-        stroke_size: the style's scale relative to the picture's.
-        style_crop: "auto" leaves out frames, mats, margins and vignettes of style pictures; "off" nothing; or
-            the part that counts: left, top, width and height in pixels.
+            at the size; "best" paints 1.5 times as large and reduces the picture, in three times the time.
+        iterations: total number of gradient evaluations, shared among the scales; None follows `effort`.
+        scales: number of scales, or the long side of each in pixels; None doubles from 256 pixels, or from
+            128 if `init` is noise, a style or a file.
+        stroke_size: scale of the style relative to the picture.
+        style_crop: "auto" leaves out frames, mats, margins and vignettes of style pictures; "off" keeps the
+            whole picture; or the part to use: left, top, width and height in pixels.
         keep_color: how the photo's colors are kept: "luminance" and "lab-transfer" change what was painted,
-            "histogram" the style beforehand (Gatys et al. 2016).
+            "histogram" changes the style beforehand (Gatys et al. 2016).
         keep_color_amount: 0 to 1.
-        detail: how much of the photo's fine structure returns to what was painted, 0 to 1.
-        init: "auto", the photo in the style's colors; "photo", "noise", "style"; "instant", what the adaptive
-            network makes of the photo; or an image file.
-        seed: of the noise.
+        detail: share of the photo's fine structure that is put back into the painting, 0 to 1.
+        init: "auto", the photo in the style's colors; "photo", "noise", "style"; "instant", the output of
+            the adaptive network; or an image file.
+        seed: seed of the noise.
         style_loss: "moments": mean and covariance; "gram"; "sliced": whole distributions, slower; "nearest":
-            each place like some place of the style, slowest.
+            each position is made like some position of the style, slowest.
         content_layers, style_layers: names with weights; None takes relu3_1 and relu4_1 for content, and
             relu1_1 to relu5_1 for style.
-        content_weight, style_weight, tv_weight: raw factors, which take the place of `strength`.
+        content_weight, style_weight, tv_weight: raw factors, which replace `strength`.
         normalize: errors relative to the targets. False gives the plain mean squares of the literature, Gram
-            matrices divided by C h w, and weights as the literature has them.
-        optimizer, learning_rate: None takes 1 for L-BFGS and 0.02 for Adam.
+            matrices divided by C h w, and the weights of the literature.
+        optimizer, learning_rate: learning rate None means 1 for L-BFGS and 0.02 for Adam.
         backbone: "compact", "vgg19", "vgg16" or a weights file.
-        pooling: in the backbone: "l2", the smoothest; "max", as it was trained; or "average".
-        tile: pixels of the side of tiles in which gradients are taken: exact, with little memory, slower.
-            "auto" takes them where the whole would not fit, "off" never does. For "moments" and "gram" only.
-        device, precision: "auto" takes the fastest that is here.
+        pooling: pooling in the backbone: "l2", the smoothest; "max", as it was trained; or "average".
+        tile: side in pixels of the tiles in which gradients are computed: exact, less memory, slower.
+            "auto" uses tiles if the whole does not fit, "off" never. For "moments" and "gram" only.
+        device, precision: "auto" takes the fastest that is available.
     """
 
     size: int | None = 512
@@ -152,22 +152,22 @@ class PaintOptions:
 
     @property
     def gradients(self) -> int:
-        """The iterations, resolved."""
+        """Number of gradient evaluations, with the default filled in."""
         factor = _FROM_NOISE if self.init == "noise" else 1
         return self.iterations or round(factor * GRADIENTS[self.effort])
 
     @property
     def step_length(self) -> float:
-        """The learning rate, resolved."""
+        """Learning rate, with the default filled in."""
         return self.learning_rate or (1.0 if self.optimizer == "lbfgs" else 0.02)
 
     @property
     def weights(self) -> tuple[float, float, float]:
         """Factors of content, style and total variation.
 
-        At strength 1/2 a content error counts 0.05 of a style error, which balances the two for pictures of
-        all kinds, and less for `best`, which keeps more of the photo; towards the ends the ratio falls to 0
-        and rises to infinity.
+        At strength 1/2 a content error counts 0.05 of a style error, which balances the two errors for all
+        kinds of pictures, and less for `best`, which keeps more of the photo. Towards strengths 1 and 0 the
+        ratio falls to 0 and rises to infinity.
         """
         style = (2 * self.strength) ** 2
         content = _CONTENT[self.effort] * (2 * (1 - self.strength)) ** 2
@@ -178,7 +178,7 @@ class PaintOptions:
 
 
 def _checked_scales(value: Any) -> Any:
-    """None, a number from 1 up, or a tuple of such numbers."""
+    """Check `scales`: None, a number from 1 up, or a tuple of such numbers."""
     many = value if isinstance(value, list | tuple) else () if value is None else (value,)
     for number in many:
         check_whole("scales", number, 1, 100_000)

@@ -37,12 +37,12 @@ def paint(
     Args:
         photo: a file, a Pillow image, an array (H, W, 3) of uint8 or floats in [0, 1], or a tensor
             (3, H, W) of floats in [0, 1].
-        style: the same, or a pair (style, weight), or a list of these. Beside regions, it takes what these
-            leave, and may be missing.
-        strength: 0 leaves the photo, 1 forgets it.
-        mask: a picture, white where the photo is to be painted; gray mixes. Black leaves the photo.
-        region: styles by mask, {mask: style}, or pairs (mask, style) where masks are no files; each style is
-            then taken in the white of its mask.
+        style: a picture in the forms that `photo` has, or a pair (style, weight), or a list of these. With
+            regions, this style applies to the rest of the photo, and may be left out.
+        strength: 0 keeps the photo, 1 makes a texture of the style.
+        mask: a picture: white parts of the photo are painted, black parts stay, gray parts are mixed.
+        region: styles by mask, {mask: style}, or pairs (mask, style) if masks are not files; each style
+            applies to the white part of its mask.
         callback: called with a `Step` after every gradient.
         options: the fields of `PaintOptions`, such as `size=1024`, `keep_color="luminance"`.
 
@@ -50,7 +50,7 @@ def paint(
         RGB, or RGBA if the photo has transparent pixels, `size` pixels on the long side.
 
     Raises:
-        ImpastoError: any of the family; the message says what to do.
+        ImpastoError: base class of all errors; the message says what to do.
 
     >>> impasto.paint("photo.jpg", "wave.jpg", strength=0.6).save("painting.jpg")
     """
@@ -62,7 +62,7 @@ def paint(
 
 
 def make_options(**options: Any) -> PaintOptions:
-    """PaintOptions by keywords. Raises UsageError, with the names there are, for an unknown one."""
+    """Make PaintOptions from keywords. Raises UsageError, which lists valid names, for an unknown name."""
     known = [field.name for field in fields(PaintOptions)]
     for name in options:
         if name not in known:
@@ -71,10 +71,10 @@ def make_options(**options: Any) -> PaintOptions:
 
 
 class Painter(BasePainter):
-    """One painting of a photo: reads the pictures and the backbone when made.
+    """Painting of a photo; the constructor reads the pictures and the backbone.
 
-    `notes` are sentences that the user should hear, `scales` the ladder. Arguments are as for `paint` and
-    `BasePainter`.
+    `notes` are sentences to show to the user, `scales` the sizes that are painted in turn. Arguments are as
+    for `paint` and `BasePainter`.
     """
 
     def __init__(
@@ -113,9 +113,11 @@ class Painter(BasePainter):
 
     @property
     def exif(self) -> bytes | None:
+        """EXIF data of the photo; None if it has none."""
         return self.info.exif
 
     def finish(self, step: Step) -> tuple[Tensor, Tensor | None]:
+        """Picture of any step at the full size, (3, H, W), and its alpha, (1, H, W) or None."""
         photo = resize(self.photo[None], self.size)[0]
         image = enlarge_along(step.image, photo)
         alpha = None if self.info.alpha is None else resize(self.info.alpha[None], self.size)[0]

@@ -1,4 +1,4 @@
-"""Provenance: the record of how a picture was painted, written into it and read again."""
+"""Record of how a picture was painted, written into the picture's file and read from it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from impasto.painting.objective import Style
 from impasto.painting.options import PaintOptions
 from impasto.progress import Step
 
-_RENAMED = RENAMED | {"style_size": "stroke_size"}  # options that were called otherwise once
-_KINDS: dict[Any, type] = {"str": str, "bool": bool}  # of options that are not checked otherwise
+_RENAMED = RENAMED | {"style_size": "stroke_size"}  # options that had other names in older versions
+_KINDS: dict[Any, type] = {"str": str, "bool": bool}  # types of options without a check of their own
 
 
 def make_record(options: PaintOptions, styles: Sequence[Style], step: Step) -> str:
-    """JSON that says how the picture of a step was made; `options_from` reads it."""
+    """Make the record of how the picture of a step was painted, as JSON; `options_from` reads it."""
     return json.dumps(
         {
             "impasto": version("impasto"),
@@ -34,7 +34,7 @@ def make_record(options: PaintOptions, styles: Sequence[Style], step: Step) -> s
 
 
 def options_from(path: str | PathLike[str]) -> PaintOptions:
-    """The options that a picture was painted with, from its own record. Raises UsageError if it has none."""
+    """Read the options of a painting from its record. Raises UsageError for a picture without a record."""
     record = io.read_record(path)
     try:
         stored = json.loads(record or "")["options"]

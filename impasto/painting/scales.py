@@ -1,4 +1,4 @@
-"""Painting: from coarse to fine, minimize the objective at each scale, starting from the one before."""
+"""Paint from coarse to fine: minimize the objective at each scale, starting from the scale before."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from impasto.painting.options import PaintOptions
 from impasto.painting.solver import SOLVERS, Solver, lbfgs
 from impasto.progress import Step
 
-_FIRST_SIDE = 256  # pixels: the photo has the large shapes already
-_SUPERSAMPLING = 1.5  # of a best painting, whose finest structure is averaged out when it is reduced
-_MARGIN = 4  # pixels painted beyond each side and cut off: there the backbone's padding shows as a pale line
+_FIRST_SIDE = 256  # pixels: the photo already contains the large shapes
+_SUPERSAMPLING = 1.5  # for effort "best": reducing the picture averages out its finest structure
+_MARGIN = 4  # pixels painted beyond each side and cut off, as the backbone's padding causes a pale line there
 _FIRST_SIDE_ELSE = 128  # pixels: large shapes settle here, at a sixteenth of the cost of 512
 
 
 @dataclass(frozen=True)
 class Scale:
-    """One rung of the ladder: its size (height, width) in pixels and its gradient evaluations."""
+    """A scale of the painting: its size (height, width) in pixels and its number of gradient evaluations."""
 
     size: tuple[int, int]
     iterations: int
@@ -43,10 +43,10 @@ def result_size(size: tuple[int, int], options: PaintOptions) -> tuple[int, int]
 
 
 def plan(size: tuple[int, int], options: PaintOptions) -> tuple[Scale, ...]:
-    """The ladder for a photo of this (height, width). Raises UsageError where the options do not fit.
+    """Plan the scales for a photo of this (height, width). Raises UsageError if the options do not fit.
 
-    Unless `options.scales` names others, the last scale of a quick painting is the first, and that of a best
-    painting is larger than the result.
+    Unless `options.scales` gives sizes, effort "quick" paints the first scale only, and effort "best" adds a
+    last scale that is larger than the result.
     """
     whole = result_size(size, options)
     first = _FIRST_SIDE if options.init in ("auto", "photo", "instant") else _FIRST_SIDE_ELSE
@@ -69,20 +69,20 @@ def paint_steps(
     regions: Sequence[Tensor] = (),
     alpha: Tensor | None = None,
 ) -> Iterator[Step]:
-    """Paint, tensors in and tensors out: yields a `Step` per gradient; the last one carries the result.
+    """Paint tensors: yields a `Step` per gradient; the last `Step` carries the result.
 
     Args:
         photo: (3, H, W), float32 sRGB in [0, 1].
-        styles: at least one for each region; their weights are made to sum to 1 there.
+        styles: at least one for each region; weights are normalized to sum to 1 in each region.
         backbone: from `backbones.load`; it is moved to the device.
         options: sizes, weights, solver, device.
         start: (3, h, w) to begin from, if `options.init` is a file.
-        regions: masks (1, h, w) in [0, 1] of the photo's shape, where the styles hold that name them; without
-            any, all is one region.
-        alpha: opacity of the photo, (1, H, W): hidden colors do not count at the start.
+        regions: masks (1, h, w) in [0, 1] of the photo's shape; `Style.region` is the index of its mask.
+            Without masks, the picture is one region.
+        alpha: opacity of the photo, (1, H, W): colors of transparent pixels do not affect the initial image.
 
     Raises:
-        UsageError: layers that the backbone has not, sizes too small for them, weights that sum to 0.
+        UsageError: layers that the backbone does not have, sizes too small for them, weights that sum to 0.
         DivergenceError: no finite objective, even with tiny steps.
     """
     device = resolve_device(options.device)
@@ -128,7 +128,7 @@ def paint_steps(
 
 @dataclass(frozen=True)
 class _Canvas:
-    """The canvas of a scale: pictures of (height, width), extended on each side by their mirror image."""
+    """Canvas of a scale: pictures of (height, width), extended on each side by their mirror image."""
 
     size: tuple[int, int]
     margin: int
@@ -140,14 +140,14 @@ class _Canvas:
         return self.size[0] + 2 * self._width, self.size[1] + 2 * self._width
 
     def show(self, picture: Tensor) -> Tensor:
-        """(1, C, h, w) of any size, on the canvas."""
+        """Resize a picture (1, C, h, w) of any size to the scale, and add the margins."""
         resized = resize(picture, self.size)
         if self._width:
             resized = F.pad(resized, (self._width,) * 4, mode="reflect")
         return _to(resized, self.device)
 
     def cut(self, painted: Tensor) -> Tensor:
-        """A view without the margins."""
+        """View of a painted canvas without the margins."""
         end = -self._width or None
         return painted[..., self._width : end, self._width : end]
 
@@ -157,7 +157,7 @@ class _Canvas:
 
 
 def _solver(options: PaintOptions) -> Solver:
-    """The literature's objectives have the literature's L-BFGS."""
+    """Choose the solver; objectives that are not normalized get the L-BFGS of the literature."""
     if options.optimizer == "lbfgs" and not options.normalize:
         return partial(lbfgs, sharpness=0.0)
     return SOLVERS[options.optimizer]
@@ -201,7 +201,7 @@ def _to(image: Tensor, device: torch.device) -> Tensor:
 
 @dataclass(frozen=True)
 class _Snapshot:
-    """A picture for those who ask: (3, H, W), clamped, contiguous, on the CPU."""
+    """Picture computed on request: (3, H, W), clamped, contiguous, on the CPU."""
 
     image: Tensor
 

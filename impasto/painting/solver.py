@@ -1,7 +1,7 @@
-"""Minimising a function of an image: L-BFGS and Adam, as generators with one signature.
+"""Minimize a function of an image: L-BFGS and Adam, as generators with one signature.
 
-Each yields after every gradient evaluation, and finds its way back when a step explodes: the last good
-iterate is restored, what was learned of the curvature is forgotten, and steps are halved from there on.
+Each solver yields after every gradient evaluation, and recovers when a step explodes: it restores the last
+good iterate, discards the curvature information, and halves the steps from there on.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ Function = Callable[[Tensor], tuple[Tensor, dict[str, Tensor]]]
 _EXPLODED = 4.0  # times the last accepted value; a healthy L-BFGS step without a line search rises less
 _MOST_RETREATS = 12  # in a row
 _HISTORY = 12
-_PAIR_BYTES = 1 << 30  # for all pairs of L-BFGS; what is more is kept in bfloat16, and then fewer are
+_PAIR_BYTES = 1 << 30  # for all pairs of L-BFGS; above, pairs are kept in bfloat16, then fewer pairs are kept
 _LEAST_HISTORY = 3
-_PIECE = 1 << 20  # numbers that are converted at a time
+_PIECE = 1 << 20  # values that are converted at a time
 
 
 @dataclass(frozen=True)
 class Iterate:
-    """An evaluated image, (1, 3, H, W), not clamped, its value and its terms. Nothing changes it later."""
+    """An evaluated image, (1, 3, H, W), not clamped, with its value and its terms; never modified later."""
 
     image: Tensor
     value: float
@@ -48,14 +48,14 @@ def lbfgs(
     """Limited-memory BFGS (Nocedal 1980) from `image`, one gradient per iteration: no line search.
 
     The initial inverse Hessian is v + `sharpness` (v - mean of v over 3 x 3 pixels): it favors fine
-    structure, for which the objective is flattest. 0 is the usual multiple of the identity.
+    structure, for which the objective is flattest. `sharpness` 0 gives the usual multiple of the identity.
 
-    `function` gives the value, a scalar, and terms to report. The first step is tiny, as the scale of the
-    problem is not known before it; while the curvature is not positive, each step is four times the one
-    before. Very large images have a shorter history. Raises DivergenceError.
+    `function` returns the value, a scalar, and terms to report. The first step is tiny, as the scale of the
+    problem is unknown before it; while the curvature is not positive, each step is four times as long as the
+    step before. Very large images get a shorter history. Raises DivergenceError.
     """
     walk, pairs = _Walk(function, image), _Pairs(*kept_pairs(image.numel(), image.dtype, history), sharpness)
-    del image  # large ones are not held for longer than needed, here and below
+    del image  # large images are freed as early as possible, here and below
     growth = 0.25
     for _ in range(iterations):
         before, growth = walk.here, 4 * growth
@@ -78,7 +78,7 @@ def adam(
     step_length: float = 0.02,
     betas: tuple[float, float] = (0.9, 0.99),
 ) -> Iterator[Iterate]:
-    """Adam (Kingma & Ba 2015) from `image`; as `lbfgs` otherwise. `step_length` is in units of the image."""
+    """Adam (Kingma & Ba 2015) from `image`; otherwise as `lbfgs`. `step_length` is in units of the image."""
     walk = _Walk(function, image)
     first, second, age = torch.zeros_like(walk.next), torch.zeros_like(walk.next), 0
     del image
@@ -103,7 +103,7 @@ SOLVERS: dict[str, Solver] = {
 
 
 class _Walk:
-    """State of the solver, with the means to return from a failed step."""
+    """State of the solver, which can return from a failed step."""
 
     here: Iterate
 
@@ -114,11 +114,11 @@ class _Walk:
         self.shrink, self.retreats = 1.0, 0
 
     def evaluate(self) -> bool:
-        """Look at the next image and go there; stay, with shorter steps from now on, if it is bad."""
+        """Evaluate the next image and accept it; if it is bad, stay and use shorter steps from now on."""
         image = self.next.requires_grad_()
         value, terms = self.function(image)
         (gradient,) = torch.autograd.grad(value, image)
-        gradient = gradient.contiguous(memory_format=torch.channels_last)  # as `_flat` has it
+        gradient = gradient.contiguous(memory_format=torch.channels_last)  # the layout that `_flat` needs
         number = value.item()
         if self._is_good(number, gradient):
             self.retreats = 0
@@ -135,7 +135,7 @@ class _Walk:
         return False
 
     def step(self, direction: Tensor, length: float) -> None:
-        """Propose the next image, against `direction`, whose memory it takes."""
+        """Propose the next image, a step against `direction`; overwrites `direction`."""
         self.next = direction.mul_(-length * self.shrink).add_(self.here.image)
 
     def _is_good(self, value: float, gradient: Tensor) -> bool:
@@ -145,14 +145,14 @@ class _Walk:
 
 
 def kept_pairs(numbers: int, dtype: torch.dtype, history: int = _HISTORY) -> tuple[int, torch.dtype]:
-    """Number of L-BFGS pairs for an image of this many values, and their precision."""
+    """Number of L-BFGS pairs to keep for an image of this many values, and their precision."""
     if 2 * numbers * dtype.itemsize * history <= _PAIR_BYTES:
         return history, dtype
     return max(_LEAST_HISTORY, min(history, _PAIR_BYTES // (2 * 2 * numbers))), torch.bfloat16
 
 
 class _Pairs:
-    """Steps and changes of the gradient, as flat vectors, and the inverse Hessian that they stand for."""
+    """Steps and changes of the gradient, as flat vectors, and the inverse Hessian that they define."""
 
     def __init__(self, most: int, dtype: torch.dtype, sharpness: float) -> None:
         self._kept: deque[tuple[Tensor, Tensor, float]] = deque(maxlen=most)
@@ -162,9 +162,11 @@ class _Pairs:
         return bool(self._kept)
 
     def clear(self) -> None:
+        """Forget all pairs."""
         self._kept.clear()
 
     def add(self, before: Iterate, here: Iterate) -> None:
+        """Add the pair of two iterates, if its curvature is positive."""
         step = self._difference(here.image, before.image)
         change = self._difference(here.gradient, before.gradient)
         curvature = _dot(step, change)
@@ -188,7 +190,7 @@ class _Pairs:
         return _unflat(result, gradient.shape)
 
     def _sharpened(self, vector: Tensor, shape: torch.Size) -> Tensor:
-        """A flat image with its fine structure raised: symmetric and positive definite, as a Hessian is."""
+        """Amplify the fine structure of a flat image, by a symmetric and positive definite operator."""
         if not self._sharpness:
             return vector
         image = _unflat(vector, shape)
@@ -215,7 +217,7 @@ def _add(vector: Tensor, other: Tensor, factor: float) -> None:
 
 
 def _pieces(*vectors: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    """The vectors bit by bit: a whole one in another precision would take as much memory as an image."""
+    """Split vectors into pieces: converting a whole vector would take as much memory as an image."""
     return zip(*(torch.split(vector, _PIECE) for vector in vectors), strict=True)
 
 
@@ -225,7 +227,7 @@ def _sum_of_sizes(image: Tensor) -> float:
 
 
 def _flat(image: Tensor) -> Tensor:
-    """Of images that are laid out alike, without a copy."""
+    """Flatten an image without a copy; all images must have the same memory layout."""
     return image.permute(0, 2, 3, 1).reshape(-1)
 
 

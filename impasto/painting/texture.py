@@ -1,8 +1,9 @@
-"""Textures: a style without a photo, at any size (Gatys et al. 2015, "Texture Synthesis Using ConvNets").
+"""Make textures of a style, at any size (Gatys et al. 2015, "Texture Synthesis Using ConvNets").
 
-No statistic is to know where it was taken: a layout, sky above and sea below, would come back. So styles are
-continued by their mirror image, and a texture is made wider than asked for and cut; the ladder starts where
-the style has 256 pixels, and the deepest layer, which sees whole objects, is left out.
+Statistics must not depend on positions, or the style's layout (sky above, sea below) would appear in the
+texture. So styles are extended by their mirror image, and a texture is painted larger than requested and cut.
+The first scale is that at which the style has 256 pixels, and the deepest layer, which responds to whole
+objects, is left out.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ from impasto.painting.texture_options import TextureOptions
 from impasto.progress import Step, StepCallback
 from impasto.weights import ProgressCallback
 
-_FIRST_RUNG = 256  # pixels of the style's long side: below, objects are as small as strokes
-_MIRRORED = 64  # pixels; more than a position of the layers used here sees to one side
-_CUT = 32  # pixels from each side, where a texture shows that there was nothing beyond
+_FIRST_RUNG = 256  # pixels of the style's long side; on smaller styles, objects are as small as strokes
+_MIRRORED = 64  # pixels; more than the receptive field of the layers used here extends to one side
+_CUT = 32  # pixels cut from each side, where the border affects the texture
 
 
 def texture(
@@ -38,16 +39,16 @@ def texture(
     callback: StepCallback | None = None,
     **options: Any,
 ) -> Image.Image:
-    """Make a texture of a style: its brushwork and colors, without its objects.
+    """Make a texture of a style: the style's brushwork and colors, without its objects.
 
     Args:
         style: a picture, as for `paint`, or a pair (style, weight), or a list of these, which are mixed.
-        size: (height, width) in pixels; or the long side, in the style's shape.
+        size: (height, width) in pixels; or the long side, with the style's proportions.
         callback: called with a `Step` after every gradient.
         options: the other fields of `TextureOptions`, such as `seed=1`.
 
     Raises:
-        ImpastoError: any of the family; the message says what to do.
+        ImpastoError: base class of all errors; the message says what to do.
 
     >>> impasto.texture("wave.jpg", (768, 1024)).save("texture.png")
     """
@@ -63,7 +64,7 @@ def texture(
 
 
 class TexturePainter(BasePainter):
-    """One texture: reads the pictures and the backbone when made."""
+    """Painter of a texture; the constructor reads the pictures and the backbone."""
 
     def __init__(
         self,
@@ -79,7 +80,7 @@ class TexturePainter(BasePainter):
         canvas = height + 2 * _CUT, width + 2 * _CUT
         sides = [min(max(self._size), max(one.image.shape[1:])) for one in styles]
         super().__init__(
-            torch.full((3, 1, 1), 0.5).expand(3, *canvas),  # gray that is never looked at, in no memory
+            torch.full((3, 1, 1), 0.5).expand(3, *canvas),  # unused gray, in no memory
             [
                 replace(one, scale=side / max(canvas), margin=_MIRRORED)
                 for one, side in zip(styles, sides, strict=True)
@@ -92,9 +93,11 @@ class TexturePainter(BasePainter):
 
     @property
     def size(self) -> tuple[int, int]:
+        """(height, width) of the result."""
         return self._size
 
     def finish(self, step: Step) -> tuple[Tensor, None]:
+        """Texture of any step at the full size, (3, H, W), and None, as textures have no alpha."""
         image = resize(step.image[None], self.scales[-1].size)[0]
         return image[:, _CUT:-_CUT, _CUT:-_CUT], None
 
@@ -107,5 +110,5 @@ def _resolve(size: int | tuple[int, int], styles: Sequence[Style]) -> tuple[int,
 
 
 def _rungs(side: float) -> int:
-    """Number of scales, each half the next, up to this long side."""
+    """Number of scales up to this long side, each half as large as the next."""
     return max(1, round(log2(max(1.0, side) / _FIRST_RUNG)) + 1)

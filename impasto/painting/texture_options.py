@@ -1,4 +1,4 @@
-"""Options of a texture. Imports no torch."""
+"""Options of a texture. Does not import torch."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from impasto.painting.options import Optimizer, PaintOptions
 
 @dataclass(frozen=True)
 class TextureOptions:
-    """Immutable and checked: a value that cannot mean anything raises UsageError.
+    """Options of a texture: immutable and checked, an invalid value raises UsageError.
 
     Attributes:
-        size: (height, width) in pixels; or the long side, in the style's shape.
-        stroke_size: the style's scale; at 1 it is as large as the texture, or as it is if that is smaller.
+        size: (height, width) in pixels; or the long side, with the style's proportions.
+        stroke_size: scale of the style; at 1 the style is resized to the texture's size, but never enlarged.
         style_layers: names with weights.
         iterations, seed, style_loss, optimizer, learning_rate, backbone, pooling, tile, device, precision: as
-            of `PaintOptions`.
+            in `PaintOptions`.
     """
 
     size: int | tuple[int, int] = 512
@@ -46,7 +46,7 @@ class TextureOptions:
         self.painting((16, 16), 1)
 
     def painting(self, canvas: tuple[int, int], scales: int) -> PaintOptions:
-        """The options of the painting, from noise, without a photo, that makes a texture."""
+        """Options of the painting that makes the texture: from noise, without a photo."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         values |= {"size": max(canvas), "scales": scales, "init": "noise", "strength": 1.0}
         return PaintOptions(**values)

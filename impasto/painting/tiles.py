@@ -1,10 +1,11 @@
-"""Sums over the positions of a picture, and their exact gradients, one tile after another.
+"""Compute sums over the positions of a picture, and their exact gradients, one tile after another.
 
-All that a painting minimizes is a function of a few sums over positions: Gram matrices, means, squared
-differences. A first pass adds them up and keeps nothing else; a second goes back through each tile from the
-derivative with respect to the sums, which all tiles share. Memory is that of one tile, and nothing is
-approximate: a tile is seen through a window that is wider by the reach of the backbone, so that the features
-of its core are those of the whole picture. Windows end where the picture does; only there is padding seen.
+The objective of a painting is a function of a few sums over positions: Gram matrices, means, squared
+differences. A first pass computes the sums and keeps nothing else. A second pass runs backward through each
+tile, starting from the derivative with respect to the sums, which all tiles share. Memory is that of a tile,
+and the result is exact: a tile is processed in a window that is wider by the receptive field of the backbone,
+so that the features of the tile's core equal those of the whole picture. Windows end at the borders of the
+picture, so padding is used only there.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ from impasto.backbones import Backbone
 
 @dataclass(frozen=True)
 class Span:
-    """One direction of a tile: its core, [start, end), and its window, [first, last), of `length` pixels.
+    """One axis of a tile: core [start, end) and window [first, last), in a picture of `length` pixels.
 
-    `start`, `first` and, but at the picture's end, `end` are multiples of the backbone's stride.
+    `start`, `first` and, except at the picture's end, `end` are multiples of the backbone's stride.
     """
 
     start: int
@@ -35,18 +36,18 @@ class Span:
     length: int
 
     def inside(self, stride: int) -> slice:
-        """The core's place among the window's features, one of which stands for `stride` pixels."""
+        """Slice of the core in the window's features, at a layer with this stride in pixels."""
         offset = self.first // stride
         return slice(self.start // stride - offset, self.end // stride - offset)
 
     def share(self, stride: int) -> float:
-        """Of the picture's features."""
+        """Fraction of the picture's features that are in the core."""
         return (self.end // stride - self.start // stride) / (self.length // stride)
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A rectangle of a picture, the core, and the window through which it is seen."""
+    """A rectangle of a picture, the core, and the larger window in which the core is processed."""
 
     rows: Span
     columns: Span
@@ -57,20 +58,20 @@ class Tile:
         return self.rows.last - self.rows.first, self.columns.last - self.columns.first
 
     def window(self, image: Tensor) -> Tensor:
-        """A view of the picture, (..., H, W)."""
+        """View of the window in a picture (..., H, W)."""
         return image[..., self.rows.first : self.rows.last, self.columns.first : self.columns.last]
 
     def core(self, features: Tensor, stride: int) -> Tensor:
-        """The core's part of features of the window, (..., h, w)."""
+        """Cut the core out of features of the window, (..., h, w)."""
         return features[..., self.rows.inside(stride), self.columns.inside(stride)]
 
     def place(self, whole: Tensor, stride: int) -> Tensor:
-        """The core's part of what has the features' size for the whole picture, (..., h, w)."""
+        """Cut the core out of features of the whole picture, (..., h, w)."""
         rows, columns = (slice(s.start // stride, s.end // stride) for s in (self.rows, self.columns))
         return whole[..., rows, columns]
 
     def share(self, stride: int) -> float:
-        """Of the positions of the whole picture that are in the core."""
+        """Fraction of the picture's positions that are in the core."""
         return self.rows.share(stride) * self.columns.share(stride)
 
 
@@ -78,14 +79,14 @@ Part = Callable[[Tensor, Tile], Sequence[Tensor]]
 
 
 def strides(backbone: Backbone, layers: Collection[str]) -> dict[str, int]:
-    """By layer, the pixels in each direction that one of its features stands for."""
+    """Stride of each layer: the distance of neighboring features, in pixels."""
     return {layer: reach(backbone, [layer])[0] for layer in layers}
 
 
 def reach(backbone: Backbone, layers: Collection[str]) -> tuple[int, int]:
-    """The stride of the deepest of these layers, and how many pixels around its own a feature depends on.
+    """Stride of the deepest of these layers, and pixels beyond its own that a feature depends on.
 
-    Convolutions are 3 x 3 in every backbone. Smoothness, too, depends on neighbours: the least there is.
+    Convolutions are 3 x 3 in every backbone. Total variation depends on neighbors, which sets the minimum.
     """
     stride, pixels = 1, 0
     for name in backbone.path_to(layers):
@@ -97,18 +98,19 @@ def reach(backbone: Backbone, layers: Collection[str]) -> tuple[int, int]:
 
 
 def cut(size: Sequence[int], side: int | None, stride: int, halo: int) -> list[Tile]:
-    """Tiles of about `side` pixels whose cores cover a picture of (height, width); one if `side` is None.
+    """Cut a picture of (height, width) into tiles of about `side` pixels; one tile if `side` is None.
 
-    Cores begin at multiples of `stride`, where pooling begins anew, and are of nearly one size.
+    Cores cover the picture, begin at multiples of `stride`, where pooling windows begin, and have nearly
+    equal sizes.
     """
     rows, columns = (_spans(length, side or length, stride, halo) for length in size)
     return [Tile(row, column) for row in rows for column in columns]
 
 
 def sum_over(tiles: Sequence[Tile], part: Part, image: Tensor) -> Sequence[Tensor]:
-    """The sums of what `part` gives for the windows of (1, 3, H, W), differentiable, in the memory of a tile.
+    """Sum results of `part` over the tiles of an image (1, 3, H, W): differentiable, in one tile's memory.
 
-    `part` takes a window and its tile and gives small tensors, each a sum over the positions in the core.
+    `part` takes a window and its tile and returns small tensors, each a sum over the positions in the core.
     """
     if len(tiles) == 1:
         return part(image, tiles[0])
