@@ -8,6 +8,7 @@ import pytest
 
 from impasto.imaging.video import open_clip
 from impasto.imaging.video.rgb import Converter, find_palette
+from impasto.imaging.video.tone_mapping import to_sdr
 from tests.imaging.films import SIZE, write_film
 
 
@@ -101,6 +102,22 @@ def test_highlights_do_not_clip(transfer, top):
     assert levels[-1] >= 254
 
 
+def test_colors_of_hdr(tmp_path):
+    """Through a file and the table as by the formulas, but for rounding and chroma at half resolution."""
+
+    def muted(index, size):
+        return 90 + patches(index, size) // 4
+
+    path = write_film(
+        tmp_path / "a.mp4", 2, pixel_format="yuv420p10le", matrix=9, tags=(9, 18, 9), draw=muted,
+        options={"crf": "1", "preset": "veryfast"},
+    )  # fmt: skip
+    shown = centers(next(open_clip(path).frames()).pixels)
+    expected = 255 * to_sdr(centers(muted(0, SIZE)) / 255, 18, 9)
+    assert np.abs(shown - expected).mean() < 1.5
+    assert np.abs(shown - expected).max() < 9
+
+
 def test_hdr_is_told(tmp_path):
     path = write_film(tmp_path / "a.mp4", 1, pixel_format="yuv420p10le", matrix=9, tags=(9, 18, 9))
     clip = open_clip(path)
@@ -112,9 +129,9 @@ def test_hdr_is_told(tmp_path):
 
 def test_the_display_that_a_video_was_made_on_counts(tmp_path):
     path = write_film(
-        tmp_path / "a.mp4", 2, codec="libx265", pixel_format="yuv420p10le", matrix=9, tags=(9, 16, 9),
+        tmp_path / "a.mp4", 2, pixel_format="yuv420p10le", matrix=9, tags=(9, 16, 9),
         options={
-            "x265-params": "log-level=none:master-display=G(13250,34500)B(7500,3000)R(34000,16000)"
+            "x264-params": "mastering-display=G(13250,34500)B(7500,3000)R(34000,16000)"
             "WP(15635,16450)L(40000000,50)"
         },
     )  # fmt: skip
