@@ -38,13 +38,13 @@ def explained() -> Iterator[None]:
 
 def _in_words(error: Exception) -> str:
     if ran_out_of_memory(error):
-        return "memory ran out; try a smaller --size"
+        return "memory ran out: choose a smaller --size"
     return str(error) if isinstance(error, OSError) else _as_bug(error)
 
 
 def _as_bug(error: Exception) -> str:
     reason = " ".join(str(error).splitlines())  # PyTorch's have several
     return (
-        f"this should not happen ({type(error).__name__}: {reason}); please report it with what "
-        "IMPASTO_DEBUG=1 shows"
+        f"internal error ({type(error).__name__}: {reason}): please report it, with the output of the "
+        "same command with IMPASTO_DEBUG=1"
     )

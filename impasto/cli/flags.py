@@ -89,9 +89,7 @@ def show_all(context: typer.Context, asked: bool) -> None:
 
 HelpAll = Annotated[
     bool,
-    typer.Option(
-        "--help-all", is_eager=True, callback=show_all, metavar="", help="Show every option there is."
-    ),
+    typer.Option("--help-all", is_eager=True, callback=show_all, metavar="", help="Show all options."),
 ]
 
 

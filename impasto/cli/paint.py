@@ -15,7 +15,7 @@ from impasto.cli import controls
 from impasto.cli.completion import recipe_names
 from impasto.cli.display import download
 from impasto.cli.error_handling import explained
-from impasto.cli.flags import EXPERT, CONTROL, Flag, HelpAll, panel, with_flags
+from impasto.cli.flags import CONTROL, EXPERT, Flag, HelpAll, panel, with_flags
 from impasto.cli.paint_session import (
     Animate,
     BitDepth,
@@ -49,7 +49,7 @@ def parse_size(text: str) -> int | None:
         return int(text)
     if text == "original":
         return None
-    raise UsageError(f"--size is a number of pixels, or original, not {text}")
+    raise UsageError(f"--size must be a number of pixels, or original, not {text}")
 
 
 def parse_scales(text: str) -> int | tuple[int, ...] | None:
@@ -59,7 +59,9 @@ def parse_scales(text: str) -> int | tuple[int, ...] | None:
     except ValueError:
         if text == "auto":
             return None
-        raise UsageError(f"--scales is auto, a number, or sizes such as 128,256,512, not {text}") from None
+        raise UsageError(
+            f"--scales must be auto, a number, or sizes such as 128,256,512, not {text}"
+        ) from None
     return sides if len(sides) > 1 else sides[0]
 
 
@@ -70,7 +72,7 @@ def parse_style_crop(text: str) -> str | tuple[int, ...]:
     try:
         return tuple(int(part) for part in text.split(","))
     except ValueError:
-        raise UsageError(f"--style-crop is auto, off or X,Y,W,H in pixels, not {text}") from None
+        raise UsageError(f"--style-crop must be auto, off or X,Y,W,H in pixels, not {text}") from None
 
 
 def parse_tile(text: str) -> int | str:
@@ -79,7 +81,7 @@ def parse_tile(text: str) -> int | str:
         return text
     if text.isdecimal():
         return int(text)
-    raise UsageError(f"--tile is auto, off or a number of pixels, not {text}")
+    raise UsageError(f"--tile must be auto, off or a number of pixels, not {text}")
 
 
 def parse_style(text: str) -> tuple[Path, float]:
@@ -92,7 +94,7 @@ def parse_style(text: str) -> tuple[Path, float]:
     except ValueError:
         name, weight = text, 1.0
     if not name or not 0 <= weight < math.inf:
-        raise UsageError(f"{text}: the weight of a style is a number from 0 up, as in wave.jpg:0.7")
+        raise UsageError(f"{text}: the weight of a style must be 0 or more, e.g. wave.jpg:0.7")
     if exists(name):
         return Path(name), weight
     if shipped := styles.find(name):
@@ -102,31 +104,53 @@ def parse_style(text: str) -> tuple[Path, float]:
 
 FLAGS = {
     "size": Flag("Long side in pixels, or 'original'", "PIXELS", parse=parse_size),
-    "style_crop": Flag("Frames and margins out", "auto|off|X,Y,W,H", parse=parse_style_crop, panel=EXPERT),
-    "strength": Flag("0 keeps the photo, 1 forgets it"),
-    "effort": Flag("quick, good or best", "HOW"),
-    "stroke_size": Flag("Strokes, relative to the picture"),
-    "keep_color": Flag("luminance, histogram or lab-transfer", "HOW"),
-    "seed": Flag("Same seed, same picture"),
+    "style_crop": Flag(
+        "Part of the style picture to use; auto leaves out frames and margins",
+        "auto|off|X,Y,W,H",
+        parse=parse_style_crop,
+        panel=EXPERT,
+    ),
+    "strength": Flag("Style strength, 0 (photo) to 1"),
+    "effort": Flag("Time to spend: quick, good or best", "HOW"),
+    "stroke_size": Flag("Stroke size, relative to the picture"),
+    "keep_color": Flag("Photo's colors: luminance, histogram or lab-transfer", "HOW"),
+    "seed": Flag("Random seed; same seed, same picture"),
     "keep_color_amount": controls.FLAGS["keep_color_amount"],
     "detail": controls.FLAGS["detail"],
-    "iterations": Flag("Gradients in all", unset="from --effort", panel=EXPERT),
-    "backbone": Flag("compact, vgg19, vgg16 or a weights file", "NAME", panel=EXPERT),
-    "pooling": Flag("In the backbone", panel=EXPERT),
-    "content_layers": Flag("As relu3_1=0.5,relu4_1", "LAYERS", "relu3_1, relu4_1", panel=EXPERT),
-    "style_layers": Flag("As relu1_1=0.5,relu2_1", "LAYERS", "relu1_1 to relu5_1", panel=EXPERT),
-    "content_weight": Flag("Raw factor", unset="from --strength", panel=EXPERT),
-    "style_weight": Flag("Raw factor", unset="from --strength", panel=EXPERT),
-    "tv_weight": Flag("Raw factor of total variation: smoothness", unset="from --strength", panel=EXPERT),
-    "style_loss": Flag("How features are compared", panel=EXPERT),
-    "normalize": Flag("Errors relative to their targets", panel=EXPERT),
-    "init": Flag("auto, photo, noise, style, instant or a picture file", "START", panel=EXPERT),
-    "optimizer": Flag("Solver", panel=EXPERT),
-    "learning_rate": Flag("Length of a step", unset="1, or 0.02 for adam", panel=EXPERT),
-    "scales": Flag("auto, how many, or their long sides", "N|N,N,...", "auto", parse_scales, EXPERT),
-    "tile": Flag("Gradients in tiles, for huge pictures", "auto|off|PIXELS", parse=parse_tile, panel=EXPERT),
-    "device": Flag("Where to compute", panel=EXPERT),
-    "precision": Flag("Of the backbone", panel=EXPERT),
+    "iterations": Flag("Gradient evaluations over all scales", unset="from --effort", panel=EXPERT),
+    "backbone": Flag("Feature network: compact, vgg19, vgg16 or a weights file", "NAME", panel=EXPERT),
+    "pooling": Flag("Pooling layers of the backbone", panel=EXPERT),
+    "content_layers": Flag(
+        "Content layers and weights, e.g. relu3_1=0.5,relu4_1", "LAYERS", "relu3_1, relu4_1", panel=EXPERT
+    ),
+    "style_layers": Flag(
+        "Style layers and weights, e.g. relu1_1=0.5,relu2_1", "LAYERS", "relu1_1 to relu5_1", panel=EXPERT
+    ),
+    "content_weight": Flag("Raw weight of the content error", unset="from --strength", panel=EXPERT),
+    "style_weight": Flag("Raw weight of the style error", unset="from --strength", panel=EXPERT),
+    "tv_weight": Flag(
+        "Raw weight of total variation; larger is smoother", unset="from --strength", panel=EXPERT
+    ),
+    "style_loss": Flag("Loss that compares style features", panel=EXPERT),
+    "normalize": Flag("Measure errors relative to their targets", panel=EXPERT),
+    "init": Flag("Start picture: auto, photo, noise, style, instant or a file", "START", panel=EXPERT),
+    "optimizer": Flag("Optimization algorithm", panel=EXPERT),
+    "learning_rate": Flag("Step length of the optimizer", unset="1, or 0.02 for adam", panel=EXPERT),
+    "scales": Flag(
+        "Scales to paint at: auto, their number, or their long sides",
+        "N|N,N,...",
+        "auto",
+        parse_scales,
+        EXPERT,
+    ),
+    "tile": Flag(
+        "Side of the tiles for huge pictures, which save memory",
+        "auto|off|PIXELS",
+        parse=parse_tile,
+        panel=EXPERT,
+    ),
+    "device": Flag("Device to compute on", panel=EXPERT),
+    "precision": Flag("Number format of the backbone", panel=EXPERT),
 }
 
 
@@ -134,12 +158,12 @@ FLAGS = {
 @with_flags(PaintOptions, FLAGS)
 def paint(
     *,
-    photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="The picture to paint.")],
+    photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="Photo to paint.")],
     style: Annotated[
         list[Path] | None,
         typer.Argument(
             metavar="STYLE",
-            help="Style picture or shipped style, optionally with a weight: wave.jpg:0.7 scream.jpg:0.3. "
+            help="Picture or shipped style, optionally with a weight: wave.jpg:0.7. "
             f"Shipped: {', '.join(styles.pictures())}.",
         ),
     ] = None,
@@ -150,7 +174,7 @@ def paint(
         list[str] | None,
         typer.Option(
             metavar="MASK=STYLE",
-            help="A style where a mask is white; may be repeated. STYLE takes what the masks leave.",
+            help="Style of the area where MASK is white; repeatable. STYLE applies to the rest.",
             **panel(CONTROL),
         ),
     ] = None,
@@ -159,11 +183,11 @@ def paint(
         typer.Option(
             metavar="NAME",
             autocompletion=recipe_names("paint"),
-            help=f"Published: {', '.join(recipes.names('paint'))}.",
+            help=f"Preset: {', '.join(recipes.names('paint'))}.",
         ),
     ] = None,
     like: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Take the options of a picture painted before.")
+        Path | None, typer.Option(metavar="FILE", help="Use the options of a picture painted before.")
     ] = None,
     animate: Animate = None,
     dry_run: DryRun = False,
@@ -209,11 +233,11 @@ def find_recipe(name: str | None) -> Recipe | None:
 def resolve(given: Mapping[str, Any], recipe: Recipe | None = None, like: Path | None = None) -> PaintOptions:
     """The options: defaults, then those of a recipe or of a picture's record, then what was given."""
     if recipe and like:
-        raise UsageError("--recipe and --like both say how to paint: give one of them")
+        raise UsageError("--recipe and --like cannot be combined: give one of them")
     options = replace(_start(recipe, like), **given)
     has_raw_weights = None not in (options.content_weight, options.style_weight)
     if "strength" in given and (has_raw_weights or not options.normalize):
-        raise UsageError("--strength does nothing beside raw weights: change --style-weight instead")
+        raise UsageError("--strength has no effect with raw weights: change --style-weight instead")
     return options
 
 

@@ -49,35 +49,38 @@ def parse_megapixels(number: float | None) -> int | None:
     if number is None:
         return None
     if not 0 < number < math.inf:
-        raise UsageError(f"--max-pixels is a number of megapixels, not {number}")
+        raise UsageError(f"--max-pixels must be a number of megapixels above 0, not {number}")
     return round(number * 1e6)
 
 
 Out = Annotated[
     Path | None,
-    typer.Option("--out", "-o", metavar="FILE", help="Where to write: .jpg, .png, .webp or .tif."),
+    typer.Option("--out", "-o", metavar="FILE", help="Output file: .jpg, .png, .webp or .tif."),
 ]
 Animate = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Save the making-of, too: .gif, .webp or .mp4.")
+    Path | None, typer.Option(metavar="FILE", help="Also save an animation: .gif, .webp or .mp4.")
 ]
 DryRun = Annotated[
-    bool, typer.Option("--dry-run", metavar=" ", help="Only tell options, sizes, memory and time.")
+    bool, typer.Option("--dry-run", metavar=" ", help="Only print options, sizes, memory and time.")
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", metavar=" ", help="Print nothing but errors.")]
 SaveEvery = Annotated[
     int | None,
-    typer.Option(metavar="N", min=1, help="Also save every Nth iterate, as OUT-0010.", **panel(OUTPUT)),
+    typer.Option(metavar="N", min=1, help="Also save every Nth iteration, as OUT-0010.", **panel(OUTPUT)),
 ]
-BitDepth = Annotated[int, typer.Option(metavar="8|16", help="Of PNG and TIFF.", **panel(OUTPUT))]
+BitDepth = Annotated[
+    int, typer.Option(metavar="8|16", help="Bits per channel of PNG and TIFF.", **panel(OUTPUT))
+]
 QualityFlag = Annotated[
-    int, typer.Option(metavar="N", min=1, max=100, help="Of JPEG and WebP.", **panel(OUTPUT))
+    int,
+    typer.Option(metavar="N", min=1, max=100, help="Quality of JPEG and WebP, 1 to 100.", **panel(OUTPUT)),
 ]
 StripMetadata = Annotated[
     bool,
     typer.Option(
         "--strip-metadata",
         metavar=" ",
-        help="Write neither the photo's EXIF nor the record that --like reads.",
+        help="Do not write the photo's EXIF, nor the record that --like reads.",
         **panel(OUTPUT),
     ),
 ]
@@ -92,7 +95,7 @@ def check_output(output: Output, read: Iterable[Path], example: str) -> None:
     if output.out is None:
         if output.dry_run:
             return
-        raise UsageError(f"where to? name the picture to write, as in -o {example}")
+        raise UsageError(f"missing --out, e.g. -o {example}")
     from impasto.imaging import io
 
     io.check_output(output.out, bit_depth=output.bit_depth)
@@ -101,9 +104,9 @@ def check_output(output: Output, read: Iterable[Path], example: str) -> None:
     read = list(read)
     for written in filter(None, (output.out, output.animate)):
         if any(_is_same(written, path) for path in read):
-            raise UsageError(f"{written} would be overwritten by what is made of it: choose another name")
+            raise UsageError(f"output {written} is the same file as an input: choose another name")
     if output.animate and _is_same(output.animate, output.out):
-        raise UsageError(f"{output.out} cannot be both the painting and its making-of: choose another name")
+        raise UsageError(f"--out and --animate both name {output.out}: choose another name for one of them")
 
 
 def _numbered(out: Path, count: int) -> Path:
@@ -132,7 +135,10 @@ def make(painter: BasePainter, output: Output, frames: AnimationWriter | None) -
     assert output.out is not None  # as checked
     longest = find_format(output.out, output.bit_depth).longest_side
     if max(painter.size) > longest:
-        raise UsageError(f"{output.out} cannot hold {max(painter.size)} pixels a side, only {longest}")
+        raise UsageError(
+            f"{output.out} cannot hold {max(painter.size)} pixels a side, only {longest}: choose another "
+            "format or a smaller --size"
+        )
     step, stopped = _paint(painter, output, output.out, frames)
     _save(painter, step, output, output.out)
     if frames:
@@ -190,7 +196,7 @@ def _advising(painter: BasePainter) -> Iterator[None]:
             raise
         side = max(painter.size)
         raise MemoryLimitError(
-            f"memory ran out while painting at {side} pixels; try --size {round(side * 0.7)}"
+            f"memory ran out while painting at {side} pixels: try --size {round(side * 0.7)}"
         ) from error
 
 

@@ -187,13 +187,17 @@ def test_what_masks_do_is_told(paint, masks, arguments, note):
         (("--region", "none.png=wave.jpg"), 1, "none.png does not exist"),
         (("--region", "left.png=none.jpg"), 1, "none.jpg does not exist; the shipped styles are"),
         (("--region", "left.png=wave.jpg:0"), 2, "sum must be positive"),
-        (("--region", "left.png"), 2, "--region takes MASK=STYLE"),
+        (("--region", "left.png"), 2, "--region must be MASK=STYLE"),
         (("--keep-color", "all"), 2, "keep_color must be one of none, luminance"),
         (("--keep-color-amount", "2"), 2, "keep_color_amount must be from 0 to 1, not 2"),
         (("--detail", "much"), 2, "--detail must be a number, not much"),
         (("--style-loss", "sliced", "--tile", "256"), 2, "cannot be taken in tiles"),
-        (("-o", "left.png", "--mask", "left.png"), 2, "left.png would be overwritten"),
-        (("-o", "left.png", "--region", "left.png=wave.jpg"), 2, "left.png would be overwritten"),
+        (("-o", "left.png", "--mask", "left.png"), 2, "output left.png is the same file as an input"),
+        (
+            ("-o", "left.png", "--region", "left.png=wave.jpg"),
+            2,
+            "output left.png is the same file as an input",
+        ),
     ],
 )
 def test_bad_handles_get_one_line(paint, masks, arguments, code, fragment):
@@ -503,15 +507,15 @@ def rubbish(workshop):
         ("photo.jpg", ["-o", "folder"], 2, ["folder is a folder"]),
         ("photo.jpg", ["-o", "out.gif"], 2, ["out.gif", ".png"]),
         ("photo.jpg", ["-o", "out"], 2, ["out has no suffix"]),
-        ("photo.jpg", ["-o", "photo.jpg"], 2, ["photo.jpg would be overwritten"]),
-        ("photo.jpg", ["-o", "./wave.jpg"], 2, ["wave.jpg would be overwritten"]),
-        ("photo.jpg", ["-o", "clear.png", "--init", "clear.png"], 2, ["clear.png would be overwritten"]),
+        ("photo.jpg", ["-o", "photo.jpg"], 2, ["photo.jpg is the same file as an input"]),
+        ("photo.jpg", ["-o", "./wave.jpg"], 2, ["wave.jpg is the same file as an input"]),
+        ("photo.jpg", ["-o", "clear.png", "--init", "clear.png"], 2, ["clear.png is the same file as an"]),
         ("photo.jpg", ["-o", "out.jpg", "--bit-depth", "16"], 2, ["16 bits", ".png"]),
         ("photo.jpg", ["--bit-depth", "12"], 2, ["8 or 16"]),
         ("photo.jpg", ["--animate", "out.avi"], 2, ["out.avi", ".gif"]),
         ("none.jpg", ["--animate", "none/out.gif"], 1, ["there is no folder"]),
-        ("photo.jpg", ["--animate", "wave.jpg"], 2, ["wave.jpg would be overwritten"]),
-        ("photo.jpg", ["-o", "x.webp", "--animate", "x.webp"], 2, ["x.webp cannot be both"]),
+        ("photo.jpg", ["--animate", "wave.jpg"], 2, ["wave.jpg is the same file as an input"]),
+        ("photo.jpg", ["-o", "x.webp", "--animate", "x.webp"], 2, ["--out and --animate both name x.webp"]),
         ("photo.jpg", ["--style-layers", "relu9_9"], 2, ["no layer relu9_9", "relu1_1, relu2_1"]),
         ("photo.jpg", ["--style-layers", "relu1_1=much"], 2, ["weight of layer relu1_1"]),
         ("photo.jpg", ["--backbone", "none.pth"], 1, ["no weights file none.pth"]),
@@ -519,7 +523,7 @@ def rubbish(workshop):
         ("photo.jpg", ["--backbone", "bad.safetensors"], 1, ["bad.safetensors"]),
         ("photo.jpg", ["--strength", "2"], 2, ["strength must be from 0 to 1, not 2"]),
         ("photo.jpg", ["--strength", "much"], 2, ["--strength must be a number, not much"]),
-        ("photo.jpg", ["--size", "big"], 2, ["--size is a number of pixels, or original, not big"]),
+        ("photo.jpg", ["--size", "big"], 2, ["--size must be a number of pixels, or original, not big"]),
         ("photo.jpg", ["--max-pixels", "nan"], 2, ["--max-pixels", "nan"]),
         ("photo.jpg", ["--size", "16", "--scales", "1"], 2, ["too small"]),
         ("photo.jpg", ["--scales", "96"], 2, ["96"]),
@@ -645,7 +649,7 @@ def test_interrupted_at_a_coarse_scale_is_written_at_full_size(paint, failing):
 )
 def test_out_of_memory_names_a_smaller_size(paint, failing, error):
     failing(error, after=1)
-    assert "memory ran out while painting at 48 pixels; try --size 34" in error_of(paint("-o", OUT, "-q"), 1)
+    assert "memory ran out while painting at 48 pixels: try --size 34" in error_of(paint("-o", OUT, "-q"), 1)
 
 
 def test_a_bug_asks_to_be_reported(paint, failing):

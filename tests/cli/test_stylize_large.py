@@ -54,7 +54,7 @@ def test_dry_run_names_the_tile(stylize):
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["photo.jpg", "--tile", "huge"], 2, "--tile is auto, off or a number of pixels, not huge"),
+        (["photo.jpg", "--tile", "huge"], 2, "--tile must be auto, off or a number of pixels, not huge"),
         (["photo.jpg", "--tile", "8"], 2, "tile must be a whole number from 64 to 100000, not 8"),
         (["none.jpg", "--dry-run"], 1, "none.jpg does not exist"),
         (["torn.jpg", "--dry-run"], 1, "torn.jpg"),

@@ -14,7 +14,7 @@ def test_what_it_takes(text, tile):
 
 @pytest.mark.parametrize("text", ["on", "-5", "51.2", ""])
 def test_what_it_refuses(text):
-    with pytest.raises(UsageError, match="--tile is auto, off or a number of pixels, not"):
+    with pytest.raises(UsageError, match="--tile must be auto, off or a number of pixels, not"):
         parse_tile(text)
 
 

@@ -45,7 +45,7 @@ def assert_told(end: End, *words: str) -> None:
     """It ended by itself, with sentences and no traceback."""
     assert end.code == 1, end.said
     assert "Traceback" not in end.said, end.said
-    assert "this should not happen" not in end.said, end.said
+    assert "internal error" not in end.said, end.said
     errors = [line for line in end.said.splitlines() if line.startswith("error: ")]
     assert any(all(word in line for word in words) for line in errors), end.said
 
