@@ -39,15 +39,15 @@ def parse_size(text: str) -> int | tuple[int, int]:
     sides = text.lower().split("x")
     if not all(side.isdecimal() for side in sides) or len(sides) > 2:
         raise UsageError(
-            f"--size is a number of pixels, or a width and a height such as 1024x768, not {text}"
+            f"--size must be a number of pixels, or a width and a height such as 1024x768, not {text}"
         )
     width, *height = map(int, sides)
     return (height[0], width) if height else width
 
 
 FLAGS = {
-    "size": Flag("Long side, or width and height", "PIXELS|WxH", parse=parse_size),
-    "stroke_size": Flag("Strokes, relative to the style's own"),
+    "size": Flag("Long side, or width and height, in pixels", "PIXELS|WxH", parse=parse_size),
+    "stroke_size": Flag("Stroke size, relative to the style's"),
     **{name: PAINT_FLAGS[name] for name in ("iterations", "seed", "backbone", "pooling")},
     "style_layers": replace(PAINT_FLAGS["style_layers"], unset=""),
     **{name: PAINT_FLAGS[name] for name in ("style_loss", "optimizer", "learning_rate", "tile")},
@@ -63,7 +63,7 @@ def texture(
         list[Path],
         typer.Argument(
             metavar="STYLE",
-            help="Whose look it has, perhaps with a weight: wave.jpg:0.7 scream.jpg:0.3. "
+            help="Picture or shipped style, optionally with a weight: wave.jpg:0.7. "
             f"Shipped: {', '.join(styles.pictures())}.",
         ),
     ],
@@ -79,7 +79,7 @@ def texture(
     strip_metadata: StripMetadata = False,
     max_pixels: MaxPixels = None,
 ) -> None:
-    """Make a texture of one or more pictures: brushwork and colors, at any size."""
+    """Make a texture of any size with the brushwork and colors of one or more pictures."""
     output = Output(
         out=out,
         animate=animate,

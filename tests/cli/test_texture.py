@@ -96,7 +96,7 @@ def test_sizes(text, size):
 
 @pytest.mark.parametrize("text", ["", "x", "10x", "big", "1x2x3", "-5", "10.5"])
 def test_sizes_that_are_none(text):
-    with pytest.raises(UsageError, match="--size is a number of pixels, or"):
+    with pytest.raises(UsageError, match="--size must be a number of pixels, or"):
         parse_size(text)
 
 
@@ -108,8 +108,8 @@ def test_sizes_that_are_none(text):
         (("small.png",), (), 1, "small.png has 20 x 20 pixels; a style needs at least 32"),
         (("plain.png",), (), 1, "plain.png is of one color"),
         (("wave.jpg",), ("--size", "8"), 2, "size must be a whole number from 16"),
-        (("wave.jpg",), ("--size", "wide"), 2, "--size is a number of pixels, or a width and a height"),
-        (("wave.jpg",), ("-o", "wave.jpg"), 2, "wave.jpg would be overwritten"),
+        (("wave.jpg",), ("--size", "wide"), 2, "--size must be a number of pixels, or a width and a height"),
+        (("wave.jpg",), ("-o", "wave.jpg"), 2, "wave.jpg is the same file as an input"),
         (("wave.jpg",), ("-o", "out.gif"), 2, "out.gif"),
         (("wave.jpg",), ("--style-layers", "relu9_1"), 2, "no layer relu9_1"),
     ],
