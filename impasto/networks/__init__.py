@@ -1,4 +1,4 @@
-"""Style networks: `build` makes one by its name, `card` reads and writes trained ones."""
+"""Style networks: `build` makes a network by its name, `card` reads and writes trained networks."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ NAMES = tuple(_NETWORKS)
 
 
 def build(name: str, /, **config: Any) -> StyleNetwork:
-    """A network with random weights: one of NAMES, by the keywords of its class.
+    """Build a network with random weights: one of NAMES, from the keywords of its class.
 
-    Raises UsageError for an unknown name, and for keywords or values that the class has not.
+    Raises UsageError for an unknown name, and for keywords or values that the class does not accept.
     """
     if name not in _NETWORKS:
         raise UsageError(f"there is no network {name:.40}: choose among {', '.join(NAMES)}")

@@ -1,8 +1,8 @@
-"""A network that writes style networks: from what the backbone sees of a style picture to a `Light` network.
+"""Hypernetwork: from a backbone's statistics of a style picture to the weights of a `Light` network.
 
 Ghiasi et al. 2017 ("Exploring the structure of a real-time, arbitrary neural artistic stylization network")
-predict the parameters of a style network's norms; here the weights of its convolutions follow the style, too.
-A style picture's network is thereby as fast as any other, and can be kept as a style card.
+predict the parameters of a style network's norms; here the weights of its convolutions are predicted, too.
+A predicted network is therefore as fast as a trained one, and can be saved as a style card.
 """
 
 from __future__ import annotations
@@ -19,24 +19,27 @@ from impasto.networks.light import Light
 
 WeightTensors = dict[str, Tensor]
 
-_LEAST_VARIANCE = 1e-6  # of a channel
+_LEAST_VARIANCE = 1e-6  # lower limit of a channel's variance
 
 
 class Adaptive(nn.Module):
-    """Every tensor of the style network is a mean plus what the style decides on: of norms and biases any
-    vector, of a convolution's weights a sum of a few learned directions.
+    """Predicts each tensor of a style network as a mean plus an offset that depends on the style.
+
+    For norms and biases the offset is any vector, for a convolution's weights a sum of a few learned
+    directions.
 
     Args:
-        widths: channels of the backbone's layers whose second moments are given, in order.
+        widths: channels of the backbone's layers whose second moments are the input, in order.
         hidden: widths of the two layers between moments and weights.
-        directions: of each convolution's weights.
-        combinations: learned ones of a layer's channels, whose correlations are looked at.
+        directions: number of learned directions for each convolution's weights.
+        combinations: number of learned combinations of a layer's channels, whose correlations are inputs.
         light: keywords of the `Light` network.
 
     Attributes:
-        base: the base of the style cards that it began with, which its own have, too: all these interpolate.
+        base: `Card.base` of the style cards that training began with. Predicted cards have this base, too, so
+            that all these cards interpolate.
 
-    Raises ValueError for numbers that make no network.
+    Raises ValueError for invalid sizes.
     """
 
     centre: Tensor
@@ -80,11 +83,11 @@ class Adaptive(nn.Module):
 
     @property
     def light(self) -> Light:
-        """A style network of the right shape, without weights: on the device "meta"."""
+        """Make a `Light` network of the right shape, without weights: on the device "meta"."""
         return _skeleton(self.config["light"])
 
     def forward(self, moments: Sequence[Tensor]) -> list[WeightTensors]:
-        """A style network's weights by name for each style.
+        """Predict the weights of a style network, by name, for each style.
 
         Args:
             moments: `losses.second_moments` of a style's features at each layer, (N, C + 1, C + 1).
@@ -100,7 +103,7 @@ class Adaptive(nn.Module):
         ]
 
     def look(self, moments: Sequence[Tensor]) -> Tensor:
-        """Inputs of the hypernetwork, (N, K): means, deviations and correlations, not normalized."""
+        """Compute the inputs of the hypernetwork, (N, K): means, deviations, correlations; not normalized."""
         seen = []
         for m, combination in zip(moments, self.combinations, strict=True):
             mean = m[:, :-1, -1]
@@ -114,14 +117,14 @@ class Adaptive(nn.Module):
 
     @torch.no_grad()
     def normalize_by(self, moments: Sequence[Tensor]) -> None:
-        """Take from many styles what is usual, before any training."""
+        """Set the normalization of the inputs from the moments of many styles, before training."""
         seen = self.look(moments)
         self.centre.copy_(seen.mean(0))
         self.spread.copy_(seen.std(0) + 1e-3 * seen.abs().mean() + 1e-6)
 
     @torch.no_grad()
     def start_from(self, networks: Sequence[Mapping[str, Tensor]]) -> None:
-        """Begin with the mean of trained style networks, and the directions in which they differ most."""
+        """Initialize with the mean of trained style networks and the directions in which they differ most."""
         vectors = [torch.cat([network[name] for name in self._vectors]) for network in networks]
         self.to_vectors.bias.copy_(torch.stack(vectors).mean(0))
         for name, mean, base in zip(self._matrices, self.means, self.bases, strict=True):
@@ -132,7 +135,7 @@ class Adaptive(nn.Module):
             base[:count] = directions[:count] * (sizes[:count] / len(networks) ** 0.5).unsqueeze(1)
 
     def _convolutions(self, shares: Tensor) -> WeightTensors:
-        """By name, for shares of the directions (convolutions, directions)."""
+        """Weights of the convolutions by name, from factors of the directions (convolutions, directions)."""
         parts = zip(self._matrices, self.means, self.bases, shares, strict=True)
         return {name: mean + (share @ base).view_as(mean) for name, mean, base, share in parts}
 
@@ -147,7 +150,7 @@ def _orthogonal(rows: int, columns: int) -> nn.Parameter:
 
 
 def _zero(layer: nn.Linear) -> nn.Linear:
-    """So that every style begins with the mean."""
+    """Set a layer to zero, so that at first every style gets the mean weights."""
     nn.init.zeros_(layer.weight)
     nn.init.zeros_(layer.bias)
     return layer

@@ -1,4 +1,4 @@
-"""Trained `Adaptive` networks as files, one of which is embedded in the package."""
+"""Save and load trained `Adaptive` networks; one is embedded in the package."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LARGEST_CONFIG = 10_000  # characters
 
 
 def save_adaptive(network: Adaptive, path: Path, about: Mapping[str, Any]) -> None:
-    """Write weights in float16 and, in the metadata, all that is known of them; renamed into place.
+    """Write weights in float16, with their description in the metadata; the file is renamed into place.
 
     Raises WeightsError.
     """
@@ -34,7 +34,7 @@ def save_adaptive(network: Adaptive, path: Path, about: Mapping[str, Any]) -> No
 
 
 def load_adaptive(path: Path = EMBEDDED) -> Adaptive:
-    """The network in a file, frozen. Raises WeightsError for a file that is none, is newer, or damaged."""
+    """Load a network, frozen. Raises WeightsError for a file of another kind, a newer or a damaged file."""
     metadata = load_metadata(path)
     if metadata.get("impasto") != KIND:
         raise WeightsError(f"{path} is no adaptive network: make one with impasto adapt")
@@ -44,7 +44,7 @@ def load_adaptive(path: Path = EMBEDDED) -> Adaptive:
     try:
         text = metadata["config"]
         config = json.loads(text if len(text) < _LARGEST_CONFIG else "")
-        with torch.device("meta"):  # without memory, so that no file can ask for too much of it
+        with torch.device("meta"):  # allocates nothing, so that no file can request too much memory
             network = Adaptive(**config)
     except (KeyError, TypeError, ValueError, RuntimeError, RecursionError) as error:
         raise WeightsError(f"{path} is a damaged adaptive network: its config cannot be read") from error

@@ -12,11 +12,11 @@ from impasto.networks.blocks import WHOLE, Context
 
 
 class StyleNetwork(nn.Module):
-    """A network that paints: (N, 3, H, W) in [0, 1] to the same shape, about [0, 1] and not clamped.
+    """Style network: (N, 3, H, W) in [0, 1] to a picture of this shape, about [0, 1] and not clamped.
 
-    Subclasses define `paint` for sides that are multiples of `multiple`; other sizes are padded by the
-    border's pixels and cropped again. `least_side` is a multiple of `multiple`. `config` holds the keywords
-    that the network was built with, as JSON has them: lists, no tuples.
+    Subclasses define `paint` for sides that are multiples of `multiple`; other sizes are padded with the
+    border's pixels and cropped afterwards. `least_side` is a multiple of `multiple`. `config` holds the
+    keywords that the network was built with, in JSON's types: lists, no tuples.
     """
 
     name: ClassVar[str]
@@ -25,11 +25,11 @@ class StyleNetwork(nn.Module):
     config: dict[str, Any]
 
     def paint(self, image: Tensor, context: Context = WHOLE) -> Tensor:
-        """The picture of an image whose sides are multiples of `multiple`, and at least `least_side`."""
+        """Stylize an image whose sides are multiples of `multiple`, and at least `least_side`."""
         raise NotImplementedError
 
     def forward(self, image: Tensor, context: Context = WHOLE) -> Tensor:
-        """(N, 3, H, W) of any size; the same size comes back."""
+        """Stylize images (N, 3, H, W) of any size; the result has their size."""
         return self.pad_and_crop(image, lambda padded: self.paint(padded, context))
 
     def pad_and_crop(self, image: Tensor, paint: Callable[[Tensor], Tensor]) -> Tensor:
@@ -41,7 +41,7 @@ class StyleNetwork(nn.Module):
         return paint(image)[..., :height, :width]
 
     def padding(self, height: int, width: int) -> tuple[int, int]:
-        """Pixels that an image of that size lacks below and to the right."""
+        """Pixels to add below and to the right of an image of this size."""
         down, right = (_missing(side, self.multiple, self.least_side) for side in (height, width))
         return down, right
 
@@ -53,9 +53,9 @@ def _missing(side: int, multiple: int, least: int) -> int:
 def whole_numbers(
     name: str, values: Sequence[int], *, count: Container[int] | None = None, least: int = 1, most: int = 4096
 ) -> list[int]:
-    """A keyword's values as a list. The limits keep a foreign file from asking for absurd networks.
+    """Check a keyword's values and return them as a list; the limits reject absurdly large networks in files.
 
-    Raises ValueError unless they are whole numbers from `least` to `most`, as many as `count` allows.
+    Raises ValueError unless the values are whole numbers from `least` to `most`, as many as `count` allows.
     """
     if not isinstance(values, (list, tuple)):
         raise ValueError(f"{name} must be a list of whole numbers")

@@ -1,4 +1,4 @@
-"""The parts that style networks are made of."""
+"""Building blocks of style networks."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from torch.autograd.function import once_differentiable
 
 
 class InstanceNorm(nn.Module):
-    """Each channel of each image to mean 0 and variance 1, then scaled and shifted (Ulyanov et al. 2016).
+    """Normalize each channel of each image to mean 0, variance 1; scale and shift (Ulyanov et al. 2016).
 
-    Computed as a group norm with one channel a group, which keeps the channels_last layout: on a CPU it is
-    several times as fast as `nn.InstanceNorm2d`, whose parameters have the same names.
+    Computed as a group norm with one channel per group, which keeps the channels_last layout: on a CPU this
+        is
+    several times as fast as `nn.InstanceNorm2d`. Parameters have the names that `nn.InstanceNorm2d` uses.
     """
 
     def __init__(self, channels: int) -> None:
@@ -24,6 +25,7 @@ class InstanceNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Normalize (N, C, H, W) by the statistics of each image."""
         if x.device.type == "cpu" and torch.is_grad_enabled() and (x.requires_grad or self._learns()):
             normed: Tensor = _InstanceNorm.apply(x, self.weight, self.bias)  # type: ignore[no-untyped-call]
             return normed
@@ -31,7 +33,7 @@ class InstanceNorm(nn.Module):
         return F.group_norm(x, x.shape[1], scale, shift, EPSILON)
 
     def normalize_by(self, x: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
-        """Normalize by given statistics of each channel, (C,) float32, in place of the image's own."""
+        """Normalize by given statistics of each channel, (C,) float32, instead of the image's own."""
         return F.batch_norm(x, mean, variance, self.weight.float(), self.bias.float(), eps=EPSILON)
 
     def _learns(self) -> bool:
@@ -39,12 +41,12 @@ class InstanceNorm(nn.Module):
 
 
 class Context:
-    """What a pass through a network knows of the picture: this one takes each image for a whole picture.
+    """Context of a forward pass: statistics and position in the picture. Here, images are whole pictures.
 
-    `networks.statistics` has those for parts of pictures. Networks hand it on to their modules.
+    `networks.statistics` has contexts for parts of pictures. Networks pass the context on to their modules.
 
     Attributes:
-        corner: of the input in its picture, (down, across) in sides of the input.
+        corner: position of the input in its picture, (down, across), in multiples of the input's sides.
     """
 
     corner: tuple[float, float] = (0.0, 0.0)
@@ -63,8 +65,9 @@ WHOLE = Context()
 
 
 class Convolution(nn.Module):
-    """A convolution that keeps the size, or divides it by `stride`; reflected at the borders, which show
-    no frame then. Before an instance norm it needs no bias.
+    """Convolution that keeps the size, or divides it by `stride`, with reflection padding.
+
+    Reflection leaves no visible frame. A convolution before an instance norm needs no bias.
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class Convolution(nn.Module):
         self.conv2d = nn.Conv2d(inputs, outputs, kernel, stride, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Convolve (N, inputs, H, W) to (N, outputs, H / stride, W / stride)."""
         if self.padding:
             x = F.pad(x, (self.padding,) * 4, mode="reflect")
         result: Tensor = self.conv2d(x)
@@ -82,7 +86,7 @@ class Convolution(nn.Module):
 
 
 class NormedConvolution(nn.Module):
-    """Convolution, instance norm and, unless told otherwise, ReLU."""
+    """Convolution, instance norm and, unless `activate` is False, ReLU."""
 
     def __init__(self, inputs: int, outputs: int, *, stride: int = 1, activate: bool = True) -> None:
         super().__init__()
@@ -91,6 +95,7 @@ class NormedConvolution(nn.Module):
         self.activate = activate
 
     def forward(self, x: Tensor, context: Context = WHOLE) -> Tensor:
+        """Convolve, normalize and activate (N, inputs, H, W)."""
         x = context.norm(self.norm, self.convolution(x))
         return F.relu_(x) if self.activate else x
 
@@ -104,26 +109,28 @@ class Residual(nn.Module):
         self.second = NormedConvolution(channels, channels, activate=False)
 
     def forward(self, x: Tensor, context: Context = WHOLE) -> Tensor:
+        """Add the residual to x, (N, channels, H, W)."""
         y: Tensor = self.second(self.first(x, context), context)
-        return y.add_(x)  # no norm keeps its result for the gradient
+        return y.add_(x)  # in place: the norm's backward pass does not need its output
 
 
 class Stack(nn.Sequential):
-    """Modules one after the other, each of which is given the context."""
+    """Sequence of modules that passes the context to each module."""
 
     def forward(self, x: Tensor, context: Context = WHOLE) -> Tensor:
+        """Apply the modules in order."""
         for module in self:
             x = module(x, context)
         return x
 
 
 class NoiseInjection(nn.Module):
-    """Adds a fixed pattern of noise, each channel as much as it learned to; nothing at first.
+    """Add a fixed pattern of noise to each channel, with a learned strength that starts at 0.
 
-    A network that sees a flat sky has nothing to begin its strokes from but a regular pattern; texture
-    networks therefore take noise beside the photo (Ulyanov et al. 2016). This one is the same at every call,
-    of normal distribution, and repeats after `period` features across and down; a part of a picture has the
-    part of the pattern that lies there.
+    In a flat sky a network has no structure to place strokes by, and draws a regular pattern; texture
+    networks therefore take noise beside the photo (Ulyanov et al. 2016). This noise is equal at every call
+    and normally distributed, and repeats after `period` features across and down; a part of a picture gets
+    its part of the pattern.
     """
 
     noise: Tensor
@@ -135,6 +142,7 @@ class NoiseInjection(nn.Module):
         self.register_buffer("noise", torch.from_numpy(drawn.astype(np.float32)), persistent=False)
 
     def forward(self, x: Tensor, context: Context = WHOLE) -> Tensor:
+        """Add the noise to x, (N, C, H, W)."""
         places = [torch.arange(side, device=x.device) for side in x.shape[2:]]
         if any(context.corner):
             places = [
@@ -146,7 +154,7 @@ class NoiseInjection(nn.Module):
 
 
 def enlarge(x: Tensor, factor: int = 2) -> Tensor:
-    """Nearest neighbours: a convolution after it leaves no checkerboard (Odena et al. 2016)."""
+    """Enlarge by nearest neighbors: a convolution afterwards leaves no checkerboard (Odena et al. 2016)."""
     return F.interpolate(x, scale_factor=float(factor), mode="nearest")
 
 
@@ -154,17 +162,19 @@ EPSILON = 1e-5
 
 
 class _InstanceNorm(torch.autograd.Function):
-    """torch's own backward pass of group and instance norm takes a third of a training step on a CPU, and
-    crashes for an input in channels_last that needs no gradient.
+    """Instance norm with a fast backward pass.
 
-    This one is two matrix products with ones, for the sums over the pixels, and two fused multiplications.
+    torch's own backward pass of group and instance norm takes a third of a training step on a CPU, and
+    crashes for a channels_last input that needs no gradient. This backward pass is two matrix products with
+    ones, for the sums over the pixels, and two fused multiplications.
     """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        """Normalize x, (N, C, H, W), then scale and shift."""
         n, c, h, w = x.shape
         x = x.contiguous(memory_format=torch.channels_last)
-        exact = torch.promote_types(x.dtype, torch.float32)  # keeps the statistics of bfloat16 in float32
+        exact = torch.promote_types(x.dtype, torch.float32)  # statistics of bfloat16 inputs are float32
         y, mean, deviation = torch.native_group_norm(
             x, weight.to(exact), bias.to(exact), n, c, h * w, c, EPSILON
         )
@@ -174,6 +184,7 @@ class _InstanceNorm(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Gradients of x, weight and bias."""
         x, weight, mean, deviation = ctx.saved_tensors
         (n, c, h, w), pixels = x.shape, x.shape[2] * x.shape[3]
         flat, up = (t.permute(0, 2, 3, 1).reshape(n, pixels, c) for t in (x, gradients[0]))
@@ -189,10 +200,10 @@ class _InstanceNorm(torch.autograd.Function):
 
 
 def _sum_pixels(x: Tensor) -> Tensor:
-    """(N, hw, C) to (N, 1, C), summed in float32 at least."""
+    """Sum (N, hw, C) over the pixels to (N, 1, C), in float32 at least."""
     ones = torch.ones(x.shape[0], 1, x.shape[1], dtype=x.dtype)
     raised = torch.promote_types(x.dtype, torch.float32)
     if x.shape[2] < 32:
         return x.sum(1, keepdim=True, dtype=raised)
-    with torch.autocast("cpu", enabled=False):  # which would round the addends
+    with torch.autocast("cpu", enabled=False):  # autocast would round the addends
         return torch.bmm(ones, x).to(raised)

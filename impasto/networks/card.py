@@ -1,4 +1,4 @@
-"""Style cards: a trained network in one .safetensors file, with all that is known of it in the metadata."""
+"""Style cards: a trained network in one .safetensors file, with its description in the metadata."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from impasto.weights import load_floats, load_metadata, save_tensors
 
 KIND, FORMAT = "style card", 1
 
-_LARGEST_METADATA = 1_000_000  # characters; ours have some two thousand
+_LARGEST_METADATA = 1_000_000  # characters; impasto's cards have some two thousand
 
 
 @dataclass(frozen=True)
 class Card:
-    """A style network as a file holds it.
+    """Contents of a style card: a network's name, config and weights, and where they come from.
 
     Attributes:
-        network: its name, one of `networks.NAMES`.
-        config: the keywords that it is built with.
-        tensors: its weights by name, float32.
-        style: the name of the style; empty for a primed network, which has none.
-        title, artist, year, licence, origin: of the work that the style was taken from.
-        training_data: what it was trained on, in words.
-        base: a fingerprint of the primed weights that the training started from; empty if it began at random.
-            Cards with the same base interpolate.
-        recipe, options: what it was trained with.
-        scores: measured on it, by name.
-        impasto: the version that made it.
+        network: name of the network, one of `networks.NAMES`.
+        config: keywords that the network is built with.
+        tensors: weights by name, float32.
+        style: name of the style; empty for a primed network, which has no style.
+        title, artist, year, licence, origin: description of the work that the style was taken from.
+        training_data: description of the photos that the network was trained on.
+        base: fingerprint of the primed weights that the training started from; empty if it started from
+            random weights. Cards with equal bases interpolate.
+        recipe, options: recipe and options of the training.
+        scores: scores measured for the network, by name.
+        impasto: version of impasto that made the card.
     """
 
     network: str
@@ -58,7 +58,7 @@ class Card:
     impasto: str = field(default_factory=lambda: version("impasto"))
 
     def build(self) -> StyleNetwork:
-        """The network, frozen and ready. Raises WeightsError where the weights do not fit it."""
+        """Build the network with its weights, frozen. Raises WeightsError if the weights do not fit."""
         try:
             network = networks.build(self.network, **self.config)
             network.load_state_dict(dict(self.tensors))
@@ -75,7 +75,7 @@ _OBJECTS = ("config", "options", "scores")
 
 
 def save_card(card: Card, path: Path) -> None:
-    """Write the card, weights in float16; renamed into place. Raises WeightsError."""
+    """Write a card, weights in float16; the file is renamed into place. Raises WeightsError."""
     halves = {name: tensor.detach().cpu().half() for name, tensor in card.tensors.items()}
     for name, tensor in halves.items():
         if not tensor.isfinite().all():
@@ -87,12 +87,12 @@ def save_card(card: Card, path: Path) -> None:
 
 
 def _as_unicode(text: str) -> str:
-    """A text with question marks for what no encoding has, as in a file's name that is not UTF-8."""
+    """Replace characters that cannot be encoded by question marks, as in file names that are not UTF-8."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def load_card(path: str | Path) -> Card:
-    """The card in a file. Raises WeightsError for a file that is none, is of a newer format, or damaged."""
+    """Load a card. Raises WeightsError for a file that is not a card, is damaged, or has a newer format."""
     card = load_summary(path)
     tensors = load_floats(path)
     _check_shapes(path, card, tensors)
@@ -130,7 +130,7 @@ def _parse(path: str | Path, metadata: Mapping[str, str]) -> Card:
 
 
 def _check_shapes(path: str | Path, card: Card, tensors: Mapping[str, Tensor]) -> None:
-    """Against a network that is built without memory, so that no file can ask for too much of it."""
+    """Compare with a network built without memory, so that no file can request too much memory."""
     try:
         with torch.device("meta"):
             expected = networks.build(card.network, **card.config).state_dict()

@@ -1,4 +1,4 @@
-"""A classic encoder and decoder: max pooling on the way down, transposed convolutions on the way up."""
+"""Classic encoder and decoder: max pooling in the encoder, transposed convolutions in the decoder."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ from impasto.networks.blocks import (
 
 
 class EncoderDecoder(StyleNetwork):
-    """A convolution and a max pooling for each halving, residual blocks, a transposed convolution for each
-    doubling; every layer but the last with an instance norm.
+    """Encoder, residual blocks and decoder, with an instance norm after every layer but the last.
+
+    Each halving is a convolution and a max pooling, each doubling a transposed convolution.
 
     Args:
-        channels: at the full resolution, at half of it, and so on; two of them at least.
-        blocks: residual blocks at the lowest resolution.
+        channels: channels at the full resolution, at half of it, and so on; two numbers at least.
+        blocks: number of residual blocks at the lowest resolution.
     """
 
     name = "encoder_decoder"
@@ -46,6 +47,7 @@ class EncoderDecoder(StyleNetwork):
         self.last = Convolution(widths[0], 3)
 
     def paint(self, image: Tensor, context: Context = WHOLE) -> Tensor:
+        """Stylize an image whose sides are multiples of `multiple`."""
         x = self.first(2 * image - 1, context)
         for down in self.down:
             x = down(F.max_pool2d(x, 2), context)
@@ -57,10 +59,10 @@ class EncoderDecoder(StyleNetwork):
 
 
 class NormedDoubling(nn.Module):
-    """A transposed convolution to twice the size, instance norm and ReLU.
+    """Transposed convolution to twice the size, instance norm and ReLU.
 
-    Its kernel of 4 at a stride of 2 reaches every pixel equally often (Odena et al. 2016), those at the
-    borders too: they are reflected, and what lies outside of the image is cut off.
+    The kernel of 4 at a stride of 2 covers every pixel equally often (Odena et al. 2016), also at the
+    borders: these are reflected, and the part outside of the image is cut off.
     """
 
     def __init__(self, inputs: int, outputs: int) -> None:
@@ -70,12 +72,13 @@ class NormedDoubling(nn.Module):
         _start_mirrored(self.convolution)
 
     def forward(self, x: Tensor, context: Context = WHOLE) -> Tensor:
+        """Double the size of (N, inputs, H, W), normalize and activate."""
         x = F.pad(x, (1, 1, 1, 1), mode="reflect")
         return F.relu(context.norm(self.norm, self.convolution(x)))
 
 
 @torch.no_grad()
 def _start_mirrored(layer: nn.ConvTranspose2d) -> None:
-    """Kernels that are their own mirror images, so that flat areas start without a grid."""
+    """Initialize kernels as their own mirror images, so that flat areas start without a grid."""
     for side in (2, 3):
         layer.weight.copy_((layer.weight + layer.weight.flip(side)) / 2**0.5)

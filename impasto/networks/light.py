@@ -1,4 +1,4 @@
-"""The default network: its work is done at a quarter and an eighth of the resolution, little at more."""
+"""Default style network: nearly all computation is at a quarter and an eighth of the resolution."""
 
 from __future__ import annotations
 
@@ -20,25 +20,30 @@ from impasto.networks.blocks import (
 )
 from impasto.networks.enlarging import EnlargingConvolution, SquareBlur
 
-_PERIODS = (127, 61)  # of the noise at a quarter and an eighth: primes, which together hardly ever repeat
+_PERIODS = (
+    127,
+    61,
+)  # of the noise at 1/4 and 1/8 of the resolution: primes, whose combination rarely repeats
 
 
 class Light(StyleNetwork):
-    """Pixels are folded to a quarter of the resolution, where the drawing is kept by a skip, while a body
-    of residual blocks at an eighth of it, which sees far, makes strokes.
+    """Residual network on folded pixels: a skip at 1/4 of the resolution around a body at 1/8.
 
-    Norms stand in the branches only: the stream from the pixels to the picture has none, so that a network
-    primed to give back what it sees knows how bright and how rich in contrast that was.
+    Pixels are folded to a quarter of the resolution, where a skip keeps the photo's drawing. The body's
+    residual blocks work at an eighth of the resolution, have a large receptive field, and make the strokes.
 
-    Enlarging is bilinear, with convolutions after it, up to half the resolution; both are done at once. The
-    last convolution gives each 2 x 2 square at once; its four pixels start equal (ICNR, Aitken et al. 2017),
-    and a blur that takes out exactly the finest grid follows (Sugawara et al. 2019): there is no checkerboard
-    to be learned.
+    Norms are in the residual branches only. The main path from the pixels to the picture has no norm, so that
+    a primed network, which reproduces its input, keeps the input's brightness and contrast.
+
+    Enlarging up to half the resolution is bilinear, with convolutions afterwards; both are computed in one
+    step. The last convolution gives each 2 x 2 square at once. Its four pixels start equal (ICNR, Aitken et
+    al. 2017), and a blur that removes exactly the finest grid follows (Sugawara et al. 2019), so that no
+    checkerboard can be learned.
 
     Args:
-        channels: at a quarter and at an eighth of the resolution.
-        blocks: residual blocks before, in and after the body.
-        last_channels: at half the resolution.
+        channels: channels at a quarter and at an eighth of the resolution.
+        blocks: number of residual blocks before, in and after the body.
+        last_channels: channels at half the resolution.
     """
 
     name = "light"
@@ -74,6 +79,7 @@ class Light(StyleNetwork):
         _start_equal(self.last.conv2d)
 
     def paint(self, image: Tensor, context: Context = WHOLE) -> Tensor:
+        """Stylize an image whose sides are multiples of `multiple`."""
         folded = F.pixel_unshuffle(image, 4).mul_(2).sub_(1)
         quarter = self.grain(self.head(F.relu_(self.first(folded)), context), context)
         eighth = self.coarse_grain(self.down(quarter, context), context)

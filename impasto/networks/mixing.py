@@ -1,4 +1,4 @@
-"""Deep network interpolation (Wang et al., CVPR 2019): networks between networks, by their parameters."""
+"""Interpolate the parameters of networks (deep network interpolation, Wang et al., CVPR 2019)."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class Lineage(NamedTuple):
 
 
 def lineage(card: Card) -> Lineage:
-    """A card's. One that began at random, or is primed itself, is its own base."""
+    """Lineage of a card; a card that began at random, or is primed itself, is its own base."""
     config = json.dumps(dict(card.config), sort_keys=True)
     return Lineage(card.network, config, card.base or fingerprint(card))
 
 
 def interpolate(cards: Sequence[tuple[Card, float]]) -> Card:
-    """The card whose parameters are the weighted mean of those of the cards; weights are made to sum to 1.
+    """Make a card whose parameters are the weighted mean of the cards'; weights are normalized to sum to 1.
 
     Raises UsageError for cards of different lineage, and for weights that are negative or all 0.
     """
@@ -53,7 +53,7 @@ def interpolate(cards: Sequence[tuple[Card, float]]) -> Card:
 
 
 def as_shares(weights: Sequence[float]) -> list[float]:
-    """The weights divided by their sum. Raises UsageError unless that is possible, and none is negative."""
+    """Divide weights by their sum. Raises UsageError for negative weights, and if the sum is 0."""
     if not all(0 <= weight < math.inf for weight in weights):
         raise UsageError(f"the weights of styles are numbers from 0 up, not {_listed(weights)}")
     whole = math.fsum(weights)

@@ -1,4 +1,4 @@
-"""ONNX: the only file that knows the libraries which write, run and shrink it."""
+"""Write, run and quantize ONNX models; the only module that imports the ONNX libraries."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from torch import Tensor, nn
 
 from impasto.errors import MissingExtraError
 
-OPSET = 18  # of the models: old enough for runtimes of 2023
+OPSET = 18  # version of the operators: old enough for runtimes of 2023
 
 _NAMES = {"onnx": "ONNX", "onnxscript": "ONNX Script"}
 
 
 @contextmanager
 def required(extra: str, purpose: str) -> Iterator[None]:
-    """Turn a missing library into a MissingExtraError that names it and what brings it."""
+    """Turn the error of a missing library into a MissingExtraError that names the extra to install."""
     try:
         yield
     except MissingExtraError:
@@ -35,19 +35,19 @@ def required(extra: str, purpose: str) -> Iterator[None]:
 
 
 def check_libraries() -> None:
-    """Raise ImportError where one is not installed: before the seconds that an export takes."""
+    """Raise ImportError if a library for exports is missing, before an export, which takes seconds."""
     for name in ("onnxruntime", "onnx", "onnxscript"):
         import_module(name)
 
 
 def write(module: nn.Module, example: Tensor, sizes: Mapping[int, Any]) -> bytes:
-    """A module as a model, whose "image" is like `example` and whose result is its "picture".
+    """Export a module as an ONNX model, with the input "image", like `example`, and the output "picture".
 
     Args:
         sizes: by axis, the `torch.export.Dim` of each side that may differ from the example's.
 
-    The model tells nothing of the machine and the code that made it. Raises ImportError without ONNX and
-    ONNX Script.
+    The model contains no information about the machine or the code that made it. Raises ImportError without
+    ONNX and ONNX Script.
     """
     with _quiet():
         program = torch.onnx.export(
@@ -67,7 +67,7 @@ def write(module: nn.Module, example: Tensor, sizes: Mapping[int, Any]) -> bytes
 
 
 def describe(model: bytes, version: str, properties: Mapping[str, str]) -> bytes:
-    """The model, with who made it and properties that runtimes show. Raises ImportError without ONNX."""
+    """Add the producer and properties, which runtimes show, to a model. Raises ImportError without ONNX."""
     import onnx
 
     proto = onnx.load_model_from_string(model)
@@ -77,29 +77,29 @@ def describe(model: bytes, version: str, properties: Mapping[str, str]) -> bytes
 
 
 def start(model: bytes, threads: int | None = None) -> Any:
-    """The model in ONNX Runtime on the CPU. Raises ImportError without it."""
+    """Start a session of ONNX Runtime on the CPU. Raises ImportError without ONNX Runtime."""
     import onnxruntime
 
     onnxruntime.disable_telemetry_events()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or torch.get_num_threads()
     options.log_severity_level = 3  # errors
-    options.enable_cpu_mem_arena = False  # it would never give back what the largest picture took
+    options.enable_cpu_mem_arena = False  # the arena would never release the memory of the largest picture
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 def run(session: Any, image: Tensor) -> Tensor:
-    """(N, 3, H, W) through a session of `start`."""
+    """Stylize (N, 3, H, W) with a session from `start`."""
     (painted,) = session.run(None, {"image": image.contiguous().numpy()})
     return torch.from_numpy(painted)
 
 
 def quantize(model: bytes, photos: Iterable[Tensor]) -> bytes:
-    """A float32 model with the inputs and weights of its convolutions in 8 bits.
+    """Quantize a float32 model: inputs and weights of its convolutions become 8-bit.
 
-    The first and the last ones of each network in it stay in float32: they see and make colors. Weights
-    have a scale for each channel; activations one, from the mean of the ranges seen in the photos, as a few
-    extremes would cost all others their steps.
+    The first and last convolutions of each network stay in float32, as they read and write colors. Weights
+    have a scale for each channel. Activations have one scale, from the mean of the ranges measured on the
+    photos, as a range that includes a few extremes would make the steps too coarse for all other values.
 
     Raises ImportError without ONNX and ONNX Runtime.
     """
@@ -125,18 +125,19 @@ def quantize(model: bytes, photos: Iterable[Tensor]) -> bytes:
 
 
 class _Reader:
-    """Photos as the quantiser asks for them."""
+    """Supplies photos to the quantizer, which calls `get_next`."""
 
     def __init__(self, photos: Iterable[Tensor]) -> None:
         self._photos = iter(photos)
 
     def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+        """Return the next photo, by the input's name; None at the end."""
         photo = next(self._photos, None)
         return None if photo is None else {"image": photo.numpy()}
 
 
 def _ends(graph: Any) -> Sequence[str]:
-    """Convolutions that read, or make, three channels or the pixels folded from them: where colors are."""
+    """Names of the convolutions that read or write colors: three channels, or pixels folded from them."""
     shapes = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
     convolutions = [node for node in graph.node if node.op_type == "Conv" and node.input[1] in shapes]
     outer = [node for node in convolutions if _is_color(shapes[node.input[1]])]
@@ -152,7 +153,7 @@ _COLORS = {3 * side**2 for side in (1, 2, 4)}
 
 
 def _forget_origin(model: Any) -> None:
-    """torch notes at each node the lines of code, with their files, that it comes from."""
+    """Remove the lines of code and files that torch records at each node."""
     graph = model.graph
     for part in (model, graph, *graph.node, *graph.input, *graph.output, *graph.value_info):
         part.doc_string = ""
@@ -164,10 +165,10 @@ def _forget_origin(model: Any) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Exporting tells of libraries that are not needed, and of its own deprecated calls."""
+    """Silence the exporter's messages about optional libraries and its own deprecated calls."""
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "")]
     levels = [logger.level for logger in loggers]
-    silent = logging.NullHandler()  # without any, the root logger would be given one that stays
+    silent = logging.NullHandler()  # without a handler, logging would add a permanent one to the root logger
     loggers[-1].addHandler(silent)
     for logger in loggers:
         logger.setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""Primed weights: a network that gives its image back, from which the shipped styles were trained."""
+"""Primed weights (identity pretraining): a network that reproduces its input, where training starts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _FILE = Path(__file__).with_name("primed.safetensors")
 
 
 def load_primed(name: str = "light") -> Card | None:
-    """The embedded primed weights for a network of that name, or None where there are none.
+    """Load the embedded primed weights for a network of this name, or None if there are none.
 
     Raises WeightsError for a damaged file.
     """
@@ -25,12 +25,12 @@ def load_primed(name: str = "light") -> Card | None:
 
 
 def fingerprint(card: Card) -> str:
-    """16 hexadecimal digits that tell weights apart, the same before a card is saved and after."""
+    """Fingerprint of a card's weights, 16 hexadecimal digits; saving and loading do not change it."""
     return digest(card.tensors)
 
 
 def digest(tensors: Mapping[str, Tensor]) -> str:
-    """Fingerprint of any weights.
+    """Fingerprint of weights, 16 hexadecimal digits.
 
     The start of the SHA-256 of all names, in order, each with its tensor's bytes as little-endian float16.
     """

@@ -1,4 +1,4 @@
-"""Weights that others publish for Johnson's network, as style cards."""
+"""Read weights that others published for Johnson's network, as style cards."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from impasto.weights import load_tensors, to_float32
 Tensors = Mapping[str, Tensor]
 
 _OLD_STATISTICS = re.compile(r"(.*\.)?in\d\.(running_mean|running_var|num_batches_tracked)")
-_MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's pixels in [0, 1]
+_MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, for pixels in [0, 1]
 _WHITE = 255.0
 _TORCH7 = "a file of Lua's Torch, which nothing but Torch 7 reads safely: convert it there to tensors by name"
 
 
 @dataclass(frozen=True)
 class Family:
-    """Checkpoints with the same names and the same scale of pixels.
+    """Family of checkpoints that share names of tensors and scale of pixels.
 
     Attributes:
-        origin: where the layout comes from.
-        mark: a tensor that no other family has.
-        convert: to the names and the scale of `TransformerNet`.
+        origin: source of the layout.
+        mark: name of a tensor that no other family has.
+        convert: converts tensors to the names and the scale of `TransformerNet`.
     """
 
     origin: str
@@ -39,17 +39,17 @@ class Family:
 
 
 def load_published(path: Path) -> Card:
-    """The card of `read_published`."""
+    """Read a published checkpoint as a card, as `read_published` does."""
     return read_published(path)[0]
 
 
 def read_published(path: Path) -> tuple[Card, Family]:
-    """A checkpoint of one of FAMILIES, or of any of their many descendants, as a card.
+    """Read a checkpoint of one of FAMILIES, or of a program derived from these, as a card with its family.
 
-    Its names may start with `module.`, as DataParallel leaves them; running statistics, which old versions
-    of torch kept without using them, are dropped. The card's style is the file's name without its suffix.
-    Nothing but tensors is read of the file. Raises WeightsError, which names the file, where the weights are
-    not those of a TransformerNet.
+    Names may start with `module.`, which DataParallel adds. Running statistics, which old versions of torch
+    stored without using them, are dropped. The card's style is the file's name without its suffix. Only
+    tensors are read from the file. Raises WeightsError, which names the file, if the weights are not those of
+    a TransformerNet.
     """
     if path.suffix.lower() in (".t7", ".net"):
         raise WeightsError(f"{path} is {_TORCH7}")
@@ -66,15 +66,16 @@ def read_published(path: Path) -> tuple[Card, Family]:
 
 
 def _from_normalized(tensors: Tensors) -> Tensors:
-    """Pixels that ImageNet's mean and deviation normalise become 0 to 255, inside the two end convolutions.
+    """Convert from pixels normalized by ImageNet's mean and deviation to pixels 0 to 255.
 
-    The mean needs no place in the first one: its instance norm takes off what is the same everywhere.
+    Only the first and the last convolution change. The first one can ignore the mean, as the instance norm
+    after it subtracts a constant.
     """
     found = {re.sub(r"^up(\d)\.", r"deconv\1.", name): tensor for name, tensor in tensors.items()}
     first, last, bias = "conv1.conv2d.weight", "deconv3.conv2d.weight", "deconv3.conv2d.bias"
     expected = _expected()
     if any(name not in found or found[name].shape != expected[name].shape for name in (first, last, bias)):
-        return found  # not of this network: what it lacks is told
+        return found  # of another network: the error says which tensors are missing
     mean, deviation = torch.tensor(_MEAN), torch.tensor(_DEVIATION)
     found[first] = found[first] / (_WHITE * deviation)[None, :, None, None]
     found[last] = found[last] * (_WHITE * deviation)[:, None, None, None]

@@ -1,6 +1,6 @@
-"""The statistics that a network normalizes by: collected once, then held, so that it can paint part by part.
+"""Collect the statistics that a network normalizes by, and hold them fixed to stylize a photo part by part.
 
-Without them every pixel of a picture depends on every other. With them, a pixel depends on those in `reach`.
+Without fixed statistics every pixel of a picture depends on all pixels; with them, on the pixels in `reach`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Statistics:
 
     Attributes:
         norms: mean and variance, (C,) float32, of each norm's input, in the order of the forward pass.
-        means: (1, C, 1, 1), what the network takes off the picture first, if it does.
+        means: (1, C, 1, 1), the mean that the network subtracts from the picture first, if it does.
     """
 
     norms: tuple[tuple[Tensor, Tensor], ...]
@@ -31,7 +31,7 @@ class Statistics:
 
 
 def collect(network: StyleNetwork, images: Tensor) -> Statistics:
-    """Collect the statistics of (N, 3, H, W) as parts of one picture: all pixels count alike."""
+    """Collect the statistics of (N, 3, H, W) as parts of one picture: all pixels have equal weight."""
     collecting = _Collecting()
     with torch.inference_mode():
         network(images, collecting)
@@ -41,16 +41,16 @@ def collect(network: StyleNetwork, images: Tensor) -> Statistics:
 def paint_part(
     network: StyleNetwork, image: Tensor, statistics: Statistics, corner: tuple[int, int] = (0, 0)
 ) -> Tensor:
-    """The picture of a part of a photo.
+    """Stylize a part of a photo with the statistics of the whole photo.
 
     Args:
-        image: (N, 3, h, w).
-        statistics: of the whole photo.
-        corner: the photo's pixel that is the part's first, (down, across): multiples of network.multiple.
+        image: the part, (N, 3, h, w).
+        statistics: statistics of the whole photo.
+        corner: position of the part's first pixel, (down, across): multiples of network.multiple.
 
     Returns:
-        (N, 3, h, w), not clamped; as in the picture of the whole, but for what is nearer than `reach` to a
-        side that is not a side of the photo.
+        (N, 3, h, w), not clamped. Equals that part of the whole photo's picture, except for pixels nearer
+        than `reach` to a side of the part that is not a side of the photo.
     """
     height, width = image.shape[-2:]
     down, right = network.padding(height, width)
@@ -63,8 +63,9 @@ def paint_part(
 def reach(network: StyleNetwork) -> int:
     """Receptive field radius in pixels with fixed statistics: a multiple of network.multiple.
 
-    Found by painting a square that is no number, on the CPU: some convolutions of other devices spread such
-    values over all the picture.
+    Found by stylizing an image with a square of NaN, on the CPU: some convolutions of other devices spread
+        NaN
+    over the whole picture.
     """
     trial, square = deepcopy(network).cpu().float(), network.multiple
     blocks = _LEAST_TRIAL // square | 1
@@ -82,39 +83,43 @@ def reach(network: StyleNetwork) -> int:
 
 
 class _Collecting(Context):
-    """Measures all images as one picture, and normalizes by what it measured."""
+    """Measures the statistics of all images as one picture, and normalizes by them."""
 
     def __init__(self) -> None:
         self.norms: list[tuple[Tensor, Tensor]] = []
         self.means: list[Tensor] = []
 
     def norm(self, norm: nn.Module, x: Tensor) -> Tensor:
+        """Normalize x, (N, C, H, W), by the statistics of all images, and keep them."""
         assert isinstance(norm, InstanceNorm)
         self.norms.append(_measure(norm, x))
         return norm.normalize_by(x, *self.norms[-1])
 
     def mean(self, x: Tensor) -> Tensor:
+        """Mean of each channel over all images, (1, C, 1, 1); kept."""
         self.means.append(x.mean((0, 2, 3), keepdim=True))
         return self.means[-1]
 
 
 class _Known(Context):
-    """Normalizes by statistics that were collected, in the order in which the network asks for them."""
+    """Normalizes by collected statistics, which are used in the order of the forward pass."""
 
     def __init__(self, statistics: Statistics, corner: tuple[float, float]) -> None:
         self.corner = corner
         self._norms, self._means = iter(statistics.norms), iter(statistics.means)
 
     def norm(self, norm: nn.Module, x: Tensor) -> Tensor:
+        """Normalize x, (N, C, H, W), by the next collected statistics."""
         assert isinstance(norm, InstanceNorm)
         return norm.normalize_by(x, *next(self._norms))
 
     def mean(self, x: Tensor) -> Tensor:
+        """Return the next collected mean, (1, C, 1, 1)."""
         return next(self._means)
 
 
 def _measure(norm: InstanceNorm, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and variance of each channel. Group norm takes them of each image, with little memory."""
+    """Mean and variance of each channel over all images, from group norm's per image, which saves memory."""
     count, channels, height, width = x.shape
     _, mean, deviation = torch.native_group_norm(
         x, norm.weight.float(), norm.bias.float(), count, channels, height * width, channels, EPSILON

@@ -1,4 +1,4 @@
-"""Style networks as other runtimes read them."""
+"""Prepare style networks for export to other runtimes."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from impasto.networks.enlarging import Enlarging, EnlargingConvolution
 
 
 class Traceable(nn.Module):
-    """A copy of a network, in float32 on the CPU, whose `forward` is `paint`: sides must be multiples.
+    """Copy of a network for export, in float32 on the CPU; `forward` is `paint`, without padding.
 
-    Norms say plainly that they are instance norms. From a group norm with one channel a group, which torch
-    computes faster, others make reshapes: OpenVINO leaves the layout of its convolutions for each, and
-    version 2026.4 crashes when it compiles some of them in float32. Kernels that follow from others are
-    constants.
+    Sides must be multiples of `multiple`. Norms are `nn.InstanceNorm2d`. Other runtimes turn a group norm
+    with one channel per group, which torch computes faster, into reshapes: OpenVINO converts the layout of
+    its convolutions at each, and version 2026.4 crashes when it compiles some of them in float32. Kernels
+    that are computed from learned kernels become constants.
     """
 
     def __init__(self, network: StyleNetwork) -> None:
@@ -27,6 +27,7 @@ class Traceable(nn.Module):
         self.eval()
 
     def forward(self, image: Tensor) -> Tensor:
+        """Stylize an image whose sides are multiples of the network's `multiple`."""
         return self.network.paint(image)
 
 

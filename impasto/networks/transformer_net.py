@@ -1,4 +1,4 @@
-"""Johnson's network, laid out as the weights that are published for it."""
+"""Johnson's network, in the layout of its published weights."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from impasto.networks.blocks import WHOLE, Context, Convolution, InstanceNorm, e
 
 
 class TransformerNet(StyleNetwork):
-    """The residual network of Johnson et al. 2016, with instance norm and enlarging by nearest neighbours.
+    """Residual network of Johnson et al. 2016, with instance norm and enlarging by nearest neighbors.
 
     Layers, names and the scale of the pixels are those of pytorch/examples fast_neural_style, whose weights
-    load as they are: inside, a picture has the values 0 to 255 on both ends.
+    load unchanged: internally, input and output have values from 0 to 255.
     """
 
     name = "transformer_net"
     multiple = 4
-    least_side = 8  # two pixels at a quarter of the resolution: one could not be reflected
+    least_side = 8  # two pixels at a quarter of the resolution: a single pixel cannot be reflected
 
     def __init__(self) -> None:
         super().__init__()
@@ -34,8 +34,9 @@ class TransformerNet(StyleNetwork):
         _start_gray(self.deconv3.conv2d)
 
     def paint(self, image: Tensor, context: Context = WHOLE) -> Tensor:
+        """Stylize an image whose sides are multiples of `multiple`."""
         norm = context.norm
-        image = image - context.mean(image)  # in1 would do so, but less exactly after rounding
+        image = image - context.mean(image)  # in1 would subtract it, too, but after rounding, less exactly
         y = F.relu(norm(self.in1, self.conv1(image * _WHITE)))
         y = F.relu(norm(self.in2, self.conv2(y)))
         y = F.relu(norm(self.in3, self.conv3(y)))
@@ -48,7 +49,7 @@ class TransformerNet(StyleNetwork):
 
 
 class PublishedResidual(nn.Module):
-    """`blocks.Residual` under the published names, with biases in its convolutions."""
+    """`blocks.Residual` with the published names, and with biases in its convolutions."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -56,6 +57,7 @@ class PublishedResidual(nn.Module):
         self.conv2, self.in2 = Convolution(channels, channels), InstanceNorm(channels)
 
     def forward(self, x: Tensor, context: Context = WHOLE) -> Tensor:
+        """Add the residual to x, (N, channels, H, W)."""
         y = F.relu(context.norm(self.in1, self.conv1(x)))
         return x + context.norm(self.in2, self.conv2(y))
 
@@ -65,7 +67,7 @@ _WHITE = 255.0
 
 @torch.no_grad()
 def _start_gray(layer: nn.Conv2d) -> None:
-    """Weights on the scale of the pixels and a gray bias: torch's own start is black, some 100 steps away."""
+    """Initialize the last layer to gray, on the scale of pixels: torch's default, black, costs 100 steps."""
     assert layer.bias is not None
     layer.weight.mul_(_WHITE / 2)
     layer.bias.fill_(_WHITE / 2)

@@ -1,4 +1,4 @@
-"""A U-Net that does not copy the photo: its longest skip is left out."""
+"""U-Net without its longest skip, through which it would copy the photo."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from impasto.networks.blocks import WHOLE, Context, Convolution, NormedConvoluti
 
 
 class UNet(StyleNetwork):
-    """The U-Net of Ronneberger et al. 2015 with instance norm, and convolutions after nearest neighbours.
+    """U-Net of Ronneberger et al. 2015 with instance norm, and convolutions after nearest-neighbor enlarging.
 
-    Level 1 is the full resolution, each further one has half of it, and the bottom lies below the last. Where
-    a level is skipped, what its encoder saw passes by all that is below. Without the skip of level 1 no
-    detail of single pixels reaches the picture but by the lower levels, which must then paint it.
+    Level 1 has the full resolution, each further level half the resolution of the level before, and the
+    bottom is below the last level. A skip passes the features of a level's encoder directly to its decoder.
+    Without the skip of level 1, details of single pixels reach the picture only through the lower levels,
+    which must then paint them.
 
     Args:
-        width: channels at the full resolution; they double with each level.
-        depth: levels above the bottom, 1 to 6.
-        skips: the levels that are skipped.
+        width: channels at the full resolution; doubled at each level.
+        depth: number of levels above the bottom, 1 to 6.
+        skips: levels that have a skip.
     """
 
     name = "unet"
@@ -45,6 +46,7 @@ class UNet(StyleNetwork):
         self.last = Convolution(width, 3)
 
     def paint(self, image: Tensor, context: Context = WHOLE) -> Tensor:
+        """Stylize an image whose sides are multiples of `multiple`."""
         x = 2 * image - 1
         seen = []
         for encoder in self.encoders:
@@ -58,7 +60,7 @@ class UNet(StyleNetwork):
 
 
 class Decoder(nn.Module):
-    """(N, inputs, h, w) and what the encoder saw, (N, outputs, 2h, 2w), to a tensor of the latter's shape."""
+    """Decode (N, inputs, h, w) and the encoder's features, (N, outputs, 2h, 2w), to (N, outputs, 2h, 2w)."""
 
     def __init__(self, inputs: int, outputs: int, *, skipped: bool) -> None:
         super().__init__()
@@ -67,6 +69,7 @@ class Decoder(nn.Module):
         self.convolutions = _doubled(2 * outputs if skipped else outputs, outputs)
 
     def forward(self, x: Tensor, seen: Tensor, context: Context = WHOLE) -> Tensor:
+        """Enlarge x, append the encoder's features `seen` if the level has a skip, and convolve."""
         x = self.up(enlarge(x), context)
         result: Tensor = self.convolutions(torch.cat([x, seen], 1) if self.skipped else x, context)
         return result
