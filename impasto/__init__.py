@@ -43,10 +43,10 @@ _HOMES = {
 }
 
 
-if not TYPE_CHECKING:  # else every name would be one
+if not TYPE_CHECKING:  # type checkers would accept any name
 
     def __getattr__(name: str) -> Any:
-        """Public names are imported when first used, so that `import impasto` itself is instant."""
+        """Import public names when they are first used, so that `import impasto` is instant."""
         if name == "__version__":
             from importlib.metadata import version
 

@@ -1,4 +1,4 @@
-"""`python -m impasto` is the command `impasto`."""
+"""Run the command `impasto` by `python -m impasto`."""
 
 from impasto.cli import main
 

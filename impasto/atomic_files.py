@@ -1,7 +1,7 @@
-"""Files and folders in the making, which are removed even if their maker was killed.
+"""Temporary files and folders ("drafts"), which are removed even if the process that made them was killed.
 
-A process that is killed cannot tidy up. So whoever makes a draft holds a lock on it, which ends with the
-process, and whoever comes next to the same folder removes the drafts that nobody holds.
+A killed process cannot remove its drafts. So each process holds a lock on its drafts, which the system
+releases when the process ends, and the next process that writes to the folder removes drafts without a lock.
 """
 
 from __future__ import annotations
@@ -23,19 +23,20 @@ if sys.platform != "win32":
     import fcntl
 
 _NAME = re.compile(r"\.impasto-[0-9a-f]{12}(\.[^.]+)?")
-_LONGEST_SUFFIX = 40  # characters, with which a name is short enough for any file system
+_LONGEST_SUFFIX = 40  # characters; names with longer suffixes are too long for some file systems
 _ATTEMPTS = 5
-_DYING = 2.0  # seconds in which the processes of a run that was killed end
-_ABANDONED_AFTER = 86_400.0  # seconds, where there are no locks
+_DYING = 2.0  # seconds that the processes of a killed run need to end
+_ABANDONED_AFTER = 86_400.0  # seconds without a write, on systems without locks
 
-_tidied: set[Path] = set()  # folders, by this process
+_tidied: set[Path] = set()  # folders that this process has tidied
 
 
 @contextmanager
 def draft(target: Path) -> Iterator[Path]:
-    """A new, empty file beside `target`, with its suffix if that is short, and any new file's permissions.
+    """Create an empty temporary file beside `target`, with the suffix of `target` and default permissions.
 
-    It is removed in the end, unless it was moved away. Raises OSError where it cannot be made.
+    A suffix of more than 40 characters is left out. The file is removed at the end of the block, unless it
+    was moved away. Raises OSError if the file cannot be created.
     """
     tidy(target.parent)
 
@@ -50,7 +51,7 @@ def draft(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def draft_folder(target: Path) -> Iterator[Path]:
-    """Like `draft`, for a folder."""
+    """Create a temporary folder beside `target`, as `draft` creates a file."""
     tidy(target.parent)
 
     def make() -> Path:
@@ -64,9 +65,10 @@ def draft_folder(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def held_while(make: Callable[[], Path]) -> Iterator[Path]:
-    """Create a file or folder with `make` for the length of the block, locked, and remove it afterwards.
+    """Create a file or folder with `make`, lock it during the block, and remove it afterwards.
 
-    It is made again if somebody who tidied up came between; where nothing can be locked, it is not held.
+    If another process removes the file before it is locked, `make` is called again. On file systems without
+    locks the file is used unlocked.
     """
     for attempts_left in reversed(range(_ATTEMPTS)):
         path = make()
@@ -82,10 +84,11 @@ def held_while(make: Callable[[], Path]) -> Iterator[Path]:
 
 @contextmanager
 def held(path: Path) -> Iterator[bool]:
-    """Lock what is at `path` for the length of the block, wherever it is moved; whether that went well.
+    """Lock a file or folder during the block, even if it is moved; yields True if the lock was acquired.
 
-    It does not where something else holds it, or it is gone. Where there are no locks, on Windows, what was
-    not written to for a day is taken for abandoned, and all else for held by others.
+    Yields False if another process holds the lock, or nothing is at `path`. On Windows, which has no such
+    locks, files not written to for a day count as abandoned (True), all others as held by another process
+    (False).
     """
     handle = _lock(path)
     try:
@@ -97,27 +100,27 @@ def held(path: Path) -> Iterator[bool]:
 
 @contextmanager
 def only_writer(target: Path) -> Iterator[None]:
-    """Keep every other process from writing `target`, for as long as the block takes.
+    """Prevent all other processes from writing `target` during the block.
 
-    A lock of the operating system, on a file beside it, ends with the process that holds it, however that
-    ends. Where there is nothing to lock, as on some network drives, work goes on without.
+    Uses a lock of the operating system on a file beside `target`, which is released even if the process is
+    killed. On file systems without locks, such as some network drives, the block runs without a lock.
 
     Raises:
-        UsageError: another one is at it.
+        UsageError: another process is writing `target`.
     """
     from filelock import FileLock, Timeout
 
     final = Path(os.path.realpath(target))
     if not final.parent.is_dir():
-        yield  # what writes there says so, or makes the folder
+        yield  # the writer creates the folder, or raises its own error
         return
     own = hashlib.sha256(os.fsencode(final.name)).hexdigest()[:12]
-    path = final.with_name(f".impasto-{own}.lock")  # which `tidy` takes for a draft once nobody holds it
+    path = final.with_name(f".impasto-{own}.lock")  # a name that `tidy` removes once it is unlocked
     lock = FileLock(path, timeout=_DYING)
     with ExitStack() as stack:
         try:
             stack.enter_context(lock)
-            stack.callback(_remove, path)  # before it is released
+            stack.callback(_remove, path)  # runs before the lock is released
         except Timeout as error:
             raise UsageError(
                 f"another impasto is writing {target}: wait until it is done, or name another file"
@@ -128,7 +131,7 @@ def only_writer(target: Path) -> Iterator[None]:
 
 
 def tidy(folder: Path) -> None:
-    """Remove the drafts that nobody holds; once for each folder, as a process that ends well leaves none."""
+    """Remove unlocked drafts from a folder, once per process, as only killed processes leave drafts."""
     if folder in _tidied:
         return
     _tidied.add(folder)
@@ -136,7 +139,7 @@ def tidy(folder: Path) -> None:
 
 
 def remove_abandoned(folder: Path, name: re.Pattern[str]) -> None:
-    """Remove the files and folders of such names that nobody holds. What refuses to go stays."""
+    """Remove unlocked files and folders whose names match `name`. Those that cannot be removed stay."""
     try:
         with os.scandir(folder) as entries:
             found = [Path(entry.path) for entry in entries if name.fullmatch(entry.name)]
@@ -161,18 +164,18 @@ def _remove(path: Path) -> None:
 
 
 def _lock(path: Path) -> int | None:
-    """A descriptor that holds the lock; None where there is none to be had."""
+    """Lock a file or folder; returns the file descriptor that holds the lock, or None if locking failed."""
     if sys.platform == "win32":
         with suppress(OSError):
             return -1 if time.time() - path.stat().st_mtime > _ABANDONED_AFTER else None
         return None
     handle = -1
     try:
-        # writable, as locks of network drives want it; no link is followed, and no pipe waited for
+        # writable, as network drives need it for locks; follows no link and does not wait for a pipe
         access = os.O_RDONLY if path.is_dir() else os.O_RDWR
         handle = os.open(path, access | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.path.samestat(os.fstat(handle), path.stat()):  # and nobody put another one there meanwhile
+        if os.path.samestat(os.fstat(handle), path.stat()):  # no other process replaced the file meanwhile
             return handle
     except OSError:
         pass

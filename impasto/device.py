@@ -1,6 +1,6 @@
-"""The machine: which device computes, in which precision, and how much memory is free there.
+"""Choose the device and the precision, and measure free memory.
 
-torch is imported when a device is asked for: the names alone, which options need, must come at once.
+torch is imported only when a device is requested, as options, which need the names alone, must load fast.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 DeviceName = Literal["auto", "cpu", "cuda", "mps", "xpu"]
 PrecisionName = Literal["auto", "float32", "bfloat16"]
 
-_NO_MEMORY = (  # as torch, Python's threads and the loader of libraries put it
+_NO_MEMORY = (  # in messages of torch, Python's threads and the dynamic loader
     "not enough memory", "can't allocate memory", "out of memory", "cannot allocate memory",
     "can't start new thread", "failed to map segment", "bad_alloc", "could not create a primitive",
 )  # fmt: skip
 _PROC = Path("/proc")
 _CGROUPS = Path("/sys/fs/cgroup")
-# limit, use, and the part of the use (in memory.stat) that is only cached files and given up on demand
+# limit, usage, and the part of the usage (in memory.stat) that is file cache, which is freed on demand
 _CGROUP_V1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
 _CGROUP_V2 = ("memory.max", "memory.current", "inactive_file")
 
 
 def resolve_device(name: DeviceName) -> torch.device:
-    """The device of that name; "auto" is the fastest one here. Raises UsageError if it is not here."""
+    """Resolve a device name; "auto" is the fastest device. Raises UsageError if it is not available."""
     import torch
 
     available = _available_devices()
@@ -46,7 +46,7 @@ def resolve_device(name: DeviceName) -> torch.device:
 
 
 def _available_devices() -> list[str]:
-    """Fastest first; the CPU is always there."""
+    """Names of the available devices, the fastest first; the CPU is always available."""
     import torch
 
     present = {
@@ -59,7 +59,7 @@ def _available_devices() -> list[str]:
 
 
 def resolve_precision(name: PrecisionName, device: torch.device) -> torch.dtype:
-    """The dtype for autocast; "auto" is bfloat16 where the device computes in it, not merely emulates it."""
+    """Resolve a precision to autocast's dtype; "auto" is bfloat16 on devices that do not emulate it."""
     import torch
 
     if name == "auto":
@@ -78,7 +78,7 @@ def _has_bfloat16(device: torch.device) -> bool:
 
 
 def _cpu_has_bfloat16() -> bool:
-    """AVX512_BF16 (every CPU with AMX has it too) or Arm's BF16; not known, hence False, on an old torch."""
+    """Return whether the CPU has AVX512_BF16 (as all with AMX) or Arm's BF16; False for an old torch."""
     import torch
 
     if platform.machine() in ("aarch64", "arm64"):
@@ -87,7 +87,7 @@ def _cpu_has_bfloat16() -> bool:
 
 
 def _arm_features_include(feature: str) -> bool:
-    """As Linux lists them; other systems do not say, and torch computes bfloat16 slowly there."""
+    """Return whether Linux lists an Arm feature; False on other systems, where torch's bfloat16 is slow."""
     try:
         lines = (_PROC / "cpuinfo").read_text().splitlines()
     except OSError:
@@ -96,10 +96,10 @@ def _arm_features_include(feature: str) -> bool:
 
 
 def available_memory(device: torch.device) -> int:
-    """Bytes free for new work, as far as the system says.
+    """Bytes of memory available on a device, as far as the system reports them.
 
-    On a CPU: what is available without swapping, within the limits of the container. Apple's devices share
-    the CPU's memory.
+    On a CPU: memory available without swapping, within the limits of the container. Apple's GPUs share the
+    CPU's memory.
     """
     import torch
 
@@ -113,16 +113,16 @@ def available_memory(device: torch.device) -> int:
 
 
 def ran_out_of_memory(error: BaseException) -> bool:
-    """Return whether Python, torch, on any device, or a library that is loaded could not get memory."""
+    """Return whether an error means that Python, torch or a library could not allocate memory."""
     if isinstance(error, RuntimeError | ImportError):
         return any(phrase in str(error).lower() for phrase in _NO_MEMORY)
     if isinstance(error, OSError):
-        return error.errno in (errno.ENOMEM, errno.EAGAIN)  # the second, where a thread could not begin
+        return error.errno in (errno.ENOMEM, errno.EAGAIN)  # EAGAIN: a thread could not be started
     return isinstance(error, MemoryError)
 
 
 def cuda_libraries() -> int:
-    """Bytes of memory that a process takes more if torch is built for CUDA, whatever it computes on."""
+    """Extra bytes of memory that a process takes if torch is built for CUDA, on any device."""
     import torch
 
     return 260_000_000 if torch.version.cuda else 0
@@ -137,12 +137,12 @@ def _system_memory() -> int:
         fields = dict(line.split(":", 1) for line in (_PROC / "meminfo").read_text().splitlines())
         return int(fields["MemAvailable"].split()[0]) * 1024
     except OSError:
-        # macOS does not say how much it could free: count on half of what is built in
+        # macOS does not report what it could free: assume half of the installed memory
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
 
 
 def _cgroup_memory() -> Iterator[int]:
-    """Memory that each control group of this process, up to the root, still allows."""
+    """Bytes that each control group of this process, up to the root, still allows."""
     try:
         lines = (_PROC / "self/cgroup").read_text().splitlines()
     except OSError:
@@ -156,7 +156,7 @@ def _cgroup_memory() -> Iterator[int]:
 
 
 def _cgroup_room(folder: Path, limit: str, use: str, cached: str) -> Iterator[int]:
-    """Nothing where the group sets no limit, or is not visible from inside the container."""
+    """Bytes left in a control group; yields nothing if the group is unlimited or not visible."""
     try:
         allowed = (folder / limit).read_text().strip()
         if allowed != "max":

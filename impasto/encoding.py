@@ -1,4 +1,4 @@
-"""Any picture as a style, at once: the embedded adaptive network writes a style network for it."""
+"""Make a style card of any picture, without training, by the embedded adaptive network."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from impasto.networks.card import Card
 from impasto.networks.primed import digest
 from impasto.perception import shrink
 
-LONG_SIDE = 512  # pixels that a style is seen at, as in training
+LONG_SIDE = 512  # pixels to which a style is resized, as in training
 
 
 def encode(picture: io.Source, *, network: Path | None = None) -> Card:
-    """The style card of any picture.
+    """Make the style card of any picture.
 
     Args:
-        picture: a file, a Pillow image, an array or a tensor, as `imaging.io.read` takes; what is transparent
-            does not count.
-        network: a file that `impasto adapt` wrote; the embedded one without.
+        picture: a file, a Pillow image, an array or a tensor, as for `imaging.io.read`; transparent pixels do
+            not count.
+        network: a file written by `impasto adapt`; None uses the embedded network.
 
     Raises:
-        ImageError: no picture, or one that shows no style: too small, of one color, or wholly transparent.
+        ImageError: not a picture, or a picture without a style: too small, single-colored or transparent.
         WeightsError: a network that cannot be read.
     """
     image, info = read_style(picture)
@@ -42,7 +42,7 @@ def encode(picture: io.Source, *, network: Path | None = None) -> Card:
 def card_of(
     image: Tensor, alpha: Tensor | None = None, *, name: str = "style", network: Path | None = None
 ) -> Card:
-    """Encode a style picture as tensors: (3, H, W) in [0, 1], and its opacity, (1, H, W)."""
+    """Make the style card of a tensor (3, H, W) in [0, 1] with opacity (1, H, W)."""
     size = fit_long_side((image.shape[1], image.shape[2]), LONG_SIDE)
     backbone, adaptive = _backbone(), _network(network or EMBEDDED)
     seen = image if alpha is None else without_hidden(image, alpha)
@@ -64,11 +64,11 @@ def card_of(
 
 
 def encode_file(path: Path) -> Card:
-    """Encode a file; the card is cached as long as the file does not change."""
+    """Make the style card of a file; the card is cached as long as the file does not change."""
     try:
         stat = path.stat()
     except OSError:
-        return encode(path)  # which says what is wrong
+        return encode(path)  # raises the error that explains the problem
     return _encode_known(path.absolute(), stat.st_mtime_ns, stat.st_size)
 
 

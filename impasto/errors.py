@@ -1,26 +1,26 @@
-"""Every error that impasto raises on purpose.
+"""Errors that impasto raises.
 
 ImpastoError
-├── UsageError          an option or argument that cannot mean anything (also a ValueError)
+├── UsageError          an invalid option or argument (also a ValueError)
 ├── ImageError          a picture that cannot be read or written
 ├── VideoError          a video that cannot be read or written
 ├── WeightsError        a weights file that is missing, damaged or of another network
-├── ExportError         a network that could not be exported, or came out as another one
+├── ExportError         a network that could not be exported, or whose export gives other pictures
 ├── MemoryLimitError    work that would not fit in memory
-├── DivergenceError     an optimisation that could not be brought back to finite numbers
-├── ClusterError        workers, or a store of files, that cannot be reached or fail again and again
+├── DivergenceError     an optimization that could not return to finite numbers
+├── ClusterError        workers, or file storage, that cannot be reached or fail repeatedly
 └── MissingExtraError   an optional library that is not installed (also an ImportError)
 
-A message is one sentence for a person: what is wrong with which file or option, and the way out.
+A message is a sentence for the user: what is wrong with which file or option, and how to fix it.
 """
 
 
 class ImpastoError(Exception):
-    """Base of the family; catch this to catch them all."""
+    """Base class of all errors of impasto."""
 
 
 class UsageError(ImpastoError, ValueError):
-    """An option or argument that cannot mean anything."""
+    """An invalid option or argument."""
 
 
 class ImageError(ImpastoError):
@@ -36,7 +36,7 @@ class WeightsError(ImpastoError):
 
 
 class ExportError(ImpastoError):
-    """A network that could not be exported, or came out as another one."""
+    """A network that could not be exported, or whose export gives other pictures."""
 
 
 class MemoryLimitError(ImpastoError):
@@ -44,11 +44,11 @@ class MemoryLimitError(ImpastoError):
 
 
 class DivergenceError(ImpastoError):
-    """An optimisation that could not be brought back to finite numbers."""
+    """An optimization that could not return to finite numbers."""
 
 
 class ClusterError(ImpastoError):
-    """Workers, or a store of files, that cannot be reached or fail again and again."""
+    """Workers, or file storage, that cannot be reached or fail repeatedly."""
 
 
 class MissingExtraError(ImpastoError, ImportError):

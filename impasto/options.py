@@ -1,4 +1,4 @@
-"""What the options of all jobs have in common: lists of layers, names, and checks. Imports no torch."""
+"""Shared parts of the options of all jobs: lists of layers, names, and checks. Does not import torch."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from impasto.errors import UsageError
 KeepColor = Literal["none", "luminance", "histogram", "lab-transfer"]
 StyleLoss = Literal["moments", "gram", "sliced", "nearest"]
 Pooling = Literal["max", "average", "l2"]
-SUMMED: tuple[StyleLoss, ...] = ("moments", "gram")  # of sums over positions, which tiles can add up
+SUMMED: tuple[StyleLoss, ...] = ("moments", "gram")  # losses of sums over positions, which tiles can add up
 Layers = tuple[tuple[str, float], ...]  # names with weights
 RENAMED = {
     "keep_colour": "keep_color",
     "keep_colour_amount": "keep_color_amount",
     "normalise": "normalize",
-}  # fields of options by their earlier names, which files and callers may still use
+}  # earlier names of fields, which files and callers may still use, and the current names
 
 OptionsClass = TypeVar("OptionsClass", bound=type)
 
 
 def with_current_names(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The same options, earlier names of fields replaced by those of today."""
+    """Replace earlier names of fields by the current names."""
     return {RENAMED.get(name, name): value for name, value in options.items()}
 
 
 def accepts_earlier_names(options: OptionsClass) -> OptionsClass:
-    """Decorate a class of options so that it takes earlier names of its fields, with a DeprecationWarning."""
+    """Decorate an options class to accept earlier names of its fields, with a DeprecationWarning."""
     initialize = options.__init__
     earlier = {
         old: new
@@ -52,7 +52,7 @@ def accepts_earlier_names(options: OptionsClass) -> OptionsClass:
 
 
 def parse_layers(value: str | Iterable[str | tuple[str, float]] | None) -> Layers | None:
-    """Layers with weights from `relu1_1=0.5,relu2_1`, from names, or from pairs; None stays None."""
+    """Parse layers with weights from `relu1_1=0.5,relu2_1`, from names, or from pairs; None stays None."""
     if value is None:
         return None
     items = [item.strip() for item in value.split(",")] if isinstance(value, str) else list(value)
@@ -67,16 +67,18 @@ def parse_layers(value: str | Iterable[str | tuple[str, float]] | None) -> Layer
 
 
 def kebab(text: str) -> str:
-    """A name for a style: words in small letters, joined by hyphens; "Starry Night_2" is "starry-night-2"."""
+    """Convert a text to lower case with hyphens: "Starry Night_2" becomes "starry-night-2"."""
     return re.sub(r"[\W_]+", "-", text.lower()).strip("-") or "style"
 
 
 def check_choice(name: str, value: str, choices: Any) -> None:
+    """Raise UsageError unless the value is one of a Literal type's values."""
     if value not in get_args(choices):
         raise UsageError(f"{name} must be one of {', '.join(get_args(choices))}, not {value}")
 
 
 def check_range(name: str, value: Any, least: float, most: float) -> None:
+    """Raise UsageError unless the value is a finite number from `least` to `most`."""
     number = _as_float(value) if isinstance(value, Real) else math.nan
     if not (least <= number <= most and math.isfinite(number)):
         limits = f"from {least:g} to {most:g}" if math.isfinite(most) else f"a number from {least:g} up"
@@ -84,12 +86,13 @@ def check_range(name: str, value: Any, least: float, most: float) -> None:
 
 
 def check_whole(name: str, value: Any, least: int, most: int) -> None:
+    """Raise UsageError unless the value is a whole number from `least` to `most`."""
     if not (isinstance(value, Integral) and least <= int(value) <= most):
         raise UsageError(f"{name} must be a whole number from {least} to {most}, not {value}")
 
 
 def _as_float(value: Any) -> float:
-    """Infinity for a whole number beyond the largest float."""
+    """Convert to float; a whole number beyond the largest float becomes infinity."""
     try:
         return float(value)
     except OverflowError:

@@ -1,4 +1,4 @@
-"""Progress events of running jobs. Imports nothing of the package."""
+"""Progress events of running jobs. Imports nothing from the package."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Step:
-    """One iterate of a painting.
+    """Progress event of a painting, one per gradient.
 
-    `image` is the picture so far, float32 sRGB, (3, H, W) in [0, 1], at the size of its scale; it is a copy
-    made on first use, so that looking at every iterate costs nothing to those who do not.
+    `image` is the picture so far, float32 sRGB, (3, H, W) in [0, 1], at the size of its scale. The copy is
+    made on first use, so that an event without use of the image costs nothing.
     """
 
     scale: int  # index of the scale, from 0
-    scales: int  # how many scales there are
+    scales: int  # number of scales
     size: tuple[int, int]  # height, width of this scale in pixels
     iteration: int  # within the scale, from 1
     iterations: int  # planned for the scale
@@ -29,6 +29,7 @@ class Step:
 
     @property
     def image(self) -> Tensor:
+        """Picture so far, float32 sRGB, (3, H, W) in [0, 1]."""
         return self.snapshot()
 
 

@@ -1,7 +1,7 @@
-"""Published systems by name: each as plain data, the values of the options that define it.
+"""Recipes: published systems by name, each as the option values that define it.
 
-A command turns the values into its own options, and flags given beside a recipe override it. Where a recipe
-departs from its source, its entry says so.
+A command turns the values into its own options; flags override the recipe. An entry notes where the recipe
+departs from its source.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ class Recipe:
     """A published system.
 
     Attributes:
-        name: what it is called on the command line.
-        description: what it does, in a phrase.
-        source: the paper or program that it comes from.
-        options: values for the fields of the job's options; the rest keep their defaults.
-        animated: the making itself is the result, and is saved as an animation.
-        job: the command that it is for.
-        priming: for a system that primes its network before it learns a style: values for the fields of
-            `PrimeOptions`, beside those that both stages share.
+        name: name on the command line.
+        description: short description.
+        source: paper or program that the recipe comes from.
+        options: values for fields of the job's options; other fields keep their defaults.
+        animated: save the progress of the painting as an animation, which is the result.
+        job: command that the recipe is for.
+        priming: values for fields of `PrimeOptions`, in addition to those that both stages share, for a
+            system that primes its network (identity pretraining) before it learns a style.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Recipe:
         object.__setattr__(self, "priming", MappingProxyType(dict(self.priming)))
 
 
-# Plain mean squares, one scale and full precision, as the field had them before ours.
+# Plain mean squares, one scale and full precision, as usual in the literature.
 _LITERATURE = {
     "backbone": "vgg19",
     "size": 512,
@@ -66,8 +66,8 @@ _GATYS = _LITERATURE | {
     "iterations": 500,
 }
 
-# Its schedule is 100 calls of torch.optim.LBFGS, of at most 20 gradients each; we count gradients. Against
-# artefacts it advises a hundredth of the style weight, or a fortieth of the learning rate.
+# The source's schedule is 100 calls of torch.optim.LBFGS, of at most 20 gradients each; we count gradients.
+# Against artifacts it advises 1/100 of the style weight, or 1/40 of the learning rate.
 _SHALLOW = _LITERATURE | {
     "content_layers": "conv2_2",
     "style_layers": "conv1_1,conv1_2,conv2_1,conv2_2,conv3_1",
@@ -75,8 +75,8 @@ _SHALLOW = _LITERATURE | {
     "iterations": 100 * 20,
 }
 
-# What the trained systems have in common. Their weights are those of plain mean squares, with Gram matrices
-# divided by C h w, as pytorch/examples has them; nothing is clipped.
+# Shared options of the trained systems. Weights are for plain mean squares, with Gram matrices divided by
+# C h w, as in pytorch/examples; gradients are not clipped.
 _TRAINED = {
     "backbone": "vgg16",
     "content_layers": "relu2_2",
@@ -102,8 +102,8 @@ _TRAINED = {
 # 40,000 steps of 4 photos: about two epochs over the 82,783 photos of COCO 2014.
 _JOHNSON = _TRAINED | {"network": "transformer_net", "steps": 40_000}
 
-# 20,000 photos, 16 a step: 1,250 steps an epoch. The source does not say how many epochs; we take four, after
-# one of priming. A total variation of 1e-6 is next to nothing, whether it is a mean, as ours, or a sum.
+# 20,000 photos, 16 per step: 1,250 steps an epoch. The source does not give the number of epochs; we take
+# four, after one of priming. A total variation weight of 1e-6 has little effect on a mean, as ours, or a sum.
 _ONE_CYCLE = _JOHNSON | {
     "batch": 16,
     "steps": 4 * 20_000 // 16,
@@ -120,8 +120,8 @@ _ONE_CYCLE_PRIMING = {
     "weight_decay": 1e-6,
 }
 
-# One epoch over COCO 2014. We take its 1 : 12 to weigh the square norm of a difference of Gram matrices over
-# C h w, as Johnson et al. write it. Ours is a mean over C^2 entries: hence C^2 as the weight of each layer.
+# One epoch over COCO 2014. We assume that the ratio 1 : 12 weights the squared norm of a difference of Gram
+# matrices over C h w, as in Johnson et al. Ours is a mean over C^2 entries: so each layer has the weight C^2.
 _ENCODER_DECODER = _TRAINED | {
     "network": "encoder_decoder",
     "backbone": "vgg19",
@@ -132,7 +132,7 @@ _ENCODER_DECODER = _TRAINED | {
     "steps": 82_783 // 4,
 }
 
-# 60 and then 120 epochs over some 50 photos, 4 a step.
+# 60 and then 120 epochs over some 50 photos, 4 per step.
 _UNET = _TRAINED | {"network": "unet", "content_layers": "relu4_3", "steps": 120 * 50 // 4}
 _UNET_PRIMING = {
     "loss": "pixels",
@@ -197,12 +197,12 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
 
 
 def names(job: RecipeJob) -> tuple[str, ...]:
-    """The recipes for a job."""
+    """Names of the recipes for a job."""
     return tuple(name for name, recipe in RECIPES.items() if recipe.job == job)
 
 
 def find(name: str, job: RecipeJob) -> Recipe:
-    """The recipe of that name. Raises UsageError, with those there are, for one that is not for this job."""
+    """Find a recipe by name. Raises UsageError, which lists the names, if this job has no such recipe."""
     choices = f"choose among {', '.join(names(job))}"
     if name not in RECIPES:
         raise UsageError(f"there is no recipe {name}: {choices}")

@@ -21,7 +21,7 @@ def is_folder(path: str | os.PathLike[str]) -> bool:
 
 
 def is_unicode(path: str | os.PathLike[str]) -> bool:
-    """Return whether a name has an encoding; that of a file made under another one may have none."""
+    """Return whether a name is valid Unicode; names created under another encoding may not be."""
     try:
         str(path).encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""Weights files: records, a verified download into a cache, and reading them. Knows no network."""
+"""Weights files: records, verified download into a cache, reading and writing; independent of networks."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from impasto.atomic_files import draft, held, held_while
 from impasto.errors import WeightsError
 from impasto.safe_paths import is_file, is_folder, is_unicode
 
-ProgressCallback = Callable[[int, int], None]  # bytes that are here, bytes in all
+ProgressCallback = Callable[[int, int], None]  # downloaded bytes, total bytes
 
-_TIMEOUT = 30.0  # seconds without a byte
+_TIMEOUT = 30.0  # seconds without data
 _CHUNK = 1 << 20  # bytes
 _NETWORK_ERRORS = (URLError, HTTPException, SSLError, TimeoutError, ConnectionError)
 
@@ -48,11 +48,12 @@ class PublishedWeights:
 
     @property
     def filename(self) -> str:
+        """Name of the file in the cache."""
         return self.url.rpartition("/")[2]
 
 
 def cache_dir() -> Path:
-    """The folder of downloaded files: $IMPASTO_CACHE, or `impasto` in the system's own cache folder."""
+    """Folder for downloaded files: $IMPASTO_CACHE, or `impasto` in the system's cache folder."""
     if chosen := os.environ.get("IMPASTO_CACHE"):
         return Path(chosen).expanduser()
     variable = "LOCALAPPDATA" if sys.platform == "win32" else "XDG_CACHE_HOME"
@@ -60,10 +61,10 @@ def cache_dir() -> Path:
 
 
 def fetch(weights: PublishedWeights, *, on_progress: ProgressCallback | None = None) -> Path:
-    """The path of a verified copy: from our cache, from torch's hub cache, or downloaded now.
+    """Get the path of a verified copy: from impasto's cache, from torch's hub cache, or downloaded now.
 
-    The hash is checked at every call. An interrupted download goes on where it stopped at the next call.
-    Raises WeightsError where no verified copy can be had.
+    The hash is checked at every call. The next call continues an interrupted download. Raises WeightsError if
+    no verified copy can be obtained.
     """
     if found := _find(weights):
         return found
@@ -85,12 +86,12 @@ def fetch(weights: PublishedWeights, *, on_progress: ProgressCallback | None = N
 
 
 def is_cached(weights: PublishedWeights) -> bool:
-    """Return whether `fetch` has a verified copy at hand."""
+    """Return whether `fetch` would find a verified copy without a download."""
     return _find(weights) is not None
 
 
 def _find(weights: PublishedWeights) -> Path | None:
-    """A verified copy in our cache or in that of torch.hub."""
+    """Find a verified copy in impasto's cache or in that of torch.hub."""
     folders = cache_dir(), Path(torch.hub.get_dir(), "checkpoints")
     paths = (folder / weights.filename for folder in folders)
     return next((path for path in paths if _mismatch(path, weights) is None), None)
@@ -98,10 +99,10 @@ def _find(weights: PublishedWeights) -> Path | None:
 
 @contextmanager
 def _claimed(part: Path) -> Iterator[Path]:
-    """A file of our own to download into, which becomes `part` again if it is not moved away.
+    """Rename `part` to a private name to download into; rename it back to `part` if it was not moved away.
 
-    Renaming is atomic, so that of two processes only one goes on with an interrupted download. What a killed
-    process left behind is taken over too, as nobody holds it.
+    Renaming is atomic, so that only one of two processes continues an interrupted download. Files that a
+    killed process left, which are unlocked, are used, too.
     """
     own = part.with_name(f"{part.name}.{secrets.token_hex(4)}")
     with ExitStack() as holding:
@@ -147,7 +148,7 @@ def _install(part: Path, kept: Path, weights: PublishedWeights) -> None:
         part.replace(kept)
         return
     if part.stat().st_size >= weights.size:
-        part.unlink()  # going on from wrong bytes could never end well
+        part.unlink()  # continuing after wrong bytes would always fail
     raise _not_downloaded(weights, reason)
 
 
@@ -180,10 +181,10 @@ def _not_downloaded(weights: PublishedWeights, reason: str) -> WeightsError:
 
 
 def load_tensors(path: str | Path) -> dict[str, Tensor]:
-    """The named tensors of a .safetensors, .pth or .pt file, on the CPU, all of them finite.
+    """Load the named tensors of a .safetensors, .pth or .pt file to the CPU; all values must be finite.
 
-    A checkpoint that nests them under `state_dict` is opened; a pickle with more than data in it is refused.
-    Raises WeightsError, which names the file.
+    Tensors may be nested under `state_dict`. A pickle that contains more than data is rejected. Raises
+    WeightsError, which names the file.
     """
     path = _existing(path)
     tensors = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
@@ -196,12 +197,12 @@ def load_tensors(path: str | Path) -> dict[str, Tensor]:
 
 
 def load_floats(path: str | Path) -> dict[str, Tensor]:
-    """As `load_tensors`, in float32. Raises WeightsError, too, for what is no float or beyond float32."""
+    """Load tensors as float32. Raises WeightsError also for integers and for values beyond float32."""
     return {name: to_float32(path, name, tensor) for name, tensor in load_tensors(path).items()}
 
 
 def to_float32(path: str | Path, name: str, tensor: Tensor) -> Tensor:
-    """A tensor of a file in float32. Raises WeightsError for integers and the like, which are no weights."""
+    """Convert a file's tensor to float32. Raises WeightsError for integers and other non-float types."""
     if not tensor.is_floating_point():
         raise WeightsError(
             f"{name} in {path} is of {str(tensor.dtype).removeprefix('torch.')}: weights are floats"
@@ -212,10 +213,10 @@ def to_float32(path: str | Path, name: str, tensor: Tensor) -> Tensor:
 
 
 def load_plain(path: Path) -> Any:
-    """Load a `torch.save` file that holds only data, to the CPU.
+    """Load a `torch.save` file that contains only data, to the CPU.
 
-    Nothing in the file can run, and it takes no more memory than it has bytes: an archive that unpacks to
-    more raises ValueError. A damaged file raises nearly anything, a missing one OSError.
+    No code in the file is run, and the data takes no more memory than the file has bytes: an archive that
+    unpacks to more raises ValueError. A damaged file may raise any exception, a missing file OSError.
     """
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
@@ -225,7 +226,7 @@ def load_plain(path: Path) -> Any:
 
 
 def _check_whole(path: Path, name: str, tensor: Tensor) -> None:
-    """Raise WeightsError for one number that stands for many, of which the file could name any number."""
+    """Raise WeightsError for an expanded tensor, which has more values than the file stores for it."""
     strided = tensor.layout is torch.strided
     if strided and tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
         raise WeightsError(f"{name} in {path} says that it has more numbers than the file holds")
@@ -234,19 +235,19 @@ def _check_whole(path: Path, name: str, tensor: Tensor) -> None:
 def _check_finite(path: Path, name: str, tensor: Tensor) -> None:
     try:
         finite = bool(tensor.isfinite().all())
-    except (RuntimeError, NotImplementedError) as error:  # sparse, quantised, float8 and the like
+    except (RuntimeError, NotImplementedError) as error:  # sparse, quantized, float8 and the like
         raise WeightsError(f"{name} in {path} is no plain tensor of numbers, but {tensor.dtype}") from error
     if not finite:
         raise WeightsError(f"{name} in {path} holds {'NaN' if tensor.isnan().any() else 'infinity'}")
 
 
 def load_metadata(path: str | Path) -> dict[str, str]:
-    """The metadata of a .safetensors file; that of any other weights file is empty."""
+    """Load the metadata of a .safetensors file; empty for other weights files."""
     path = _existing(path)
     if path.suffix != ".safetensors":
         return {}
     try:
-        if not is_unicode(path):  # which the library opens alone
+        if not is_unicode(path):  # safetensors opens only names in Unicode
             return _read_metadata(path.read_bytes())
         with safe_open(path, framework="pt") as file:
             return file.metadata() or {}
@@ -255,8 +256,8 @@ def load_metadata(path: str | Path) -> dict[str, str]:
 
 
 def _read_metadata(data: bytes) -> dict[str, str]:
-    """The metadata of a .safetensors file's bytes. Raises SafetensorError where they are damaged."""
-    deserialize(data)  # type: ignore[no-untyped-call]  # which checks them
+    """Parse the metadata in a .safetensors file's bytes. Raises SafetensorError for damaged bytes."""
+    deserialize(data)  # type: ignore[no-untyped-call]  # checks the bytes
     header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
     found: dict[str, str] = header.get("__metadata__", {})
     return found
@@ -268,7 +269,7 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[st
         path.parent.mkdir(parents=True, exist_ok=True)
         whole = {name: tensor.contiguous() for name, tensor in tensors.items()}
         with draft(path) as own:
-            with own.open("wb") as file:  # save_file would make it unreadable for others
+            with own.open("wb") as file:  # save_file would make the file unreadable for other users
                 file.write(_in_order(save(whole, dict(metadata))))
                 file.flush()
                 os.fsync(file.fileno())
@@ -279,7 +280,7 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[st
 
 
 def _in_order(data: bytes) -> bytes:
-    """Rewrite a .safetensors file with sorted metadata: the library writes them in any order."""
+    """Rewrite a .safetensors file with sorted metadata, which the library writes in random order."""
     start = 8 + int.from_bytes(data[:8], "little")
     header = json.loads(data[8:start])
     header["__metadata__"] = dict(sorted(header.get("__metadata__", {}).items()))
