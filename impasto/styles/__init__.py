@@ -1,4 +1,4 @@
-"""The styles that come with the package: pictures to paint with, and cards of trained networks."""
+"""Shipped styles: pictures to paint with, and cards of trained networks."""
 
 from __future__ import annotations
 
@@ -19,44 +19,44 @@ _TEXTURES = Path(__file__).with_name("textures")
 _CARDS = Path(__file__).with_name("cards")
 _SAMPLE = Path(__file__).with_name("sample.jpg")
 _CARD, _PUBLISHED = ".safetensors", (".pth", ".pt", ".model")
-NETWORKS = (_CARD, *_PUBLISHED)  # suffixes of files that hold a style's network, not its picture
+NETWORKS = (_CARD, *_PUBLISHED)  # suffixes of files that contain a style's network, not its picture
 
 
 def pictures() -> dict[str, Path]:
-    """The shipped style pictures by name, such as "swirling-night", in alphabetical order."""
+    """Shipped style pictures by name, such as "swirling-night", in alphabetical order."""
     return {path.stem: path for path in sorted(_PICTURES.glob("*.jpg"))}
 
 
 def paintable() -> dict[str, Path]:
-    """Shipped pictures to paint with, by name: style pictures, and a texture of each card's work."""
+    """Shipped pictures to paint with, by name: style pictures, and a texture of each card's artwork."""
     textures = {path.stem: path for path in sorted(_TEXTURES.glob("*.jpg"))}
     return {**pictures(), **textures}
 
 
 def find(name: str) -> Path | None:
-    """The shipped picture, or the texture of a shipped card's work, of that name; or None."""
+    """Find the shipped picture, or the texture of a shipped card's artwork, by name; or None."""
     return paintable().get(name)
 
 
 def cards() -> dict[str, Path]:
-    """The shipped style cards by name, such as "starry-night", in alphabetical order."""
+    """Shipped style cards by name, such as "starry-night", in alphabetical order."""
     return {path.stem: path for path in sorted(_CARDS.glob(f"*{_CARD}"))}
 
 
 def sample() -> Path:
-    """A small photo to show styles on: see NOTICE for its author."""
+    """Path of a small shipped photo for examples; see NOTICE for its author."""
     return _SAMPLE
 
 
 def load(style: str | Path) -> Card:
-    """The style of a shipped name, a card's file, any picture, or a published checkpoint of Johnson et al.
+    """Load a style: a shipped name, a card, any picture, or a published checkpoint of Johnson et al.
 
-    A picture's card is written by the embedded adaptive network: see `encoding.encode`.
+    The embedded adaptive network makes the card of a picture: see `encoding.encode`.
 
     Raises:
-        UsageError: no such name.
-        ImageError: a file that is no picture either, or one that shows no style.
-        WeightsError: a file that is missing, damaged, newer than this version, or no card.
+        UsageError: an unknown name.
+        ImageError: a file that is neither a card nor a picture, or a picture without a style.
+        WeightsError: a file that is missing, damaged, newer than this version, or not a card.
     """
     name = str(style)
     path = Path(cards().get(name) or style)
@@ -81,15 +81,16 @@ def load(style: str | Path) -> Card:
 
 
 def missing_picture(name: str | Path) -> ImageError:
-    """The error for a name that is neither a file nor a shipped style to paint with."""
+    """Make the error for a name that is neither a file nor a shipped style to paint with."""
     near = _near(str(name), paintable())
     return ImageError(f"{name} does not exist{near or ';'} the shipped styles are {', '.join(paintable())}")
 
 
 def parse(text: str) -> tuple[str, float]:
-    """Style and weight of "starry-night:0.6", "starry-night" or "card.safetensors:2".
+    """Parse style and weight from "starry-night:0.6", "starry-night" or "card.safetensors:2".
 
-    A file of that very name wins. Raises UsageError for a weight that is no number from 0 up.
+    If a file has exactly this name, the text is its name. Raises UsageError for an invalid or negative
+    weight.
     """
     name, _, number = text.rpartition(":")
     try:
@@ -104,8 +105,9 @@ def parse(text: str) -> tuple[str, float]:
 
 
 def is_style(text: str) -> bool:
-    """Return whether a text among photos can only mean a trained style: a shipped name, a card's file,
-    or, where there is no such file, anything with a weight.
+    """Return whether a text among photos must be a trained style.
+
+    True for a shipped name, for a card's file, and for a text with a weight that is not the name of a file.
     """
     name, _, number = text.rpartition(":")
     weighted = bool(name) and number.replace(".", "", 1).isdecimal()
@@ -124,6 +126,6 @@ def _advice(name: str) -> str:
 
 
 def _near(name: str, names: Iterable[str]) -> str:
-    """A question for what was meant, or nothing where no name is near."""
+    """Suggest similar names as a question; empty if no name is similar."""
     near = difflib.get_close_matches(name.lower(), names, n=2, cutoff=0.5)
     return f": did you mean {' or '.join(near)}?" if near else ""

@@ -1,4 +1,4 @@
-"""From styles, weights and a strength to the networks that have to run, for all uses."""
+"""Resolve styles, weights and a strength to the networks to run."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ Styles = StyleRef | tuple[StyleRef, float] | Sequence[StyleRef | tuple[StyleRef,
 
 @dataclass(frozen=True)
 class Mixture:
-    """A weighted sum of networks' pictures and the photo.
+    """Weighted sum of networks' pictures and the photo.
 
     Attributes:
         parts: cards, each with the share of its picture.
-        photo: the share of the photo itself; all shares sum to 1.
-        notes: sentences that the user should hear.
+        photo: share of the photo itself; all shares sum to 1.
+        notes: sentences to show to the user.
     """
 
     parts: tuple[tuple[Card, float], ...]
@@ -35,9 +35,9 @@ class Mixture:
 
 
 def load_styles(style: Styles) -> tuple[tuple[Card, float], ...]:
-    """Cards with their shares, which sum to 1; those without one are left out.
+    """Load the cards of styles with their shares, which sum to 1; cards with a share of 0 are left out.
 
-    Raises UsageError or WeightsError, as `styles.load` does, and UsageError for weights without a sum.
+    Raises UsageError or WeightsError, as `styles.load` does, and UsageError for weights that sum to 0.
     """
     pairs = [(_load_style(each), weight) for each, weight in _as_pairs(style)]
     if not pairs:
@@ -47,16 +47,18 @@ def load_styles(style: Styles) -> tuple[tuple[Card, float], ...]:
 
 
 def find_pictures(style: Styles) -> list[tuple[Path, float]]:
-    """The pictures of styles, with their weights: files, and the textures that ship with the cards.
+    """Find the pictures of styles, with their weights: files, and the textures that ship with the cards.
 
-    Raises UsageError for a style without one.
+    Raises UsageError for a style without a picture.
     """
     return [(_find_picture(each), weight) for each, weight in _as_pairs(style)]
 
 
 def mix(cards: Sequence[tuple[Card, float]], strength: float) -> Mixture:
-    """Interpolate parameters among cards of one lineage, towards the embedded primed weights if they are of
-    it; blend pictures, and the photo, where that is not possible. `strength` is from 0 to 1.
+    """Combine cards and a strength, 0 to 1: interpolate parameters if possible, else blend pictures.
+
+    Parameters interpolate among cards of one lineage, and with the embedded primed weights if these have that
+    lineage. Otherwise pictures are blended with each other and with the photo.
     """
     parts: list[tuple[Card, float]] = []
     photo, notes = 0.0, []
@@ -79,7 +81,7 @@ def mix(cards: Sequence[tuple[Card, float]], strength: float) -> Mixture:
 
 
 def _as_pairs(style: Styles) -> list[tuple[StyleRef, float]]:
-    """Styles with their weights, which names may carry themselves: "starry-night:0.6"."""
+    """Split styles into pairs of style and weight; a name may contain a weight: "starry-night:0.6"."""
     many: Sequence[Any] = style if isinstance(style, list | tuple) and not _is_pair(style) else [style]
     return [_as_pair(item) for item in many]
 
