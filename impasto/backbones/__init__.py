@@ -1,4 +1,4 @@
-"""Perceptual networks: `load` gives one by its name or from a file."""
+"""Perceptual networks: `load` returns a backbone by its name or from a file."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ NAMES = ("compact", *PUBLISHED)
 def load(
     name: str | Path, *, pooling: Pooling = "max", on_progress: ProgressCallback | None = None
 ) -> Backbone:
-    """A frozen perceptual network.
+    """Load a perceptual network, frozen.
 
     Args:
         name: one of NAMES, or a weights file (.safetensors, .pth): a compact backbone, VGG-16 or VGG-19 with
             torchvision's names, whole or cut after any convolution, or the sixteenfold compressed VGG-19.
         pooling: "max" as trained; "average", which Gatys et al. found smoother; or "l2", see `base.l2_pool`.
-        on_progress: told the bytes here and the bytes in all while a published file downloads.
+        on_progress: called with the downloaded and the total bytes while a published file downloads.
 
     Raises:
         UsageError: an unknown pooling.
-        WeightsError: a file that cannot be had, or of no network known here.
+        WeightsError: a file that cannot be read or downloaded, or of an unknown network.
     """
     if name == "compact":
         return load_compact(pooling=pooling)

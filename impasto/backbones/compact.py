@@ -1,7 +1,7 @@
-"""The compact backbone: a small VGG-like network that sees nearly as VGG-19 does, embedded in the package.
+"""Compact backbone: a small VGG-like network distilled from VGG-19 and embedded in the package.
 
-Block n ends in relu{n}_1. As all its convolutions come after the pooling, a gradient costs a sixteenth of
-VGG-19's. The linear maps to the teacher's channels are used on statistics, never per pixel (`losses`).
+Block n ends in relu{n}_1. As all convolutions of a block come after its pooling, a gradient costs a sixteenth
+of VGG-19's. The linear maps to the teacher's channels are used on statistics, never per pixel (`losses`).
 """
 
 from __future__ import annotations
@@ -24,14 +24,15 @@ LAYERS = tuple(f"relu{block}_1" for block in range(1, len(WIDTHS) + 1))
 TEACHER_WIDTHS = dict(zip(LAYERS, (64, 128, 256, 512, 512), strict=True))
 WIDTH_OF = {layer: widths[-1] for layer, widths in zip(LAYERS, WIDTHS, strict=True)}
 
-_MEAN, _DEVIATION = 0.45, 0.25  # of photographs, all channels alike: the gray that zero padding stands for
+_MEAN, _DEVIATION = 0.45, 0.25  # of photos, for all channels: zero padding corresponds to this gray
 
 
 class Compact(Backbone):
-    """The network itself, with random weights: `load_compact` gives the trained one.
+    """Compact backbone with random weights; `load_compact` returns the trained network.
 
-    Only the last activation of each block, LAYERS, can be asked for: the others have no counterpart in the
-    teacher.
+    Only the last activation of each block, LAYERS, can be requested: the other activations have no
+        counterpart
+    in the teacher.
     """
 
     def __init__(self, *, source: str = "compact", pooling: Pooling = "max") -> None:
@@ -46,11 +47,12 @@ class Compact(Backbone):
             channels = width
 
     def prepare(self, image: Tensor) -> Tensor:
+        """Normalize an RGB image in 0..1."""
         return (image - _MEAN) / _DEVIATION
 
 
 def load_compact(path: Path = EMBEDDED, *, pooling: Pooling = "max") -> Compact:
-    """The trained network, frozen, with its maps. Raises WeightsError for a file of another network."""
+    """Load the trained network, frozen, with its maps. Raises WeightsError for a file of another network."""
     source = "compact" if path == EMBEDDED else str(path)
     network = Compact(source=source, pooling=pooling)
     tensors = load_floats(path)
@@ -67,14 +69,14 @@ def load_compact(path: Path = EMBEDDED, *, pooling: Pooling = "max") -> Compact:
 
 
 def save_compact(network: Compact, path: Path, metadata: dict[str, str]) -> None:
-    """Write weights and maps in float16, which changes features by a thousandth; renamed into place."""
+    """Write weights and maps in float16, which changes features by 0.1 %; the file is renamed into place."""
     tensors = dict(network.state_dict()) | {f"maps.{layer}": m for layer, m in network.maps.items()}
     halves = {key: tensor.half().contiguous() for key, tensor in tensors.items()}
     save_tensors(path, halves, {"impasto": "compact"} | metadata)
 
 
 def _convolutions() -> Iterator[tuple[str, int]]:
-    """Names and widths in order: conv{n}_1a and conv{n}_1b come before a block's last, conv{n}_1."""
+    """Names and widths of the convolutions, in order: conv{n}_1a, conv{n}_1b, conv{n}_1 in each block n."""
     for block, widths in enumerate(WIDTHS, 1):
         for place, width in enumerate(widths, 1):
             suffix = "" if place == len(widths) else "ab"[place - 1]

@@ -1,5 +1,5 @@
 """VGG-19 compressed sixteenfold: "Collaborative Distillation for Ultra-Resolution Universal Style Transfer"
-(Wang et al., CVPR 2020, arXiv:2003.08436), read from its published weights: a teacher, and a yardstick."""
+(Wang et al., CVPR 2020, arXiv:2003.08436), read from its published weights: a teacher, and a reference."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LAYERS = tuple(f"relu{block}_1" for block in range(1, len(_DEPTHS) + 1))
 
 
 class Compressed(Backbone):
-    """The compressed encoder, frozen. Its `_aux` convolutions are its maps to VGG-19's channels.
+    """Compressed encoder, frozen; its `_aux` convolutions are the maps to VGG-19's channels.
 
     `tensors` have the published names: conv0, conv11, ..., conv51, conv11_aux, ..., conv51_aux.
     """
@@ -40,11 +40,12 @@ class Compressed(Backbone):
         self.requires_grad_(False).eval()
 
     def prepare(self, image: Tensor) -> Tensor:
+        """Convert an RGB image in 0..1 to the network's input."""
         result: Tensor = self.colors(image)
         return result
 
     def least_side(self, layers: Collection[str]) -> int:
-        """As for every backbone, but that a border cannot be mirrored with fewer than two pixels."""
+        """Shortest side, in pixels, as for every backbone, but at least what mirrored borders need."""
         return 2 * super().least_side(layers)
 
     def _step(self, name: str, x: Tensor, *, in_place: bool) -> Tensor:
@@ -53,7 +54,7 @@ class Compressed(Backbone):
         return super()._step(name, x, in_place=in_place)
 
     def teacher_features(self, image: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
-        """Its approximation of VGG-19's own activations, per pixel: relu(map(features))."""
+        """Approximate VGG-19's activations per pixel: relu(map(features))."""
         features = self(image, layers)
         return {
             layer: F.relu(F.conv2d(f, self.maps[layer][:, :-1, None, None], self.maps[layer][:, -1]))

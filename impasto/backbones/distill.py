@@ -1,8 +1,8 @@
-"""Teaching the compact backbone to see as VGG-19 does (feature distillation with linear maps).
+"""Distill VGG-19 into the compact backbone (feature distillation with linear maps).
 
-The student's features at each layer, mapped by a matrix that is trained with it, must predict the teacher's
-activations, each channel divided by its standard deviation: the loss of a layer is the share of the
-teacher's variance that stays unexplained. At the end the maps are solved anew, exactly, by least squares.
+The student's features at each layer, mapped by a matrix that is trained with the student, must predict the
+teacher's activations, each channel divided by its standard deviation: the loss of a layer is the share of the
+teacher's variance that stays unexplained. At the end the maps are computed exactly, by least squares.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ class DistillOptions:
 
     steps: int = 12_000
     batch: int = 8
-    exact: int = 2  # pictures of a batch that the costly teacher sees: shallow layers have pixels enough
+    exact: int = 2  # pictures of a batch for the slow teacher: shallow layers have enough pixels
     size: int = 192  # side of a training crop, pixels
     learning_rate: float = 2e-3
     seed: int = 0
-    start: str | None = None  # a compact backbone to teach further
+    start: str | None = None  # file of a compact backbone to train further
     checkpoint_minutes: float = 5.0
 
 
 @dataclass(frozen=True)
 class DistillStep:
-    """Progress: unexplained share of the teacher's variance by layer, smoothed."""
+    """Progress of distillation: unexplained share of the teacher's variance by layer, smoothed."""
 
     step: int
     steps: int
@@ -55,9 +55,9 @@ class DistillStep:
 
 
 class Teachers:
-    """One or two networks that together give relu1_1 to relu5_1; the first one that has a layer gives it.
+    """One or two networks that together have relu1_1 to relu5_1; a layer comes from the first that has it.
 
-    An exact VGG cut early comes first, the compressed network supplies what lies deeper.
+    An exact VGG, cut early, comes first; the compressed network supplies the deeper layers.
     """
 
     def __init__(self, backbones: Sequence[Backbone]) -> None:
@@ -80,10 +80,10 @@ class Teachers:
 
 
 class Distillation:
-    """The state of one training: student, optimiser and step, which a checkpoint holds whole.
+    """State of a distillation: student, optimizer and step; a checkpoint holds all of it.
 
-    Every random choice follows from the seed and the step, so that a resumed run is the uninterrupted one.
-    `folders` are lists of pictures that are drawn from equally often.
+    Every random choice depends only on the seed and the step, so that a resumed run equals an uninterrupted
+    one. `folders` are lists of pictures; all lists are drawn from equally often.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class Distillation:
             head.bias.copy_(matrix[:, -1])
 
     def _channel_scales(self, batches: int = 12) -> FeatureMaps:
-        """Standard deviation of each teacher channel, (1, C, 1, 1), floored for those that hardly fire."""
+        """Standard deviation of each teacher channel, (1, C, 1, 1); a floor for nearly inactive channels."""
         sums: dict[str, Tensor] = {}
         for number in range(batches):
             for layer, f in self._teach(self.batch(-1 - number), self.options.batch).items():
@@ -124,7 +124,7 @@ class Distillation:
         return {layer: s + 0.1 * s.mean() for layer, s in scales.items()}
 
     def batch(self, step: int) -> Tensor:
-        """(N, 3, size, size) in 0..1: crops at random scale, mirrored, some with odd colors or noise."""
+        """Draw (N, 3, size, size) in 0..1: crops at random scale, mirrored, some with odd colors or noise."""
         chance = random.Random(f"{self.options.seed}/{step}")
         crops = [
             _crop(chance.choice(chance.choice(self.folders)), self.options.size, chance)
@@ -145,7 +145,7 @@ class Distillation:
         return {layer: (guess[layer] - t / self.scales[layer]).pow(2).mean() for layer, t in target.items()}
 
     def advance(self) -> dict[str, float]:
-        """One gradient step."""
+        """Take one gradient step; returns the losses by layer."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.options.learning_rate * self._schedule()
         losses = self.losses(self.batch(self.step))
@@ -158,11 +158,12 @@ class Distillation:
         return {layer: loss.item() for layer, loss in losses.items()}
 
     def _schedule(self) -> float:
-        """Linear warm-up over 200 steps, then a cosine to zero."""
+        """Factor of the learning rate: linear warm-up over 200 steps, then a cosine to zero."""
         share = self.step / self.options.steps
         return min(1.0, (self.step + 1) / 200) * 0.5 * (1 + math.cos(math.pi * share))
 
     def save(self, path: Path) -> None:
+        """Write a checkpoint."""
         state = {
             "student": self.student.state_dict(),
             "heads": self.heads.state_dict(),
@@ -176,7 +177,7 @@ class Distillation:
         partial.replace(path)
 
     def load(self, path: Path) -> None:
-        """Continue from a checkpoint of the same options; WeightsError where they differ."""
+        """Continue from a checkpoint. Raises WeightsError if it was made with other options."""
         try:
             state = load_plain(path)
         except Exception as error:  # a damaged file can fail anywhere inside the unpickler
@@ -190,7 +191,7 @@ class Distillation:
 
     @torch.no_grad()
     def solve_maps(self, batches: int = 60, ridge: float = 1e-4) -> dict[str, float]:
-        """The best linear maps for the trained student, to the teacher's scaled channels, by ridge.
+        """Compute the best linear maps from the student to the teacher's scaled channels (ridge regression).
 
         Sets `student.maps` and returns the unexplained share of variance, by layer, on the same pictures.
         """
@@ -206,7 +207,7 @@ class Distillation:
 
 
 class _FeatureMoments:
-    """Sums for a linear regression of the teacher's channels on the student's with a constant 1."""
+    """Sums for a linear regression of the teacher's channels on the student's, with a constant 1."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         self.normal = torch.zeros(inputs, inputs, dtype=torch.float64)
@@ -215,6 +216,7 @@ class _FeatureMoments:
         self.count = 0
 
     def add(self, student: Tensor, teacher: Tensor) -> None:
+        """Add the features of a batch."""
         x = F.pad(student.float().transpose(0, 1).flatten(1), (0, 0, 0, 1), value=1.0)
         y = teacher.transpose(0, 1).flatten(1)
         self.normal += (x @ x.T).double()
@@ -223,7 +225,7 @@ class _FeatureMoments:
         self.count += x.shape[1]
 
     def regress(self, ridge: float) -> tuple[Tensor, float]:
-        """The map, (outputs, inputs), and the mean over channels of the unexplained share of variance."""
+        """Solve for the map, (outputs, inputs), and the unexplained share of variance, averaged."""
         damping = ridge * self.normal.diagonal().mean() * torch.eye(len(self.normal), dtype=torch.float64)
         a = torch.linalg.solve(self.normal + damping, self.cross.T).T
         error = self.power + (a @ self.normal * a).sum(1) - 2 * (a * self.cross).sum(1)
@@ -239,9 +241,9 @@ def distill(
     options: DistillOptions,
     on_step: Callable[[DistillStep], None] = lambda step: None,
 ) -> dict[str, float]:
-    """Train and write the compact backbone to `out`; a checkpoint beside it is resumed.
+    """Train the compact backbone and write it to `out`; resumes from a checkpoint beside `out`.
 
-    `on_step` may raise to end the work: a checkpoint is saved first, so that no step is lost.
+    `on_step` may raise to stop the training: a checkpoint is saved first, so that no step is lost.
 
     Returns the unexplained share of the teacher's variance by layer.
     """
@@ -264,7 +266,7 @@ def distill(
 
 
 def pictures_in(folder: Path) -> list[Path]:
-    """All pictures below a folder, in a fixed order."""
+    """List all pictures below a folder, in a fixed order."""
     return sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
 
 
@@ -295,7 +297,7 @@ def _crop(path: Path, size: int, chance: random.Random) -> Tensor:
 
 
 def _vary(image: Tensor, chance: random.Random) -> Tensor:
-    """A painting in the making is no photograph: show some crops with odd colors, contrast or noise."""
+    """Vary colors, contrast or noise of some crops, as unfinished paintings do not look like photos."""
     if chance.random() < 0.4:
         gains = torch.tensor([chance.uniform(0.6, 1.5) for _ in range(3)]).view(3, 1, 1)
         gray, saturation = image.mean(0, keepdim=True), chance.uniform(0.3, 1.8)

@@ -49,20 +49,20 @@ _WIDTHS = (64, 128, 256, 512, 512)
 _DEPTHS = {"vgg19": (2, 2, 4, 4, 4), "vgg16": (2, 2, 3, 3, 3)}
 _KEY = re.compile(r"(?:(?:module|model|backbone|vgg)\.)*features\.(\d+)\.(weight|bias)")
 
-# Mean and deviation of RGB in 0..1. Oxford's own weights expect 0..255 less the mean, without scaling.
+# Mean and deviation of RGB in 0..1. Oxford's own weights expect 0..255 minus the mean, without scaling.
 _NORMALISATION = {
     "torchvision": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
     "caffe": ((123.68 / 255, 116.779 / 255, 103.939 / 255), (1 / 255, 1 / 255, 1 / 255)),
 }
-# Both kinds of weights are of one magnitude, so that nothing but a look at them tells Oxford's: these are the
-# first three numbers of conv1_1 in the VGG-19 and in the VGG-16, with the input channels in the order BGR.
+# Both kinds of weights have one magnitude, so Oxford's are recognized by their values: these are the first
+# three numbers of conv1_1 in the VGG-19 and in the VGG-16, with the input channels in the order BGR.
 _OXFORD_CONV1_1 = ((0.341195, 0.339992, -0.0448442), (0.42947057, 0.373467, -0.061360113))
 
 
 class VGG(Backbone):
-    """The convolutions of a VGG, frozen, up to the last one that its file holds.
+    """Convolutions of a VGG, frozen, up to the last convolution in its file.
 
-    Its layers: conv1_1, relu1_1, conv1_2, relu1_2, pool1, conv2_1, ... A VGG is its own teacher: no maps.
+    Layers: conv1_1, relu1_1, conv1_2, relu1_2, pool1, conv2_1, ... A VGG has no teacher, so it has no maps.
     """
 
     mean: Tensor
@@ -84,6 +84,7 @@ class VGG(Backbone):
         self.requires_grad_(False).eval()
 
     def prepare(self, image: Tensor) -> Tensor:
+        """Normalize an RGB image in 0..1, as the weights expect."""
         return (image - self.mean) / self.deviation
 
 
@@ -94,11 +95,11 @@ def load_vgg(
     preprocessing: Preprocessing = "auto",
     on_progress: ProgressCallback | None = None,
 ) -> VGG:
-    """A VGG by its name in PUBLISHED, downloaded once, or from a file with torchvision's keys.
+    """Load a VGG by its name in PUBLISHED, downloaded once, or from a file with torchvision's keys.
 
-    A file may end early, at any convolution. `preprocessing` says what its weights expect; "auto" takes the
-    file's own word (`preprocessing` in the metadata), knows Oxford's Caffe weights, and else assumes
-    torchvision's. Raises UsageError for an option and WeightsError for a file that cannot be used.
+    A file may end early, at any convolution. `preprocessing` is the input that the weights expect; "auto"
+    takes `preprocessing` from the file's metadata, recognizes Oxford's Caffe weights, and otherwise assumes
+    torchvision's. Raises UsageError for an invalid option and WeightsError for an unusable file.
     """
     if preprocessing not in ("auto", *_NORMALISATION):
         raise UsageError(f"there is no preprocessing {preprocessing}: choose among auto, torchvision, caffe")
@@ -114,7 +115,7 @@ def load_vgg(
 
 
 def needed_download(name: str) -> PublishedWeights | None:
-    """The published file that `load_vgg` would have to download first; None if nothing is missing."""
+    """Published file that `load_vgg` would have to download first; None if nothing is missing."""
     weights = PUBLISHED.get(name)
     if weights is None or _kept(name) or is_cached(weights):
         return None
@@ -122,7 +123,7 @@ def needed_download(name: str) -> PublishedWeights | None:
 
 
 def untrained_vgg(name: str, *, pooling: Pooling = "max") -> VGG:
-    """A published VGG with random weights: the same layers, memory and speed, with nothing to download."""
+    """Make a published VGG with random weights: its layers, memory and speed, without a download."""
     channels, convolutions = 3, {}
     for _, layer in _numbered(_DEPTHS[name]):
         width = _WIDTHS[int(layer[4]) - 1]
@@ -132,7 +133,7 @@ def untrained_vgg(name: str, *, pooling: Pooling = "max") -> VGG:
 
 
 def _kept(name: str) -> Path | None:
-    """The convolutions of a published file in the cache, if they are there."""
+    """Path of a published file's convolutions in the cache; None if they are not there."""
     kept = cache_dir() / f"{name}-features.safetensors"
     with suppress(WeightsError):
         if load_metadata(kept).get("sha256") == PUBLISHED[name].sha256:
@@ -141,7 +142,7 @@ def _kept(name: str) -> Path | None:
 
 
 def _published(name: str, on_progress: ProgressCallback | None) -> Path:
-    """The convolutions of a published file, kept in the cache; the rest, six sevenths, is dropped."""
+    """Get a published file, and cache its convolutions only; the other layers are six sevenths of it."""
     if kept := _kept(name):
         return kept
     weights, kept = PUBLISHED[name], cache_dir() / f"{name}-features.safetensors"
@@ -150,7 +151,7 @@ def _published(name: str, on_progress: ProgressCallback | None) -> Path:
     metadata = {"preprocessing": "torchvision", "sha256": weights.sha256, "licence": weights.licence}
     try:
         save_tensors(kept, tensors, metadata | {"origin": f"{weights.origin}, {weights.url}"})
-    except WeightsError:  # a cache that cannot be written is no reason not to paint
+    except WeightsError:  # painting works without a writable cache
         return whole
     if whole.parent == cache_dir():
         whole.unlink(missing_ok=True)
@@ -158,7 +159,7 @@ def _published(name: str, on_progress: ProgressCallback | None) -> Path:
 
 
 def _convolutions(tensors: Mapping[str, Tensor], path: Path) -> dict[str, nn.Conv2d]:
-    """The convolutions by name, in order, from torchvision's keys `features.N.weight` and `.bias`."""
+    """Convolutions by name, in order, from torchvision's keys `features.N.weight` and `.bias`."""
     found = {
         (int(match[1]), match[2]): tensor for key, tensor in tensors.items() if (match := _KEY.fullmatch(key))
     }
@@ -176,7 +177,7 @@ def _convolutions(tensors: Mapping[str, Tensor], path: Path) -> dict[str, nn.Con
 
 
 def _names_by_index(indices: list[int], path: Path) -> dict[int, str]:
-    """Names of the convolutions at these places. Up to conv3_3 the two networks are the same."""
+    """Names of the convolutions at these indices. Up to conv3_3, VGG-16 and VGG-19 are equal."""
     for depths in _DEPTHS.values():
         names = dict(list(_numbered(depths))[: len(indices)])
         if indices and list(names) == indices:
@@ -188,7 +189,7 @@ def _names_by_index(indices: list[int], path: Path) -> dict[int, str]:
 
 
 def _numbered(depths: Iterable[int]) -> Iterator[tuple[int, str]]:
-    """torchvision counts a ReLU after every convolution and a pooling after every block."""
+    """Number the convolutions as torchvision does, with a ReLU after each and a pooling after each block."""
     index = 0
     for block, depth in enumerate(depths, 1):
         for place in range(1, depth + 1):
@@ -230,6 +231,6 @@ def _preprocessing(path: Path, first: nn.Conv2d) -> str:
             raise WeightsError(f"{path} asks for an unknown preprocessing, {stated}")
         return stated
     start = first.weight[0, 0, 0].detach()
-    # the tolerance lets files in half precision through
+    # the tolerance accepts files in half precision
     is_oxford = any(torch.allclose(start, torch.tensor(row), rtol=1e-2) for row in _OXFORD_CONV1_1)
     return "caffe" if is_oxford else "torchvision"
