@@ -12,19 +12,21 @@ from impasto.cli.flags import CONTROL, Flag, panel
 from impasto.errors import UsageError
 
 FLAGS = {
-    "keep_color": Flag("The photo's: by luminance, histogram or lab-transfer.", "HOW"),
-    "keep_color_amount": Flag("How much of them, 0 to 1.", panel=CONTROL),
-    "detail": Flag("How much of the photo's fine structure returns, 0 to 1.", panel=CONTROL),
-    "stroke_size": Flag("Strokes so many times as large, 0.25 to 4.", panel=CONTROL),
+    "keep_color": Flag("Keep the photo's colors: luminance, histogram or lab-transfer.", "HOW"),
+    "keep_color_amount": Flag("Share of the photo's colors to keep, 0 to 1.", panel=CONTROL),
+    "detail": Flag("Share of the photo's fine detail to restore, 0 to 1.", panel=CONTROL),
+    "stroke_size": Flag("Factor of the stroke size, 0.25 to 4.", panel=CONTROL),
 }
 
-Mask = Annotated[Path | None, typer.Option(metavar="MASK", help="White where the style goes; gray mixes.")]
+Mask = Annotated[
+    Path | None, typer.Option(metavar="MASK", help="Mask picture: white is styled, gray partly.")
+]
 RegionFlags = Annotated[
     list[str] | None,
     typer.Option(
         "--region",
         metavar="MASK=STYLE",
-        help="A style where the mask is white; may be repeated. --style takes what the masks leave.",
+        help="Style of the area where MASK is white; repeatable. --style applies to the rest.",
         **panel(CONTROL),
     ),
 ]
@@ -39,7 +41,7 @@ def parse_regions(texts: Iterable[str] | None) -> dict[str, list[str]]:
     for text in texts or ():
         mask, _, style = text.rpartition("=")
         if not mask or not style:
-            raise UsageError(f"--region takes MASK=STYLE, as in sky.png=starry-night, not {text}")
+            raise UsageError(f"--region must be MASK=STYLE, e.g. sky.png=starry-night, not {text}")
         regions.setdefault(mask, []).append(style)
     return regions
 
@@ -47,4 +49,6 @@ def parse_regions(texts: Iterable[str] | None) -> dict[str, list[str]]:
 def require_style(styles: Sequence[str] | None, regions: Mapping[str, list[str]]) -> None:
     """Raise UsageError where none is named."""
     if not styles and not regions:
-        raise UsageError("which style? name one with --style, or styles of regions with --region MASK=STYLE")
+        raise UsageError(
+            "missing --style, e.g. --style starry-night; or give regions a style with --region MASK=STYLE"
+        )

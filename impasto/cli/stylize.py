@@ -45,7 +45,7 @@ def split_inputs(inputs: list[str], named: list[str]) -> tuple[tuple[str, ...], 
     """
     photos = tuple(text for text in inputs if not styles.is_style(text))
     if not photos:
-        raise UsageError(f"{', '.join(inputs)} names styles only: name a photo, too")
+        raise UsageError(f"{', '.join(inputs)} names only styles: add a photo")
     return photos, (*named, *(text for text in inputs if styles.is_style(text)))
 
 
@@ -62,38 +62,36 @@ def stylize(
         list[str],
         typer.Argument(
             metavar="INPUT",
-            help="Photos, folders with all below them, or patterns such as 'in/**/*.jpg'; URLs such as s3://...",
+            help="Photos, folders with their subfolders, patterns such as 'in/**/*.jpg', URLs such as s3://...",
         ),
     ],
     out: Annotated[
         str,
-        typer.Option("--out", "-o", metavar="OUT", help="A folder; for one photo a picture file, too."),
+        typer.Option("--out", "-o", metavar="OUT", help="Output folder; for one photo also a picture file."),
     ],
     style: Annotated[
         list[str] | None,
         typer.Option(
             metavar="STYLE...",
             autocompletion=style_names,
-            help="A name, any picture, or a card's file; several with weights: starry-night:0.6 wave.jpg:0.4."
+            help="Style name, picture or card file; several with weights: starry-night:0.6 wave.jpg:0.4."
             + _shipped(),
         ),
     ] = None,
-    strength: Annotated[
-        float, typer.Option(metavar="NUMBER", help="0 keeps the photo, 1 is all style.")
-    ] = 1.0,
+    strength: Annotated[float, typer.Option(metavar="NUMBER", help="Style strength, 0 (photo) to 1.")] = 1.0,
     refine: Annotated[
-        int, typer.Option(metavar="N", min=0, help="Gradients of painting on top: slower, more of the style.")
+        int, typer.Option(metavar="N", min=0, help="Painting steps after the network: slower, more style.")
     ] = 0,
     handles: Mapping[str, Any],
     mask: Mask = None,
     size: Annotated[
-        str, typer.Option(metavar="PIXELS", help="Long side of the pictures, or 'original'.")
+        str, typer.Option(metavar="PIXELS", help="Long side in pixels, or 'original'.")
     ] = "original",
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", metavar=" ", help="Make again what is there already.")
+        bool, typer.Option("--overwrite", metavar=" ", help="Replace pictures that exist.")
     ] = BulkOptions.overwrite,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", metavar=" ", help="Tell what would be made, and its memory.")
+        bool, typer.Option("--dry-run", metavar=" ", help="Only print what would be made, and its memory.")
     ] = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", metavar=" ", help="Print nothing but errors.")
@@ -105,22 +103,25 @@ def stylize(
         typer.Option(
             "--format",
             metavar="SUFFIX",
-            help="jpg, png, webp or tiff [dim](as the photo)[/dim]",
+            help="Output format: jpg, png, webp or tiff [dim](as the photo)[/dim]",
             **panel(OUTPUT),
         ),
     ] = BulkOptions.suffix,
     bit_depth: Annotated[
-        int, typer.Option(metavar="8|16", help="Of PNG and TIFF.", **panel(OUTPUT))
+        int, typer.Option(metavar="8|16", help="Bits per channel of PNG and TIFF.", **panel(OUTPUT))
     ] = BulkOptions.bit_depth,
     quality: Annotated[
-        int, typer.Option(metavar="N", min=1, max=100, help="Of JPEG and WebP.", **panel(OUTPUT))
+        int,
+        typer.Option(
+            metavar="N", min=1, max=100, help="Quality of JPEG and WebP, 1 to 100.", **panel(OUTPUT)
+        ),
     ] = BulkOptions.quality,
     strip_metadata: Annotated[
         bool,
         typer.Option(
             "--strip-metadata",
             metavar=" ",
-            help="Write neither the photos' EXIF nor the record of how a picture was made.",
+            help="Do not write the photos' EXIF, nor the record of the options.",
             **panel(OUTPUT),
         ),
     ] = BulkOptions.strip_metadata,
@@ -129,16 +130,17 @@ def stylize(
         typer.Option(metavar="MEGAPIXELS", help="Refuse larger photos [dim](250)[/dim]", **panel(OUTPUT)),
     ] = None,
     device: Annotated[
-        str, typer.Option(metavar="auto|cpu|cuda|mps|xpu", help="Where to compute.", **panel(EXPERT))
+        str, typer.Option(metavar="auto|cpu|cuda|mps|xpu", help="Device to compute on.", **panel(EXPERT))
     ] = "auto",
     precision: Annotated[
-        str, typer.Option(metavar="auto|float32|bfloat16", help="Of the network.", **panel(EXPERT))
+        str,
+        typer.Option(metavar="auto|float32|bfloat16", help="Number format of the network.", **panel(EXPERT)),
     ] = "auto",
     tile: Annotated[
         str,
         typer.Option(
             metavar="auto|off|PIXELS",
-            help="Paint in tiles, with little memory; auto does so where a picture would take over 1 GB.",
+            help="Side of the tiles, which save memory; auto uses them where a picture would take over 1 GB.",
             **panel(EXPERT),
         ),
     ] = "auto",
@@ -146,8 +148,8 @@ def stylize(
         str,
         typer.Option(
             metavar="auto|torch|openvino|onnxruntime",
-            help=f"What computes: auto is torch for fewer than {MANY} photos, and for more the fastest that "
-            "pip install 'impasto\\[fast]' brought, which takes seconds to get ready.",
+            help=f"Inference library; auto is torch for fewer than {MANY} photos, and for more the fastest "
+            "one that pip install 'impasto\\[fast]' added, which needs seconds to start.",
             **panel(EXPERT),
         ),
     ] = "auto",
@@ -155,7 +157,7 @@ def stylize(
         str | None,
         typer.Option(
             metavar="auto|ADDRESS",
-            help="Share the work among processes of this machine, or the machines of a Ray cluster.",
+            help="Share the photos among processes of this machine (auto), or a Ray cluster (ADDRESS).",
             **panel(EXPERT),
         ),
     ] = None,
@@ -164,17 +166,17 @@ def stylize(
         typer.Option(
             metavar="N",
             min=1,
-            help="Of --cluster [dim](as many as it has processors, or GPUs)[/dim]",
+            help="Workers of --cluster [dim](one per processor, or per GPU)[/dim]",
             **panel(EXPERT),
         ),
     ] = None,
 ) -> None:
-    """Apply a style to photos: a trained one, or any picture's. A run again skips what is done."""
+    """Apply a style to photos: a trained style or any picture. A repeated run skips finished photos."""
     photos, names = split_inputs(inputs, style or [])
     regions = parse_regions(region)
     require_style(names, regions)
     if workers and not cluster:
-        raise UsageError("--workers is how many a --cluster has: add --cluster auto")
+        raise UsageError("--workers needs --cluster: add --cluster auto")
     options = BulkOptions(
         size=parse_size(size),
         bit_depth=bit_depth,
@@ -201,7 +203,7 @@ def stylize(
     items: list[Item | WorkItem] = [*here, *work_items]
     _check_masks_stay([*regions, *([] if mask is None else [str(mask)])], items)
     if away and refine:
-        raise UsageError("--refine works on this machine alone: leave out --cluster, and name local files")
+        raise UsageError("--refine works on this machine only: leave out --cluster, and name local files")
     stylizer = Stylizer(
         list(names) or None,
         strength,
@@ -222,7 +224,7 @@ def stylize(
         describe_stylizing([_as_item(item) for item in items], stylizer, options)
         _tell([*unreadable.values()])
         _tell(_suffixes_kept(items))
-        _tell([f"passes over {path}, which has no suffix of a picture" for path in passed_over])
+        _tell([f"skips {path}: its suffix is not one of a picture" for path in passed_over])
         return
     work: Work = partial(stylize_all, here, stylizer, options)
     if away:
@@ -245,7 +247,7 @@ def stylize(
     if not quiet:
         _tell(watch.notes)
     if passed_over and not quiet:
-        warn(f"files passed over: {count_kinds(passed_over)}; --dry-run names them")
+        warn(f"files skipped: {count_kinds(passed_over)}; --dry-run names them")
     _report(items, unreadable, watch, stopped, quiet=quiet)
 
 
@@ -257,7 +259,7 @@ def _suffixes_kept(items: Sequence[Item | WorkItem]) -> list[str]:
     if not names:
         return []
     others = f" and {len(names) - 1} more" if len(names) > 1 else ""
-    return [f"photos of one name keep their suffix in the picture's: {names[0]}{others}"]
+    return [f"photos that differ only in their suffix keep it in the output's name: {names[0]}{others}"]
 
 
 def _pack(
@@ -337,7 +339,7 @@ def _as_item(item: Item | WorkItem) -> Item:
     if isinstance(item, Item):
         return item
     if is_url(item.source):
-        raise UsageError(f"--dry-run looks into photos, which {item.source} would have to be fetched for")
+        raise UsageError(f"--dry-run reads local photos only: leave it out, or download {item.source}")
     return Item(Path(item.source), Path(item.target))
 
 
@@ -345,7 +347,7 @@ def _check_masks_stay(named: Sequence[str], items: Sequence[Item | WorkItem]) ->
     masks = [Path(mask).resolve() for mask in named]
     for item in items:
         if Path(item.target).resolve() in masks:
-            raise UsageError(f"{item.target} is a mask and would be overwritten: choose another name")
+            raise UsageError(f"output {item.target} is the same file as a mask: choose another name")
 
 
 class _StylizeProgress:
@@ -387,8 +389,8 @@ def _report(
         _report_one(items[0], watch, quiet=quiet)
         return
     if summary.kept and not quiet:
-        _tell([f"{path} was made otherwise and stays as it is" for path in summary.kept])
-        warn("--overwrite makes such pictures again")
+        _tell([f"{path} was made with other inputs or options, and was kept" for path in summary.kept])
+        warn("--overwrite replaces such pictures")
     for _, reason in summary.failed[:_MOST_LINES]:
         complain(reason)
     if (more := len(summary.failed) - _MOST_LINES) > 0:
@@ -410,11 +412,11 @@ def _report_one(item: Item | WorkItem, watch: _StylizeProgress, *, quiet: bool) 
         complain(watch.summary.failed[0][1])
         raise typer.Exit(1)
     if watch.summary.kept:
-        complain(f"{item.target} exists and was made otherwise: --overwrite makes it again")
+        complain(f"{item.target} exists, made with other inputs or options: replace it with --overwrite")
         raise typer.Exit(1)
     height, width = watch.size
     if watch.summary.skipped and not quiet:
-        say(f"{item.target} is there already, made in this way: --overwrite makes it again")
+        say(f"{item.target} exists, made with the same inputs and options; --overwrite makes it again")
     elif not quiet:
         say(f"{item.target}: {width} x {height} pixels, stylized in {watch.seconds:.1f} s")
 
@@ -424,7 +426,7 @@ def _counts(watch: _StylizeProgress) -> str:
     parts = {
         "stylized": summary.done,
         "skipped": summary.skipped,
-        "left as they were": len(summary.kept),
+        "kept": len(summary.kept),
         "failed": len(summary.failed),
     }
     told = [f"{count} {what}" for what, count in parts.items() if count or what == "stylized"]

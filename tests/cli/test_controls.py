@@ -114,10 +114,12 @@ def test_a_mask_that_is_named_again_mixes_its_styles(stylize):
 def test_a_changed_handle_makes_a_picture_again(stylize):
     flags = ("--mask", "left.png", "--detail", "0.5")
     assert stylize(*flags).exit_code == 0
-    assert "is there already, made in this way" in stylize(*flags).stderr
+    assert "exists, made with the same inputs and options" in stylize(*flags).stderr
     Image.open("right.png").save("left.png")
     for changed in (flags, flags[:2], (*flags, "--keep-color", "luminance")):
-        assert "was made otherwise: --overwrite" in error_of(stylize(*changed), 1)
+        assert "made with other inputs or options: replace it with --overwrite" in error_of(
+            stylize(*changed), 1
+        )
 
 
 @pytest.mark.parametrize(
@@ -159,9 +161,9 @@ BAD = [
     ("--mask none.png", 1, "none.png does not exist"),
     ("--mask night.safetensors", 1, "night.safetensors"),
     ("--mask black.png", 1, "the mask black.png is black all over, which leaves nothing to style"),
-    ("--region left.png", 2, "--region takes MASK=STYLE, as in sky.png=starry-night, not left.png"),
-    ("--region left.png=", 2, "--region takes MASK=STYLE"),
-    ("--region =wave.safetensors", 2, "--region takes MASK=STYLE"),
+    ("--region left.png", 2, "--region must be MASK=STYLE, e.g. sky.png=starry-night, not left.png"),
+    ("--region left.png=", 2, "--region must be MASK=STYLE"),
+    ("--region =wave.safetensors", 2, "--region must be MASK=STYLE"),
     ("--region left.png=wvae", 2, "there is no style wvae"),
     ("--region none.png=wave.safetensors", 1, "none.png does not exist"),
     ("--region black.png=wave.safetensors", 1, "black.png is black all over"),
@@ -191,14 +193,14 @@ def test_bad_input_for_a_video_gets_one_line(video, flags, code, words):
 
 def test_without_any_style(stylize, video):
     for result in (stylize(style=()), video(style="")):
-        assert "which style? name one with --style, or styles of regions" in error_of(result, 2)
+        assert "missing --style, e.g. --style starry-night" in error_of(result, 2)
 
 
 def test_a_mask_is_not_overwritten(stylize):
     for flags in (("--mask", "left.png"), ("--region", "left.png=wave.safetensors")):
         before = Path("left.png").read_bytes()
         line = error_of(stylize(*flags, "--overwrite", out="left.png"), 2)
-        assert "left.png is a mask and would be overwritten" in line
+        assert "output left.png is the same file as a mask" in line
         assert Path("left.png").read_bytes() == before
 
 

@@ -110,8 +110,8 @@ def test_again_and_again(stylize):
     lines = stylize("album", "-o", "out").stderr.splitlines()
     assert lines[-1].startswith("1 stylized, 2 skipped in ")
     lines = stylize("album", "-o", "out", style=("wave",)).stderr.splitlines()
-    assert "note: out/a.png was made otherwise and stays as it is" in lines
-    assert lines[-1].startswith("0 stylized, 3 left as they were in ")
+    assert "note: out/a.png was made with other inputs or options, and was kept" in lines
+    assert lines[-1].startswith("0 stylized, 3 kept in ")
     lines = stylize("album", "-o", "out", "--overwrite", style=("wave",)).stderr.splitlines()
     assert lines[-1].startswith("3 stylized in ")
 
@@ -120,7 +120,7 @@ def test_one_photo_again(stylize):
     stylize("photo.jpg", "-o", "out.png")
     before = Path("out.png").read_bytes()
     result = stylize("photo.jpg", "-o", "out.png")
-    assert (result.exit_code, "is there already" in result.stderr) == (0, True)
+    assert (result.exit_code, "made with the same inputs and options" in result.stderr) == (0, True)
     assert "--overwrite" in error_of(stylize("photo.jpg", "-o", "out.png", "--strength", 0.5), 1)
     assert Path("out.png").read_bytes() == before
     assert stylize("photo.jpg", "-o", "out.png", "--strength", 0.5, "--overwrite").exit_code == 0
@@ -192,7 +192,7 @@ def test_a_terminal_sees_a_bar(stylize):
         (["photo.jpg"], ["night:0"], 2, ["sum above 0"]),
         (["photo.jpg"], ["none.safetensors"], 1, ["no style card none.safetensors"]),
         (["photo.jpg"], ["photo.jpg.safetensors"], 1, ["no style card"]),
-        (["wave"], ["night"], 2, ["wave names styles only", "name a photo"]),
+        (["wave"], ["night"], 2, ["wave names only styles", "add a photo"]),
         (["none.jpg"], ["night"], 1, ["none.jpg does not exist"]),
         (["album/*.bmp"], ["night"], 1, ["matches nothing"]),
         (["shelf"], ["night"], 2, ["no pictures in shelf"]),
@@ -205,7 +205,7 @@ def test_a_terminal_sees_a_bar(stylize):
         (["photo.jpg", "--bit-depth", "12"], ["night"], 2, ["bit_depth is 8 or 16"]),
         (["photo.jpg", "-o", "o.jpg", "--bit-depth", "16"], ["night"], 2, ["16 bits"]),
         (["photo.jpg", "--strength", "1.5"], ["night"], 2, ["strength must be from 0 to 1, not 1.5"]),
-        (["photo.jpg", "--size", "big"], ["night"], 2, ["--size is a number of pixels, or original"]),
+        (["photo.jpg", "--size", "big"], ["night"], 2, ["--size must be a number of pixels, or original"]),
         (["photo.jpg", "--size", "0"], ["night"], 2, ["size must be"]),
         (["photo.jpg", "--max-pixels", "0.001"], ["night"], 1, ["max_pixels"]),
         (["photo.jpg", "--max-pixels", "nan"], ["night"], 2, ["--max-pixels"]),
@@ -271,10 +271,10 @@ def test_files_passed_over_are_counted_and_named_in_a_dry_run(stylize, album):
     (album / "a.DNG").touch()
     (album / "deep" / "b.dng").touch()
     run = stylize("album", "-o", "out")
-    assert "files passed over: 2 .dng, 1 .txt; --dry-run names them" in " ".join(run.stderr.split())
+    assert "files skipped: 2 .dng, 1 .txt; --dry-run names them" in " ".join(run.stderr.split())
     told = " ".join(stylize("album", "-o", "out", "--dry-run").stderr.split())
     for name in ("album/a.DNG", "album/deep/b.dng", "album/notes.txt"):
-        assert f"passes over {name}" in told
+        assert f"skips {name}" in told
     assert "passed over" not in stylize("album", "-o", "out", "--quiet").stderr
 
 
@@ -285,6 +285,9 @@ def test_photos_of_one_name_are_all_stylized(stylize, album):
     made = {path.name for path in Path("out").glob("IMG_1*")}
     assert made == {"IMG_1.png", "IMG_1.gif.png", "IMG_1.bmp.png"}
     words = " ".join(run.stderr.split())
-    assert "photos of one name keep their suffix in the picture's: IMG_1.bmp.png and 1 more" in words
+    assert (
+        "photos that differ only in their suffix keep it in the output's name: IMG_1.bmp.png and 1 more"
+        in words
+    )
     again = stylize("album", "-o", "out")
     assert "0 stylized, 6 skipped" in again.stdout + again.stderr
