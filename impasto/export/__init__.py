@@ -1,6 +1,6 @@
-"""Styles for other programs: ONNX files, TorchScript, and a web page that needs no server.
+"""Export styles to other programs: ONNX files, TorchScript, and a web page that needs no server.
 
-Names are imported when first used: the options, which flags are made of, must not wait for torch.
+Names are imported when first used: the options, from which flags are made, must load without torch.
 """
 
 from importlib import import_module

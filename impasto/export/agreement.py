@@ -1,4 +1,4 @@
-"""Compare an exported model with PyTorch on odd sizes, before it is kept."""
+"""Compare an exported model with PyTorch on odd sizes, before the model is saved."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from impasto.errors import ExportError
 from impasto.imaging import io
 from impasto.imaging.geometry import resize
 
-TOLERANCE = 1e-3  # of the full range, for every value: a quarter of one of 255 levels
+TOLERANCE = 1e-3  # of the full range, for every value: a quarter of an 8-bit level
 SIZES = ((1, 37, 53), (2, 64, 95), (1, 240, 321), (1, 96, 96), (3, 5, 9))  # photos, height, width
 
 Paint = Callable[[Tensor], Tensor]
 
 
 def check(paint: Paint, graph: nn.Module, target: str) -> float:
-    """The largest difference from the module it was made of, which computes in float32.
+    """Return the largest difference of an exported model from its float32 PyTorch module.
 
-    Raises ExportError where it is more than TOLERANCE, or a picture has another shape.
+    Raises ExportError if the difference exceeds TOLERANCE, or a picture has another shape.
     """
     worst = 0.0
     for image in trials():
@@ -40,10 +40,10 @@ def check(paint: Paint, graph: nn.Module, target: str) -> float:
 
 
 def shaped(paint: Paint, image: Tensor, target: str) -> Tensor:
-    """The picture of an image. Raises ExportError where it has another shape, or fails."""
+    """Run a model on an image. Raises ExportError if it fails, or its picture has another shape."""
     try:
         painted = paint(image)
-    except Exception as error:  # whatever a foreign library can fail with
+    except Exception as error:  # runtimes raise various exceptions
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise ExportError(f"the {target} file does not run ({reason:.200}); nothing was written") from error
     if painted.shape != image.shape:
@@ -54,7 +54,7 @@ def shaped(paint: Paint, image: Tensor, target: str) -> Tensor:
 
 
 def trials() -> list[Tensor]:
-    """The shipped photo in all SIZES, the others of a batch mirrored and turned."""
+    """Make test batches in all SIZES from the shipped photo, mirrored and turned within a batch."""
     photo = io.read(styles.sample())[0][None]
     batches = []
     for count, height, width in SIZES:

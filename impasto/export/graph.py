@@ -1,4 +1,4 @@
-"""A stylizer as one exportable module: networks, weights, any size."""
+"""Combine the networks of a stylizer into one exportable module for images of any size."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ GraphParts = Sequence[tuple[StyleNetwork, float]]
 
 
 class Graph(nn.Module):
-    """Networks whose pictures, and the photo, add up to one picture: (N, 3, H, W) in [0, 1] to the same.
+    """Weighted sum of networks' pictures and the photo: (N, 3, H, W) in [0, 1] to a picture of this shape.
 
-    Unlike a network it takes any size and clamps. Its own copies compute in `dtype`, but for their norms,
-    whose statistics stay in float32; what goes in and comes out is float32.
+    Unlike a network, it takes any size and clamps. It copies the networks; copies compute in `dtype`, except
+    for statistics of norms, which stay in float32. Input and output are float32.
 
     Args:
         parts: networks, each with its share of the picture.
-        photo: the share of the photo itself.
+        photo: share of the photo itself.
     """
 
     def __init__(self, parts: GraphParts, photo: float = 0.0, dtype: torch.dtype = torch.float32) -> None:
@@ -36,6 +36,7 @@ class Graph(nn.Module):
         self.eval()
 
     def forward(self, image: Tensor) -> Tensor:
+        """Stylize images of any size."""
         pictures = [self.photo * image] if self.photo else []
         for network, share, (multiple, least) in zip(self.networks, self.shares, self.sizes, strict=True):
             picture = self._whole(network, image, multiple, least)
@@ -53,9 +54,9 @@ class Graph(nn.Module):
 
 
 def _fill(image: Tensor, multiple: int, least: int) -> Tensor:
-    """Border pixels repeated below and to the right, to multiples, for sides that are symbols.
+    """Repeat border pixels below and to the right, up to multiples, for symbolic sizes.
 
-    Nothing negative is divided: ONNX rounds towards zero then, and Python down.
+    No negative number is divided, as ONNX rounds quotients towards zero, and Python rounds them down.
     """
     for axis in (2, 3):
         side: Any = image.shape[axis]
@@ -67,7 +68,7 @@ def _fill(image: Tensor, multiple: int, least: int) -> Tensor:
 
 @torch.jit.script_if_tracing  # type: ignore[untyped-decorator]
 def _fill_traced(image: Tensor, multiple: int, least: int) -> Tensor:
-    """Padding for TorchScript, which has no symbolic sizes and keeps `max` as it stands."""
+    """Pad for TorchScript, which has no symbolic sizes and keeps `max` unchanged."""
     for axis in (2, 3):
         side = image.shape[axis]
         whole = max((side + multiple - 1) // multiple * multiple, least)
@@ -77,13 +78,14 @@ def _fill_traced(image: Tensor, multiple: int, least: int) -> Tensor:
 
 
 class _ExactNorm(nn.Module):
-    """A norm in float32 among layers that are not: sums over a picture overflow float16."""
+    """Norm in float32 among layers of lower precision, as sums over a picture overflow float16."""
 
     def __init__(self, norm: nn.InstanceNorm2d) -> None:
         super().__init__()
         self.norm = norm
 
     def forward(self, x: Tensor) -> Tensor:
+        """Normalize in float32, and return the input's dtype."""
         normed: Tensor = self.norm(x.float())
         return normed.to(x.dtype)
 

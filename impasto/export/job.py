@@ -1,4 +1,4 @@
-"""One export from styles to files: loaded, made, checked, and put into place as a whole."""
+"""Run an export: load styles, make and check the model, and move the result into place."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ class Report:
     """Report of an export.
 
     Attributes:
-        out: the file, or the folder.
-        size: of the network's file, in bytes.
-        seconds: that it took.
-        difference: the largest from PyTorch, on odd sizes; None where precision was lowered.
-        quality: what lower precision costs; else None.
-        speed: times as fast as in float32 in this machine's ONNX Runtime, of int8; else None.
-        opset: of ONNX; None for others.
-        notes: sentences that the user should hear.
+        out: file or folder that was written.
+        size: size of the network's file, in bytes.
+        seconds: duration of the export.
+        difference: largest difference from PyTorch, on odd sizes; None if precision was lowered.
+        quality: quality loss of lower precision; None in float32.
+        speed: for int8, speed relative to float32 in this machine's ONNX Runtime; else None.
+        opset: opset of an ONNX model; None for other formats.
+        notes: sentences to show to the user.
     """
 
     out: Path
@@ -54,16 +54,16 @@ def export(
     options: ExportOptions | None = None,
     tell: Tell = lambda doing: None,
 ) -> Report:
-    """Write a style, or a mixture of them, for other programs.
+    """Export a style, or a mixture of styles, for other programs.
 
     Args:
-        style: as `stylizing.Stylizer` takes it: a shipped name, a file, a `Card`, or several with weights.
-        out: a file .onnx, a file .pt, or, of a web page, a folder.
-        tell: is called with what is being done.
+        style: as for `stylizing.Stylizer`: a shipped name, a file, a `Card`, or several with weights.
+        out: an .onnx file, a .pt file, or, for a web page, a folder.
+        tell: called with a description of each stage.
 
     Raises:
-        UsageError, WeightsError, ImageError: no such style or photo, or an output that cannot be.
-        ExportError: the result does not paint as PyTorch does; nothing is left then.
+        UsageError, WeightsError, ImageError: an unknown style or photo, or an output that cannot be written.
+        ExportError: the result differs from PyTorch's; no files are left in this case.
         MissingExtraError: a library is not installed.
 
     >>> export("starry-night:0.6 great-wave:0.4".split(), "between.onnx").size
@@ -101,7 +101,7 @@ def export(
 
 
 def check_output(out: Path, options: ExportOptions) -> None:
-    """Raise UsageError or ImageError, before any work, where the output cannot be, or is there already."""
+    """Raise UsageError or ImageError if the output cannot be written or exists, before the export starts."""
     if options.to == "web":
         folder.check(out, options)
         return
@@ -121,7 +121,7 @@ def _torchscript(parts: GraphParts, photo: float, properties: dict[str, str], te
 
 
 def _properties(cards: Sequence[tuple[Card, float]], options: ExportOptions) -> dict[str, str]:
-    """Metadata of an exported file; several styles in their order."""
+    """Metadata of an exported file; several styles are joined in their order."""
     names = [card.style or card.network for card, _ in cards]
     shares = [f"{name}:{share:.4g}" for name, (_, share) in zip(names, cards, strict=True)]
     told = {

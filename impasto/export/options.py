@@ -1,4 +1,4 @@
-"""Options of an export. Imports no torch."""
+"""Options of an export. Does not import torch."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class ExportOptions:
 
     Attributes:
         to: "onnx", a file; "torchscript", a file; "web", a folder with a page.
-        precision: of the weights and of most of the arithmetic. What goes in and comes out is float32 always.
-        strength: from 0, the photo, to 1, the whole style, as when stylizing.
-        photos: files and folders; int8 is calibrated on them, and what precision costs is measured on them.
-        runtime_dir: of "web", a folder with the files of onnxruntime-web; without it npm fetches them.
-        overwrite: replace what is there.
+        precision: precision of weights and of most operations; input and output are always float32.
+        strength: from 0, the photo, to 1, the whole style, as in stylizing.
+        photos: files and folders, for the calibration of int8 and for measuring the loss of quality.
+        runtime_dir: for "web", a folder with the files of onnxruntime-web; without it npm fetches them.
+        overwrite: replace an existing output.
 
-    Raises UsageError for what cannot be had.
+    Raises UsageError for impossible combinations.
     """
 
     to: Target = "onnx"

@@ -1,4 +1,4 @@
-"""The photos that an export is calibrated and judged on."""
+"""Read the photos that an export is calibrated and measured on."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ MOST, LONG_SIDE, LEAST_SIDE = 32, 384, 64  # photos; pixels
 
 
 def read_photos(paths: Sequence[Path]) -> list[Tensor]:
-    """Up to MOST photos, (1, 3, H, W) in [0, 1], none longer than LONG_SIDE; the shipped one without paths.
+    """Read up to MOST photos, (1, 3, H, W) in [0, 1], up to LONG_SIDE pixels; by default the shipped one.
 
-    Of more they are taken evenly from all, in the order of their names. Files in folders that are no
-    pictures are passed over.
+    From more than MOST photos, an evenly spaced selection is taken, in the order of names. Files in folders
+    that are not pictures are skipped.
 
     Raises:
         ImageError: a file that cannot be read.

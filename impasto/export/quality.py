@@ -16,18 +16,18 @@ from impasto.imaging.style import read_style
 from impasto.networks.card import Card
 from impasto.perception import Perception, StyleTerm
 
-LIMITS = {"float16": 40.0, "int8": 30.0}  # dB: below, an export is refused
+LIMITS = {"float16": 40.0, "int8": 30.0}  # dB: an export below its limit is rejected
 
 
 @dataclass(frozen=True)
 class Quality:
-    """The cost of an export, averaged over photos.
+    """Quality of an export, averaged over photos.
 
     Attributes:
-        photos: how many.
-        psnr, worst: peak signal to noise ratio to the pictures of float32, in dB; the latter of one photo.
+        photos: number of photos.
+        psnr, worst: peak signal-to-noise ratio to float32's pictures, in dB: mean, and of the worst photo.
         style, content: errors of float32's pictures and of the export's, as painting minimizes them.
-        of_work: whether the style error is to the work's picture; else to the pictures of float32.
+        of_work: True if the style error is relative to the artwork's picture, else to float32's pictures.
     """
 
     photos: int
@@ -41,7 +41,7 @@ class Quality:
 def compare(
     paint: Paint, exact: Paint, photos: Sequence[Tensor], cards: Sequence[tuple[Card, float]]
 ) -> Quality:
-    """Both painters on the same photos, (1, 3, H, W); `cards` are the styles, each with its share."""
+    """Compare an export with float32 on photos, (1, 3, H, W); `cards` are the styles with their shares."""
     perception = Perception(backbones.load("compact"))
     works = _works(perception, cards)
     ratios, errors = [], []
@@ -63,13 +63,13 @@ def compare(
 
 
 def psnr(picture: Tensor, reference: Tensor) -> float:
-    """In dB, of values in [0, 1]; infinite where they are the same, and never NaN."""
+    """Peak signal-to-noise ratio in dB, of values in [0, 1]; infinite for equal pictures, never NaN."""
     square = float((picture - reference).square().mean())
     return math.inf if square == 0 else -10 * math.log10(square) if math.isfinite(square) else -math.inf
 
 
 def _works(perception: Perception, cards: Sequence[tuple[Card, float]]) -> list[StyleTerm]:
-    """The styles' own pictures, where all of them ship."""
+    """Encode the pictures of the styles' artworks; empty unless all of them ship with the package."""
     found = [(styles.find(card.style), share) for card, share in cards]
     terms: list[StyleTerm] = []
     for path, share in found:

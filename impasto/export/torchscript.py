@@ -1,4 +1,4 @@
-"""A graph as TorchScript, for programs in C++ and older versions of PyTorch."""
+"""Write a graph as TorchScript, for programs in C++ and older versions of PyTorch."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import torch
 from torch import Tensor, nn
 
 _EXAMPLE = (2, 3, 75, 101)
-PROPERTIES = "impasto.json"  # the file inside of the file
+PROPERTIES = "impasto.json"  # name of the extra file in the archive
 
 
 def write(graph: nn.Module, properties: Mapping[str, str]) -> bytes:
-    """The bytes of a file for `torch.jit.load`, which is one function of an image of any size."""
+    """Make the bytes of a file for `torch.jit.load`: a function of an image of any size."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # TorchScript is deprecated, and tells of every choice it freezes
+        warnings.simplefilter("ignore")  # TorchScript warns of its deprecation and of each traced constant
         with torch.no_grad():
             traced = torch.jit.trace(graph, torch.zeros(_EXAMPLE), check_trace=False)  # type: ignore[no-untyped-call]
         buffer = io.BytesIO()
@@ -27,7 +27,7 @@ def write(graph: nn.Module, properties: Mapping[str, str]) -> bytes:
 
 
 def load(data: bytes) -> Any:
-    """The function in such a file, on the CPU: (N, 3, H, W) to the same."""
+    """Load the function in the bytes of a TorchScript file, on the CPU: (N, 3, H, W) to this shape."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         module = torch.jit.load(io.BytesIO(data), map_location="cpu")  # type: ignore[no-untyped-call]

@@ -1,1 +1,1 @@
-"""A page that stylizes in the browser alone: `page/` is ours, `runtime` brings what computes."""
+"""Web page that stylizes in the browser: `page/` has the page's files, `runtime` fetches onnxruntime-web."""

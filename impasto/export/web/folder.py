@@ -1,4 +1,4 @@
-"""The folder of a page: model, page and runtime, put into place as a whole."""
+"""Write the folder of a web page: model, page and runtime, moved into place together."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PAGE = Path(__file__).with_name("page")
 
 
 def check(out: Path, options: ExportOptions) -> None:
-    """Raise UsageError or ImageError, before any work, where the folder cannot be, or holds other things."""
+    """Raise UsageError or ImageError if the folder cannot be written, or contains other files."""
     if out.is_file():
         raise UsageError(f"{out} is a file: a page goes into a folder, such as {out.with_suffix('')}")
     if out.is_dir() and any(out.iterdir()):
@@ -46,7 +46,7 @@ def write(
     options: ExportOptions,
     tell: Callable[[str], None],
 ) -> None:
-    """Write the folder beside its place and rename it. Raises ExportError and UsageError."""
+    """Write the folder under a temporary name and rename it. Raises ExportError and UsageError."""
     final = out.resolve()
     try:
         with draft_folder(final) as own:
@@ -63,7 +63,7 @@ def write(
 
 
 def _swap(own: Path, final: Path) -> None:
-    """Rename the new folder into place; an older page leaves when it is there."""
+    """Rename the new folder into place, and remove an older page afterwards."""
     if not final.exists():
         own.rename(final)
         return

@@ -1,4 +1,4 @@
-"""The files of onnxruntime-web: fetched once by npm, verified, cached; or taken from a folder."""
+"""Get the files of onnxruntime-web: fetched once by npm, verified and cached; or from a folder."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from impasto.weights import cache_dir
 VERSION = "1.30.0"
 SHA512 = "q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="
 FILES = (
-    "ort.wasm.min.mjs",  # on processors
+    "ort.wasm.min.mjs",  # for CPUs
     "ort-wasm-simd-threaded.mjs",
     "ort-wasm-simd-threaded.wasm",
-    "ort.webgpu.min.mjs",  # on graphics cards, and processors where those lack something
+    "ort.webgpu.min.mjs",  # for GPUs, with CPUs for unsupported operations
     "ort-wasm-simd-threaded.asyncify.mjs",
     "ort-wasm-simd-threaded.asyncify.wasm",
 )
@@ -30,11 +30,11 @@ _WAY_OUT = "or name a folder with its files in runtime_dir="
 
 
 def place(target: Path, runtime_dir: Path | None = None) -> None:
-    """Put FILES into a folder.
+    """Copy FILES into a folder.
 
     Raises:
         UsageError: `runtime_dir` lacks some of them.
-        ExportError: there is no npm, or it could not fetch the package, or that is not the one we know.
+        ExportError: npm is missing, could not fetch the package, or fetched one with another hash.
     """
     if runtime_dir is not None:
         for path in find(runtime_dir):
@@ -50,7 +50,7 @@ def place(target: Path, runtime_dir: Path | None = None) -> None:
 
 
 def find(runtime_dir: Path) -> list[Path]:
-    """FILES in a folder, or in `dist` below it, as in an unpacked package. Raises UsageError."""
+    """Find FILES in a folder, or in `dist` below it, as in an unpacked package. Raises UsageError."""
     for folder in (runtime_dir, runtime_dir / "dist"):
         if all((folder / name).is_file() for name in FILES):
             return [folder / name for name in FILES]
@@ -59,7 +59,7 @@ def find(runtime_dir: Path) -> list[Path]:
 
 
 def fetch() -> Path:
-    """The verified package, from the cache or from npm. Raises ExportError."""
+    """Get the verified package, from the cache or from npm. Raises ExportError."""
     kept = cache_dir() / f"onnxruntime-web-{VERSION}.tgz"
     if not _is_right(kept):
         with tempfile.TemporaryDirectory(prefix="impasto-") as folder:
