@@ -1,7 +1,7 @@
 """Check the installation: findings about a machine, for `impasto doctor` and bug reports.
 
 Nothing is downloaded or sent, and nothing is written outside the temporary folder. Each section is a module,
-which is imported when its turn comes: a PyTorch that does not load is a finding, too.
+which is imported just before its checks, so that a PyTorch that does not load is a finding, too.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ __all__ = ["SECTIONS", "Finding", "Section", "examine"]
 
 @dataclass(frozen=True)
 class Section:
-    """Findings about one matter: the function `look` of a module of this package yields them.
+    """Section of the diagnosis: the function `look` of a module of this package yields its findings.
 
-    `needs_core` tells that it cannot begin without the libraries that impasto stands on.
+    `needs_core` is True for a section that cannot run without impasto's required libraries.
     """
 
     title: str
@@ -40,10 +40,9 @@ SECTIONS = (
 
 
 def examine(sections: Sequence[Section] = SECTIONS) -> Iterator[tuple[Section, Finding]]:
-    """Look into one section after the other; each finding comes as soon as it is made.
+    """Check one section after the other; yields each finding as soon as it is made.
 
-    Never raises: what goes wrong while looking is a finding. Sections that stand on broken libraries are
-    left out.
+    Never raises: an error during a check is a finding. Sections that need broken libraries are skipped.
     """
     core_works = True
     for section in sections:
@@ -60,7 +59,7 @@ def _look(section: Section) -> Iterator[Finding]:
     try:
         yield from import_module(f"impasto.diagnosis.{section.module}").look()
     except Exception as error:
-        broken = isinstance(error, ImportError | OSError)  # a library of C code that does not load is either
+        broken = isinstance(error, ImportError | OSError)  # a C library that does not load raises either
         yield Finding(
             section.title.lower(),
             "failed",

@@ -1,4 +1,4 @@
-"""Caches: where they are, how large, and whether they are writable."""
+"""Check the caches: places, sizes, and write access."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from impasto.diagnosis.findings import Finding, in_bytes, reason_of
 from impasto.weights import cache_dir
 
 _OURS = "name another folder in IMPASTO_CACHE"
-_ROOM = 1_000_000_000  # bytes free; VGG-19 and what is made of it take two thirds
+_ROOM = 1_000_000_000  # bytes free; VGG-19 and the file made from it take two thirds
 
 
 def look() -> Iterator[Finding]:
-    """Our own folder, those in it, the one of PyTorch that weights are taken from, and the temporary one."""
+    """Check impasto's cache and its subfolders, PyTorch's hub cache, and the temporary folder."""
     folder = cache_dir()
     yield _kept("weights", folder, [path for path in _entries(folder) if path.is_file()], _OURS)
     for inner in sorted(path for path in _entries(folder) if path.is_dir()):
@@ -47,9 +47,10 @@ def _kept(name: str, folder: Path, files: list[Path], advice: str) -> Finding:
 
 
 def unwritable(folder: Path) -> str | None:
-    """Why no file can be made in a folder, or in the one that it would be made in; None if one can.
+    """Return the reason why a folder cannot be written, or cannot be created; None if it can.
 
-    Tried where it exists, and asked for where it does not: looking shall leave nothing.
+    An existing folder is tested with a file. For a missing folder only permissions are checked, so that
+    nothing is left behind.
     """
     existing = _existing(folder)
     if not existing.is_dir():
@@ -65,12 +66,12 @@ def unwritable(folder: Path) -> str | None:
 
 
 def _existing(folder: Path) -> Path:
-    """The folder, or the nearest one above it that exists."""
+    """Return the folder, or its nearest parent that exists."""
     return next((path for path in (folder, *folder.parents) if path.exists()), folder)
 
 
 def _files_in(folder: Path) -> list[Path]:
-    """All of them, in folders within it, too."""
+    """List all files in a folder and its subfolders."""
     return [Path(place, name) for place, _, names in os.walk(folder) for name in names]
 
 
@@ -92,7 +93,7 @@ def _facts(folder: Path, files: list[Path]) -> dict[str, Any]:
 
 
 def _size(files: Iterable[Path]) -> int:
-    """Bytes; a file that is gone by now takes none."""
+    """Sum the sizes of files in bytes; files that no longer exist count as 0."""
     total = 0
     for path in files:
         with suppress(OSError):

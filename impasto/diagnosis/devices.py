@@ -1,4 +1,4 @@
-"""PyTorch, and what it computes on: each device is asked for a small convolution, and its answer compared."""
+"""Check PyTorch and its devices: each device computes a small convolution, which is compared."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from torch.nn.functional import conv2d
 from impasto.device import available_memory, resolve_device, resolve_precision
 from impasto.diagnosis.findings import Finding, in_bytes, reason_of
 
-_TOLERANCE = 1e-2  # of the largest value: what TF32 is allowed
-_LITTLE = 1_000_000_000  # bytes free; a painting of 512 pixels takes a quarter, one of 1024 all of it
+_TOLERANCE = 1e-2  # relative to the largest value; allows for TF32
+_LITTLE = 1_000_000_000  # bytes free; a painting of 512 pixels takes a quarter of it, one of 1024 pixels all
 _DRIVER = Path("/proc/driver/nvidia/version")
 _GUIDE = "pytorch.org/get-started/locally"
 
 
 def look() -> Iterator[Finding]:
+    """Check PyTorch, the CPU, each accelerator, and the choice of "auto"."""
     yield _torch()
     yield _cpu()
     for index in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
@@ -65,7 +66,7 @@ def _cpu() -> Finding:
 
 
 def _built_in_memory() -> int | None:
-    """Bytes, where the system tells."""
+    """Bytes of installed memory; None if the system does not report it."""
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):  # Windows has no sysconf
@@ -76,7 +77,7 @@ def _accelerator(device: torch.device, name: str) -> Finding:
     advice = f"take the build of PyTorch for this device ({_GUIDE}), or compute elsewhere: --device cpu"
     try:
         free = available_memory(device)
-    except Exception as error:  # in use by somebody who shares it with nobody, say
+    except Exception as error:  # such as a device in exclusive use by another process
         return Finding(str(device), "failed", f"{name}: {reason_of(error)}", advice)
     text = f"{name}, {in_bytes(free)} of memory free"
     return _tried(device, text, {"device": name, "free_bytes": free}, advice)
@@ -95,7 +96,7 @@ def fault_of(device: torch.device) -> str | None:
     """Describe what is wrong with the device's results, or None."""
     try:
         found = _compute(device, torch.float32).cpu()
-    except Exception as error:  # whatever a driver can fail with
+    except Exception as error:  # drivers raise various exceptions
         return f"it does not compute: {reason_of(error)}"
     exact = _compute(torch.device("cpu"), torch.float64)
     off = float((found.double() - exact).abs().max() / exact.abs().max())
@@ -103,7 +104,7 @@ def fault_of(device: torch.device) -> str | None:
 
 
 def _compute(device: torch.device, dtype: torch.dtype) -> Tensor:
-    """A convolution of waves, (1, 8, 32, 32)."""
+    """Compute a convolution of waves, (1, 8, 32, 32)."""
     image = torch.linspace(0, 50, 3 * 32 * 32, dtype=dtype).sin().reshape(1, 3, 32, 32)
     kernel = torch.linspace(-3, 3, 8 * 3 * 9, dtype=dtype).cos().reshape(8, 3, 3, 3)
     return conv2d(image.to(device), kernel.to(device), padding=1)

@@ -1,4 +1,4 @@
-"""Writing files and reading them again: pictures with all that they carry, and a video."""
+"""Test writing files and reading them again: pictures with metadata, and a video."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from impasto.stylizing.video import VideoJob
 _SIZE = 48, 64  # pixels; even, as most videos have to be
 _FRAMES = 5
 _ARTIST, _RECORD = "impasto doctor", '{"doctor": true}'
-# what a format may differ by, on average, of 1: half a level, and what lossy ones lose of a smooth picture
+# allowed mean difference of a format, in [0, 1]: half a level, and the loss of lossy formats
 _FORMATS = {".png": (8, 0.002), ".tif": (16, 1e-5), ".jpg": (8, 0.01), ".webp": (8, 0.01)}
 _LOST_IN_VIDEO = 0.02
 
 
 def pictures(folder: Path) -> str:
-    """Each format that is written, with EXIF and record, and a photo that was taken sideways."""
+    """Test each format that impasto writes, with EXIF and record, and a photo with a rotated orientation."""
     for suffix, (depth, allowed) in _FORMATS.items():
         _check_format(folder / f"picture{suffix}", depth, allowed)
     _check_upright(folder / "sideways.jpg")
@@ -35,7 +35,7 @@ def pictures(folder: Path) -> str:
 
 
 def video(folder: Path) -> str:
-    """Pictures to a video and back, through all that `impasto video` does but for the style."""
+    """Write pictures to a video and read them back, by the steps of `impasto video` without a style."""
     photo, frames, target = _waves(_SIZE), folder / "frames", folder / "clip.mp4"
     frames.mkdir()
     for number in range(_FRAMES):
@@ -51,15 +51,16 @@ def video(folder: Path) -> str:
 
 
 class _AsItIs:
-    """A `FrameStyler` whose pictures are the photos."""
+    """`FrameStyler` that returns the photos unchanged."""
 
     part_frames = 250
-    state: StylerState = {}  # noqa: RUF012  # there is none
+    state: StylerState = {}  # noqa: RUF012  # no state
 
     def __call__(self, photo: Pixels) -> Pixels:
         return photo
 
     def restore(self, state: StylerState) -> None:
+        """Do nothing, as there is no state."""
         pass
 
 
@@ -78,7 +79,7 @@ def _check_format(path: Path, depth: int, allowed: float) -> None:
 
 
 def _check_upright(path: Path) -> None:
-    """As a camera writes a photo that was taken on its side."""
+    """Check that a photo with an EXIF orientation is read upright."""
     photo = _waves(_SIZE)
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = 6  # a quarter turn clockwise makes it upright
@@ -96,7 +97,7 @@ def _compare(name: str, found: Tensor, expected: Tensor, allowed: float) -> None
 
 
 def _waves(size: tuple[int, int]) -> Tensor:
-    """A smooth picture without symmetry, (3, H, W), every color in it."""
+    """Make a smooth picture without symmetry, (3, H, W), with many colors."""
     down, right = (np.linspace(0, 1, side, dtype=np.float32) for side in size)
     planes = [0.5 + 0.4 * np.sin(turn * down[:, None] + 3 * right[None]) for turn in (2.0, 3.0, 5.0)]
     return torch.from_numpy(np.stack(planes))

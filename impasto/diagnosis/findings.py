@@ -1,4 +1,4 @@
-"""A finding: a sentence, its severity, and a remedy."""
+"""Findings: a sentence, its severity, and a remedy."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ from typing import Any, Literal
 
 FindingState = Literal["ok", "absent", "warning", "failed"]
 
-_LONGEST = 300  # characters of a foreign library's reason
+_LONGEST = 300  # characters of an error message of another library
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at. The user's home folder is written ~ in all of it.
+    """Result of one check. All texts have ~ in place of the user's home folder.
 
     Attributes:
-        name: of the thing, a word or two.
-        state: "absent" is what nobody misses until they want it, "warning" what works and could be better.
-        text: what there is, or what is wrong.
-        advice: what to do, mostly a command; there for every state but "ok".
-        seconds: what trying it took, or None.
-        facts: numbers and versions behind the text, as JSON has them.
+        name: subject of the check, a word or two.
+        state: "ok"; "absent", an optional part that is missing; "warning", a part that works, but could be
+            better; or "failed".
+        text: description of the part, or of the problem.
+        advice: remedy, mostly a command; given for every state but "ok".
+        seconds: duration of the check, or None.
+        facts: numbers and versions behind the text, in JSON's types.
     """
 
     name: str
@@ -41,7 +42,7 @@ class Finding:
 
 
 def without_home(value: Any) -> Any:
-    """A text, or all in lists and dictionaries, with ~ for the home folder: it has a person's name."""
+    """Replace the home folder, which contains the user's name, by ~ in texts, lists and dictionaries."""
     if isinstance(value, str):
         for home in _homes():
             value = re.sub(re.escape(home) + r"(?!\w)", "~", value)
@@ -52,7 +53,7 @@ def without_home(value: Any) -> Any:
 
 
 def reason_of(error: BaseException) -> str:
-    """The first line of what an exception says, or its kind where it says nothing."""
+    """Return the first line of an exception's message, or its type if the message is empty."""
     lines = [line for line in str(error).splitlines() if line.strip()]
     kind = type(error).__name__
     return f"{kind}: {lines[0]}"[:_LONGEST] if lines else kind
@@ -67,14 +68,14 @@ def in_bytes(number: float) -> str:
 
 
 def _homes() -> list[str]:
-    """The home folder in all ways in which messages name it, longest first.
+    """List all spellings of the home folder in messages, the longest first.
 
-    A root folder as home, as containers may have it, names nobody.
+    A home folder that is the root folder, as in some containers, is left out.
     """
     try:
         home = Path.home()
         named = [path for path in (home, home.resolve()) if path != Path(path.anchor)]
-    except (OSError, RuntimeError):  # no home at all
+    except (OSError, RuntimeError):  # no home folder
         return []
     ways = {way for path in named for way in (str(path), path.as_posix(), str(path).replace("\\", "\\\\"))}
     return sorted(ways, key=len, reverse=True)

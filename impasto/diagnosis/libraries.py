@@ -1,4 +1,4 @@
-"""The libraries that impasto stands on, and those of its extras, as the package's metadata names them."""
+"""Check the required libraries, and those of the extras, from the package's metadata."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from importlib import metadata
 from impasto.diagnosis.findings import Finding, FindingState
 from impasto.diagnosis.loading import faults
 
-CORE = "impasto needs"  # the name of the finding without which nothing works
+CORE = "impasto needs"  # name of the finding about the required libraries
 
 _PACKAGE = "impasto"
 _FOR_DEVELOPERS = {"dev", "docs", "fuzz"}
@@ -19,14 +19,14 @@ _REQUIREMENT = re.compile(
 )
 _EXTRA = re.compile(r"""extra\s*==\s*['"]([\w.-]+)['"]""")
 _RELEASE = re.compile(r"\d+(?:\.\d+)*")
-_MODULES = {"opencv-python-headless": "cv2"}  # of libraries that several distributions can bring
+_MODULES = {"opencv-python-headless": "cv2"}  # modules that several distributions provide
 
 
 @dataclass(frozen=True)
 class Requirement:
-    """A library that is wanted: its distribution, which versions of it, by which extra, or None.
+    """Requirement of a library: its distribution, allowed versions, and the extra that needs it, or None.
 
-    `optional` tells that it is wanted on some machines only.
+    `optional` is True for a library that only some machines need.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Requirement:
 
 @dataclass(frozen=True)
 class Library:
-    """A requirement beside what is here: version and distribution, or None, and why it does not load."""
+    """Requirement with the installed version and distribution, or None, and the error if it does not load."""
 
     wanted: Requirement
     version: str | None = None
@@ -46,6 +46,7 @@ class Library:
 
     @property
     def is_outdated(self) -> bool:
+        """Return whether the installed version is outside the required versions."""
         return self.version is not None and not meets(self.version, self.wanted.spec)
 
 
@@ -58,7 +59,7 @@ def look() -> Iterator[Finding]:
 
 
 def parse(text: str) -> Requirement:
-    """A line of the metadata, such as "onnx>=1.17; extra == 'fast'"."""
+    """Parse a requirement from the metadata, such as "onnx>=1.17; extra == 'fast'"."""
     match = _REQUIREMENT.match(text)
     if match is None:
         raise ValueError(f"{text!r} names no library")
@@ -70,7 +71,7 @@ def parse(text: str) -> Requirement:
 
 
 def find_groups(requirements: Iterable[Requirement]) -> dict[str, list[Requirement]]:
-    """Requirements of impasto, as CORE, and of each extra for users, without extras of extras."""
+    """Group the requirements: of impasto, as CORE, and of each extra for users, without nested extras."""
     groups: dict[str, list[Requirement]] = {CORE: []}
     for one in sorted(requirements, key=lambda one: (one.extra or "", one.name)):
         if one.name != _PACKAGE and one.extra not in _FOR_DEVELOPERS:
@@ -88,7 +89,7 @@ def meets(version: str, spec: str) -> bool:
 
 
 def _release(version: str) -> tuple[int, ...]:
-    """The numbers of a version, without zeros at their end: "2.13.0+cpu" is (2, 13)."""
+    """Parse the numbers of a version, without zeros at the end: "2.13.0+cpu" is (2, 13)."""
     match = _RELEASE.match(version.strip())
     numbers = [int(part) for part in match[0].split(".")] if match else []
     while numbers and numbers[-1] == 0:
@@ -97,7 +98,7 @@ def _release(version: str) -> tuple[int, ...]:
 
 
 def _find(groups: Mapping[str, list[Requirement]]) -> list[Library]:
-    """Which of them are here, each loaded once in a process of its own."""
+    """Find installed libraries, and load each once in a separate process."""
     owners = {module: list(names) for module, names in metadata.packages_distributions().items()}
     wanted = [one for group in groups.values() for one in group]
     modules = {one.name: _module_of(one.name, owners) for one in wanted}
@@ -120,7 +121,7 @@ def _module_of(name: str, owners: Mapping[str, list[str]]) -> str:
 
 
 def _owner(name: str, module: str, owners: Mapping[str, list[str]]) -> str | None:
-    """The distribution itself, or another one that brings the same module, such as onnxruntime-gpu."""
+    """Name of the distribution, or of another distribution of its module, such as onnxruntime-gpu."""
     names = owners.get(module, [])
     return next((one for one in names if _normal(one) == name), next(iter(names), None))
 
@@ -130,7 +131,7 @@ def _normal(name: str) -> str:
 
 
 def _judge(group: str, libraries: list[Library]) -> Finding:
-    """One line for a group: the worst of its libraries decides."""
+    """Make one finding for a group; its worst library determines the state."""
     here = [one for one in libraries if one.version is not None]
     missing = [one.wanted.name for one in libraries if one.version is None and not one.wanted.optional]
     broken = [one for one in here if one.fault]

@@ -11,17 +11,17 @@ from concurrent.futures import ThreadPoolExecutor
 
 from impasto.diagnosis.machine import usable_cores
 
-_PATIENCE = 60.0  # seconds for one of them; on a slow disk the first import of the largest takes half of it
+_PATIENCE = 60.0  # seconds for each; on a slow disk the first import of the largest takes half of this
 _AT_ONCE = 4
-_LONGEST = 200  # characters of a reason
+_LONGEST = 200  # characters of an error message
 
-# Telemetry is kept out, as in stylizing.openvino_runtime: an import alone would be told to the makers.
+# Telemetry is disabled, as in stylizing.openvino_runtime: even an import would be reported to the vendor.
 _LOAD = "import sys; sys.modules['openvino_telemetry'] = None; __import__(sys.argv[1])"
 _QUIET = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1", "PYTHONWARNINGS": "ignore"}
 
 
 def faults(modules: Iterable[str]) -> dict[str, str]:
-    """Why modules do not load, by name; those that do are not in it."""
+    """Find the modules that do not load; returns the reason for each by name."""
     names = sorted(modules)
     with ThreadPoolExecutor(min(_AT_ONCE, usable_cores())) as pool:
         reasons = dict(zip(names, pool.map(_fault, names), strict=True))

@@ -1,4 +1,4 @@
-"""impasto itself, Python, the system and the processor."""
+"""Check impasto, Python, the system and the processor."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from pathlib import Path
 from impasto.diagnosis.findings import Finding
 
 _CPUINFO = Path("/proc/cpuinfo")
-_CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")  # as a container sees its own
+_CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")  # the container's own limit, seen from inside
 
 
 def look() -> Iterator[Finding]:
+    """Report the versions of impasto and Python, the system, and the processor."""
     yield _impasto()
     yield _python()
     yield Finding("system", "ok", platform.platform(), facts={"machine": platform.machine()})
@@ -74,7 +75,7 @@ def usable_cores() -> int:
 
 
 def _processor_name() -> str:
-    """As its maker calls it; the kind of machine where the system does not tell."""
+    """Name of the processor; the machine's architecture if the system does not report a name."""
     try:
         if sys.platform == "darwin":
             command = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]

@@ -1,4 +1,4 @@
-"""Making pictures, small: by every style that ships, by a picture's style, by painting."""
+"""Test making small pictures: with every shipped style, with a picture's style, and by painting."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from impasto.stylizing.agreement import difference
 from impasto.stylizing.stylizer import Stylizer
 
 _SIDE = 160  # pixels
-_OTHERWISE = 0.03  # of 1, that others may differ from the CPU in float32: its bfloat16 does by 0.004
+_OTHERWISE = 0.03  # allowed difference from the CPU in float32, in [0, 1]; its bfloat16 differs by 0.004
 _CHANGE, _LIKENESS = 0.05, 0.3  # the shipped styles change a photo by 0.15 and more, and correlate by 0.5
 _GRADIENTS, _FALL = 10, 0.8  # the objective falls to 0.3 of its first value
 
 
 class Unexpected(ImpastoError):
-    """Work was done without an error, and came out wrong."""
+    """A test ran without an error, but gave a wrong result."""
 
 
 def stylize(folder: Path) -> str:
-    """Each shipped style on a photo: plausible, and the same as on the CPU in float32."""
+    """Stylize a photo with each shipped style: plausible, and equal to the CPU's result in float32."""
     photo = _photo()
     names = list(styles.cards())
     if not names:
@@ -42,14 +42,14 @@ def stylize(folder: Path) -> str:
 
 
 def stylize_any(folder: Path) -> str:
-    """The style of a shipped picture, encoded at once."""
+    """Encode a shipped picture as a style, and stylize a photo with it."""
     photo, (name, path) = _photo(), next(iter(styles.pictures().items()))
     check_picture(name, Stylizer(styles.load(path), runtime="torch").picture(photo), photo)
     return f"a photo in the style of {name}, a picture"
 
 
 def paint(folder: Path) -> str:
-    """A few gradients from a photo: the objective falls, and the picture is one."""
+    """Paint a photo with a few gradients: the objective falls, and the picture is plausible."""
     photo = _photo()
     options = PaintOptions(size=_SIDE // 2, scales=1, iterations=_GRADIENTS, init="photo")
     painter = Painter(photo, next(iter(styles.pictures().values())), options)
@@ -63,7 +63,7 @@ def paint(folder: Path) -> str:
 
 
 def check_picture(name: str, picture: Tensor, photo: Tensor) -> None:
-    """Raise Unexpected unless a picture can be one of that photo, both (3, H, W): changed, and alike."""
+    """Raise Unexpected unless a picture is a plausible result for a photo, (3, H, W): changed but similar."""
     if picture.shape != photo.shape:
         raise Unexpected(f"{name} has the size {tuple(picture.shape)}, the photo {tuple(photo.shape)}")
     if not bool(picture.isfinite().all()):
@@ -76,6 +76,6 @@ def check_picture(name: str, picture: Tensor, photo: Tensor) -> None:
 
 
 def _photo() -> Tensor:
-    """The shipped one, (3, H, W)."""
+    """Read the shipped photo, (3, H, W)."""
     photo, info = io.read(styles.sample())
     return resize(photo[None], fit_long_side(info.size, _SIDE))[0]

@@ -1,4 +1,4 @@
-"""Report the runtime that "auto" chooses, and whether it agrees with PyTorch."""
+"""Report the runtime that "auto" chooses, and compare it with PyTorch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _FASTER = "pip install 'impasto[fast]'"
 
 
 def look() -> Iterator[Finding]:
-    """One finding about what auto takes, and one for each runtime that it had to pass over."""
+    """Report the runtime that "auto" takes, and each runtime that it had to skip."""
     device, dtype = resolve("auto", "auto", "auto")
     network = styles.load(next(iter(styles.cards()))).build()
     started = time.monotonic()
@@ -34,5 +34,5 @@ def look() -> Iterator[Finding]:
 
 
 def _named_in(note: str) -> str:
-    """The library of the runtime that a note is about."""
+    """Name of the runtime's library that a note is about."""
     return next((name for name in ("openvino", "onnxruntime") if name in note), "'impasto[fast]'")

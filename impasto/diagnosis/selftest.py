@@ -1,4 +1,4 @@
-"""A few seconds of real work, small: what comes out is compared with what must come out."""
+"""Self-test: a few seconds of small real jobs, whose results are checked."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _ELSEWHERE = "name a folder that can be written to in TMPDIR"
 
 @dataclass(frozen=True)
 class SelfTestPart:
-    """Work in a folder of its own, which tells what it did.
+    """Part of the self-test: a function that works in a given folder and returns a description.
 
-    It raises `pictures.Unexpected`, or whatever the work itself can raise; then `advice` is given.
+    If the function raises `pictures.Unexpected`, or any other exception, `advice` is shown.
     """
 
     name: str
@@ -40,12 +40,13 @@ PARTS = (
 
 
 def look() -> Iterator[Finding]:
+    """Run all parts of the self-test."""
     for part in PARTS:
         yield attempt(part)
 
 
 def attempt(part: SelfTestPart) -> Finding:
-    """Do the part's work; never raises."""
+    """Run a part of the self-test; never raises."""
     started = time.monotonic()
 
     def found(state: str, text: str, advice: str = "") -> Finding:
