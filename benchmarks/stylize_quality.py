@@ -32,7 +32,7 @@ FIGURES = ("style", "content", "layout", "grain", "grid")
 CONTROLS = ("photo", "style")
 _CLOSER = 4  # photos on the sheet
 _CONTROLLED = 1  # photos that controls are measured on
-# The works that the shipped styles were learned from, by the reference's names.
+# The works that shipped styles were learned from, by the reference's names; other styles are our own pictures.
 WORKS = {
     "starry-night": "starry-night-van-gogh",
     "great-wave": "great-wave-off-kanagawa-hokusai",
@@ -42,7 +42,12 @@ WORKS = {
     "grande-jatte": "oil-sketch-for-la-grande-jatte-seurat",
     "wheat-field-with-cypresses": "wheat-field-with-cypresses-van-gogh",
     "shipwreck-of-the-minotaur": "shipwreck-of-the-minotaur-turner",
-    "port-en-bessin": "seascape-at-port-en-bessin-seurat",
+    "arlesiennes": "arlesiennes-gauguin",
+    "cliff-walk": "cliff-walk-at-pourville-monet",
+    "harvest-of-buckwheat": "the-harvest-of-buckwheat-serusier",
+    "lion-hunt": "lion-hunt-delacroix",
+    "place-du-havre": "the-place-du-havre-pissarro",
+    "venice": "venice-porch-of-madonna-della-salute-turner",
 }
 # Styles whose networks others have published, by the names of their pictures.
 _PUBLISHED = {
@@ -71,7 +76,7 @@ def run(settings: StyleSettings) -> dict[str, Any]:
     chosen = []
     for name in settings.styles or tuple(styles.cards()):
         title = styles.load(name).style
-        work = works / f"{WORKS[title]}.jpg"
+        work = styles.pictures().get(title) or works / f"{WORKS[title]}.jpg"
         chosen.append(_Style(title, Stylizer(name), work, judge.see(work)))
     photos = _photos(settings)
     rows, controls = _judge_photos(settings, judge, photos, chosen)
