@@ -55,7 +55,7 @@ def initial_image(
         opacity = None if alpha is None else resize(alpha[None], size)[0]
         return recolor(image[0], styles, options.strength, masks, opacity)[None]
     if start is None:
-        raise UsageError(f"there is no start {options.init}: choose {', '.join(STARTS)} or an image file")
+        raise UsageError(f"init must be one of {', '.join(STARTS)} or an image file, not {options.init}")
     return resize(start[None], size)
 
 

@@ -32,7 +32,7 @@ def split_regions(
     pairs = list(region.items() if isinstance(region, Mapping) else region)
     base = [] if style is None else [style]
     if not pairs and not base:
-        raise UsageError("a painting needs at least one style")
+        raise UsageError("styles must name at least one style")
     return [mask for mask, _ in pairs], [*(styles for _, styles in pairs), *base]
 
 
@@ -86,7 +86,7 @@ def _pairs(style: PaintStyles) -> list[tuple[io.Source, float]]:
     many: Sequence[Any] = style if isinstance(style, list | tuple) and not _is_pair(style) else [style]
     pairs = [item if _is_pair(item) else (item, 1.0) for item in many]
     if not pairs:
-        raise UsageError("a painting needs at least one style")
+        raise UsageError("styles must name at least one style")
     return pairs
 
 

@@ -146,7 +146,7 @@ class PaintOptions:
         check_whole("tile", self.tile, LEAST_TILE, 100_000)
         if self.style_loss not in SUMMED:
             raise UsageError(
-                f"the style loss {self.style_loss} looks at the whole picture at once and cannot be taken in "
+                f"style_loss {self.style_loss} needs the whole picture at once and cannot be computed in "
                 f"tiles: leave tile at auto, or choose {' or '.join(SUMMED)}"
             )
 

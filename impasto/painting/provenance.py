@@ -46,7 +46,7 @@ def options_from(path: str | PathLike[str]) -> PaintOptions:
         return PaintOptions(**given)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UsageError(
-            f"{fspath(path)} does not say how it was painted: impasto did not make it"
+            f"{fspath(path)} holds no record of its options: choose a picture that impasto made"
         ) from error
 
 

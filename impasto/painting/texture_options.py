@@ -40,7 +40,7 @@ class TextureOptions:
     def __post_init__(self) -> None:
         sides = self.size if isinstance(self.size, tuple) else (self.size,)
         if len(sides) > 2:
-            raise UsageError(f"the size of a texture is a number or (height, width), not {self.size}")
+            raise UsageError(f"size must be a number or (height, width), not {self.size}")
         for side in sides:
             check_whole("size", side, 16, 100_000)
         self.painting((16, 16), 1)

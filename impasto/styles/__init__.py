@@ -100,7 +100,7 @@ def parse(text: str) -> tuple[str, float]:
     if exists(text):
         return text, 1.0
     if not name or not 0 <= weight < math.inf:
-        raise UsageError(f"{text}: the weight of a style is a number from 0 up, as in starry-night:0.6")
+        raise UsageError(f"{text}: the weight of a style must be 0 or more, e.g. starry-night:0.6")
     return name, weight
 
 
@@ -120,7 +120,7 @@ def _advice(name: str) -> str:
     """Advice for a name that was not found: similar names, and all names."""
     names = list(cards())
     if not names:
-        return ": no trained styles come with this version; train a card (impasto train)"
+        return ": no trained styles ship with this version; train a card (impasto train)"
     near = _near(name, names) or ":"
     return f"{near} the shipped ones are {', '.join(names)}; any picture file is a style, too"
 

@@ -41,7 +41,7 @@ def load_styles(style: Styles) -> tuple[tuple[Card, float], ...]:
     """
     pairs = [(_load_style(each), weight) for each, weight in _as_pairs(style)]
     if not pairs:
-        raise UsageError("a stylizer needs at least one style")
+        raise UsageError("style must name at least one style")
     shares = as_shares([weight for _, weight in pairs])
     return tuple((card, share) for (card, _), share in zip(pairs, shares, strict=True) if share)
 
@@ -97,7 +97,7 @@ def _load_style(style: StyleRef) -> Card:
         return style
     if isinstance(style, str | PathLike):
         return styles.load(style if isinstance(style, str) else Path(style))
-    raise UsageError(f"a style is a name, a file or a Card, not {type(style).__name__}")
+    raise UsageError(f"a style must be a name, a file or a Card, not {type(style).__name__}")
 
 
 def _find_picture(style: StyleRef) -> Path:
@@ -106,7 +106,9 @@ def _find_picture(style: StyleRef) -> Path:
     if path is None and not isinstance(style, Card) and Path(name).suffix.lower() not in styles.NETWORKS:
         path = Path(name)
     if path is None:
-        raise UsageError(f"the picture of the style {name} is not at hand: name the picture itself")
+        raise UsageError(
+            f"the style {name} has no picture here, which this needs: name a picture file instead"
+        )
     return path
 
 

@@ -191,7 +191,7 @@ def test_what_masks_do_is_told(paint, masks, arguments, note):
         (("--keep-color", "all"), 2, "keep_color must be one of none, luminance"),
         (("--keep-color-amount", "2"), 2, "keep_color_amount must be from 0 to 1, not 2"),
         (("--detail", "much"), 2, "--detail must be a number, not much"),
-        (("--style-loss", "sliced", "--tile", "256"), 2, "cannot be taken in tiles"),
+        (("--style-loss", "sliced", "--tile", "256"), 2, "cannot be computed in tiles"),
         (("-o", "left.png", "--mask", "left.png"), 2, "output left.png is the same file as an input"),
         (
             ("-o", "left.png", "--region", "left.png=wave.jpg"),
@@ -529,7 +529,7 @@ def rubbish(workshop):
         ("photo.jpg", ["--scales", "96"], 2, ["96"]),
         ("photo.jpg", ["--device", "abacus"], 2, ["device must be one of auto, cpu"]),
         ("photo.jpg", ["--recipe", "vermeer"], 2, ["vermeer", "gatys, gatys-noise, shallow"]),
-        ("photo.jpg", ["--like", "wave.jpg"], 2, ["wave.jpg does not say how it was painted"]),
+        ("photo.jpg", ["--like", "wave.jpg"], 2, ["wave.jpg holds no record of its options"]),
         ("photo.jpg", ["--like", "none.png"], 1, ["none.png does not exist"]),
         ("photo.jpg", ["--init", "nose"], 1, ["nose does not exist"]),
     ],

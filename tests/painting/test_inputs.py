@@ -33,7 +33,7 @@ def test_regions_come_first_and_the_base_last() -> None:
 
 def test_nothing_to_take_a_style_from() -> None:
     for style, region in ((None, {}), ([], ()), (None, {"sky.png": []})):
-        with pytest.raises(UsageError, match="needs at least one style"):
+        with pytest.raises(UsageError, match="at least one style"):
             read_styles(split_regions(style, region)[1])
 
 

@@ -103,7 +103,7 @@ def test_values_that_mean_nothing(option: str, value: Any, message: str) -> None
 def test_losses_of_the_whole_picture_have_no_tiles(style_loss: Any) -> None:
     for tile in ("auto", "off"):
         PaintOptions(style_loss=style_loss, tile=tile)  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match=f"{style_loss} looks at the whole .* choose moments or gram"):
+    with pytest.raises(UsageError, match=f"{style_loss} needs the whole .* choose moments or gram"):
         PaintOptions(style_loss=style_loss, tile=512)
 
 

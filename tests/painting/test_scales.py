@@ -190,7 +190,8 @@ def test_where_a_painting_begins(photo: Tensor, style: Style, backbone: Backbone
     assert noise.mean().item() == pytest.approx(0.5, abs=0.02)
     assert noise.std().item() == pytest.approx(0.1, abs=0.02)
     with pytest.raises(
-        UsageError, match=r"no start a-file\.png: choose auto, photo, noise, style, instant or an image file"
+        UsageError,
+        match=r"init must be one of auto, photo, noise, style, instant or an image file, not a-file\.png",
     ):
         beginning("a-file.png")
 

@@ -131,7 +131,7 @@ def test_a_style_has_no_borders(
         ({"size": (64, 64, 64)}, r"a number or \(height, width\)"),
         ({"stroke_size": 0}, "stroke_size must be from 0.05 to 20"),
         ({"style_loss": "best"}, "style_loss must be one of"),
-        ({"style_loss": "nearest", "tile": 256}, "cannot be taken in tiles"),
+        ({"style_loss": "nearest", "tile": 256}, "cannot be computed in tiles"),
         ({"strength": 0.5}, "there is no option strength: choose among size, stroke_size"),
     ],
 )

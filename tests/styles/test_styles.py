@@ -94,7 +94,7 @@ def test_a_version_without_cards(tmp_path, monkeypatch):
     for room in ("_CARDS", "_TEXTURES"):
         monkeypatch.setattr(f"impasto.styles.{room}", tmp_path / "none")
     assert styles.cards() == {}
-    with pytest.raises(UsageError, match="no trained styles come with this version"):
+    with pytest.raises(UsageError, match="no trained styles ship with this version"):
         styles.load("starry-night")
 
 

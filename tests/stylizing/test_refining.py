@@ -66,7 +66,7 @@ def test_pictures_of_styles(tmp_path: Path) -> None:
     assert find_pictures(load_card(styles.cards()["starry-night"])) == [(night, 1.0)]
     assert find_pictures(tmp_path / "wave.jpg") == [(tmp_path / "wave.jpg", 1.0)]
     for style in (tmp_path / "mine.safetensors", Card("light", {}, {}, style="mine")):
-        with pytest.raises(UsageError, match=r"picture of the style .*mine.* is not at hand"):
+        with pytest.raises(UsageError, match=r"the style .*mine.* has no picture here"):
             find_pictures(style)
 
 
