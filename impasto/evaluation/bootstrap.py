@@ -47,7 +47,7 @@ class CrossedBootstrap:
 
     def __init__(self, present: NDArray[np.bool_], resamples: int = 2000, seed: int = 0) -> None:
         if not present.any():
-            raise UsageError("there are no pairs to take a mean of")
+            raise UsageError("there are no pairs of a photo and a style: give at least one")
         dice = np.random.default_rng(seed)
         self._present = present.astype(np.float64)
         self._by_photo, self._by_style = (_draws(dice, resamples, n) for n in present.shape)

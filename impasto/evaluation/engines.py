@@ -137,7 +137,7 @@ def _lines(making: Making, worker: str) -> Iterator[dict[str, Any]]:
 def _ended(making: Making, code: int, said: str) -> str:
     last = said.strip().splitlines()[-1:] or [f"exit code {code}"]
     reason = "it was killed, perhaps for memory" if code < 0 else last[0]
-    return f"{making.spec.name} ended before its work did ({reason}): the same command goes on from there"
+    return f"{making.spec.name} ended too early ({reason}): the same command continues it"
 
 
 def _is_made(todo: Todo) -> bool:

@@ -62,7 +62,7 @@ def match_results(
         UsageError: a pattern without both names, none of the pictures named by it, or one name for two pairs.
     """
     if not folder.is_dir():
-        raise ImageError(f"{folder} is no folder of pictures; check its name")
+        raise ImageError(f"{folder} is not a folder of pictures; check its name")
     files = [path for path in sorted(folder.rglob("*")) if _is_picture(path)]
     ties: list[str] = []
     if pattern is not None:
@@ -115,8 +115,8 @@ def _matched(
             other = pairs.setdefault(name, (photo, style))
             if other != (photo, style) and name in there:
                 raise UsageError(
-                    f"{there[name]} may be {other[0]} in {other[1]} or {photo} in {style}: rename one, "
-                    "or tell how results are named with pattern="
+                    f"{there[name]} may be {other[0]} in {other[1]} or {photo} in {style}: rename a photo "
+                    "or style, or give the pattern of the names with pattern="
                 )
     wanted = [path for path in files if names[path] in pairs]
     return {pairs[name]: path for name, path in _by_name(wanted, names).items()}
@@ -127,7 +127,7 @@ def _by_name(files: Sequence[Path], names: Mapping[Path, str]) -> dict[str, Path
     for path in files:
         other = chosen.setdefault(names[path], path)
         if other != path:
-            raise UsageError(f"{other} and {path} have one name but for the suffix: keep one of them")
+            raise UsageError(f"{other} and {path} differ only in their suffix: remove or rename one of them")
     return chosen
 
 
@@ -137,7 +137,9 @@ def _is_picture(path: Path) -> bool:
 
 def _check(pattern: str) -> None:
     if "{photo}" not in pattern or "{style}" not in pattern:
-        raise UsageError(f"a pattern has a place for {{photo}} and for {{style}}, which {pattern} has not")
+        raise UsageError(
+            f"pattern= must contain {{photo}} and {{style}}, as in {{photo}}-{{style}}, not {pattern}"
+        )
 
 
 def _nothing(

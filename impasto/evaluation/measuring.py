@@ -75,9 +75,11 @@ def _check_names(contenders: Sequence[Method]) -> None:
     names = [contender.name for contender in contenders]
     for name in names:
         if name in CONTROLS:
-            raise UsageError(f"{name} is the name of a control: call these results otherwise, as in mine=DIR")
+            raise UsageError(
+                f"{name} is the name of a control: give these results another name, e.g. mine=DIR"
+            )
         if names.count(name) > 1:
-            raise UsageError(f"two results are called {name}: name them, as in mine=DIR")
+            raise UsageError(f"two results have the name {name}: give one another name, e.g. mine=DIR")
 
 
 class _Seen(Generic[T]):

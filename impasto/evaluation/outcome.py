@@ -107,9 +107,11 @@ class Outcome:
         """
         for name in (first, second):
             if name not in self.values:
-                raise UsageError(f"there are no results called {name}: choose among {', '.join(self.values)}")
+                raise UsageError(
+                    f"there are no results with the name {name}: choose two of {', '.join(self.values)}"
+                )
         if first == second:
-            raise UsageError(f"compare= takes two results, not {first} twice")
+            raise UsageError(f"compare= must name two different results, not {first} twice")
         return tuple(
             self._compare(metric, first, second)
             for metric in self.metrics
@@ -128,7 +130,7 @@ class Outcome:
     def _bootstrap(self) -> CrossedBootstrap:
         if not self.common.any():
             reason = f": {self.failures[0]}" if self.failures else ""
-            raise UsageError(f"no pair of a photo and a style could be measured for all{reason}")
+            raise UsageError(f"no pair of a photo and a style could be measured for all results{reason}")
         return CrossedBootstrap(self.common, self.options.resamples, self.options.seed)
 
     def _row(self, name: str) -> Row:

@@ -29,7 +29,7 @@ def load_likenesses(also: Collection[str], device: torch.device) -> tuple[dict[s
     try:
         likenesses["ssim"] = load_ssim()
     except MissingExtraError as error:
-        notes.append(f"{error}; all else is measured without it")
+        notes.append(f"{error}; all other metrics are measured")
     if "lpips" in also:
         likenesses["lpips"] = load_lpips(device)
     return likenesses, notes
@@ -92,11 +92,12 @@ def explained(metric: str) -> Iterator[None]:
     except ModuleNotFoundError as error:
         named = (error.name or "").partition(".")[0]
         raise UsageError(
-            f"{metric} cannot be measured: {_missing(named)}; without it, all else can"
+            f"{metric} cannot be measured: {_missing(named)}; leave the metric out, or install that"
         ) from error
     except URLError as error:
         raise UsageError(
-            f"{metric} cannot be measured: its published weights could not be downloaded ({error.reason})"
+            f"{metric} cannot be measured: its published weights could not be downloaded ({error.reason}); "
+            "check the connection, or leave the metric out"
         ) from error
     except (ImportError, RuntimeError, OSError) as error:
         reason = " ".join(str(error).split())

@@ -99,7 +99,7 @@ def compare_clips(
             on_frame(count)
     if count < 2:
         shortest = " and ".join(str(clip.info.name) for clip in (original, *styled.values()))
-        raise VideoError(f"{shortest} have fewer than two frames in common: there is no change to measure")
+        raise VideoError(f"{shortest} have fewer than two frames in common: flicker needs longer clips")
     return [
         Flicker(
             name,

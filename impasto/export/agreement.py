@@ -32,8 +32,8 @@ def check(paint: Paint, graph: nn.Module, target: str) -> float:
         if not difference <= TOLERANCE:
             count, _, height, width = image.shape
             raise ExportError(
-                f"the {target} file does not paint as PyTorch does: {count} photos of {width} x {height} "
-                f"pixels differ by {difference:.2g}, where {TOLERANCE:g} is allowed; nothing was written"
+                f"the {target} file differs from PyTorch: {count} photos of {width} x {height} pixels "
+                f"differ by {difference:.2g}, and {TOLERANCE:g} is allowed; nothing was written"
             )
         worst = max(worst, difference)
     return worst
@@ -48,7 +48,7 @@ def shaped(paint: Paint, image: Tensor, target: str) -> Tensor:
         raise ExportError(f"the {target} file does not run ({reason:.200}); nothing was written") from error
     if painted.shape != image.shape:
         raise ExportError(
-            f"the {target} file makes {tuple(painted.shape)} of {tuple(image.shape)}; nothing was written"
+            f"the {target} file turns {tuple(image.shape)} into {tuple(painted.shape)}; nothing was written"
         )
     return painted
 

@@ -74,7 +74,9 @@ def export(
     cards = load_styles(style)
     mixture = mix(cards, options.strength)
     if not mixture.parts:
-        raise UsageError("at strength 0 the picture is the photo: there is nothing to export")
+        raise UsageError(
+            "strength must be above 0: at 0 the result is the photo, and there is nothing to export"
+        )
     parts = [(card.build(), share) for card, share in mixture.parts]
     properties = _properties(cards, options)
     if options.to == "torchscript":

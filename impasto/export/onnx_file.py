@@ -1,4 +1,4 @@
-"""Export a style as an ONNX model, check the model against PyTorch, and lower its precision on request."""
+"""A style as an ONNX model: exported, checked against PyTorch, and made smaller if that is wanted."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ _TURNS = 5
 
 @dataclass(frozen=True)
 class Model:
-    """ONNX model with the results of its checks.
+    """An ONNX model with what is known of it.
 
     Attributes:
-        difference: largest difference from PyTorch, on odd sizes; None if precision was lowered.
-        quality: quality loss of lower precision; None in float32.
-        speed: for int8, speed relative to float32 in this machine's ONNX Runtime; else None.
+        difference: the largest from PyTorch, on odd sizes; None where precision was lowered.
+        quality: what lower precision costs; else None.
+        speed: times as fast as in float32 in this machine's ONNX Runtime, of int8; else None.
     """
 
     data: bytes
@@ -48,16 +48,16 @@ class Model:
 def make(
     parts: GraphParts, photo: float, cards: Sequence[tuple[Card, float]], options: ExportOptions, tell: Tell
 ) -> Model:
-    """Make the ONNX model of networks with their shares and of the photo's share.
+    """The model of networks with their shares, and of the photo's share.
 
     Args:
-        cards: styles, with their shares, that the quality is measured for.
-        tell: called with a description of each stage.
+        cards: the styles that are judged, with their shares.
+        tell: is called with what is being done.
 
     Raises:
-        ExportError: the model differs from PyTorch, or loses too much quality.
+        ExportError: it differs from PyTorch, or its precision costs too much.
         MissingExtraError: ONNX, ONNX Script or ONNX Runtime is not installed.
-        ImageError, UsageError: no photos at the paths in the options.
+        ImageError, UsageError: no photos where they are named.
     """
     with onnx.required("export", "Exporting to ONNX"):
         onnx.check_libraries()
@@ -86,8 +86,8 @@ def _judge(
     options: ExportOptions,
     tell: Tell,
 ) -> Quality:
-    """Measure a model's quality. Raises ExportError if it fails on some size, or loses too much quality."""
-    tell("measuring what it costs")
+    """Raises ExportError where the model fails on some size, or is too far from the graph."""
+    tell("measuring the quality")
     paint = _painter(model)
     for image in trials():
         shaped(paint, image, "ONNX")
@@ -95,8 +95,8 @@ def _judge(
     limit = LIMITS[options.precision]
     if not quality.psnr >= limit:
         raise ExportError(
-            f"in {options.precision} the pictures are {quality.psnr:.1f} dB from those of float32, and "
-            f"{limit:g} dB is the least; nothing was written: take more photos, or float32"
+            f"in {options.precision} the pictures are {quality.psnr:.1f} dB from those of float32, and at "
+            f"least {limit:g} dB is needed; nothing was written: give more photos, or choose float32"
         )
     return quality
 
@@ -106,11 +106,11 @@ def _painter(model: bytes) -> Callable[[Tensor], Tensor]:
 
 
 def _faster(one: bytes, other: bytes, photo: Tensor) -> float:
-    """Speed of a model relative to another, measured alternately."""
+    """Speed of a model relative to another, measured in turns."""
     sessions = [onnx.start(model) for model in (one, other)]
     times: tuple[list[float], list[float]] = ([], [])
     for session in sessions:
-        _seconds(session, photo)  # warm-up
+        _seconds(session, photo)  # to warm up
     for _ in range(_TURNS):
         for session, seconds in zip(sessions, times, strict=True):
             seconds.append(_seconds(session, photo))

@@ -42,8 +42,10 @@ class ExportOptions:
         check_choice("precision", self.precision, Precision)
         check_range("strength", self.strength, 0, 1)
         if self.to == "torchscript" and self.precision != "float32":
-            raise UsageError(f"TorchScript is exported in float32: {self.precision} needs to=onnx or to=web")
+            raise UsageError(
+                f"TorchScript is exported in float32 only: {self.precision} needs to=onnx or to=web"
+            )
         if self.precision == "int8" and not self.photos:
-            raise UsageError("int8 is calibrated on photos: name a folder of some twenty with photos=")
+            raise UsageError("int8 needs photos= for calibration: name a folder of some twenty photos")
         if self.runtime_dir is not None and self.to != "web":
-            raise UsageError("runtime_dir= is for to=web, which alone needs it")
+            raise UsageError("runtime_dir= works only with to=web: leave it out")

@@ -47,7 +47,7 @@ def _files(paths: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
         if not path.exists():
-            raise UsageError(f"there are no photos in {path}: it does not exist")
+            raise UsageError(f"{path} does not exist; check its name and folder")
         found += sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
     return found
 

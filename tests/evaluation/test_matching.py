@@ -36,7 +36,7 @@ def test_a_pattern_that_is_told(tmp_path: Path) -> None:
     assert results.pictures["02", "03"] == tmp_path / "out.03.of.02.jpg"
     with pytest.raises(UsageError, match=r"no picture in .* such as 00-00.*pattern= how out\.00\.of"):
         match_results(tmp_path, PHOTOS, STYLES)
-    with pytest.raises(UsageError, match=r"has a place for \{photo\} and for \{style\}"):
+    with pytest.raises(UsageError, match=r"pattern= must contain \{photo\} and \{style\}"):
         match_results(tmp_path, PHOTOS, STYLES, "{photo}.png")
 
 
@@ -63,14 +63,16 @@ def test_missing_and_extra_pictures_are_told(tmp_path: Path) -> None:
 
 def test_one_name_for_two_pairs(tmp_path: Path) -> None:
     (tmp_path / "a-b-c.png").touch()
-    with pytest.raises(UsageError, match=r"may be a in b-c or a-b in c: rename one, or .* pattern="):
+    with pytest.raises(
+        UsageError, match=r"may be a in b-c or a-b in c: rename a photo or style, or .* pattern="
+    ):
         match_results(tmp_path, ["a", "a-b"], ["c", "b-c"], "{photo}-{style}")
 
 
 def test_one_name_with_two_suffixes(tmp_path: Path) -> None:
     for name in ("a.png", "a.jpg"):
         (tmp_path / name).touch()
-    with pytest.raises(UsageError, match=r"one name but for the suffix"):
+    with pytest.raises(UsageError, match=r"differ only in their suffix"):
         list_pictures(tmp_path)
 
 
@@ -79,7 +81,7 @@ def test_folders(tmp_path: Path) -> None:
         list_pictures(tmp_path / "nowhere")
     with pytest.raises(UsageError, match=r"there are no pictures in"):
         list_pictures(tmp_path)
-    with pytest.raises(ImageError, match=r"is no folder of pictures"):
+    with pytest.raises(ImageError, match=r"is not a folder of pictures"):
         match_results(tmp_path / "nowhere", PHOTOS, STYLES)
     with pytest.raises(UsageError, match=r"there are no pictures in"):
         match_results(tmp_path, PHOTOS, STYLES)

@@ -100,7 +100,7 @@ def test_comparing_is_by_pairs(folders: Folders, yardstick: StyleMetrics, mix: R
     shifted = {**outcome.values, "b": {k: v + 0.1 for k, v in grids[0].items()}}
     certain = replace(outcome, values=shifted).compare("b", "a")
     assert all(c.better == "a" and c.difference.low == pytest.approx(0.1) for c in certain)
-    with pytest.raises(UsageError, match=r"no results called c: choose among a, b, photo"):
+    with pytest.raises(UsageError, match=r"no results with the name c: choose two of a, b, photo"):
         outcome.compare("a", "c")
     with pytest.raises(UsageError, match=r"not a twice"):
         outcome.compare("a", "a")
@@ -163,7 +163,7 @@ def test_a_photo_that_cannot_be_read(folders: Folders, yardstick: StyleMetrics, 
     assert len(outcome.failures) == 1 and "chelsea.png" in outcome.failures[0]
     assert outcome.common.tolist() == [[True, True], [False, False]]
     (folders[0] / "astronaut.png").write_bytes(b"no picture either")
-    with pytest.raises(UsageError, match=r"no pair .* could be measured for all: .*astronaut\.png"):
+    with pytest.raises(UsageError, match=r"no pair .* could be measured for all results: .*astronaut\.png"):
         assert evaluate(folders, yardstick, ours).rows
 
 
@@ -212,5 +212,5 @@ def test_what_is_transparent_is_white(tmp_path: Path) -> None:
 def test_names_of_contenders(folders: Folders, yardstick: StyleMetrics) -> None:
     with pytest.raises(UsageError, match=r"photo is the name of a control"):
         evaluate(folders, yardstick, Method("photo", {}))
-    with pytest.raises(UsageError, match=r"two results are called a"):
+    with pytest.raises(UsageError, match=r"two results have the name a"):
         evaluate(folders, yardstick, Method("a", {}), Method("a", {}))

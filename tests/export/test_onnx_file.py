@@ -84,7 +84,7 @@ def test_one_that_paints_otherwise_is_refused(
 ) -> None:
     wrong = Graph([(family["night"].build(), 1.0)])
     monkeypatch.setattr(door, "write", lambda module, *rest: written(wrong, *rest))
-    with pytest.raises(ExportError, match=r"does not paint as PyTorch does: .* nothing was written"):
+    with pytest.raises(ExportError, match=r"differs from PyTorch: .* nothing was written"):
         export(family["wave"], tmp_path / "wave.onnx")
     assert list(tmp_path.iterdir()) == []
 
@@ -122,7 +122,9 @@ def test_int8_that_costs_too_much_is_refused(
     family: Family, tmp_path: Path, photos_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(LIMITS, "int8", 70.0)
-    with pytest.raises(ExportError, match=r"in int8 the pictures are \d\d\.\d dB .* 70 dB is the least"):
+    with pytest.raises(
+        ExportError, match=r"in int8 the pictures are \d\d\.\d dB .* at least 70 dB is needed"
+    ):
         export(
             family["night"], tmp_path / "small.onnx", ExportOptions(precision="int8", photos=(photos_folder,))
         )
@@ -154,10 +156,10 @@ def test_a_missing_library(
     [
         ({"to": "tflite"}, "to must be one of onnx, torchscript, web, not tflite"),
         ({"precision": "int4"}, "precision must be one of float32, float16, int8"),
-        ({"precision": "int8"}, "int8 is calibrated on photos: name a folder"),
+        ({"precision": "int8"}, "int8 needs photos= for calibration: name a folder"),
         ({"strength": 1.5}, "strength must be from 0 to 1"),
         ({"to": "torchscript", "precision": "float16"}, "TorchScript is exported in float32"),
-        ({"runtime_dir": Path()}, "runtime_dir= is for to=web"),
+        ({"runtime_dir": Path()}, "runtime_dir= works only with to=web"),
     ],
 )
 def test_what_cannot_be_asked_for(options: dict[str, object], words: str) -> None:
@@ -176,5 +178,5 @@ def test_outputs_that_cannot_be(family: Family, tmp_path: Path, monkeypatch: pyt
         export(card, tmp_path / "night.pt")
     with pytest.raises(ImageError, match=r"there is no folder .*nowhere"):
         export(card, tmp_path / "nowhere" / "night.onnx")
-    with pytest.raises(UsageError, match="at strength 0 the picture is the photo"):
+    with pytest.raises(UsageError, match="strength must be above 0: at 0 the result is the photo"):
         export(replace(card, base=""), tmp_path / "none.onnx", ExportOptions(strength=0))

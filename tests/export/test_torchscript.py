@@ -46,6 +46,6 @@ def test_one_that_paints_otherwise_is_refused(
     family: Family, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("impasto.export.torchscript.load", lambda data: lambda image: image)
-    with pytest.raises(ExportError, match="the TorchScript file does not paint as PyTorch does"):
+    with pytest.raises(ExportError, match="the TorchScript file differs from PyTorch"):
         export(family["night"], tmp_path / "night.pt", TORCHSCRIPT)
     assert list(tmp_path.iterdir()) == []
