@@ -1,4 +1,4 @@
-"""A style as an ONNX model: exported, checked against PyTorch, and made smaller if that is wanted."""
+"""Export a style as an ONNX model, check the model against PyTorch, and lower its precision on request."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ _TURNS = 5
 
 @dataclass(frozen=True)
 class Model:
-    """An ONNX model with what is known of it.
+    """ONNX model with the results of its checks.
 
     Attributes:
-        difference: the largest from PyTorch, on odd sizes; None where precision was lowered.
-        quality: what lower precision costs; else None.
-        speed: times as fast as in float32 in this machine's ONNX Runtime, of int8; else None.
+        difference: largest difference from PyTorch, on odd sizes; None if precision was lowered.
+        quality: quality loss of lower precision; None in float32.
+        speed: for int8, speed relative to float32 in this machine's ONNX Runtime; else None.
     """
 
     data: bytes
@@ -48,16 +48,16 @@ class Model:
 def make(
     parts: GraphParts, photo: float, cards: Sequence[tuple[Card, float]], options: ExportOptions, tell: Tell
 ) -> Model:
-    """The model of networks with their shares, and of the photo's share.
+    """Make the ONNX model of networks with their shares and of the photo's share.
 
     Args:
-        cards: the styles that are judged, with their shares.
-        tell: is called with what is being done.
+        cards: styles, with their shares, that the quality is measured for.
+        tell: called with a description of each stage.
 
     Raises:
-        ExportError: it differs from PyTorch, or its precision costs too much.
+        ExportError: the model differs from PyTorch, or loses too much quality.
         MissingExtraError: ONNX, ONNX Script or ONNX Runtime is not installed.
-        ImageError, UsageError: no photos where they are named.
+        ImageError, UsageError: no photos at the paths in the options.
     """
     with onnx.required("export", "Exporting to ONNX"):
         onnx.check_libraries()
@@ -86,7 +86,7 @@ def _judge(
     options: ExportOptions,
     tell: Tell,
 ) -> Quality:
-    """Raises ExportError where the model fails on some size, or is too far from the graph."""
+    """Measure a model's quality. Raises ExportError if it fails on some size, or loses too much quality."""
     tell("measuring the quality")
     paint = _painter(model)
     for image in trials():
@@ -106,11 +106,11 @@ def _painter(model: bytes) -> Callable[[Tensor], Tensor]:
 
 
 def _faster(one: bytes, other: bytes, photo: Tensor) -> float:
-    """Speed of a model relative to another, measured in turns."""
+    """Speed of a model relative to another, measured alternately."""
     sessions = [onnx.start(model) for model in (one, other)]
     times: tuple[list[float], list[float]] = ([], [])
     for session in sessions:
-        _seconds(session, photo)  # to warm up
+        _seconds(session, photo)  # warm-up
     for _ in range(_TURNS):
         for session, seconds in zip(sessions, times, strict=True):
             seconds.append(_seconds(session, photo))
