@@ -1,7 +1,7 @@
-"""Measures of finished work: pictures beside their photos and styles, and videos beside their clips.
+"""Evaluate results: pictures against their photos and styles, and videos against their original clips.
 
-`measuring` takes pairs one after the other through `metrics`, beside `controls`; `outcome` sums up, with
-intervals by the `bootstrap`. Names are imported when first used: options must not wait for torch.
+`measuring` computes the `metrics` of all pairs and of controls; `outcome` summarizes them, with intervals
+from the `bootstrap`. Names are imported when first used, as options must load without torch.
 """
 
 from importlib import import_module

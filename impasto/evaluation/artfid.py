@@ -1,4 +1,4 @@
-"""ArtFID, by the package of its authors: one number for all pictures of a contender together."""
+"""Measure ArtFID with its authors' package: one number for all pictures of a method together."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from impasto.evaluation.pictures import CONTROLS
 from impasto.evaluation.published import explained
 from impasto.imaging import io
 
-Trio = tuple[Tensor, Tensor, Tensor]  # a picture, its photo and its style, (1, 3, H, W) each
+Trio = tuple[Tensor, Tensor, Tensor]  # picture, photo and style, (1, 3, H, W) each
 
 
 class ArtFid:
     """ArtFID (Wright & Ommer, GCPR 2022): (1 + LPIPS) (1 + FID), by the package art-fid.
 
-    One number for all pictures together; FID is between these and their styles, each style as often as it
-    was used, as StyleID has it. Few pictures make it large: compare equally many only.
+    One number for all pictures together. FID is between the pictures and their styles, each style as often as
+    it was used, as in StyleID. Few pictures make ArtFID large: compare only equal numbers of pictures.
 
-    Raises UsageError where the package, or what it needs, is not here.
+    Raises UsageError if the package, or one of its requirements, is not installed.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -40,13 +40,13 @@ class ArtFid:
             self._package: Any = import_module("art_fid.art_fid")
 
     def __call__(self, pictures: Iterable[Trio]) -> float:
-        """Of pictures with photos and styles, a picture of its photo's size; NaN for fewer than two."""
+        """Compute ArtFID of pictures of their photos' sizes; NaN for fewer than two pictures."""
         with TemporaryDirectory(prefix="impasto-artfid-") as folder, explained("ArtFID"):
             kinds = [Path(folder, kind) for kind in ("stylized", "style", "content")]
             count = _lay_out(kinds, pictures)
-            if count < 2:  # which have no covariance
+            if count < 2:  # fewer than two pictures have no covariance
                 return math.nan
-            # one at a time: sizes differ. Its infinity variant extrapolates from 5,000 pictures and more.
+            # one at a time, as sizes differ; the infinity variant of FID needs 5,000 pictures and more
             with redirect_stdout(StringIO()):
                 value = self._package.compute_art_fid(
                     str(kinds[0]), str(kinds[1]), str(kinds[2]), 1, self._device, "art_fid", "lpips", 0
@@ -55,7 +55,7 @@ class ArtFid:
 
 
 def _lay_out(kinds: list[Path], pictures: Iterable[Trio]) -> int:
-    """Files of equal names in the three folders, which the package sorts; how many of each."""
+    """Write files of equal names into the three folders, which the package sorts; returns their number."""
     for kind in kinds:
         kind.mkdir()
     count = 0
@@ -73,7 +73,7 @@ def measure_artfid(
     outcome: Outcome,
     artfid: ArtFid,
 ) -> dict[str, float]:
-    """ArtFID of all contenders and controls, over the pairs that were measured for all."""
+    """Measure ArtFID of all methods and controls, over the pairs that were measured for all of them."""
 
     def trios(name: str, own: Mapping[tuple[str, str], Path] | None) -> Iterator[Trio]:
         pairs = product(enumerate(photos), enumerate(styles))

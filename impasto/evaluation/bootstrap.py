@@ -1,4 +1,4 @@
-"""Intervals by the bootstrap, for pairs of photos and styles, and for the frames of a clip."""
+"""Bootstrap intervals for pairs of photos and styles, and for the frames of a clip."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean with the ends of its 95 % interval, None where there is nothing to resample."""
+    """Mean with the ends of its 95 % interval; the ends are None if there is nothing to resample."""
 
     mean: float
     low: float | None = None
@@ -24,25 +24,26 @@ class Estimate:
 
     @property
     def sign(self) -> int:
-        """-1 or 1 if the whole interval is on that side of zero, else 0: not decided."""
+        """Sign of the whole interval: -1 or 1; 0 if the interval contains zero or is unknown."""
         if self.low is None or self.high is None:
             return 0
         return -1 if self.high < 0 else 1 if self.low > 0 else 0
 
 
 class CrossedBootstrap:
-    """Resamples photos and styles, each by themselves, and keeps all pairs of those that were drawn.
+    """Resample photos and styles independently, and keep all pairs of the photos and styles drawn.
 
-    Pairs are no independent draws: a hard photo is hard in all styles. To resample pairs would count 800
+    Pairs are not independent draws: a difficult photo is difficult in all styles. Resampling pairs would
+        count 800
     pictures of 20 photos and 40 styles as 800 observations, and give intervals that are too narrow. With
     both factors resampled (the pigeonhole bootstrap, Owen 2007, "The pigeonhole bootstrap", Annals of Applied
-    Statistics 1(2)) the variance is at least right, and slightly too large rather than too small. The same
-    draws serve all that is measured, so that differences are of the same pairs.
+    Statistics 1(2)) the variance is slightly too large rather than too small. All metrics and methods use
+    identical draws, so that differences are differences of identical pairs.
 
     Args:
-        present: (photos, styles), which pairs there are; a grid with holes will do.
-        resamples: how many draws.
-        seed: same seed, same intervals.
+        present: (photos, styles), True for pairs that exist; the grid may have holes.
+        resamples: number of draws.
+        seed: equal seeds give equal intervals.
     """
 
     def __init__(self, present: NDArray[np.bool_], resamples: int = 2000, seed: int = 0) -> None:
@@ -55,21 +56,21 @@ class CrossedBootstrap:
         self._decides = max(present.shape) > 1
 
     def estimate(self, values: FloatArray) -> Estimate:
-        """The mean over the pairs, (photos, styles), whatever stands where there is none."""
+        """Mean over the existing pairs of values (photos, styles), with its interval."""
         kept = np.where(self._present > 0, values, 0.0)
         mean = float(kept.sum() / self._present.sum())
         if not self._decides:
             return Estimate(mean)
-        drawn = self._totals > 0  # with holes in the grid a draw may hold no pair at all
+        drawn = self._totals > 0  # with holes in the grid a draw may contain no pair
         sums = ((self._by_photo @ kept) * self._by_style).sum(1)
         return Estimate(mean, *_interval(sums[drawn] / self._totals[drawn]))
 
 
 def over_frames(values: FloatArray, resamples: int = 2000, seed: int = 0, block: int = 12) -> Estimate:
-    """The root of the mean of squares, (frames,), which follow each other.
+    """Root of the mean of squares, (frames,), of consecutive frames, with its interval.
 
-    Neighbouring frames are alike, so that runs of `block` are resampled (the circular block bootstrap,
-    Politis & Romano 1992). No interval for fewer than two runs.
+    Neighboring frames are similar, so runs of `block` frames are resampled (the circular block bootstrap,
+    Politis & Romano 1992). Fewer than two runs have no interval.
     """
     mean = float(np.sqrt(values.mean()))
     if len(values) < 2 * block:
@@ -87,6 +88,6 @@ def _draws(dice: np.random.Generator, resamples: int, count: int) -> FloatArray:
 
 
 def _interval(means: FloatArray) -> tuple[float, float]:
-    """By percentiles."""
+    """95 % interval by percentiles."""
     low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)

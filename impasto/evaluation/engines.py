@@ -1,4 +1,4 @@
-"""Pictures made for an evaluation: each engine in a process of its own, what is there already kept."""
+"""Make the pictures of an evaluation: each engine in a separate process; existing pictures are kept."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TIMES = "made.jsonl"
 
 @dataclass(frozen=True)
 class Todo:
-    """A picture to make; `record` says how, and stands in its file, `key` is its name."""
+    """Picture to make: `key` is its name; `record` describes how it is made, and is stored in its file."""
 
     photo: str
     style: str
@@ -35,7 +35,7 @@ class Todo:
 
 @dataclass
 class Making:
-    """The pictures of one engine, those that are still to be made, and why some could not be."""
+    """Pictures of one engine, those still to be made, and the errors of those that failed."""
 
     spec: EngineSpec
     folder: Path
@@ -97,8 +97,9 @@ def plan(
 def make(making: Making, worker: str, on_picture: Callable[[], None]) -> None:
     """Make what is missing, in a process that runs the module `worker`.
 
-    It reads a job as JSON from its input, and writes a line of JSON for each picture: its key, and its
-    seconds and memory, or the error.
+    The module reads a job as JSON from its standard input, and writes a line of JSON for each picture: the
+        key,
+    and seconds and memory, or the error.
 
     Raises ImpastoError if the process ends before its work does.
     """

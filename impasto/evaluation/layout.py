@@ -1,4 +1,4 @@
-"""Layout: the large-scale light and color of a picture that its photo does not explain."""
+"""Layout metric: large-scale light and color of a picture that the photo does not explain."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from torch import Tensor
 
 from impasto.imaging.color_transfer import to_oklab
 
-_BLUR = 0.02  # of the long side, deviation of the Gaussian
+_BLUR = 0.02  # standard deviation of the Gaussian, relative to the long side
 _STEP = 4  # pixels between the positions that are compared
 
 
 def layout(picture: Tensor, photo: Tensor) -> float:
-    """The share of a picture's large-scale variance that no smooth change of the photo's colors explains.
+    """Share of a picture's large-scale variance that no smooth change of the photo's colors explains.
 
-    Both are blurred by 2 % of the long side and taken to Oklab (Ottosson 2020). Least squares give the
-    picture's three channels as a polynomial of the photo's, cubic in lightness and quadratic in color; what
-    is left, over the picture's variance, is the layout. 0 is a recolored photo; clouds of a style's colors,
-    which style and content errors do not see, reach 0.4 to 0.8.
+    Picture and photo are blurred by 2 % of the long side and converted to Oklab (Ottosson 2020). Least
+    squares fit the picture's three channels by a polynomial of the photo's channels, cubic in lightness and
+    quadratic in color. The layout is the residual variance divided by the picture's variance. A recolored
+    photo has 0; clouds of a style's colors, which style and content errors do not detect, reach 0.4 to 0.8.
 
     Args:
         picture, photo: (1, 3, H, W) in [0, 1], of one size.
@@ -34,7 +34,7 @@ def layout(picture: Tensor, photo: Tensor) -> float:
 
 
 def _blurred(image: Tensor) -> Tensor:
-    """Every fourth position of (1, 3, H, W) under a Gaussian; borders are repeated."""
+    """Blur (1, 3, H, W) with a Gaussian, at every fourth position; border pixels are repeated."""
     deviation = _BLUR * max(image.shape[2:])
     reach = int(3 * deviation)
     steps = torch.arange(-reach, reach + 1, dtype=image.dtype, device=image.device)

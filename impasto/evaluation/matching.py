@@ -1,4 +1,4 @@
-"""Which picture is of which photo and style: by the names of files."""
+"""Match pictures with their photos and styles by the names of files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from impasto.imaging.suffixes import IMAGE_SUFFIXES
 
 Pair = tuple[str, str]  # names of a photo and of a style
 
-# how others name theirs; the first is ours, "_stylized_" that of AdaIN, its descendants, and StyleID
+# usual patterns of names; the first is ours, "_stylized_" is used by AdaIN, its descendants, and StyleID
 PATTERNS = (
     "{photo}-{style}",
     "{photo}_stylized_{style}",
@@ -27,7 +27,7 @@ _SHOWN = 3
 
 @dataclass(frozen=True)
 class Results:
-    """The pictures of a folder by pair, the pattern of their names, and what should be heard of it."""
+    """Pictures of a folder by pair, the pattern of their names, and notes for the user."""
 
     pictures: Mapping[Pair, Path]
     pattern: str
@@ -35,11 +35,11 @@ class Results:
 
 
 def list_pictures(folder: Path) -> dict[str, Path]:
-    """Pictures of a folder, or one picture, by name without suffix, in alphabetical order.
+    """List the pictures of a folder, or one picture, by name without suffix, in alphabetical order.
 
     Raises:
-        ImageError: no such folder.
-        UsageError: none in it, or two of one name.
+        ImageError: the folder does not exist.
+        UsageError: no pictures in it, or two pictures with one name.
     """
     if not folder.exists():
         raise ImageError(f"{folder} does not exist; check its name and folder")
@@ -52,14 +52,15 @@ def list_pictures(folder: Path) -> dict[str, Path]:
 def match_results(
     folder: Path, photos: Sequence[str], styles: Sequence[str], pattern: str | None = None
 ) -> Results:
-    """The pictures below a folder, each with the names of its photo and its style.
+    """Match the pictures below a folder with the names of photos and styles.
 
     Args:
-        pattern: how they are named, such as "{photo}-{style}.png" or "{style}/{photo}"; None finds out.
+        pattern: pattern of the names, such as "{photo}-{style}.png" or "{style}/{photo}"; None detects it.
 
     Raises:
-        ImageError: no such folder.
-        UsageError: a pattern without both names, none of the pictures named by it, or one name for two pairs.
+        ImageError: the folder does not exist.
+        UsageError: a pattern without both names, a pattern that no picture matches, or one name for two
+            pairs.
     """
     if not folder.is_dir():
         raise ImageError(f"{folder} is not a folder of pictures; check its name")
@@ -83,13 +84,13 @@ def match_results(
 def _recognised(
     folder: Path, files: Sequence[Path], photos: Sequence[str], styles: Sequence[str]
 ) -> tuple[str, dict[Pair, Path], list[str]]:
-    """The pattern that most names follow, its pictures, and the patterns that as many do otherwise."""
+    """Find the pattern that most names match, its pictures, and other patterns with as many matches."""
     found: dict[str, dict[Pair, Path]] = {}
     refused = None
     for pattern in PATTERNS:
         try:
             found[pattern] = _matched(folder, files, photos, styles, pattern)
-        except UsageError as error:  # it may still be another
+        except UsageError as error:  # another pattern may match
             refused = error
     if not found:
         assert refused is not None

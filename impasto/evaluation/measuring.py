@@ -1,4 +1,4 @@
-"""All pairs of photos and styles through a yardstick, one after the other, in bounded memory."""
+"""Measure all pairs of photos and styles, one after the other, in bounded memory."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from impasto.evaluation.outcome import Outcome
 from impasto.evaluation.pictures import CONTROLS
 from impasto.evaluation.store import MeasurementStore, key_of
 
-OnPicture = Callable[[int, int], None]  # pictures that are done, and those in all
+OnPicture = Callable[[int, int], None]  # pictures measured so far, pictures in total
 Place = tuple[int, int]  # row of a photo and column of a style
 T = TypeVar("T")
 
-_STRETCHED = "stretched"  # kept beside the numbers, so that it is told again
+_STRETCHED = "stretched"  # stored beside the metrics, so that the note about it can be repeated
 _STYLES_AT_ONCE = 64  # encoded styles in memory: 8 MB each with vgg19, half of one with compact
 
 
 @dataclass(frozen=True)
 class Method:
-    """A method's pictures by photo and style, and what they took, where that is known.
+    """A method's pictures by photo and style, with their time and memory, if known.
 
     Attributes:
-        seconds: for a picture.
-        memory: bytes at the peak of the process that made them.
+        seconds: time for a picture.
+        memory: peak memory, in bytes, of the process that made the pictures.
     """
 
     name: str
@@ -53,13 +53,13 @@ def measure(
     store: MeasurementStore | None = None,
     on_picture: OnPicture | None = None,
 ) -> Outcome:
-    """Measure what contenders made of each photo in each style, beside the three controls.
+    """Measure the pictures that methods made of each photo in each style, and the three controls.
 
     Args:
-        photos, styles: files by name, as `naming.list_pictures` gives them.
-        store: where numbers are kept; what is known there is not measured again.
+        photos, styles: files by name, as from `matching.list_pictures`.
+        store: cache of measurements; values in it are not measured again.
 
-    A picture that cannot be read is among `Outcome.failures` and stops nothing.
+    An unreadable picture is added to `Outcome.failures` and does not stop the evaluation.
 
     Raises UsageError for two contenders of one name, or one called as a control is.
     """
@@ -83,22 +83,24 @@ def _check_names(contenders: Sequence[Method]) -> None:
 
 
 class _Seen(Generic[T]):
-    """A photo or a style: what its file holds, and what the yardstick sees of it, once that is asked for."""
+    """A photo or a style file; its hash and its features are computed when first used."""
 
     def __init__(self, name: str, path: Path, size: int, encode: Callable[[Tensor], T]) -> None:
         self.name, self._path, self._size, self._encode = name, path, size, encode
 
     @cached_property
     def digest(self) -> str:
+        """Hash of the file's content."""
         return pictures.digest(self._path)
 
     @cached_property
     def seen(self) -> T:
+        """Features of the picture."""
         return self._encode(pictures.read(self._path, self._size))
 
 
 class _Work:
-    """One evaluation: what is there, what was seen of it, and the numbers."""
+    """State of an evaluation: inputs, cached features, and measured values."""
 
     def __init__(
         self,
@@ -120,7 +122,7 @@ class _Work:
         self._identity = f"{yardstick.identity} {options.size}"
 
     def run(self, on_picture: OnPicture) -> None:
-        """Photos in turn, each beside a block of styles whose moments are at hand."""
+        """Measure all pairs: for each block of styles, whose features stay in memory, all photos in turn."""
         done, names = 0, list(self._styles)
         total = len(self._photos) * len(names) * len(self._values)
         for start in range(0, len(names), _STYLES_AT_ONCE):
@@ -133,6 +135,7 @@ class _Work:
                         on_picture(done, total)
 
     def outcome(self) -> Outcome:
+        """Return the results."""
         stretched = [
             f"{name}: {count} pictures have another shape than their photo and were stretched to it"
             for name, count in self._stretched.items()
@@ -176,7 +179,7 @@ class _Work:
         style: _Seen[StyleFeatures],
         path: Path | None,
     ) -> None:
-        """The numbers of a contender's picture, or of a control: kept ones, or measured now."""
+        """Get the values of a method's or a control's picture, from the cache or by measuring."""
         metrics = (*self._yardstick.metrics, _STRETCHED)
         try:
             what = name if path is None else pictures.digest(path)
@@ -196,7 +199,7 @@ class _Work:
 
 
 def _picture(name: str, path: Path | None, photo: Tensor, style: Tensor) -> tuple[Tensor, bool]:
-    """A picture at its photo's size, and whether that stretched it."""
+    """Read a picture at its photo's size; the second value is True if it was stretched."""
     if path is None:
         return pictures.control(name, photo, style), False
     return pictures.read_like(path, photo)

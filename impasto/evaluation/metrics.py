@@ -1,4 +1,4 @@
-"""Style and content error of a picture, as a backbone sees it."""
+"""Style and content errors of a picture, from the features of a backbone."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from impasto.options import StyleLoss
 from impasto.perception import ContentTerm, Features, Perception, StyleTerm
 from impasto.perception.comparisons import COMPARISONS
 
-_VERSION = 1  # of what is measured; kept numbers of another are measured again
+_VERSION = 1  # version of the metrics; cached values of another version are measured again
 _KINDS: tuple[StyleLoss, ...] = ("gram", "moments")
 
-Likeness = Callable[[Tensor, Tensor], float]  # of a picture and its photo, (1, 3, H, W) in [0, 1] each
+Likeness = Callable[[Tensor, Tensor], float]  # of a picture and its photo, (1, 3, H, W) in [0, 1]
 
 
 @dataclass(frozen=True)
 class PhotoFeatures:
-    """A photo as the yardstick sees it: the picture, its content, and its own moments."""
+    """Features of a photo: the image, its content features, and its moments."""
 
     image: Tensor
     content: Sequence[ContentTerm]
@@ -33,7 +33,7 @@ class PhotoFeatures:
 
 @dataclass(frozen=True)
 class StyleFeatures:
-    """A style as the yardstick sees it."""
+    """Features of a style."""
 
     image: Tensor
     terms: Mapping[StyleLoss, Sequence[StyleTerm]]  # by kind of error
@@ -42,22 +42,23 @@ class StyleFeatures:
 class StyleMetrics:
     """Style and content errors of pictures on a backbone, all relative: 0 is the target itself.
 
-    With f the features of a layer, f~ these and a constant 1, M = f~ f~^T / hw, and G, m, S the Gram matrix,
-    mean and covariance in it:
+    With f the features of a layer, f~ these features and a constant 1, M = f~ f~^T / hw, and G, m, S the Gram
+    matrix, mean and covariance in M:
 
-    - gram: mean over relu1_1 to relu5_1 of |G - G_s|^2 / |G_s|^2 (Gatys et al. 2016, eq. 4, normalised);
-    - moments: mean over the same of W^2 / (|m_s|^2 + tr S_s), W the Wasserstein-2 distance of the Gaussians
+    - gram: mean over relu1_1 to relu5_1 of |G - G_s|^2 / |G_s|^2 (Gatys et al. 2016, eq. 4, normalized);
+    - moments: mean over these layers of W^2 / (|m_s|^2 + tr S_s), W the Wasserstein-2 distance of the
+        Gaussians
       with these means and covariances (Dowson & Landau 1982);
     - content: mean over relu3_1 and relu4_1 of mean((f - f_photo)^2) / v, v the photo's variance over
-      positions, averaged over channels (Gatys et al. 2016, eq. 1, normalised).
+      positions, averaged over channels (Gatys et al. 2016, eq. 1, normalized).
 
-    A backbone that was taught by another is taken at its teacher's channels (`backbones.base.Backbone.maps`).
-    A backbone that ends before relu5_1 is taken at what it has. These are the errors that painting minimizes,
-    but for the factor by which that evens out its losses, 1.5 for moments.
+    For a backbone that was distilled from a teacher, features are in the teacher's channels
+    (`backbones.base.Backbone.maps`). For a backbone that ends before relu5_1, only its layers count. Painting
+    minimizes these errors, except for the factor that balances its losses, 1.5 for moments.
 
     Args:
         backbone: frozen, on the device that computes.
-        likenesses: further numbers by name, such as "ssim", of a picture beside its photo.
+        likenesses: further metrics by name, such as "ssim", of a picture and its photo.
     """
 
     def __init__(self, backbone: Backbone, likenesses: Mapping[str, Likeness] | None = None) -> None:
@@ -66,17 +67,17 @@ class StyleMetrics:
         self._backbone = backbone
         self._likenesses = dict(likenesses or {})
         self._device = next(backbone.parameters()).device
-        # in float32 the roots of small eigenvalues are known to some 1e-4 only; Apple's devices have no more
+        # float32 gives the roots of small eigenvalues to some 1e-4 only; Apple's GPUs have no float64
         self._dtype = torch.float32 if self._device.type == "mps" else torch.float64
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """The names of what `measure` gives."""
+        """Names of the metrics that `measure` returns."""
         return (*self._kinds, "content", *self._likenesses)
 
     @cached_property
     def identity(self) -> str:
-        """A digest of the backbone: numbers of another are no numbers of this one."""
+        """Hash of the backbone and the version, as values of different backbones cannot be compared."""
         known = hashlib.sha256()
         for tensor in (*self._backbone.state_dict().values(), *self._backbone.maps.values()):
             known.update(tensor.detach().cpu().contiguous().numpy().tobytes())
@@ -84,7 +85,7 @@ class StyleMetrics:
 
     @torch.inference_mode()
     def photo(self, image: Tensor) -> PhotoFeatures:
-        """A photo, (1, 3, H, W) in [0, 1]. Raises UsageError for one too small for the backbone."""
+        """Encode a photo, (1, 3, H, W) in [0, 1]. Raises UsageError if it is too small for the backbone."""
         features = self._features(image)
         layers = [layer for layer, _ in self._perception.content_layers]
         own = {layer: losses.second_moments(features[layer]) for layer in layers}
@@ -94,14 +95,14 @@ class StyleMetrics:
 
     @torch.inference_mode()
     def style(self, image: Tensor) -> StyleFeatures:
-        """A style, (1, 3, H, W) in [0, 1]. Raises UsageError for one too small for the backbone."""
+        """Encode a style, (1, 3, H, W) in [0, 1]. Raises UsageError if it is too small for the backbone."""
         moments = self._moments(self._features(image))
         return StyleFeatures(image, {kind: p.style_terms_of(moments) for kind, p in self._kinds.items()})
 
     @torch.inference_mode()
     def measure(self, picture: Tensor, photo: PhotoFeatures, style: StyleFeatures) -> dict[str, float]:
-        """All `metrics` of a picture of the photo's size, (1, 3, H, W) in [0, 1]."""
-        if picture is photo.image:  # the control, whose features are at hand
+        """Measure all `metrics` of a picture of the photo's size, (1, 3, H, W) in [0, 1]."""
+        if picture is photo.image:  # the control, whose features are already computed
             content, moments = 0.0, photo.moments
         else:
             features = self._features(picture)
@@ -112,7 +113,7 @@ class StyleMetrics:
             error = float(perception.style_error_of(moments, style.terms[kind]))
             errors[kind] = max(
                 0.0, error / COMPARISONS[kind].balance
-            )  # of rounding, a distance is below zero
+            )  # rounding can make a distance negative
         likenesses = {name: like(picture, photo.image) for name, like in self._likenesses.items()}
         return {**errors, "content": content, **likenesses}
 

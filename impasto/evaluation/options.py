@@ -1,4 +1,4 @@
-"""Options and metrics of an evaluation. All defaults are defined here; imports no torch."""
+"""Options and metrics of an evaluation. All defaults are defined here; does not import torch."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from impasto.options import check_choice, check_whole
 
 Also = Literal["lpips", "artfid"]
 EngineName = Literal["stylize", "paint"]
-LEAST_SIZE = 64  # pixels; smaller pictures do not reach the deepest layer with anything to average
+LEAST_SIZE = 64  # pixels; smaller pictures have too few positions at the deepest layer
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A number of a picture.
+    """Metric of a picture.
 
     Attributes:
-        name: in words.
-        short: the same for a narrow column.
-        of: "style", "content" or "cost": what it is a number of.
-        less: whether less of it is better.
-        places: decimals that tell something.
+        name: full name.
+        short: name for a narrow column.
+        of: property that is measured: "style", "content" or "cost".
+        less: True if smaller values are better.
+        places: number of significant decimals.
     """
 
     name: str
@@ -42,12 +42,12 @@ METRICS: Mapping[str, Metric] = {
     "lpips": Metric("LPIPS", "LPIPS", "content"),
     "seconds": Metric("seconds a picture", "seconds", "cost", places=2),
 }
-STYLE, CONTENT = "moments", "content"  # the two that are set against each other
+STYLE, CONTENT = "moments", "content"  # the two axes of the plot
 
 
 @dataclass(frozen=True)
 class EngineSpec:
-    """A way to make the pictures, the options that it is given, and what its column is called."""
+    """Engine that makes pictures, with its options and the name of its column."""
 
     name: str
     engine: EngineName
@@ -56,14 +56,14 @@ class EngineSpec:
 
 @dataclass(frozen=True)
 class EvaluateOptions:
-    """Immutable and checked: a value that cannot mean anything raises UsageError.
+    """Options of an evaluation: immutable and checked, an invalid value raises UsageError.
 
     Attributes:
-        size: long side in pixels at which everything is compared.
-        backbone: "compact", "vgg19", "vgg16" or a weights file, whose features are compared.
-        resamples: of the bootstrap.
-        seed: of the bootstrap.
-        device: where features are computed; "auto" takes the fastest that is here.
+        size: long side in pixels at which pictures are compared.
+        backbone: network whose features are compared: "compact", "vgg19", "vgg16" or a weights file.
+        resamples: number of draws of the bootstrap.
+        seed: seed of the bootstrap.
+        device: device that computes features; "auto" takes the fastest that is available.
     """
 
     size: int = 512

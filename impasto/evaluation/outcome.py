@@ -15,25 +15,25 @@ from impasto.evaluation.bootstrap import CrossedBootstrap, Estimate
 from impasto.evaluation.options import CONTENT, METRICS, STYLE, EvaluateOptions
 from impasto.evaluation.pictures import CONTROLS
 
-Grid = NDArray[np.float64]  # (photos, styles), NaN where there is nothing
+Grid = NDArray[np.float64]  # (photos, styles), NaN for missing values
 
 
 @dataclass(frozen=True)
 class Row:
-    """A contender or a control: its numbers over the pairs that all have."""
+    """Results of a method or a control, over the pairs that all methods have."""
 
     name: str
     control: bool
-    estimates: Mapping[str, Estimate]  # by metric; those that are known
+    estimates: Mapping[str, Estimate]  # by metric; unknown metrics are missing
     memory: int | None = None
     artfid: float | None = None
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One metric of two contenders on the same pairs: the first's minus the second's.
+    """Difference of two methods in one metric, over identical pairs: the first minus the second.
 
-    `better` is the name of the one that is, or None where the interval does not decide it.
+    `better` is the name of the better method, or None if the interval contains zero.
     """
 
     metric: str
@@ -43,14 +43,14 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The numbers of one evaluation.
+    """Results of an evaluation.
 
     Attributes:
-        values: by contender or control, then by metric.
-        memory: peak bytes, of those contenders of which it is known.
-        artfid: by contender or control, where it was asked for.
-        failures: sentences on pictures that could not be measured.
-        notes: sentences that the user should hear.
+        values: values by method or control, then by metric.
+        memory: peak memory in bytes by method, if known.
+        artfid: ArtFID by method or control, if requested.
+        failures: sentences about pictures that could not be measured.
+        notes: sentences to show to the user.
     """
 
     photos: tuple[str, ...]
@@ -64,20 +64,21 @@ class Outcome:
 
     @property
     def contenders(self) -> tuple[str, ...]:
+        """Names of the methods, without the controls."""
         return tuple(name for name in self.values if name not in CONTROLS)
 
     @cached_property
     def common(self) -> NDArray[np.bool_]:
-        """(photos, styles): the pairs that were measured for all, over which all means are taken."""
+        """Mask (photos, styles) of the pairs measured for all methods; all means are over these pairs."""
         known = [~np.isnan(grids[STYLE]) for grids in self.values.values()]
         common: NDArray[np.bool_] = np.logical_and.reduce(known)
         return common
 
     @cached_property
     def rows(self) -> tuple[Row, ...]:
-        """Contenders, the smallest style error first; then the controls.
+        """Results of the methods, the smallest style error first, then of the controls.
 
-        Raises UsageError where no pair was measured for all.
+        Raises UsageError if no pair was measured for all methods.
         """
         contenders = sorted(self.contenders, key=lambda name: self._estimate(name, STYLE).mean)
         return tuple(self._row(name) for name in (*contenders, *CONTROLS))
@@ -90,7 +91,7 @@ class Outcome:
 
     @cached_property
     def front(self) -> tuple[str, ...]:
-        """Contenders that no other one beats, or equals, in both style and content: the Pareto front."""
+        """Pareto front: methods that no other method beats, or equals, in both style and content."""
         points = {
             n: (self._estimate(n, STYLE).mean, self._estimate(n, CONTENT).mean) for n in self.contenders
         }
@@ -101,9 +102,9 @@ class Outcome:
         )
 
     def compare(self, first: str, second: str) -> tuple[Comparison, ...]:
-        """Two contenders or controls, metric by metric, with the same draws for both.
+        """Compare two methods or controls, metric by metric, with identical bootstrap draws.
 
-        Raises UsageError for a name that is not there, or the same name twice.
+        Raises UsageError for an unknown name, or for two equal names.
         """
         for name in (first, second):
             if name not in self.values:
@@ -119,7 +120,7 @@ class Outcome:
         )
 
     def pairs(self) -> list[dict[str, Any]]:
-        """Every pair with every number, as JSON has it."""
+        """List all pairs with all values, in JSON's types."""
         return [
             {"photo": photo, "style": style, "values": self._at((row, column))}
             for row, photo in enumerate(self.photos)
@@ -142,7 +143,7 @@ class Outcome:
         present = self.common & ~np.isnan(grid)
         if bool((present == self.common).all()):
             return self._bootstrap.estimate(grid)
-        # only times can be unknown for some: of pictures that a run before made and did not tell
+        # only times can be unknown for some pictures: an earlier run made these and did not record times
         return CrossedBootstrap(present, self.options.resamples, self.options.seed).estimate(grid)
 
     def _compare(self, metric: str, first: str, second: str) -> Comparison:
@@ -166,5 +167,5 @@ class Outcome:
 
 
 def names_of(rows: Sequence[Row], *, controls: bool) -> tuple[str, ...]:
-    """Of contenders, or of controls, in the order of the rows."""
+    """Names of the methods, or of the controls, in the order of the rows."""
     return tuple(row.name for row in rows if row.control == controls)

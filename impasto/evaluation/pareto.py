@@ -1,4 +1,4 @@
-"""Style against content as a picture: one SVG, in the colors of the page around it."""
+"""Plot style against content errors as an SVG, in the colors of the surrounding page."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from html import escape
 
 from impasto.evaluation.bootstrap import Estimate
 
-_WIDTH, _HEIGHT = 640, 420  # units of the picture, which grows with the page
+_WIDTH, _HEIGHT = 640, 420  # units of the SVG, which scales with the page
 _LEFT, _TOP, _RIGHT, _BOTTOM = 58, 16, 18, 48
 _LETTER = 13
-_WIDE = 0.58  # mean width of a letter, in its height
+_WIDE = 0.58  # mean width of a letter, relative to its height
 
 
 @dataclass(frozen=True)
 class Point:
-    """A contender or a control, by its errors of content, to the right, and of style, upwards."""
+    """Point of the plot: a method or a control, with content error (x) and style error (y)."""
 
     name: str
     content: Estimate
@@ -33,16 +33,18 @@ class _Axis:
     end: float
 
     def at(self, value: float) -> float:
+        """Position of a value on the axis."""
         return self.start + (self.end - self.start) * value / self.most
 
     @property
     def ticks(self) -> list[float]:
+        """Values of the ticks."""
         step = _step(self.most)
         return [step * n for n in range(int(self.most / step + 1e-9) + 1)]
 
 
 def draw(points: Sequence[Point], across: str, upwards: str) -> str:
-    """An SVG element. Contenders are filled, controls hollow; a line joins those on the front."""
+    """Draw an SVG element. Methods are filled, controls hollow; a line joins the Pareto front."""
     x = _Axis(_round(max(_most(p.content) for p in points)), _LEFT, _WIDTH - _RIGHT)
     y = _Axis(_round(max(_most(p.style) for p in points)), _HEIGHT - _BOTTOM, _TOP)
     said = "; ".join(f"{p.name}: style {p.style.mean:.3f}, content {p.content.mean:.3f}" for p in points)
@@ -94,7 +96,7 @@ def _mark(point: Point, x: _Axis, y: _Axis) -> str:
 
 
 def _labels(points: Sequence[Point], x: _Axis, y: _Axis) -> list[str]:
-    """Beside the points, moved up where they would lie on each other."""
+    """Draw labels beside the points, moved up if they would overlap."""
     taken: list[tuple[float, float, float]] = []
     texts = []
     for point in sorted(points, key=lambda p: -y.at(p.style.mean)):
@@ -118,13 +120,13 @@ def _most(estimate: Estimate) -> float:
 
 
 def _round(value: float) -> float:
-    """Up to the next tick, so that the axis ends in a number."""
+    """Round up to the next tick, so that the axis ends at a tick."""
     step = _step(value * 1.04)
     return step * math.ceil(value * 1.04 / step)
 
 
 def _step(most: float) -> float:
-    """Of 1, 2 or 5 times a power of ten, four to nine of which make the axis."""
+    """Choose the distance of ticks: 1, 2 or 5 times a power of ten, four to nine ticks on the axis."""
     if most <= 0:
         return 1.0
     power: float = 10.0 ** math.floor(math.log10(most / 4))

@@ -1,4 +1,4 @@
-"""Pictures as they are compared: at one size, without transparency."""
+"""Read pictures for comparison: at one size, without transparency."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ CONTROLS = {
     "style": "the style itself",
     "colors": "the photo with the style's colors",
 }
-_SHAPE = 0.02  # by so much of its ratio of sides a result may differ from its photo without a word
+_SHAPE = 0.02  # relative difference of a result's and its photo's aspect ratios that causes no note
 
 
 def read(path: Path, size: int) -> Tensor:
-    """(1, 3, H, W) in [0, 1], `size` pixels on the long side, over white. Raises ImageError."""
+    """Read a picture, (1, 3, H, W) in [0, 1], `size` pixels on the long side, on white. Raises ImageError."""
     image = _opaque(path)
     return resize(image, fit_long_side((image.shape[2], image.shape[3]), size))
 
 
 def read_like(path: Path, photo: Tensor) -> tuple[Tensor, bool]:
-    """A result at its photo's size, and whether that stretches it visibly. Raises ImageError."""
+    """Read a result at its photo's size; also returns True if that stretched it. Raises ImageError."""
     image = _opaque(path)
     height, width = photo.shape[2:]
     stretch = (image.shape[3] / image.shape[2]) / (width / height)
-    # a side is a whole number of pixels: small pictures differ by half of one
+    # sides are whole numbers of pixels, so small pictures differ by half a pixel
     allowed = _SHAPE + 1 / min(image.shape[2:]) + 1 / min(height, width)
     return resize(image, (height, width)), abs(stretch - 1) > allowed
 
 
 def control(name: str, photo: Tensor, style: Tensor) -> Tensor:
-    """A control picture of the photo's size: see CONTROLS."""
+    """Make a control picture of the photo's size: see CONTROLS."""
     if name == "photo":
         return photo
     if name == "style":

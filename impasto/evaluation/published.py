@@ -1,4 +1,4 @@
-"""Metrics that come from the libraries which have them: SSIM from scikit-image, LPIPS from torchmetrics."""
+"""Load metrics of other libraries: SSIM from scikit-image, LPIPS from torchmetrics."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _BUILD = "the build that belongs to your PyTorch: see pytorch.org"
 
 
 def load_likenesses(also: Collection[str], device: torch.device) -> tuple[dict[str, Likeness], list[str]]:
-    """The layout, SSIM and, if it is in `also`, LPIPS; and notes.
+    """Load the layout metric, SSIM and, if in `also`, LPIPS; returns them with notes for the user.
 
-    What was asked for must be available, and raises otherwise; a default that is missing is a note.
+    A metric in `also` that is not available raises an error; a default metric that is missing causes a note.
     """
     likenesses: dict[str, Likeness] = {"layout": layout}
     notes: list[str] = []
@@ -36,7 +36,7 @@ def load_likenesses(also: Collection[str], device: torch.device) -> tuple[dict[s
 
 
 def load_ssim() -> Likeness:
-    """Structural similarity of lumas, with the window of Wang et al. 2004; 1 is equal.
+    """Load structural similarity of lumas, with the window of Wang et al. 2004; 1 means equal.
 
     Raises MissingExtraError without scikit-image.
     """
@@ -44,7 +44,7 @@ def load_ssim() -> Likeness:
         metrics: Any = import_module("skimage.metrics")
     except ImportError as error:
         raise MissingExtraError("scikit-image", "evaluate", "SSIM") from error
-    # 11 pixels, without the borders, where the window would look beyond the picture
+    # 11 pixels; positions near the borders, where the window would exceed the picture, are left out
     window = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
 
     def ssim(picture: Tensor, photo: Tensor) -> float:
@@ -55,16 +55,16 @@ def load_ssim() -> Likeness:
 
 
 def load_lpips(device: torch.device) -> Likeness:
-    """Learned perceptual similarity (Zhang et al. 2018) with AlexNet, version 0.1; 0 is equal.
+    """Load learned perceptual similarity (Zhang et al. 2018) with AlexNet, version 0.1; 0 means equal.
 
-    torchvision brings AlexNet, and downloads its weights once, 233 MB.
+    torchvision provides AlexNet, and downloads its weights once, 233 MB.
 
     Raises:
         MissingExtraError: without torchmetrics.
-        UsageError: without torchvision, or with one that does not fit PyTorch, or without the weights.
+        UsageError: without torchvision, with a torchvision that does not fit PyTorch, or without the weights.
     """
     with explained("LPIPS"):
-        import_module("torchvision")  # first: torchmetrics does not load beside one that does not
+        import_module("torchvision")  # first: torchmetrics does not load if torchvision does not
         network = _lpips_network().to(device)
 
     def lpips(picture: Tensor, photo: Tensor) -> float:
@@ -84,7 +84,7 @@ def _lpips_network() -> Any:
 
 @contextmanager
 def explained(metric: str) -> Iterator[None]:
-    """Say why a metric cannot be had, and what would help."""
+    """Turn the errors of an unavailable metric into messages with the reason and the remedy."""
     try:
         yield
     except ImpastoError:

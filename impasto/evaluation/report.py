@@ -1,4 +1,4 @@
-"""An evaluation in files: as JSON, and as a page with table, plot, and pictures, which no number replaces."""
+"""Write an evaluation as JSON, and as an HTML page with table, plot and pictures."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _MOST_ROWS = 8
 
 
 def as_json(outcome: Outcome, compare: tuple[str, str] | None = None) -> str:
-    """All numbers, pair by pair, and the comparison of two."""
+    """Format all values, pair by pair, and the comparison of two methods, as JSON."""
     compared = outcome.compare(*compare) if compare else ()
     return _dump(
         {
@@ -66,7 +66,7 @@ def as_html(
     contenders: Sequence[Method],
     compare: tuple[str, str] | None = None,
 ) -> str:
-    """A page that needs no other file. Raises ImageError for a picture that cannot be read any more."""
+    """Format an evaluation as a self-contained HTML page. Raises ImageError for an unreadable picture."""
     rows = [(row.control, summary.cells(outcome, row)) for row in outcome.rows]
     shown = _examples(outcome, photos, styles, contenders)
     verdict = [*summary.verdict(outcome, *compare)] if compare else []
@@ -85,13 +85,13 @@ def as_html(
 
 
 def flicker_as_json(found: Sequence[Flicker], original: Path) -> str:
-    """The warping errors of clips that were made from `original`."""
+    """Format the warping errors of clips made from `original` as JSON."""
     table = [{**asdict(flicker), "error": asdict(flicker.error)} for flicker in found]
     return _dump({"impasto": version("impasto"), "original": str(original), "table": table})
 
 
 def flicker_as_html(found: Sequence[Flicker]) -> str:
-    """A page of the warping errors of clips."""
+    """Format the warping errors of clips as an HTML page."""
     rows = [(flicker.control, summary.flicker_cells(flicker)) for flicker in found]
     notes = [note for flicker in found for note in flicker.notes]
     return _page(
@@ -109,7 +109,7 @@ def _dump(told: Mapping[str, Any]) -> str:
 
 
 def _plot(outcome: Outcome) -> str:
-    """Style against content, as SVG."""
+    """Plot style against content as SVG."""
     points = [
         Point(r.name, r.estimates[CONTENT], r.estimates[STYLE], r.control, r.name in outcome.front)
         for r in outcome.rows
@@ -120,7 +120,7 @@ def _plot(outcome: Outcome) -> str:
 def _examples(
     outcome: Outcome, photos: Mapping[str, Path], styles: Mapping[str, Path], contenders: Sequence[Method]
 ) -> Iterator[str]:
-    """Some pairs, each a row: photo, style, the control of colors, and what was made of them."""
+    """Format some pairs, each as a row: photo, style, the control of colors, and the methods' pictures."""
     for row, column in _chosen(outcome):
         photo_name, style_name = outcome.photos[row], outcome.styles[column]
         photo = pictures.read(photos[photo_name], _SIDE)
@@ -140,7 +140,7 @@ def _examples(
 
 
 def _chosen(outcome: Outcome) -> list[tuple[int, int]]:
-    """Pairs that all have, each photo and each style as rarely twice as can be."""
+    """Choose pairs that all methods have, with as few repeated photos and styles as possible."""
     left = [(int(row), int(column)) for row, column in zip(*outcome.common.nonzero(), strict=True)]
     chosen: list[tuple[int, int]] = []
     while left and len(chosen) < _MOST_ROWS:
@@ -167,13 +167,13 @@ def _figure(name: str, picture: Tensor, numbers: str, alt: str) -> str:
 
 
 def _page(title: str, sections: Sequence[str]) -> str:
-    """The whole page, in light and dark, on wide screens and phones."""
+    """Format the whole page, for light and dark modes, wide screens and phones."""
     footer = f"<footer>impasto {version('impasto')}</footer>"
     return _PAGE.format(title=escape(title), body="\n".join([*sections, footer]))
 
 
 def _table(headings: Sequence[str], rows: Sequence[tuple[bool, Sequence[tuple[str, str]]]]) -> str:
-    """Rows, controls marked as such, of numbers with what stands below them."""
+    """Format a table: rows, marked if they are controls, of values with a small text below each."""
     head = "".join(f'<th scope="col">{escape(text)}</th>' for text in headings)
     body = "".join(
         f"<tr{' class=control' if control else ''}>{''.join(_cell(n, *c) for n, c in enumerate(row))}</tr>"
@@ -187,7 +187,7 @@ def _paragraphs(sentences: Sequence[str]) -> str:
 
 
 def _section(title: str, *parts: str) -> str:
-    """Nothing where there is nothing in it."""
+    """Format a section; empty if it has no content."""
     return f"<section><h2>{escape(title)}</h2>{''.join(parts)}</section>" if any(parts) else ""
 
 

@@ -14,9 +14,9 @@ Values = dict[str, float]
 
 
 class MeasurementStore:
-    """Measured values by a key of all that decides them; a line of JSON each, written at once.
+    """Measured values by a key of everything they depend on; each is written at once, as a line of JSON.
 
-    A line that a kill left half written is passed over. `path` None keeps nothing.
+    An incomplete line, left by a killed process, is skipped. With `path` None nothing is written.
 
     Raises ImageError if the file cannot be written.
     """
@@ -29,12 +29,12 @@ class MeasurementStore:
                 self._take(line)
 
     def get(self, key: str, metrics: Collection[str]) -> Values | None:
-        """The values of these metrics, if all are known."""
+        """Return the values of these metrics, or None unless all are known."""
         known = self._known.get(key, {})
         return {name: known[name] for name in metrics} if set(metrics) <= known.keys() else None
 
     def add(self, key: str, values: Values) -> None:
-        """Keep what was measured, beside what was known of it."""
+        """Add values to those already stored for a key."""
         self._known[key] = {**self._known.get(key, {}), **values}
         if self._path is None:
             return
@@ -42,7 +42,7 @@ class MeasurementStore:
             if self._file is None:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
                 self._file = self._path.open("a", encoding="utf-8")
-                self._file.write("\n" * bool(self._path.stat().st_size))  # ends a line that a kill left
+                self._file.write("\n" * bool(self._path.stat().st_size))  # ends an incomplete line
             self._file.write(json.dumps({"key": key, "values": self._known[key]}) + "\n")
             self._file.flush()
         except OSError as error:
@@ -55,7 +55,7 @@ class MeasurementStore:
         self.close()
 
     def close(self) -> None:
-        """Close the file; what was measured stays."""
+        """Close the file; the values stay in memory."""
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -69,6 +69,6 @@ class MeasurementStore:
 
 
 def key_of(*parts: object) -> str:
-    """A short name of all that decides a value."""
+    """Hash everything that a value depends on to a short key."""
     text = json.dumps([str(part) for part in parts])
     return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""An outcome as sentences and cells of a table, for the terminal and for reports."""
+"""Format an outcome as sentences and table cells, for the terminal and for reports."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ FLICKER_BASIS = (
 
 
 def headings(outcome: Outcome) -> list[str]:
-    """Of the columns, as `cells` has them."""
+    """Headings of the columns of `cells`."""
     named = [METRICS[name].short for name in outcome.metrics]
     return ["", *named, *(["ArtFID"] if outcome.artfid else []), *(["memory"] if outcome.memory else [])]
 
 
 def cells(outcome: Outcome, row: Row) -> list[tuple[str, str]]:
-    """Each a number, and its interval, or what it is."""
+    """Format a row: pairs of a value and its interval; the first is the name and its description."""
     about = CONTROLS.get(row.name, "")
     numbers = [
         as_number(row.estimates[metric], METRICS[metric].places) if metric in row.estimates else ("", "")
@@ -37,14 +37,14 @@ def cells(outcome: Outcome, row: Row) -> list[tuple[str, str]]:
 
 
 def as_number(estimate: Estimate, places: int = 3) -> tuple[str, str]:
-    """A mean and its interval, with so many decimals, less of large numbers."""
+    """Format a mean and its interval with `places` decimals, fewer for large numbers."""
     if estimate.low is None or estimate.high is None:
         return _digits(estimate.mean, places), ""
     return _digits(estimate.mean, places), f"{_digits(estimate.low, places)}–{_digits(estimate.high, places)}"  # noqa: RUF001
 
 
 def flicker_cells(flicker: Flicker) -> list[tuple[str, str]]:
-    """Of a clip, below FLICKER_HEADINGS."""
+    """Format the results of a clip, in the columns FLICKER_HEADINGS."""
     error = as_number(flicker.error, 4)
     return [(flicker.name, CLIP_CONTROLS.get(flicker.name, "")), error, (str(flicker.frames), "")]
 
@@ -86,7 +86,7 @@ def remarks(outcome: Outcome) -> Iterator[str]:
 
 
 def verdict(outcome: Outcome, first: str, second: str) -> Iterator[str]:
-    """Which of two is better in what, in sentences; the last of them sums up."""
+    """Compare two methods in sentences, one per metric; the last sentence is the summary."""
     comparisons = outcome.compare(first, second)
     for comparison in comparisons:
         yield _sentence(first, second, comparison)

@@ -1,4 +1,4 @@
-"""Warping error: how much a video flickers, beside clips that cannot and clips that must."""
+"""Measure the flicker of videos by the warping error, and compare it with control clips."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ CLIP_CONTROLS: Mapping[str, str] = {
 class WarpingError:
     """Flicker of a styled video: changes that motion does not explain.
 
-    The root of the mean squared difference, in units of the full range, between each picture and the one
-    before it, carried along the motion of the photos, where that can be seen in both (Ruder et al. 2016,
-    equation 8; the square of it is the warping error of Lai et al., ECCV 2018).
+    The root of the mean squared difference, in units of the full range, between each picture and the previous
+    picture warped along the motion of the photos, at pixels visible in both (Ruder et al. 2016, equation 8;
+    its square is the warping error of Lai et al., ECCV 2018).
 
     Raises MissingExtraError without OpenCV.
     """
@@ -38,7 +38,7 @@ class WarpingError:
         self._errors: list[float] = []
 
     def add(self, photo: FlowFrame, picture: FlowFrame, motion: Motion | None = None) -> None:
-        """The next frame: photo and picture, (H, W, 3) of one size; `motion` where the true one is known."""
+        """Add a frame: photo and picture, (H, W, 3) of one size; `motion` if the true motion is known."""
         if photo.shape != picture.shape or photo.ndim != 3:
             raise UsageError(f"photo {photo.shape} and picture {picture.shape} must both be (H, W, 3)")
         if self._before is not None:
@@ -48,18 +48,18 @@ class WarpingError:
 
     @property
     def errors(self) -> NDArray[np.float64]:
-        """Mean squares, one for each picture after the first."""
+        """Mean squared difference for each picture after the first."""
         return np.array(self._errors, np.float64)
 
     @property
     def value(self) -> float:
-        """From 0, steady, to 1; NaN before there are two frames."""
+        """Warping error from 0, no flicker, to 1; NaN for fewer than two frames."""
         return math.sqrt(float(np.mean(self._errors))) if self._errors else math.nan
 
 
 @dataclass(frozen=True)
 class Flicker:
-    """The warping error of a clip over so many frames, with its interval, and what should be heard of it."""
+    """Warping error of a clip with its interval, the number of frames, and notes for the user."""
 
     name: str
     error: Estimate
@@ -76,13 +76,14 @@ def compare_clips(
     seed: int = 0,
     on_frame: Callable[[int], None] | None = None,
 ) -> list[Flicker]:
-    """The warping errors of styled clips of one original, and of two controls: see CLIP_CONTROLS.
+    """Measure the warping errors of styled clips of one original, and of two controls: see CLIP_CONTROLS.
 
-    All are measured along one motion, that of the original, frame by frame, up to the end of the shortest;
-    frames of another size are resized to the original's. What is held still is the first clip's.
+    All clips are measured along the motion of the original, frame by frame, up to the end of the shortest
+    clip; frames of another size are resized to the original's. The still control uses a frame of the first
+    clip.
 
     Raises:
-        VideoError: a clip that has no two frames in common with the original.
+        VideoError: a clip that has fewer than two frames in common with the original.
         MissingExtraError: without OpenCV.
     """
     measures = {name: WarpingError() for name in (*styled, ORIGINAL, STILL)}
@@ -113,7 +114,7 @@ def compare_clips(
 
 
 def _together(original: Clip, styled: Mapping[str, Clip]) -> Iterator[tuple[FlowFrame, list[FlowFrame]]]:
-    """Frames of all at the original's size, until one ends."""
+    """Yield the frames of all clips at the original's size, until the shortest clip ends."""
     for frames in zip(original.frames(), *(clip.frames() for clip in styled.values()), strict=False):
         photo, *pictures = (frame.over_white() for frame in frames)
         height, width = photo.shape[:2]
