@@ -37,7 +37,9 @@ ENGINES = ("network", "paint")
 def parse_time(text: str) -> float:
     """Seconds from "90", "1:30" or "0:01:30.5"."""
     if not re.fullmatch(r"(\d+:){0,2}\d+(\.\d+)?", text):
-        raise UsageError(f"a time is seconds such as 12.5, or minutes and seconds such as 1:30, not {text}")
+        raise UsageError(
+            f"a time must be seconds such as 12.5, or minutes and seconds such as 1:30, not {text}"
+        )
     seconds = 0.0
     for part in text.split(":"):
         seconds = 60 * seconds + float(part)
@@ -45,18 +47,20 @@ def parse_time(text: str) -> float:
 
 
 FLAGS = {
-    "start": Flag("Where to begin.", "TIME", parse=parse_time),
-    "end": Flag("Where to end.", "TIME", "the clip's end", parse=parse_time),
-    "every": Flag("Take one of so many frames.", "N"),
-    "size": Flag("Long side of the result.", "PIXELS", "original", parse=parse_size),
-    "steady": Flag("Hold strokes where they are, against flicker."),
-    "fast": Flag("Paint every second frame; motion makes the ones between."),
-    "side_by_side": Flag("Show the photo beside the picture."),
-    "overwrite": Flag("Replace OUT, or what is unfinished of it."),
-    "deinterlace": Flag("Make whole frames of interlaced ones.", panel=EXPERT),
-    "even": Flag("Cut a pixel off odd sides.", unset="for .mp4", panel=OUTPUT),
-    "codec": Flag("Of the video.", "h264|hevc|vp9|av1|prores", "h264, in .webm vp9", panel=OUTPUT),
-    "crf": Flag("Quality: smaller is better, and larger in bytes.", "N", "by codec", panel=OUTPUT),
+    "start": Flag("Start, in seconds or as 1:30.", "TIME", parse=parse_time),
+    "end": Flag("End, in seconds or as 1:30.", "TIME", "the clip's end", parse=parse_time),
+    "every": Flag("Use only every Nth frame.", "N"),
+    "size": Flag("Long side in pixels.", "PIXELS", "original", parse=parse_size),
+    "steady": Flag("Reduce flicker: keep strokes in place."),
+    "fast": Flag("Style every second frame; interpolate the others."),
+    "side_by_side": Flag("Show the original beside the result."),
+    "overwrite": Flag("Replace OUT, finished or not."),
+    "deinterlace": Flag("Make whole frames from interlaced ones.", panel=EXPERT),
+    "even": Flag("Crop odd sides by one pixel.", unset="for .mp4", panel=OUTPUT),
+    "codec": Flag("Video codec.", "h264|hevc|vp9|av1|prores", "h264; vp9 for .webm", panel=OUTPUT),
+    "crf": Flag(
+        "Rate factor; smaller means better quality and a larger file.", "N", "by codec", panel=OUTPUT
+    ),
 }
 
 
@@ -65,10 +69,13 @@ FLAGS = {
 @with_flags(StyleControls, HANDLE_FLAGS, "handles")
 def video(
     source: Annotated[
-        Path, typer.Argument(metavar="IN", help="A video, a folder of pictures, an animated GIF or WebP.")
+        Path, typer.Argument(metavar="IN", help="Video, folder of pictures, animated GIF or WebP.")
     ],
     out: Annotated[
-        Path, typer.Argument(metavar="OUT", help="A video, .gif, .webp, a folder, or names as out/%05d.png.")
+        Path,
+        typer.Argument(
+            metavar="OUT", help="Output video, .gif, .webp, folder, or pattern such as out/%05d.png."
+        ),
     ],
     *,
     style: Annotated[
@@ -76,18 +83,18 @@ def video(
         typer.Option(
             metavar="STYLE",
             autocompletion=style_names,
-            help="A name or any picture; for networks a card's file, too.",
+            help="Style name or picture; for networks also a card file.",
         ),
     ] = None,
     given: Mapping[str, Any],
     strength: Annotated[
         float | None,
-        typer.Option(metavar="NUMBER", help="0 keeps the photo, 1 is all style."),
+        typer.Option(metavar="NUMBER", help="Style strength, 0 (photo) to 1 [dim](1; paint 0.5)[/dim]"),
     ] = None,
     handles: Mapping[str, Any],
     mask: Mask = None,
     preview: Annotated[
-        int | None, typer.Option(metavar="FRAME", min=0, help="Write this one frame, as a picture.")
+        int | None, typer.Option(metavar="FRAME", min=0, help="Write only this frame, as a picture.")
     ] = None,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", metavar=" ", help="Print nothing but errors.")
@@ -98,25 +105,27 @@ def video(
         str,
         typer.Option(
             metavar="|".join(ENGINES),
-            help="paint optimises each frame: better, and a hundred times slower.",
+            help="Method; paint optimizes each frame: better, and a hundred times slower.",
             **panel(EXPERT),
         ),
     ] = "network",
     runtime: Annotated[
-        str, typer.Option(metavar="auto|torch|openvino|onnxruntime", help="What computes.", **panel(EXPERT))
+        str,
+        typer.Option(metavar="auto|torch|openvino|onnxruntime", help="Inference library.", **panel(EXPERT)),
     ] = "auto",
     device: Annotated[
-        str, typer.Option(metavar="auto|cpu|cuda|mps|xpu", help="Where to compute.", **panel(EXPERT))
+        str, typer.Option(metavar="auto|cpu|cuda|mps|xpu", help="Device to compute on.", **panel(EXPERT))
     ] = "auto",
     precision: Annotated[
-        str, typer.Option(metavar="auto|float32|bfloat16", help="Of the network.", **panel(EXPERT))
+        str,
+        typer.Option(metavar="auto|float32|bfloat16", help="Number format of the network.", **panel(EXPERT)),
     ] = "auto",
 ) -> None:
-    """Apply a style to a video, with its sound. What a stop or a kill leaves, the same command completes."""
+    """Apply a style to a video, and keep its sound. The same command continues an interrupted run."""
     if engine not in ENGINES:
-        raise UsageError(f"there is no engine {engine}: choose {' or '.join(ENGINES)}")
+        raise UsageError(f"--engine must be {' or '.join(ENGINES)}, not {engine}")
     if engine == "paint" and given.get("fast"):
-        raise UsageError("--fast is for networks: --engine paint needs each frame for the next one")
+        raise UsageError("--fast works only with networks: leave it out, or leave out --engine paint")
     regions = parse_regions(region)
     require_style(style, regions)
     options, controls = VideoOptions(**given), StyleControls(**handles)
@@ -184,7 +193,7 @@ class _VideoProgress:
 
     def __call__(self, progress: Progress) -> None:
         self.frames, self.rate = progress.frames, progress.per_second
-        self._show(progress.done, "styling", f"{counted(self.frames, 'frame')}, {self.rate:.1f} a second")
+        self._show(progress.done, "stylizing", f"{counted(self.frames, 'frame')}, {self.rate:.1f} a second")
 
 
 @dataclass(frozen=True)

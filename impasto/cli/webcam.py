@@ -60,42 +60,40 @@ def webcam(
         typer.Option(
             metavar="STYLE",
             autocompletion=style_names,
-            help="The first one: a name, any picture, or a card's file.",
+            help="First style: a name, any picture, or a card file.",
         ),
     ],
     camera: Annotated[
-        str, typer.Option(metavar="CAMERA", help="Its number, or a clip that plays as if it were one.")
+        str, typer.Option(metavar="CAMERA", help="Camera number, or a clip to play instead.")
     ] = "0",
-    strength: Annotated[
-        float, typer.Option(metavar="NUMBER", help="0 keeps the photo, 1 is all style.")
-    ] = 1.0,
+    strength: Annotated[float, typer.Option(metavar="NUMBER", help="Style strength, 0 (photo) to 1.")] = 1.0,
     handles: Mapping[str, Any],
     mask: Mask = None,
-    size: Annotated[
-        int, typer.Option(metavar="PIXELS", min=16, max=4096, help="Long side of the pictures.")
-    ] = 640,
-    steady: Annotated[
-        bool, typer.Option(metavar=" ", help="Hold strokes where they are, against flicker.")
-    ] = True,
+    size: Annotated[int, typer.Option(metavar="PIXELS", min=16, max=4096, help="Long side in pixels.")] = 640,
+    steady: Annotated[bool, typer.Option(metavar=" ", help="Reduce flicker: keep strokes in place.")] = True,
     record: Annotated[
-        Path | None, typer.Option(metavar="OUT", help="Record to this video from the start.")
+        Path | None, typer.Option(metavar="OUT", help="Record to this video file from the start.")
     ] = None,
-    window: Annotated[bool, typer.Option(metavar=" ", help="Without one, record until Ctrl-C.")] = True,
+    window: Annotated[
+        bool, typer.Option(metavar=" ", help="Show a window; without one, record until Ctrl-C.")
+    ] = True,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", metavar=" ", help="Print nothing but errors.")
     ] = False,
     help_all: HelpAll = False,
     runtime: Annotated[
-        str, typer.Option(metavar="auto|torch|openvino|onnxruntime", help="What computes.", **panel(EXPERT))
+        str,
+        typer.Option(metavar="auto|torch|openvino|onnxruntime", help="Inference library.", **panel(EXPERT)),
     ] = "auto",
     device: Annotated[
-        str, typer.Option(metavar="auto|cpu|cuda|mps|xpu", help="Where to compute.", **panel(EXPERT))
+        str, typer.Option(metavar="auto|cpu|cuda|mps|xpu", help="Device to compute on.", **panel(EXPERT))
     ] = "auto",
     precision: Annotated[
-        str, typer.Option(metavar="auto|float32|bfloat16", help="Of the network.", **panel(EXPERT))
+        str,
+        typer.Option(metavar="auto|float32|bfloat16", help="Number format of the network.", **panel(EXPERT)),
     ] = "auto",
 ) -> None:
-    """Look into the camera through a style, in a window."""
+    """Apply a style to the camera's picture live, in a window."""
     controls = StyleControls(**handles)
     from impasto.cli.window import Window
     from impasto.imaging.files import check_target  # these bring torch, which --help need not wait for
@@ -108,7 +106,7 @@ def webcam(
     if record:
         check_target(check_recording(record))
     elif not window:
-        raise UsageError("without a window there is nothing to see: name a video with --record")
+        raise UsageError("--no-window needs --record, e.g. --record video.mp4")
     with stopping() as stop, ExitStack() as stack:
         screen = stack.enter_context(closing(Window("impasto", KEYS_IN_WORDS))) if window else None
         news = WebcamStatus(quiet)

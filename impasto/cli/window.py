@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _TICK = 5  # milliseconds between looks for a new picture
 _MARGIN = 8  # pixels
 _GROUND, _TEXT, _DIM, _RED = "#1c1c1c", "#f0f0f0", "#909090", "#ff4040"
-_WAY_OUT = "or do without a window: --no-window --record FILE"
+_WAY_OUT = "or record without a window: --no-window --record FILE"
 
 
 class Window:

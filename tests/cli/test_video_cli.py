@@ -111,10 +111,10 @@ def test_a_corrupt_video_is_made_up_to_the_fault(video):
         (("clip.mp4", "out.mp4", "--codec", "vp8"), 2, "vp8"),
         (("clip.mp4", "out.webm", "--codec", "h264"), 2, "h264"),
         (("clip.mp4", "out.mp4", "--crf", 99), 2, "crf"),
-        (("clip.mp4", "out.mp4", "--start", "soon"), 2, "a time is seconds"),
+        (("clip.mp4", "out.mp4", "--start", "soon"), 2, "a time must be seconds"),
         (("clip.mp4", "out.mp4", "--start", 2, "--end", 1), 2, "after start"),
         (("clip.mp4", "out.mp4", "--every", 0), 2, "every"),
-        (("clip.mp4", "out.mp4", "--fast", "--engine", "paint"), 2, "--fast is for networks"),
+        (("clip.mp4", "out.mp4", "--fast", "--engine", "paint"), 2, "--fast works only with networks"),
         (("clip.mp4", "out.mp4", "--engine", "oil"), 2, "oil"),
         (("clip.mp4", "out.mp4", "--preview", 99), 2, "no frame 99"),
         (("clip.mp4", "missing/out.mp4"), 1, "missing"),
@@ -140,7 +140,7 @@ def test_an_existing_video_stays(video):
 def test_ctrl_c_and_go_on(interrupt, clip):
     long = write_clip(Path("long.mp4"), pan(80, (96, 128)))
     words = ("video", long, "out.mp4", "--style", "starry-night", "--runtime", "torch")
-    rest = interrupt(*words, at="styling")
+    rest = interrupt(*words, at="stylizing")
     assert "stopped after" in rest
     assert "the same command goes on" in rest
     assert "Traceback" not in rest
@@ -157,5 +157,5 @@ def test_times(text, seconds):
 
 @pytest.mark.parametrize("text", ["", "-1", "1:2:3:4", "1.5:00", "abc", "1e3"])
 def test_times_that_are_none(text):
-    with pytest.raises(UsageError, match="a time is seconds"):
+    with pytest.raises(UsageError, match="a time must be seconds"):
         parse_time(text)

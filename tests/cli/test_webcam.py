@@ -182,7 +182,7 @@ def test_ctrl_c_finishes_the_recording(clip: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (("--no-window",), 2, "nothing to see: name a video with --record"),
+        (("--no-window",), 2, "--no-window needs --record"),
         (("--no-window", "--record", "clip.mp4"), 2, "clip.mp4 exists: name another file"),
         (("--no-window", "--record", "out.png"), 2, "not the name of a video"),
         (("--no-window", "--record", "nowhere/out.mp4"), 1, "there is no folder"),
