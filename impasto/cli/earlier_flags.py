@@ -27,4 +27,4 @@ def _flags(names: Iterable[str]) -> list[str]:
     return [f"--{start}{name}" for start in ("", "no-") for name in kebab]
 
 
-_CURRENT = dict(zip(_flags(RENAMED), _flags(RENAMED.values()), strict=True))
+_CURRENT = {"--licence": "--license", **dict(zip(_flags(RENAMED), _flags(RENAMED.values()), strict=True))}

@@ -16,25 +16,36 @@ from impasto.cli.error_handling import explained
 @explained()
 def import_(
     checkpoint: Annotated[
-        Path, typer.Argument(metavar="CHECKPOINT", help="Of Johnson's network: .pth, .pt or .model.")
+        Path,
+        typer.Argument(metavar="CHECKPOINT", help="Checkpoint of Johnson's network: .pth, .pt or .model."),
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The card: .safetensors.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE", help="Card file to write: .safetensors.")
+    ],
     style: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Of the style [dim](the file's)[/dim]")
+        str | None, typer.Option(metavar="NAME", help="Name of the style [dim](the file's)[/dim]")
     ] = None,
-    title: Annotated[str, typer.Option(metavar="TEXT", help="Of the work it was trained on.")] = "",
-    artist: Annotated[str, typer.Option(metavar="TEXT", help="Who made that work.")] = "",
-    year: Annotated[str, typer.Option(metavar="TEXT", help="When.")] = "",
-    licence: Annotated[str, typer.Option(metavar="TEXT", help="Under which these weights are given.")] = "",
-    origin: Annotated[str, typer.Option(metavar="URL", help="Where they are published.")] = "",
+    title: Annotated[
+        str, typer.Option(metavar="TEXT", help="Title of the artwork, stored in the card.")
+    ] = "",
+    artist: Annotated[
+        str, typer.Option(metavar="TEXT", help="Artist of the artwork, stored in the card.")
+    ] = "",
+    year: Annotated[str, typer.Option(metavar="TEXT", help="Year of the artwork, stored in the card.")] = "",
+    license: Annotated[
+        str, typer.Option(metavar="TEXT", help="License of the weights, stored in the card.")
+    ] = "",
+    origin: Annotated[
+        str, typer.Option(metavar="URL", help="Source of the weights, stored in the card.")
+    ] = "",
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", metavar=" ", help="Replace a file that is there.")
+        bool, typer.Option("--overwrite", metavar=" ", help="Replace a file that exists.")
     ] = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", metavar=" ", help="Print nothing but errors.")
     ] = False,
 ) -> None:
-    """Make a style card of a checkpoint that others published for Johnson's network."""
+    """Convert a published checkpoint of Johnson's network to a style card."""
     check_card_file(out, replaces=overwrite)
     from dataclasses import replace
 
@@ -46,7 +57,7 @@ def import_(
         "title": title,
         "artist": artist,
         "year": year,
-        "licence": licence,
+        "licence": license,
         "origin": origin,
     }
     save_card(replace(card, style=style or card.style, **about), out)
@@ -54,6 +65,6 @@ def import_(
         return
     numbers = sum(tensor.numel() for tensor in card.tensors.values())
     say(f"{checkpoint}: {card.network}, {numbers / 1e6:.2f} M numbers, as in {family.origin}")
-    if not licence:
-        warn("nothing is known of its licence: name it with --licence before you pass the card on")
+    if not license:
+        warn("the license of the weights is unknown: name it with --license before you share the card")
     say(f"use it: impasto stylize photo.jpg -o out.jpg --style {shlex.quote(str(out))}")

@@ -28,9 +28,11 @@ from impasto.cli.training_session import (
 from impasto.training.options import PrimeOptions
 
 FLAGS = LOOP_FLAGS | {
-    "network": Flag("light, transformer_net, ...", "NAME"),
-    "loss": Flag("Of colors, or of features at relu1_1"),
-    "backbone": Flag("Of the content loss: compact, vgg19, vgg16 or a file", "NAME", panel=EXPERT),
+    "network": Flag("Architecture: light, transformer_net, ...", "NAME"),
+    "loss": Flag("Error of pixel colors, or of features at relu1_1"),
+    "backbone": Flag(
+        "Feature network of the content loss: compact, vgg19, vgg16 or a file", "NAME", panel=EXPERT
+    ),
 }
 
 
@@ -47,7 +49,7 @@ def prime(
     overwrite: OverwriteFlag = False,
     tensorboard: TensorboardFlag = False,
 ) -> None:
-    """Teach a network to give back what it sees: it learns any style sooner then."""
+    """Pretrain a network to reproduce its input, so that it learns styles faster."""
     arguments = TrainingArguments(
         photos=photos or (),
         out=out,

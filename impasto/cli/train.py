@@ -44,20 +44,24 @@ if TYPE_CHECKING:
     from impasto.training.checkpoints import TrainingPlan
 
 FLAGS = LOOP_FLAGS | {
-    "style_weight": Flag("More style, less of the photo"),
-    "style_size": Flag("Long side of the style as it is seen: larger strokes", "PIXELS", panel=EXPERT),
-    "content_weight": Flag("Factor of content", panel=EXPERT),
-    "tv_weight": Flag("Factor of total variation: smoothness", panel=EXPERT),
-    "lattice_weight": Flag("Factor of what repeats every 8 pixels", panel=EXPERT),
-    "light_weight": Flag("Factor of the photo's large-scale light", panel=EXPERT),
-    "recolor": Flag("Take content from photos in the style's colors", panel=EXPERT),
-    "pooled": Flag("Share of the style error that is of all photos of a step together", panel=EXPERT),
-    "style_loss": Flag("How features are compared", panel=EXPERT),
-    "content_layers": Flag("As relu3_1=0.5,relu4_1", "LAYERS", "relu3_1, relu4_1", panel=EXPERT),
-    "style_layers": Flag("As relu1_1=0.5,relu2_1", "LAYERS", "relu1_1 to relu5_1", panel=EXPERT),
-    "normalize": Flag("Errors relative to their targets", panel=EXPERT),
-    "backbone": Flag("compact, vgg19, vgg16 or a weights file", "NAME", panel=EXPERT),
-    "pooling": Flag("In the backbone", panel=EXPERT),
+    "style_weight": Flag("Weight of the style error"),
+    "style_size": Flag("Long side of the style picture; larger makes larger strokes", "PIXELS", panel=EXPERT),
+    "content_weight": Flag("Weight of the content error", panel=EXPERT),
+    "tv_weight": Flag("Weight of total variation; larger is smoother", panel=EXPERT),
+    "lattice_weight": Flag("Weight against patterns that repeat every 8 pixels", panel=EXPERT),
+    "light_weight": Flag("Weight of the error of large-scale light", panel=EXPERT),
+    "recolor": Flag("Compare content with photos in the style's colors", panel=EXPERT),
+    "pooled": Flag("Share of the style error measured over all photos of a step", panel=EXPERT),
+    "style_loss": Flag("Loss that compares style features", panel=EXPERT),
+    "content_layers": Flag(
+        "Content layers and weights, e.g. relu3_1=0.5,relu4_1", "LAYERS", "relu3_1, relu4_1", panel=EXPERT
+    ),
+    "style_layers": Flag(
+        "Style layers and weights, e.g. relu1_1=0.5,relu2_1", "LAYERS", "relu1_1 to relu5_1", panel=EXPERT
+    ),
+    "normalize": Flag("Measure errors relative to their targets", panel=EXPERT),
+    "backbone": Flag("Feature network: compact, vgg19, vgg16 or a weights file", "NAME", panel=EXPERT),
+    "pooling": Flag("Pooling layers of the backbone", panel=EXPERT),
 }
 
 # what priming takes over from the training that follows it
@@ -84,7 +88,7 @@ def _about(help_: str) -> Any:
 @with_flags(TrainOptions, FLAGS)
 def train(
     *,
-    style: Annotated[Path, typer.Argument(metavar="STYLE_IMAGE", help="The picture whose look it learns.")],
+    style: Annotated[Path, typer.Argument(metavar="STYLE_IMAGE", help="Picture of the style to learn.")],
     photos: PhotosFlag = None,
     out: OutFlag,
     given: dict[str, Any],
@@ -93,29 +97,31 @@ def train(
         typer.Option(
             metavar="NAME",
             autocompletion=recipe_names("train"),
-            help=f"Published: {', '.join(recipes.names('train'))}.",
+            help=f"Preset: {', '.join(recipes.names('train'))}.",
         ),
     ] = None,
     start: Annotated[
         str | None,
-        typer.Option("--from", metavar="FILE", help="A card, primed or random [dim](its instant card)[/dim]"),
+        typer.Option(
+            "--from", metavar="FILE", help="Start weights: a card, primed or random [dim](by network)[/dim]"
+        ),
     ] = None,
     find_lr: Annotated[
-        bool, typer.Option("--find-lr", metavar=" ", help="Only suggest a learning rate.")
+        bool, typer.Option("--find-lr", metavar=" ", help="Only search and suggest a learning rate.")
     ] = False,
     resume: ResumeFlag = False,
     quiet: QuietFlag = False,
     help_all: HelpAll = False,
     overwrite: OverwriteFlag = False,
     tensorboard: TensorboardFlag = False,
-    name: Annotated[str | None, _about("Name of the style in the card [dim](its file's)[/dim]")] = None,
+    name: Annotated[str | None, _about("Name of the style in the card [dim](the file's)[/dim]")] = None,
     title: Annotated[str, _about("Title of the artwork, stored in the card.")] = "",
     artist: Annotated[str, _about("Artist of the artwork, stored in the card.")] = "",
     year: Annotated[str, _about("Year of the artwork, stored in the card.")] = "",
-    licence: Annotated[str, _about("Licence of the artwork, stored in the card.")] = "",
+    license: Annotated[str, _about("License of the artwork, stored in the card.")] = "",
     origin: Annotated[str, _about("Source of the artwork, stored in the card.")] = "",
 ) -> None:
-    """Train a network to paint any photo in one style. --photos may be repeated."""
+    """Train a network to paint any photo in one style."""
     arguments = TrainingArguments(
         photos=photos or (),
         out=out,
@@ -129,7 +135,7 @@ def train(
         "title": title,
         "artist": artist,
         "year": year,
-        "licence": licence,
+        "licence": license,
         "origin": origin,
         "recipe": recipe or "",
     }
@@ -144,7 +150,7 @@ def train(
         plan = make_plan(arguments, pictures, watch)
         card = _find_start(start, picture, published, options, plan, watch, find_lr=find_lr)
         plan = replace(plan, start=card, about=about, resume=_resumes(start, published, plan))
-        watch.begin("searching" if find_lr else "learning")
+        watch.begin("searching a learning rate" if find_lr else "learning")
         if find_lr:
             _search(picture, options, plan, arguments)
             return

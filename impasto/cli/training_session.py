@@ -48,39 +48,42 @@ def parse_skips(text: str) -> tuple[int, ...]:
     try:
         return () if text == "none" else tuple(int(part) for part in text.split(","))
     except ValueError:
-        raise UsageError(f"--skips is a list of levels such as 2,3,4, or none, not {text}") from None
+        raise UsageError(f"--skips must be a list of levels such as 2,3,4, or none, not {text}") from None
 
 
 LOOP_FLAGS = {
-    "minutes": Flag("Time that it may take"),
-    "steps": Flag("Gradient steps instead", unset="by the time"),
-    "size": Flag("Side of the crops it learns from", "PIXELS"),
-    "network": Flag("light, transformer_net, encoder_decoder or unet", "NAME", panel=EXPERT),
-    "skips": Flag("Levels of a unet joined directly", "2,3,4", "all but the longest", parse_skips, EXPERT),
-    "batch": Flag("Photos a pass, over all processes", panel=EXPERT),
-    "accumulate": Flag("Passes whose gradients make a step", panel=EXPERT),
-    "learning_rate": Flag("At its peak", panel=EXPERT),
-    "schedule": Flag("Of the learning rate", panel=EXPERT),
-    "weight_decay": Flag("As in AdamW", panel=EXPERT),
-    "clip": Flag("Largest norm of the gradient", panel=EXPERT),
-    "seed": Flag("Of weights, order and crops", panel=EXPERT),
+    "minutes": Flag("Training time in minutes"),
+    "steps": Flag("Gradient steps, instead of --minutes", unset="by --minutes"),
+    "size": Flag("Side of the training crops, in pixels", "PIXELS"),
+    "network": Flag("Architecture: light, transformer_net, encoder_decoder or unet", "NAME", panel=EXPERT),
+    "skips": Flag(
+        "Levels of a unet that have skip connections", "2,3,4", "all but the longest", parse_skips, EXPERT
+    ),
+    "batch": Flag("Photos per pass, over all processes", panel=EXPERT),
+    "accumulate": Flag("Passes per step, which accumulate gradients", panel=EXPERT),
+    "learning_rate": Flag("Peak learning rate", panel=EXPERT),
+    "schedule": Flag("Schedule of the learning rate", panel=EXPERT),
+    "weight_decay": Flag("Weight decay, as in AdamW", panel=EXPERT),
+    "clip": Flag("Largest norm of the gradient, which is clipped to it", panel=EXPERT),
+    "seed": Flag("Random seed of weights, order and crops", panel=EXPERT),
     "workers": Flag("Processes that read photos", unset="1, or up to 8 beside a GPU", panel=EXPERT),
     "augment": Flag("Vary crops more", unset="for fewer than 500 photos", panel=EXPERT),
-    "device": Flag("Where to compute", panel=EXPERT),
-    "precision": Flag("Of the convolutions", panel=EXPERT),
+    "device": Flag("Device to compute on", panel=EXPERT),
+    "precision": Flag("Number format of the convolutions", panel=EXPERT),
 }
 
 PhotosFlag = Annotated[
     list[Path] | None,
-    typer.Option(metavar="DIR", help="Folder, tar or photo [dim](made-up pictures)[/dim]"),
+    typer.Option(metavar="DIR", help="Folder, tar or photo; repeatable [dim](synthetic pictures)[/dim]"),
 ]
-OutFlag = Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Where to write: .safetensors.")]
-ResumeFlag = Annotated[bool, typer.Option("--resume", metavar=" ", help="Go on where it was interrupted.")]
+OutFlag = Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Output file: .safetensors.")]
+ResumeFlag = Annotated[bool, typer.Option("--resume", metavar=" ", help="Continue an interrupted training.")]
 OverwriteFlag = Annotated[
-    bool, typer.Option("--overwrite", metavar=" ", help="Replace a file that is there.", **panel(OUTPUT))
+    bool, typer.Option("--overwrite", metavar=" ", help="Replace a file that exists.", **panel(OUTPUT))
 ]
 TensorboardFlag = Annotated[
-    bool, typer.Option("--tensorboard", metavar=" ", help="Write event files, too.", **panel(OUTPUT))
+    bool,
+    typer.Option("--tensorboard", metavar=" ", help="Also write TensorBoard event files.", **panel(OUTPUT)),
 ]
 QuietFlag = Annotated[bool, typer.Option("--quiet", "-q", metavar=" ", help="Print nothing but errors.")]
 
@@ -88,7 +91,7 @@ QuietFlag = Annotated[bool, typer.Option("--quiet", "-q", metavar=" ", help="Pri
 def check_length(given: Mapping[str, Any]) -> None:
     """Raises UsageError for two lengths."""
     if {"minutes", "steps"} <= given.keys():
-        raise UsageError("--minutes and --steps both say how long to train: give one of them")
+        raise UsageError("--minutes and --steps cannot be combined: give one of them")
 
 
 def check_out(arguments: TrainingArguments, *, exists_already: bool = False) -> None:
@@ -107,14 +110,14 @@ def find_training_photos(arguments: TrainingArguments, options: LoopOptions) -> 
     from impasto.training.start import made_up
 
     if not arguments.photos:
-        note(arguments, "without --photos it learns from made-up pictures; photos would make a better card")
+        note(arguments, "without --photos, training uses synthetic pictures; photos make a better card")
         return made_up(options)
     photos = find_photos(arguments.photos)
     if options.augment is None and is_augmented(photos, options):
         note(
             arguments,
-            f"{photos.description} are few: they are varied more in size, tilt and colors, but expect the "
-            "best pictures of what they show; some hundreds of all kinds do better",
+            f"{photos.description} are few: their crops vary more in size, tilt and colors, but the style "
+            "will suit similar photos best; some hundreds of varied photos do better",
         )
     return photos
 
@@ -137,7 +140,7 @@ def working(arguments: TrainingArguments, options: LoopOptions) -> Iterator[Trai
             folder = workspace(arguments.out)
             if not list(folder.rglob("checkpoint.pt")):
                 raise
-            say(f"stopped; run the same command with --resume to go on: {folder} keeps the state")
+            say(f"stopped; continue with the same command and --resume; the state is kept in {folder}")
             raise typer.Exit(INTERRUPTED) from None
         finally:
             watch.report_skipped()
@@ -200,7 +203,7 @@ class TrainingProgress:
 
     def __call__(self, step: TrainStep) -> None:
         if not (self._begun or self._quiet) and step.step > 1:
-            say(f"going on from the checkpoint, after step {step.step - 1}")
+            say(f"continuing from the checkpoint, after step {step.step - 1}")
         self._begun = True
         if step.complaint and not self._quiet:
             warn(
@@ -220,7 +223,7 @@ class TrainingProgress:
         names = list(self._skipped)
         count = "1 photo was" if len(names) == 1 else f"{len(names)} photos were"
         more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-        warn(f"{count} skipped, as unreadable: {', '.join(names[:_MOST_NAMES])}{more}")
+        warn(f"{count} skipped, because unreadable: {', '.join(names[:_MOST_NAMES])}{more}")
 
     def _state(self, step: TrainStep) -> str:
         terms = [f"{name} {value:.3g}" for name, value in step.losses.items() if name != "total"]

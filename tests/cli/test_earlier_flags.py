@@ -12,6 +12,11 @@ def test_earlier_flags_go_on_working(paint):
     assert "note: --keep-colour-amount is now called --keep-color-amount\n" in result.stderr
 
 
+def test_the_licence_is_now_a_license():
+    assert list(with_current_flags(["--licence", "CC0"])) == ["--license", "CC0"]
+    assert list(with_current_flags(["--licence=CC0"])) == ["--license=CC0"]
+
+
 def test_help_shows_the_names_of_today(impasto):
     everything = impasto("paint", "--help-all").stdout
     assert "--keep-color" in everything

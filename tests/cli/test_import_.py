@@ -23,7 +23,7 @@ def checkpoint(workshop: Path) -> Path:
 
 
 def test_a_card_with_all_that_is_told(impasto, checkpoint):
-    told = ("--style", "tiles", "--title", "Mosaic", "--licence", "BSD-3-Clause", "--origin", "https://x.org")
+    told = ("--style", "tiles", "--title", "Mosaic", "--license", "BSD-3-Clause", "--origin", "https://x.org")
     result = impasto("import", checkpoint, "-o", "tiles.safetensors", *told)
     assert result.exit_code == 0
     assert "transformer_net, 1.68 M numbers, as in pytorch/examples fast_neural_style" in result.stderr
@@ -37,7 +37,7 @@ def test_a_card_with_all_that_is_told(impasto, checkpoint):
 
 def test_without_a_licence_a_note(impasto, checkpoint):
     result = impasto("import", checkpoint, "-o", "mosaic.safetensors")
-    assert "nothing is known of its licence" in result.stderr
+    assert "the license of the weights is unknown" in result.stderr
     assert load_card("mosaic.safetensors").style == "mosaic"
     assert impasto("import", checkpoint, "-o", "quiet.safetensors", "--quiet").stderr == ""
 

@@ -113,7 +113,7 @@ def error_of(result: Any, code: int) -> str:
 
 def test_trains(train: Impasto, studio: Path) -> None:
     result = train(
-        "-o", CARD, "--artist", "Hokusai", "--year", 1831, "--title", "Great Wave", "--licence", "PD"
+        "-o", CARD, "--artist", "Hokusai", "--year", 1831, "--title", "Great Wave", "--license", "PD"
     )
     assert result.exit_code == 0, (result.stderr, result.exception)
     lines = result.stderr.splitlines()
@@ -159,7 +159,7 @@ def test_a_style_whose_name_is_no_unicode(train: Impasto, impasto: Impasto, stud
 def test_without_photos_and_with_a_budget(train: Impasto) -> None:
     result = train("-o", CARD, "--minutes", 0.02, photos=())
     assert result.exit_code == 0, (result.stderr, result.exception)
-    assert "note: without --photos it learns from made-up pictures" in result.stderr
+    assert "note: without --photos, training uses synthetic pictures" in result.stderr
     assert load_card(CARD).training_data.endswith("synthetic pictures")
 
 
@@ -269,7 +269,7 @@ def test_photos_that_cannot_be_read_are_named(train: Impasto, bad: int, rest: st
     assert result.exit_code == 0, result.stderr
     (line,) = (line for line in result.stderr.splitlines() if "unreadable" in line)
     count = "1 photo was" if bad == 1 else f"{bad} photos were"
-    assert line.startswith(f"note: {count} skipped, as unreadable: photos/bad")
+    assert line.startswith(f"note: {count} skipped, because unreadable: photos/bad")
     assert line.count("photos/bad") == min(bad, 10)
     assert line.endswith(rest or ".jpg")
 
@@ -395,7 +395,7 @@ def test_help_all_shows_every_flag_with_its_default(impasto: Impasto) -> None:
         "--title",
         "--artist",
         "--year",
-        "--licence",
+        "--license",
         "--origin",
     ):
         assert flag in text
@@ -515,7 +515,7 @@ def test_ctrl_c_saves_a_checkpoint_to_go_on_from(
     impasto: Impasto, interrupt: Callable[..., str], studio: Path
 ) -> None:
     rest = interrupt(*LONG, at="learning")
-    assert "stopped; run the same command with --resume to go on: wave.training keeps the state" in rest
+    assert "stopped; continue with the same command and --resume; the state is kept in wave.training" in rest
     assert "Traceback" not in rest
     assert not Path(CARD).exists()
     assert "wave.training holds an unfinished training: go on with --resume" in error_of(impasto(*LONG), 2)
@@ -543,7 +543,7 @@ def test_it_goes_on_from_the_checkpoint(train: Impasto, monkeypatch: pytest.Monk
     assert "with --resume" in stopped.stderr
     result = train("-o", CARD, "--steps", 6, "--resume")
     assert result.exit_code == 0, result.stderr
-    assert "going on from the checkpoint, after step 4" in result.stderr.splitlines()
+    assert "continuing from the checkpoint, after step 4" in result.stderr.splitlines()
 
 
 def test_a_priming_that_was_interrupted_goes_on(
@@ -570,7 +570,7 @@ def test_a_priming_that_was_interrupted_goes_on(
     assert Path("wave.training/primed.training/checkpoint.pt").exists()
     half = interrupt_at("learning")
     assert half.exit_code == 130, half.stderr
-    assert half.stderr.count("going on from the checkpoint, after step 1") == 1
+    assert half.stderr.count("continuing from the checkpoint, after step 1") == 1
     result = train(*unet, "--resume", start=None)
     assert result.exit_code == 0, result.stderr
     assert "priming" not in result.stderr

@@ -163,7 +163,7 @@ def test_after_a_kill_they_come_to_the_same_card(studio: Studio, two_machines: s
     assert moment <= first[-1] < STEPS
     assert again == list(range(again[0], STEPS + 1)), "and ended by the first restart"
     assert first[-1] - 1 <= again[0] - 1 <= first[-1], "from the last checkpoint"
-    assert f"going on from the checkpoint, after step {again[0] - 1}" in studio.log(place)
+    assert f"continuing from the checkpoint, after step {again[0] - 1}" in studio.log(place)
     assert studio.digests(place) == studio.digests(two_machines)
 
 
