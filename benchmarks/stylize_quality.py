@@ -32,7 +32,7 @@ FIGURES = ("style", "content", "layout", "grain", "grid")
 CONTROLS = ("photo", "style")
 _CLOSER = 4  # photos on the sheet
 _CONTROLLED = 1  # photos that controls are measured on
-# The works that shipped styles were learned from, by the reference's names; other styles are our own pictures.
+# The works that styles were learned from, by the reference's names; other styles are our own pictures.
 WORKS = {
     "starry-night": "starry-night-van-gogh",
     "great-wave": "great-wave-off-kanagawa-hokusai",
