@@ -50,7 +50,7 @@ def doctor(
 def _shown() -> Iterator[Found]:
     """Pass findings on, and print each as it comes, below the title of its section."""
     console, title = Console(highlight=False), ""
-    with console.status("[dim]looking ...[/dim]"):  # which a terminal alone shows
+    with console.status("[dim]checking ...[/dim]"):  # which a terminal alone shows
         for section, finding in diagnosis.examine():
             if section.title != title:
                 title = section.title
@@ -92,11 +92,11 @@ def _mark(finding: Finding) -> Text:
 
 def _sum_up(findings: Sequence[Finding]) -> str:
     if failed := _count(findings, "failed"):
-        return f"[bold red]{failed} of {len(findings)} failed[/bold red]: what to do stands above, after ->."
+        return f"[bold red]{failed} of {len(findings)} failed[/bold red]: the lines after -> say what to do."
     noted = _count(findings, "warning")
     return (
         f"All works{f', {noted} could be better' if noted else ''}."
-        f"{' What is marked - is not installed, and not needed.' if _count(findings, 'absent') else ''}"
+        f"{' Parts marked - are optional, and not installed.' if _count(findings, 'absent') else ''}"
     )
 
 

@@ -28,38 +28,40 @@ def export(
         typer.Argument(
             metavar="STYLE...",
             autocompletion=style_names,
-            help="A name, a card's file or any picture, perhaps several: starry-night:0.6 great-wave:0.4.",
+            help="Style name, card file or picture; several with weights: starry-night:0.6 great-wave:0.4.",
         ),
     ],
     out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="OUT", help="A file .onnx or .pt; of a page, a folder.")
+        Path, typer.Option("--out", "-o", metavar="OUT", help="Output file, .onnx or .pt; for web, a folder.")
     ],
     to: Annotated[
-        str, typer.Option(metavar="onnx|torchscript|web", help="What it is for.")
+        str, typer.Option(metavar="onnx|torchscript|web", help="Target format.")
     ] = ExportOptions.to,
     precision: Annotated[
         str,
-        typer.Option(metavar="float32|float16|int8", help="Weight precision; its loss is reported."),
+        typer.Option(
+            metavar="float32|float16|int8", help="Weight precision; the loss of quality is reported."
+        ),
     ] = ExportOptions.precision,
     strength: Annotated[
-        float, typer.Option(metavar="NUMBER", help="Towards 0 it keeps the photo, 1 is all style.")
+        float, typer.Option(metavar="NUMBER", help="Style strength, above 0 (photo) to 1.")
     ] = ExportOptions.strength,
     photos: Annotated[
         list[Path] | None,
-        typer.Option(metavar="DIR", help="Photos to calibrate int8 on, and to measure the cost with."),
+        typer.Option(metavar="DIR", help="Photos to calibrate int8 and measure the quality; repeatable."),
     ] = None,
     runtime_dir: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="The files of onnxruntime-web [dim](fetched once by npm)[/dim]"),
+        typer.Option(metavar="DIR", help="Folder of onnxruntime-web [dim](fetched once by npm)[/dim]"),
     ] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", metavar=" ", help="Replace what is there.")
+        bool, typer.Option("--overwrite", metavar=" ", help="Replace output that exists.")
     ] = ExportOptions.overwrite,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", metavar=" ", help="Print nothing but errors.")
     ] = False,
 ) -> None:
-    """Write a style for other programs: ONNX, TorchScript, or a web page that needs no server."""
+    """Export a style for other programs: ONNX, TorchScript, or a static web page."""
     options = ExportOptions(
         to=to,  # type: ignore[arg-type]  # checked there
         precision=precision,  # type: ignore[arg-type]
@@ -110,4 +112,4 @@ def _cost(quality: Quality, speed: float | None, options: ExportOptions) -> str:
         f"content error {quality.content[0]:.4f} to {quality.content[1]:.4f}",
     ]
     parts += [f"{speed:.1f} times as fast here"] if speed else []
-    return f"what {options.precision} costs on {counted(quality.photos, 'photo')}: {'; '.join(parts)}"
+    return f"quality of {options.precision} on {counted(quality.photos, 'photo')}: {'; '.join(parts)}"

@@ -99,7 +99,7 @@ def test_lines_for_a_file(doctor: Callable[..., Any]) -> None:
         "ok 0.3 s  paint          fell",
         "",
     ]
-    assert "All works. What is marked - is not installed" in result.stdout
+    assert "All works. Parts marked - are optional, and not installed" in result.stdout
 
 
 def test_lines_for_a_terminal_are_wrapped_in_their_column(doctor: Callable[..., Any]) -> None:
@@ -123,7 +123,7 @@ def test_a_failure_is_an_exit_code(doctor: Callable[..., Any]) -> None:
     assert result.exit_code == 1
     assert "FAILED    paint          [red] is no number\n" in result.stdout  # no markup
     assert "-> mend [it]" in result.stdout
-    assert "1 of 2 failed: what to do stands above" in result.stdout
+    assert "1 of 2 failed: the lines after -> say what to do" in result.stdout
 
 
 def test_json_of_a_failure(doctor: Callable[..., Any]) -> None:

@@ -46,7 +46,7 @@ def test_the_cost_is_told(impasto, card, monkeypatch):
     result = impasto("export", card, "-o", "small.onnx", "--precision", "int8", "--photos", ".")
     assert "small.onnx: 0.00 MB, int8, opset 18, batch, height and width free" in result.stderr
     assert (
-        "what int8 costs on 3 photos: 41.3 dB from float32, 38.0 dB at worst; style error 0.0312 to 0.0329; "
+        "quality of int8 on 3 photos: 41.3 dB from float32, 38.0 dB at worst; style error 0.0312 to 0.0329; "
         "content error 1.0500 to 1.0600; 2.1 times as fast here"
     ) in result.stderr
 
@@ -56,10 +56,10 @@ def test_the_cost_is_told(impasto, card, monkeypatch):
     [
         (("--to", "tflite", "-o", "a.onnx"), "to must be one of onnx, torchscript, web, not tflite", 2),
         (("-o", "a.pt"), "a.pt must end in .onnx, or --to must name another target", 2),
-        (("--precision", "int8", "-o", "a.onnx"), "name a folder of some twenty with --photos", 2),
+        (("--precision", "int8", "-o", "a.onnx"), "int8 needs --photos for calibration", 2),
         (("-o", "nowhere/a.onnx"), "there is no folder", 1),
         (("--to", "web", "-o", "wave.jpg"), "wave.jpg is a file: a page goes into a folder", 2),
-        (("--precision", "int8", "--photos", "nowhere", "-o", "a.onnx"), "nowhere: it does not exist", 2),
+        (("--precision", "int8", "--photos", "nowhere", "-o", "a.onnx"), "nowhere does not exist; check its name", 2),
     ],
 )
 def test_what_cannot_be(impasto, card, arguments, words, code):

@@ -30,7 +30,7 @@ def test_many_are_taken_evenly_and_shrunk(tmp_path: Path) -> None:
 
 
 def test_what_is_named_must_be_there(tmp_path: Path, photos_folder: Path) -> None:
-    with pytest.raises(UsageError, match="nowhere: it does not exist"):
+    with pytest.raises(UsageError, match="nowhere does not exist; check its name"):
         read_photos([tmp_path / "nowhere"])
     with pytest.raises(UsageError, match="there are no photos of 64 pixels or more in"):
         read_photos([tmp_path])
