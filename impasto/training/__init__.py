@@ -1,1 +1,1 @@
-"""Making style networks: photos, the objective, and the loop that ends in a style card."""
+"""Train style networks: photos, objectives, and the training loop, which writes a style card."""

@@ -1,4 +1,4 @@
-"""Train the adaptive network, which writes a style network for any picture."""
+"""Train the adaptive network, which predicts a style network for any picture."""
 
 from __future__ import annotations
 
@@ -33,25 +33,25 @@ from impasto.training.options import AdaptOptions, TrainOptions
 from impasto.training.photos import Photos, split
 from impasto.training.trainer import TrainingTask, fit
 
-_USUAL = 200  # styles that tell what is usual
-_REMEMBERED = 400  # styles: to look at a new one takes as long as to learn from it
-_USES = 4  # of a style, on average
-_SHARING = 2  # photos that share a style, where a pass has an even number
+_USUAL = 200  # styles that the inputs are normalized by
+_REMEMBERED = 400  # styles kept in memory, as encoding a new style takes as long as training on it
+_USES = 4  # average number of uses of a style
+_SHARING = 2  # photos that share a style, if a pass has an even number of photos
 
 
 def adapt(styles: Photos, network: Adaptive, options: AdaptOptions, plan: TrainingPlan) -> None:
-    """Teach a network to write style networks; the best on held-out photos and styles goes to `plan.out`.
+    """Train an adaptive network; the best weights on held-out photos and styles are written to `plan.out`.
 
     Args:
         styles: paintings, some hundred at least.
-        network: with the weights to start from; changed.
-        options: how.
-        plan: with the photos. Its card to start from and what it says about one do not count here.
+        network: network with the weights to start from; modified.
+        options: options of the training.
+        plan: photos and files; `plan.start` and `plan.about` are not used.
 
-    Interrupted and resumed as `train` is. Raises ImpastoError: any of the family.
+    Can be interrupted and resumed like `train`. Raises ImpastoError, the base class of all errors.
     """
     with init_distributed(resolve_device(options.device)) as group:
-        settings = {  # that must match when a training is resumed
+        settings = {  # settings that must match when a training is resumed
             **asdict(options),
             "photos": plan.photos.description,
             "styles": styles.description,
@@ -81,7 +81,7 @@ def adapt(styles: Photos, network: Adaptive, options: AdaptOptions, plan: Traini
 def _hold_out(
     photos: Photos, styles: StyleWindows, options: AdaptOptions
 ) -> tuple[StyleBatch, tuple[str, ...], Tensor]:
-    """A batch that is never trained on, names of unreadable photos, and the style of each photo to show."""
+    """Make the held-out batch; returns it, names of unreadable photos, and the style of each shown photo."""
     images, unreadable = held_out_samples(photos, options)
     sharing = sharing_of(len(images))
     numbers = range(len(images) // sharing)
@@ -92,17 +92,19 @@ def _hold_out(
 
 @dataclass(frozen=True)
 class _AdaptiveMaker:
-    """Writes adaptive networks."""
+    """Writes adaptive networks to files."""
 
     network: Adaptive
     options: AdaptOptions
     learned_from: str
-    styles: Tensor  # pictures of those in the held-out batch, (N, 3, size, size)
+    styles: Tensor  # style pictures of the held-out batch, (N, 3, size, size)
 
     def shown(self, batch: StyleBatch) -> list[Tensor]:
+        """Return the photos and styles to show above the results."""
         return [self.styles, batch.photos]
 
     def save(self, weights: StateDict, loss: float, steps: int, path: Path) -> None:
+        """Write an adaptive network; the file is renamed into place."""
         network = Adaptive(**self.network.config)
         network.base = self.network.base
         network.load_state_dict({name.removeprefix("network."): tensor for name, tensor in weights.items()})
@@ -122,12 +124,12 @@ def _perceive(options: AdaptOptions, group: ProcessGroup) -> Perception:
 
 
 class StyleBatch(NamedTuple):
-    """Photos and styles, each of which is that of as many neighboring photos.
+    """Batch of N photos and M styles; each style belongs to N / M consecutive photos.
 
     Attributes:
         photos: (N, 3, size, size) in [0, 1].
-        moments: by layer, second moments of the M styles, (M, C + 1, C + 1), with N a multiple of M.
-        colors: mean and covariance of their colors, (M, 3, 1) and (M, 3, 3).
+        moments: by layer, second moments of the styles, (M, C + 1, C + 1), with N a multiple of M.
+        colors: mean and covariance of the styles' colors, (M, 3, 1) and (M, 3, 3).
     """
 
     photos: Tensor
@@ -136,7 +138,7 @@ class StyleBatch(NamedTuple):
 
     @property
     def sharing(self) -> int:
-        """Photos of a style."""
+        """Number of photos that share a style."""
         return len(self.photos) // len(self.colors[0])
 
 
@@ -146,9 +148,10 @@ class AdaptiveModule(nn.Module):
     def __init__(self, network: Adaptive) -> None:
         super().__init__()
         self.network = network
-        self._light = (network.light,)  # in a tuple, it is no part of this module
+        self._light = (network.light,)  # in a tuple, so that it is not registered as a submodule
 
     def forward(self, batch: StyleBatch) -> Tensor:
+        """Stylize the photos of a batch with its styles."""
         with torch.autocast(batch.photos.device.type, enabled=False):
             weights = self.network(list(batch.moments.values()))
         painted = [
@@ -159,9 +162,9 @@ class AdaptiveModule(nn.Module):
 
 
 class AdaptiveObjective:
-    """The errors of `StyleObjective` for a batch of styles, pooled over the photos that share one."""
+    """Errors of `StyleObjective` for a batch of styles, pooled over the photos that share a style."""
 
-    pools = False  # over a step
+    pools = False  # no pooling over a step
 
     def __init__(self, perception: Perception, options: AdaptOptions) -> None:
         self._perception, self._pooled = perception, options.pooled
@@ -176,7 +179,7 @@ class AdaptiveObjective:
         )
 
     def _style_error(self, features: Features, batch: StyleBatch) -> Tensor:
-        """Each picture's from its own style, and that of all with a style, in the mean."""
+        """Mean of the style errors of single pictures, and of the pooled pictures of each style."""
         own = {layer: losses.second_moments(features[layer]) for layer in batch.moments}
         errors = []
         for k in range(len(batch.colors[0])):
@@ -190,13 +193,13 @@ class AdaptiveObjective:
 
 
 class StyleWindows:
-    """Windows of style pictures by number: the same whenever they are asked for.
+    """Windows of style pictures by number; a number always gives one and the same window.
 
     Args:
-        styles: the pictures.
-        perception: that looks at them.
-        options: the side of a window, and the seed.
-        device: where windows and moments are to be.
+        styles: style pictures.
+        perception: encodes the windows.
+        options: side of a window, and seed.
+        device: device of windows and moments.
     """
 
     def __init__(
@@ -207,18 +210,18 @@ class StyleWindows:
         self._remembered = lru_cache(maxsize=_REMEMBERED)(self._look)
 
     def window(self, number: int) -> Tensor:
-        """(1, 3, window, window)"""
+        """Make a window, (1, 3, window, window)."""
         return self._windows.sample(number)[None].to(self.device)
 
     def known(self, numbers: Sequence[int]) -> tuple[Features, ColorMoments]:
-        """By layer, second moments, (N, C + 1, C + 1); and mean and covariance of colors."""
+        """Encode windows: second moments by layer, (N, C + 1, C + 1); mean and covariance of colors."""
         seen = [self._remembered(number) for number in numbers]
         moments = {layer: torch.cat([one[layer] for one, _ in seen]) for layer in seen[0][0]}
         mean, covariance = (torch.cat(part) for part in zip(*(colors for _, colors in seen), strict=True))
         return moments, (mean, covariance)
 
     def of_step(self, step: int, count: int, group: ProcessGroup) -> list[int]:
-        """The numbers of as many styles: a part of them new, the others those of earlier steps."""
+        """Choose the numbers of `count` styles for a step: some are new, the others from earlier steps."""
         new = -(-count // _USES)
         rng = random.Random(f"{self._seed}/{step}/{group.rank}")
         first = step * new
@@ -233,7 +236,7 @@ class StyleWindows:
 
 
 def style_batch(photos: Tensor, styles: StyleWindows, numbers: Sequence[int]) -> StyleBatch:
-    """A batch of photos with styles, given by their numbers."""
+    """Make a batch from photos and the numbers of styles."""
     return StyleBatch(photos, *styles.known(numbers))
 
 
@@ -246,7 +249,7 @@ def sharing_of(photos: int) -> int:
 def style_batches(
     photos: Photos, styles: StyleWindows, options: AdaptOptions, group: ProcessGroup, start_step: int
 ) -> Iterator[Iterator[tuple[StyleBatch, tuple[str, ...]]]]:
-    """Batches from a step on, each with the names of photos found unreadable."""
+    """Make the batches of each step, from `start_step` on, with the names of unreadable photos."""
     with samples(photos, options, group, start_step) as source:
         yield _with_styles(source, styles, options.accumulate, group, start_step)
 
@@ -254,7 +257,7 @@ def style_batches(
 def _with_styles(
     source: Iterator[Sampled], styles: StyleWindows, passes: int, group: ProcessGroup, start_step: int
 ) -> Iterator[tuple[StyleBatch, tuple[str, ...]]]:
-    """Styles are chosen for a step as a whole, so that its passes show what one larger batch would."""
+    """Add styles to the passes of a step; styles are chosen for the whole step, as for one large batch."""
     for step in count(start_step):
         numbers: list[int] = []
         for number, (images, skipped) in enumerate(islice(source, passes)):

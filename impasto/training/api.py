@@ -33,18 +33,18 @@ def train_style(
     """Train a network for a style, and write its card.
 
     Args:
-        style: the picture whose look is to be learned.
-        out: the card, a file .safetensors; samples, losses and checkpoints lie in a folder beside it.
-        photos: to learn from: folders, files, tar archives; without any, made-up pictures.
-        resume: go on with a training of the same words that was interrupted.
-        overwrite: replace what is there.
-        callback: told every step; what it raises ends the training, after a checkpoint.
+        style: style picture.
+        out: card to write, a .safetensors file; samples, losses and checkpoints are in a folder beside it.
+        photos: photos to train on: folders, files, tar archives; None trains on synthetic pictures.
+        resume: continue an interrupted training with identical arguments.
+        overwrite: replace an existing card.
+        callback: called with every step; an exception in it ends the training, after a checkpoint.
         options: fields of `training.options.TrainOptions`, such as `minutes=15`.
 
     Returns:
         The card with the lowest loss on held-out photos, which `impasto.load(out)` applies.
 
-    Raises ImpastoError: any of the family.
+    Raises ImpastoError, the base class of all errors.
     """
     style, out, asked = Path(style), Path(out), TrainOptions(**options)
     if check_target(out).suffix != ".safetensors":
@@ -66,7 +66,7 @@ def train_style(
 
 
 def _start(style: Path, out: Path, options: TrainOptions, resume: bool) -> Card | None:
-    """The default start: the network of this kind that is nearest to the style."""
+    """Choose the default start: the available weights of this network that are nearest to the style."""
     if options.network == "light":
         return instant_start(style, out, resume=resume)
     return load_primed(options.network)

@@ -1,4 +1,4 @@
-"""The files of a training: checkpoints to resume from, metrics, sample pictures and cards."""
+"""Write the files of a training: checkpoints, metrics, sample pictures and cards."""
 
 from __future__ import annotations
 
@@ -27,33 +27,33 @@ B = TypeVar("B")
 B_contra = TypeVar("B_contra", contravariant=True)
 
 CHECKPOINT = "checkpoint.pt"
-FINISHED = "finished.pt"  # the last checkpoint of a training that came to its end under torchrun
-_VALIDATIONS = 25  # in a training
-_SAMPLES = 4  # of the held-out photos
+FINISHED = "finished.pt"  # last checkpoint of a training that was completed under torchrun
+_VALIDATIONS = 25  # number per training
+_SAMPLES = 4  # held-out photos to show
 _FORMAT = 1
 _LATER = {
     "accumulate": 1,
     "recolor": False,
     "pooled": 0.0,
-}  # settings that older checkpoints do not name: what they were made with
-_FREE = {"workers", "device"}  # may differ after a pause: they do not change what is computed
+}  # values of settings that older checkpoints do not contain
+_FREE = {"workers", "device"}  # may differ when a training is resumed: they do not change results
 
 
 @dataclass(frozen=True)
 class TrainStep:
-    """Progress of a training.
+    """Progress event of a training, one per step.
 
     Attributes:
-        step, steps: done, and in all as far as one can tell.
-        done: share of the work, 0..1.
+        step, steps: number of steps done, and estimated total.
+        done: share of the work done, 0..1.
         losses: "total" and each unweighted term.
-        images_per_second: over all processes.
-        seconds_left: estimated.
-        validation: losses on held-out photos, if they were measured after this step.
-        sample: the sample pictures written then.
-        complaint: of the watchdog, if it went back; the learning rate is halved.
-        went_back: how many steps are lost by that.
-        skipped: photos that could not be read, met in this step.
+        images_per_second: rate of all processes together.
+        seconds_left: estimate.
+        validation: losses on held-out photos, if measured after this step.
+        sample: file of the sample pictures, if written after this step.
+        complaint: problem found by the watchdog, if the training was rolled back with half the learning rate.
+        went_back: number of steps lost by the rollback.
+        skipped: unreadable photos found in this step.
     """
 
     step: int
@@ -74,18 +74,19 @@ class TrainingPlan:
     """Inputs and outputs of a training, beside its options.
 
     Attributes:
-        photos: to learn from; a few are held out.
-        out: the card to write; what belongs to the training lies in a folder beside it, `workspace(out)`.
-        start: a primed network or another card to begin with.
+        photos: photos to train on; a few are held out.
+        out: card to write; other files of the training are in a folder beside it, `workspace(out)`.
+        start: primed network or other card to start from.
         about: fields of the card: style, title, artist, year, licence, origin, recipe.
-        resume: go on from the checkpoint in the workspace.
-        overwrite: begin anew in spite of a checkpoint there.
-        tensorboard: write event files there, too.
-        checkpoint_seconds: between checkpoints.
-        on_step: told every step, in the main process; what it raises ends the work, after a checkpoint.
-        is_enough: asked before every step whether to end there, with the best card so far; the answer of the
-            leading process counts. What it raises ends the work at once.
-        on_download: told the bytes that are here, and those in all, while a backbone is fetched.
+        resume: continue from the checkpoint in the workspace.
+        overwrite: start again even if the workspace has a checkpoint.
+        tensorboard: also write TensorBoard event files to the workspace.
+        checkpoint_seconds: seconds between checkpoints.
+        on_step: called with every step, in the main process; an exception in it ends the training, after a
+            checkpoint.
+        is_enough: called before every step; True ends the training with the best card so far. The result in
+            the main process counts. An exception in it ends the training at once.
+        on_download: called with the downloaded and the total bytes while a backbone is downloaded.
     """
 
     photos: Photos
@@ -102,7 +103,7 @@ class TrainingPlan:
 
 
 def workspace(out: Path) -> Path:
-    """The folder of a training: checkpoint, losses, sample pictures, last weights."""
+    """Path of a training's folder, for checkpoint, losses, sample pictures and last weights."""
     return out.with_name(f"{out.stem}.training")
 
 
@@ -110,23 +111,23 @@ class Product(Protocol[B_contra]):
     """Interface for writing the results of a training."""
 
     def shown(self, batch: B_contra) -> list[Tensor]:
-        """Pictures to show above what became of a batch, rows of (N, 3, H, W)."""
+        """Return the pictures to show above the results of a batch, rows of (N, 3, H, W)."""
         ...
 
     def save(self, weights: StateDict, loss: float, steps: int, path: Path) -> None:
-        """Write weights with a held-out loss after so many steps; renamed into place."""
+        """Write weights with their held-out loss and number of steps; the file is renamed into place."""
         ...
 
 
 class CheckpointManager(Generic[B]):
-    """Writes and reports what a training comes to, step by step; only the main process does so.
+    """Writes checkpoints, metrics and cards, and reports steps; only in the main process.
 
     Args:
-        training: what is kept.
-        plan: where, and for whom.
-        settings: what a checkpoint must agree in to be resumed.
-        held_out: what is never trained on, on the training's device.
-        product: what comes of it.
+        training: training to save.
+        plan: paths and callbacks.
+        settings: settings that must equal those of a checkpoint to resume it.
+        held_out: held-out batch, on the training's device.
+        product: writes the results.
     """
 
     def __init__(
@@ -148,7 +149,7 @@ class CheckpointManager(Generic[B]):
             self._log = MetricsLog(self._folder, training.pace.step, tensorboard=plan.tensorboard)
 
     def after(self, outcome: StepResult, skipped: tuple[str, ...]) -> None:
-        """Note a step, measure and save where it is time, and report."""
+        """Log a step, validate and save if due, and report."""
         pace, options = self._training.pace, self._training.options
         validation, sample = None, None
         if self._log and not outcome.complaint:
@@ -176,7 +177,7 @@ class CheckpointManager(Generic[B]):
         )
 
     def _report(self, step: TrainStep) -> None:
-        """Tell the main process's caller; save first what a callback that raises would lose."""
+        """Call `on_step` in the main process; if it raises, save a checkpoint first."""
         if not self._is_main:
             return
         try:
@@ -186,15 +187,16 @@ class CheckpointManager(Generic[B]):
             raise
 
     def finish(self) -> None:
-        """Write the best weights to their place, and the last ones into the folder.
+        """Write the best weights to `plan.out`, and the last weights into the workspace.
 
-        Under torchrun, which starts all again if a process dies in leaving, the checkpoint is kept aside.
+        Under torchrun the checkpoint is kept under another name, as torchrun restarts all processes if one
+        fails while it exits.
         """
-        if not self._training.pace.is_over:  # the last ones, too, may be the best
+        if not self._training.pace.is_over:  # the last weights may be the best
             self._validate()
         if not self._is_main:
             return
-        self.close()  # before the card is there and nothing is left to go on with
+        self.close()  # before the card is written and the checkpoint is removed
         last, steps = self._training.weights(), self._training.pace.step
         loss, best = self._training.best or (float("nan"), last)
         self._product.save(best, loss, steps, self._plan.out)
@@ -206,6 +208,7 @@ class CheckpointManager(Generic[B]):
             checkpoint.replace(self._folder / FINISHED)
 
     def close(self) -> None:
+        """Close the metrics log."""
         log, self._log = self._log, None
         if log:
             with suppress(OSError, ImageError):
@@ -221,12 +224,12 @@ class CheckpointManager(Generic[B]):
             return losses, None
         self._log.validated(step, losses)
         rows = [*self._product.shown(self._held_out), self._training.paint(self._held_out)]
-        with suppress(OSError, ImageError):  # a disk that is full for sample pictures ends no training
+        with suppress(OSError, ImageError):  # a full disk must not end the training
             return losses, self._log.sample(step, [row[:_SAMPLES] for row in rows])
         return losses, None
 
     def _save(self) -> None:
-        """The checkpoint last: it is what counts, and must not be older than the rows of the metrics."""
+        """Save metrics, then the checkpoint, which must not be older than the rows of the metrics."""
         if self._log:
             with suppress(OSError, ImageError):
                 self._log.save()
@@ -236,7 +239,7 @@ class CheckpointManager(Generic[B]):
 
 
 def save_checkpoint(path: Path, settings: Mapping[str, Any], state: Mapping[str, Any]) -> None:
-    """Write both, renamed into place; the one before survives any failure. Raises WeightsError."""
+    """Write a checkpoint, renamed into place; a failure keeps the previous one. Raises WeightsError."""
     try:
         with replacing(path) as temporary:
             torch.save({"format": _FORMAT, "settings": dict(settings), "state": dict(state)}, temporary)
@@ -249,11 +252,11 @@ def save_checkpoint(path: Path, settings: Mapping[str, Any], state: Mapping[str,
 
 
 def load_checkpoint(path: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The state, if it was saved with these settings.
+    """Load the state from a checkpoint, if it was saved with these settings.
 
     Raises:
-        WeightsError: no checkpoint, or a damaged one.
-        UsageError: other settings; all that differ are named.
+        WeightsError: not a checkpoint, or a damaged checkpoint.
+        UsageError: other settings; the message lists all that differ.
     """
     try:
         saved = load_plain(path)
@@ -280,7 +283,7 @@ def load_checkpoint(path: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 @contextmanager
 def restoring() -> Iterator[None]:
-    """Turn what a state raises that is no state of this training into a WeightsError."""
+    """Turn errors from restoring the state of another training into a WeightsError."""
     try:
         yield
     except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RuntimeError) as error:

@@ -1,4 +1,4 @@
-"""Square crops of photos and paintings. Each follows from the seed and its number alone."""
+"""Make square crops of photos and paintings, which depend only on the seed and their number."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from impasto.imaging.color import to_srgb
 from impasto.imaging.tone import to_range
 from impasto.training.photos import Photos, reading
 
-_MAX_TRIES = 100  # unreadable photos in a row, after which the rest are taken to be no better
+_MAX_TRIES = 100  # unreadable photos in a row before giving up
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
-_GRAY_AXIS = 1 / math.sqrt(3)  # each coordinate of the unit vector along the grays
-_LONG_SIDES = (400, 620)  # pixels that a whole painting's long side is seen at: 512 is usual
+_GRAY_AXIS = 1 / math.sqrt(3)  # coordinates of the unit vector along the gray axis
+_LONG_SIDES = (400, 620)  # range of a painting's long side in pixels; styles usually have 512
 _BICUBIC = Image.Resampling.BICUBIC
 
-# From the stored picture to the upright one, by the value of the EXIF orientation tag.
+# Operations that turn the stored picture upright, by the value of the EXIF orientation tag.
 _UPRIGHT: dict[Any, Image.Transpose] = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -44,10 +44,10 @@ class CropPosition:
     """Position of a square crop in a photo.
 
     Attributes:
-        side: as a share of the photo's short side, in (0, 1].
-        x, y: its place between the left and right, and the top and bottom, most that fit, in [0, 1].
-        angle: in degrees, turned about its centre; a square too large for that is made smaller.
-        mirrored: left to right.
+        side: side as a share of the photo's short side, in (0, 1].
+        x, y: position in [0, 1], from the left (top) to the right (bottom) end of the photo.
+        angle: rotation about the center, in degrees; a square too large to be turned is made smaller.
+        mirrored: mirror left to right.
     """
 
     side: float = 1.0
@@ -59,13 +59,13 @@ class CropPosition:
 
 @dataclass(frozen=True)
 class Crops:
-    """Training samples without end, of which number k is always the same tensor.
+    """Endless training samples by number; a number always gives an identical tensor.
 
-    Every epoch, as many samples as there are photos, shows each photo once, in an order of its own.
+    An epoch is as many samples as there are photos. It shows each photo once, in a random order.
 
     Attributes:
-        photos: at least one.
-        size: side of a sample, pixels.
+        photos: at least one photo.
+        size: side of a sample in pixels.
         seed: any integer.
         augment: for few photos: wider range of scales, small rotations, and varied colors.
     """
@@ -82,13 +82,13 @@ class Crops:
             raise UsageError("there are no photos to learn from")
 
     def sample(self, number: int) -> Tensor:
-        """(3, size, size) float32 in [0, 1]. Raises ImageError if one photo after the other is unreadable."""
+        """Make a sample, (3, size, size) float32 in [0, 1]. Raises ImageError after 100 unreadable photos."""
         return self.draw(number)[0]
 
     def draw(self, number: int) -> tuple[Tensor, tuple[str, ...]]:
-        """The sample of a number, 0 or more, and the names of the unreadable photos met on the way to it.
+        """Make the sample of a number, 0 or more; also returns the names of unreadable photos.
 
-        In place of an unreadable photo stands the next one in the order of the epoch.
+        An unreadable photo is replaced by the next photo in the order of the epoch.
         """
         count = len(self.photos)
         epoch, place = divmod(number, count)
@@ -111,9 +111,9 @@ class Crops:
 
 @dataclass(frozen=True)
 class Windows(Crops):
-    """Crops of paintings, seen as near as a style picture is.
+    """Crops of paintings, at the scale at which a style picture is encoded.
 
-    Their colors are varied, so that some hundred paintings stand for all styles.
+    Colors are varied, so that some hundred paintings represent all styles.
     """
 
     def _cut(self, photo: int, rng: random.Random) -> Tensor:
@@ -128,10 +128,10 @@ class Windows(Crops):
 
 
 def held_out_crops(photos: Photos, size: int, count: int = 16) -> Tensor:
-    """The middle squares of the first photos that can be read, (N, 3, size, size) in [0, 1], N <= count.
+    """Crop center squares of the first readable photos, (N, 3, size, size) in [0, 1], N <= count.
 
     Raises:
-        ImageError: none can be read.
+        ImageError: no photo can be read.
     """
     squares: list[Tensor] = []
     first = ""
@@ -151,7 +151,7 @@ def held_out_crops(photos: Photos, size: int, count: int = 16) -> Tensor:
 
 
 def stack(images: list[Tensor]) -> Tensor:
-    """(N, 3, H, W) in channels_last memory."""
+    """Stack images to (N, 3, H, W) in channels_last memory."""
     batch = torch.empty((len(images), *images[0].shape), memory_format=torch.channels_last)
     for place, image in enumerate(images):
         batch[place] = image
@@ -159,14 +159,16 @@ def stack(images: list[Tensor]) -> Tensor:
 
 
 def cut_square(image: Image.Image, cut: CropPosition, size: int, name: str) -> Image.Image:
-    """A square of a photo, size x size pixels, upright, in mode RGB, sRGB but for the profiles of RGB files.
+    """Cut a square of a photo, size x size pixels, upright, in mode RGB.
+
+    Colors are sRGB, except that the profiles of RGB files are ignored.
 
     Raises:
         ImageError: the photo is damaged.
     """
     with reading(name):
         turn = abs(math.cos(math.radians(cut.angle))) + abs(math.sin(math.radians(cut.angle)))
-        outer = min(1.0, cut.side * turn)  # the upright square around the turned one
+        outer = min(1.0, cut.side * turn)  # side of the upright square around the turned square
         pixels = math.ceil(size * turn)
         _decode_smaller(image, pixels / outer)
         plain = _plain(image, name)
@@ -179,13 +181,13 @@ def cut_square(image: Image.Image, cut: CropPosition, size: int, name: str) -> I
 
 
 def _decode_smaller(image: Image.Image, short: float) -> None:
-    """Let a JPEG decode to half, a quarter or an eighth, if its short side stays that long."""
+    """Decode a JPEG at 1/2, 1/4 or 1/8 of its size, if the short side keeps at least `short` pixels."""
     share = short / min(image.size)
     image.draft(None, (math.ceil(image.width * share), math.ceil(image.height * share)))
 
 
 def _plain(image: Image.Image, name: str) -> Image.Image:
-    """The picture in a mode that can be resampled: L, RGB, RGBA, CMYK or LAB."""
+    """Convert a picture to a mode that can be resampled: L, RGB, RGBA, CMYK or LAB."""
     image.load()
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         return _eight_bit(image, name)
@@ -197,7 +199,7 @@ def _plain(image: Image.Image, name: str) -> Image.Image:
 
 
 def _eight_bit(image: Image.Image, name: str) -> Image.Image:
-    """Gray with more than 8 bits, in mode L. Raises ValueError or ImageError if its scale is unknown."""
+    """Convert gray with more than 8 bits to mode L. Raises ValueError or ImageError for an unknown scale."""
     if image.mode == "F":
         shares, _ = to_range(np.asarray(image)[..., None], name)
         return Image.fromarray(np.rint(shares[..., 0] * 255).astype(np.uint8))
@@ -208,14 +210,14 @@ def _eight_bit(image: Image.Image, name: str) -> Image.Image:
 
 
 def _box(size: tuple[int, int], share: float, cut: CropPosition) -> tuple[float, float, float, float]:
-    """Left, top, right and bottom of a square, in pixels of a picture of that width and height."""
+    """Left, top, right and bottom of a square, in pixels, in a picture of (width, height)."""
     side = share * min(size)
     left, top = ((length - side) * place for length, place in zip(size, (cut.x, cut.y), strict=True))
     return left, top, min(left + side, size[0]), min(top + side, size[1])
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    """Mode RGB: what is transparent is laid over white; CMYK and Lab by the file's profile."""
+    """Convert to mode RGB: transparent pixels on white; CMYK and Lab by the file's profile."""
     if image.mode == "RGBA":
         white = Image.new("RGB", image.size, "white")
         white.paste(image, mask=image.getchannel("A"))
@@ -226,24 +228,24 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _upright(square: Image.Image, photo: Image.Image) -> Image.Image:
-    if isinstance(photo, TiffImageFile):  # Pillow has turned those already
+    if isinstance(photo, TiffImageFile):  # Pillow has already turned TIFFs
         return square
     try:
         orientation = photo.getexif().get(ExifTags.Base.Orientation)
-    except Exception:  # EXIF is written by a thousand devices, and no photo is lost without it
+    except Exception:  # EXIF can be malformed in any way, and the photo is usable without it
         return square
     turn = _UPRIGHT.get(orientation)
     return square if turn is None else square.transpose(turn)
 
 
 def _to_tensor(image: Image.Image) -> Tensor:
-    """(3, H, W) in [0, 1], with the channels of a pixel side by side in memory."""
+    """Convert to a tensor (3, H, W) in [0, 1], with the channels of a pixel adjacent in memory."""
     return torch.from_numpy(np.array(image)).permute(2, 0, 1).float().div_(255)
 
 
-@lru_cache(maxsize=2)  # a batch may end one epoch and begin the next
+@lru_cache(maxsize=2)  # a batch may contain samples of two epochs
 def _order(count: int, seed: int, epoch: int) -> NDArray[np.int32]:
-    """The order in which an epoch shows the photos."""
+    """Shuffle the photos of an epoch."""
     return np.random.default_rng([seed % 2**63, epoch]).permutation(count).astype(np.int32)
 
 
@@ -272,7 +274,7 @@ def _vary_photo(image: Image.Image, rng: random.Random) -> Image.Image:
 
 
 def _vary_painting(image: Tensor, rng: random.Random) -> Tensor:
-    """Vary hues, saturation, exposure and contrast; now and then take the negative, add grain or sharpen."""
+    """Vary hues, saturation, exposure and contrast; sometimes invert, add grain or sharpen."""
     if rng.random() < 0.6:
         image = torch.einsum("ij,jhw->ihw", _turn_hues(rng.uniform(-math.pi, math.pi)), image)
     if rng.random() < 0.15:
@@ -290,7 +292,7 @@ def _vary_painting(image: Tensor, rng: random.Random) -> Tensor:
 
 
 def _turn_hues(angle: float) -> Tensor:
-    """The rotation of colors about the grays, (3, 3) (Rodrigues' formula)."""
+    """Matrix that rotates colors about the gray axis, (3, 3) (Rodrigues' formula)."""
     cross = _GRAY_AXIS * torch.tensor([[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]])
     turn: Tensor = torch.eye(3) + math.sin(angle) * cross + (1 - math.cos(angle)) * (cross @ cross)
     return turn

@@ -1,4 +1,4 @@
-"""Batches of training photos for each process, which follow from the seed and the step alone."""
+"""Make batches of training photos for each process, which depend only on the seed and the step."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from impasto.training.distributed import ProcessGroup
 from impasto.training.options import LoopOptions
 from impasto.training.photos import Photos, Subset, split
 
-Sampled = tuple[Tensor, tuple[str, ...]]  # images of a pass, and photos found unreadable
+Sampled = tuple[Tensor, tuple[str, ...]]  # images of a pass, and names of unreadable photos
 
-_FEW = 500  # photos, below which crops are varied more
+_FEW = 500  # photos; with fewer photos crops are varied more
 _HELD_OUT = 8  # crops
-_PATIENCE = 600.0  # seconds: a worker that lacks memory for a thread is alive and sends nothing, for ever
-_Made = tuple[Tensor, tuple[str, ...], str]  # images, names of unreadable photos, what went wrong or ""
-_Sent = tuple[NDArray[np.float32], tuple[str, ...], str]  # the same, images (N, size, size, 3)
+_PATIENCE = 600.0  # seconds: a worker without memory for a thread stays alive and never sends anything
+_Made = tuple[Tensor, tuple[str, ...], str]  # images, names of unreadable photos, error message or ""
+_Sent = tuple[NDArray[np.float32], tuple[str, ...], str]  # as _Made, with images (N, size, size, 3)
 
 
 def is_augmented(photos: Photos, options: LoopOptions) -> bool:
-    """Return whether crops are varied more, as those of few photos are."""
+    """Return whether crops are varied more, which is the default for few photos."""
     return len(split(photos, options.seed)[0]) < _FEW if options.augment is None else options.augment
 
 
@@ -43,7 +43,7 @@ def is_augmented(photos: Photos, options: LoopOptions) -> bool:
 def samples(
     photos: Photos, options: LoopOptions, group: ProcessGroup, start_step: int
 ) -> Iterator[Iterator[Sampled]]:
-    """The images of the passes of a step, of the next one, and so on, (N, 3, size, size) on the device."""
+    """Yield the passes of each step, from `start_step` on: images (N, 3, size, size) on the device."""
     workers = options.workers
     if workers is None:
         workers = 1 if group.device.type == "cpu" else min(8, os.cpu_count() or 1)
@@ -64,9 +64,10 @@ def samples(
 
 
 def held_out_samples(photos: Photos, options: LoopOptions) -> Sampled:
-    """Photos that are never trained on, (N, 3, size, size), and the names of those found unreadable.
+    """Load the held-out photos, (N, 3, size, size), and the names of unreadable photos.
 
-    If none of them can be read, some of the others take their place. Raises ImageError if no photo can be.
+    If no held-out photo can be read, some training photos replace them. Raises ImageError if no photo can be
+    read.
     """
     _, held_out = split(photos, options.seed)
     squares: list[Tensor] = []
@@ -89,7 +90,7 @@ class Batch:
 
     Attributes:
         images: (N, 3, size, size) float32 in [0, 1], channels_last.
-        skipped: unreadable photos met for the first time while making it.
+        skipped: names of unreadable photos found for the first time in this batch.
     """
 
     images: Tensor
@@ -106,18 +107,18 @@ def batches(
     workers: int = 0,
     pin: bool = False,
 ) -> Generator[Batch, None, None]:
-    """The batches of step `start_step`, the next step, and so on without end. Closing ends the workers.
+    """Yield the batches of each step, from `start_step` on, endlessly; closing it ends the workers.
 
     Args:
-        start_step: 0 or more; step s is the same wherever the iteration starts.
-        batch: samples of all ranks together, of which each rank gets its part.
-        workers: processes that cut samples; 0 cuts them here. Outside of the main thread, a thread takes
-            their place.
-        pin: put images in page-locked memory, from which a GPU copies while it works; nothing without a GPU.
+        start_step: 0 or more; the batch of a step does not depend on it.
+        batch: number of samples of all ranks together; each rank gets its part.
+        workers: number of processes that cut samples; 0 cuts them in this process. Outside of the main
+            thread, a thread is used instead.
+        pin: put images in page-locked memory, from which a GPU copies asynchronously; ignored without a GPU.
 
     Raises:
-        UsageError: a batch that ranks cannot share equally.
-        ImageError: while iterating: one photo after the other cannot be read.
+        UsageError: a batch that cannot be divided equally among ranks.
+        ImageError: while iterating, if many photos in a row cannot be read.
     """
     if batch < 1 or world < 1 or batch % world:
         raise UsageError(f"a batch of {batch} cannot be shared equally among {world} processes")
@@ -132,7 +133,7 @@ def batches(
 
 @dataclass(frozen=True)
 class _Steps(Dataset[_Made]):
-    """Step number -> what one rank sees in it."""
+    """Dataset of steps: maps the number of a step to the samples of a rank."""
 
     crops: Crops
     batch: int
@@ -143,12 +144,12 @@ class _Steps(Dataset[_Made]):
         first = step * self.batch + self.rank * self.share
         try:
             drawn = [self.crops.draw(number) for number in range(first, first + self.share)]
-        except ImageError as error:  # as words: an exception from a worker would come back with its traceback
+        except ImageError as error:  # as a message, as an exception from a worker would include its traceback
             return torch.empty(0), (), str(error)
         return stack([image for image, _ in drawn]), tuple(name for _, names in drawn for name in names), ""
 
     def run(self, start_step: int, pin: bool) -> Generator[_Made, None, None]:
-        """The steps from one on, made here."""
+        """Make the steps from `start_step` on, in this process."""
         for step in range(start_step, sys.maxsize):
             images, names, failure = self[step]
             yield images.pin_memory() if pin else images, names, failure
@@ -156,10 +157,10 @@ class _Steps(Dataset[_Made]):
 
 @dataclass(frozen=True)
 class _AsArrays(Dataset[_Sent]):
-    """A batch as NumPy arrays in memory order.
+    """Dataset of batches as NumPy arrays in memory order.
 
-    Processes hand on tensors by a socket in the folder for temporary files, whose path may be too long for
-    one; then nothing would come, ever.
+    Processes pass tensors through a socket in the temporary folder. If its path is too long for a socket, the
+    tensors would never arrive.
     """
 
     steps: _Steps
@@ -170,12 +171,12 @@ class _AsArrays(Dataset[_Sent]):
 
 
 def _as_it_is(item: Any) -> Any:
-    """Stand in for the function that would make tensors of arrays."""
+    """Return the item unchanged: a collate function that does not convert arrays to tensors."""
     return item
 
 
 def _make_in_workers(steps: _Steps, start_step: int, workers: int, pin: bool) -> Generator[_Made, None, None]:
-    """Batches of the steps, prefetched by worker processes."""
+    """Make the batches of the steps in worker processes, which prefetch them."""
     made = _start_workers(steps, start_step, workers)
     try:
         for pixels, names, failure in made:
@@ -194,11 +195,11 @@ def _make_in_workers(steps: _Steps, start_step: int, workers: int, pin: bool) ->
         ) from error
     finally:
         with _ignoring_ctrl_c():
-            del made  # which ends its workers, and would show a second Ctrl-C as a fault of its own
+            del made  # ends its workers; a second Ctrl-C here would show a traceback
 
 
 def _start_workers(steps: _Steps, start_step: int, workers: int) -> Iterator[_Sent]:
-    with warnings.catch_warnings():  # that there are more workers than cores, or threads beside the fork
+    with warnings.catch_warnings():  # warnings about more workers than cores, or about threads beside a fork
         warnings.simplefilter("ignore")
         return iter(
             DataLoader(
@@ -209,14 +210,14 @@ def _start_workers(steps: _Steps, start_step: int, workers: int) -> Iterator[_Se
                 collate_fn=_as_it_is,
                 timeout=_PATIENCE,
                 worker_init_fn=_prepare_worker,
-                generator=torch.Generator(),  # unused, but PyTorch's own one would be advanced
+                generator=torch.Generator(),  # unused, but else the global generator would be advanced
             )
         )
 
 
 @contextmanager
 def _ignoring_ctrl_c() -> Iterator[None]:
-    """Ignore Ctrl-C, in the main thread."""
+    """Ignore Ctrl-C during the block, in the main thread."""
     usual = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield
@@ -225,9 +226,9 @@ def _ignoring_ctrl_c() -> Iterator[None]:
 
 
 def _make_in_thread(made: Generator[_Made, None, None]) -> Generator[_Made, None, None]:
-    """Batches, each produced by a thread while the previous one is used.
+    """Make each batch in a thread while the previous batch is used.
 
-    For programs that serve: a forked process would hold their open connections, which then never close.
+    For servers: a forked process would keep their open connections, which would then never close.
     """
     with closing(made), ThreadPoolExecutor(1, "samples") as thread:
         coming = thread.submit(next, made)
@@ -239,11 +240,11 @@ def _make_in_thread(made: Generator[_Made, None, None]) -> Generator[_Made, None
 
 def _prepare_worker(_: int) -> None:
     torch.set_num_threads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the training to answer
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process handles Ctrl-C
 
 
 def _to_batches(made: Generator[_Made, None, None]) -> Generator[Batch, None, None]:
-    """Batches that name each unreadable photo once. Raises ImageError for what went wrong in making them."""
+    """Convert to `Batch`, naming each unreadable photo once. Raises ImageError for failed batches."""
     known: set[str] = set()
     with closing(made):
         for images, names, failure in made:

@@ -1,4 +1,4 @@
-"""The processes of a training: their group, their rendezvous, and their restarts by torchrun."""
+"""Distributed training: process group, rendezvous, and restarts by torchrun."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from impasto.imaging.files import replacing
 if TYPE_CHECKING:
     from torch.distributed import Store  # type: ignore[attr-defined]
 
-_LOST = ("gloo", "nccl", "connection closed", "connection reset")  # in the words of a broken line
-_WAIT_MINUTES = 10  # that processes wait for each other
-_POLL_SECONDS = 0.05  # between two looks into the store
+_LOST = ("gloo", "nccl", "connection closed", "connection reset")  # in error messages about lost connections
+_WAIT_MINUTES = 10  # limit for processes that wait for each other
+_POLL_SECONDS = 0.05  # interval of checking the store
 _MARK_FILE = "torchrun.txt"
 
 
 @dataclass(frozen=True)
 class ProcessGroup:
-    """A process, `rank` of `world`, with the device that it computes on."""
+    """Process group, seen from a process: its `rank` among `world` processes, and its device."""
 
     device: torch.device
     rank: int = 0
@@ -53,12 +53,12 @@ class ProcessGroup:
 
     @contextmanager
     def apart(self, shared: nn.Module, apart: bool) -> Iterator[None]:
-        """If `apart`, what `share` gave only adds up gradients; the next pass averages their sums."""
+        """If `apart`, accumulate gradients of a `share`d network locally; the next pass averages the sums."""
         with shared.no_sync() if apart and isinstance(shared, DistributedDataParallel) else nullcontext():
             yield
 
     def means(self, values: Mapping[str, Tensor]) -> dict[str, float]:
-        """Each value's mean over the group."""
+        """Average each value over the group."""
         stacked = torch.stack([value.detach().float() for value in values.values()])
         if self.world > 1:
             dist.all_reduce(stacked)
@@ -66,7 +66,7 @@ class ProcessGroup:
         return dict(zip(values, stacked.tolist(), strict=True))
 
     def pool(self, means: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Means over the group, each with the gradient of this process's own."""
+        """Average means over the group, each with the gradient of this process's mean."""
         if self.world == 1:
             return dict(means)
         flat = torch.cat([mean.detach().flatten() for mean in means.values()])
@@ -84,7 +84,7 @@ class ProcessGroup:
         return int(ends[0]) == -int(ends[1])
 
     def broadcast(self, value: float) -> float:
-        """The value of the main process, whose clock counts."""
+        """Send the main process's value to all processes."""
         if self.world == 1:
             return value
         shared = torch.tensor([value], dtype=torch.float64, device=self.device)
@@ -108,23 +108,23 @@ class ProcessGroup:
 
 
 def with_gradient(values: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """`values`, with the gradient that `own` has."""
+    """Return `values` with the gradient of `own`."""
     return {name: value + (own[name] - own[name].detach()) for name, value in values.items()}
 
 
 def is_main_process() -> bool:
-    """Return whether this is the main process, before there is a group."""
+    """Return whether this is the main process; works before the group exists."""
     return os.environ.get("RANK", "0") == "0"
 
 
 @contextmanager
 def init_distributed(device: torch.device) -> Iterator[ProcessGroup]:
-    """The group that torchrun set up (RANK, WORLD_SIZE, LOCAL_RANK), or one process on `device`.
+    """Join the group that torchrun set up (RANK, WORLD_SIZE, LOCAL_RANK), or use one process on `device`.
 
-    Processes on GPUs take one each and talk by NCCL; those on CPUs talk by gloo. Inside of another
-    `init_distributed` the group is the same: a store that torchrun set up serves for one only.
+    Processes on GPUs take one GPU each and communicate by NCCL, processes on CPUs by gloo. A nested
+    `init_distributed` returns the existing group, as torchrun's store serves one group only.
 
-    Raises ImpastoError where another process is gone.
+    Raises ImpastoError if another process was lost.
     """
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world == 1:
@@ -159,17 +159,17 @@ def _join_group(backend: str, world: int) -> None:
 
 
 def rendezvous(rank: int, world: int) -> Store | None:
-    """A store that only processes of the same start share; None where torchrun keeps no store for them.
+    """Make a store for the processes of one start; None if torchrun keeps no store for them.
 
-    The store of torchrun outlives a restart, and with it the addresses of processes that are gone, which
-    torch takes for those of the new ones (pytorch/pytorch#135712). So the main process makes up a name, each
-    other one answers to it until that is seen, and from then on all keys begin with that name.
+    The store of torchrun survives a restart, with the addresses of the old processes, which torch then uses
+    for the new processes (pytorch/pytorch#135712). So the main process chooses a name for the start, every
+    other process confirms it, and all keys get the name as a prefix.
 
-    Raises ImpastoError if one of them does not come.
+    Raises ImpastoError if a process does not confirm in time.
     """
     if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
         return None
-    # not every torch is built with these
+    # some builds of torch do not have these
     from torch.distributed import PrefixStore, TCPStore  # type: ignore[attr-defined]
 
     store = TCPStore(
@@ -183,23 +183,23 @@ def rendezvous(rank: int, world: int) -> Store | None:
 
 
 def _propose_name(store: Store, world: int) -> str:
-    """Make up the name of a start, and wait until every other process has answered to it."""
+    """Choose the name of a start, and wait until every other process has confirmed it."""
     name = secrets.token_hex(8)
     store.set("impasto/name", name)
     for rank in range(1, world):
         for _ in _polls(f"process {rank}"):
             answer = _read(store, f"impasto/{rank}")
-            if answer.startswith(name):  # none of an earlier start knew it
+            if answer.startswith(name):  # processes of an earlier start do not know the name
                 store.set(f"impasto/{answer}", "seen")
                 break
     return name
 
 
 def _learn_name(store: Store, rank: int) -> str:
-    """The name of this start, once the main process has seen that this process answers to it."""
+    """Confirm the name of this start; returns it once the main process has seen the confirmation."""
     own = secrets.token_hex(8)
     for _ in _polls("process 0"):
-        name = _read(store, "impasto/name")  # perhaps that of an earlier start, to which nobody listens
+        name = _read(store, "impasto/name")  # perhaps that of an earlier start, whose main process has ended
         store.set(f"impasto/{rank}", f"{name} {own}")
         if name and store.check([f"impasto/{name} {own}"]):
             return name
@@ -207,12 +207,12 @@ def _learn_name(store: Store, rank: int) -> str:
 
 
 def _read(store: Store, key: str) -> str:
-    """The value of a key, or "" where there is none yet."""
+    """Read the value of a key, or "" if it does not exist yet."""
     return store.get(key).decode() if store.check([key]) else ""
 
 
 def _polls(missing: str) -> Iterator[None]:
-    """Yield every now and then, for a look into the store. Raises ImpastoError after ten minutes."""
+    """Yield at short intervals, for checking the store. Raises ImpastoError after ten minutes."""
     until = time.monotonic() + 60 * _WAIT_MINUTES
     while time.monotonic() < until:
         yield
@@ -225,14 +225,14 @@ def _polls(missing: str) -> Iterator[None]:
 def run_name() -> str | None:
     """Identifier of this torchrun run, unique over machines; None without torchrun.
 
-    It is its --rdzv-id, or, where none was given, the machine and the process that started this one.
+    The identifier is --rdzv-id or, by default, the machine's name and the parent process's number.
     """
     given = os.environ.get("TORCHELASTIC_RUN_ID")
     return f"{platform.node()} {os.getppid()}" if given == "none" else given
 
 
 def is_restarted(folder: Path) -> bool:
-    """Return whether a training's folder was begun by an earlier start of this torchrun run."""
+    """Return whether an earlier start of this torchrun run created a training's folder."""
     if run_name() is None:
         return False
     try:
@@ -243,10 +243,10 @@ def is_restarted(folder: Path) -> bool:
 
 
 def mark_folder(folder: Path) -> None:
-    """Write into a training's folder that this torchrun run works there; without torchrun, remove the mark.
+    """Mark a training's folder as used by this torchrun run; without torchrun, remove the mark.
 
-    Only the main process does so. A process that finds the mark of its own run, made by another process, has
-    been restarted: torchrun runs the same command again. Raises ImageError on a full disk.
+    Only the main process does so. A process that finds the mark of its run, written by another process, has
+    been restarted by torchrun, which runs the command again. Raises ImageError on a full disk.
     """
     run = run_name()
     if run is None:

@@ -1,4 +1,4 @@
-"""Metrics of a training: losses as tables and plots, and sample pictures. Plots need Matplotlib."""
+"""Log a training: losses as tables and plots, and sample pictures. Plots need Matplotlib."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from impasto.imaging.files import replacing
 from impasto.safe_paths import is_unicode
 
 _GAP = 4  # pixels between the pictures of a sheet
-_BETWEEN_ROWS = 10  # steps that a row of the table stands for
-_BETWEEN_PLOTS = 25.0  # seconds: a plot takes a third of one
-_SMOOTH = 25  # rows that a curve is averaged over
+_BETWEEN_ROWS = 10  # steps averaged in a row of the table
+_BETWEEN_PLOTS = 25.0  # seconds; a plot takes a third of a second
+_SMOOTH = 25  # rows that curves are averaged over
 
 
 class MetricsLog:
-    """Writes into the folder of a training; `losses.csv` always, `losses.png` if Matplotlib is here.
+    """Writes `losses.csv` and, with Matplotlib, `losses.png` into the folder of a training.
 
     Args:
-        folder: of the training; made if missing.
-        step: that the training is at: later rows, of a run that was cut off, are dropped.
-        tensorboard: also write event files. Raises MissingExtraError where TensorBoard is not installed.
+        folder: folder of the training; created if missing.
+        step: current step of the training; later rows, of an interrupted run, are dropped.
+        tensorboard: also write event files. Raises MissingExtraError if TensorBoard is not installed.
     """
 
     def __init__(self, folder: Path, step: int = 0, *, tensorboard: bool = False) -> None:
@@ -42,7 +42,7 @@ class MetricsLog:
         self._board = _open_board(folder, step) if tensorboard else None
 
     def note(self, step: int, losses: dict[str, float]) -> None:
-        """Count the losses of a step; every tenth ends a row of means."""
+        """Add the losses of a step; every tenth step ends a row of means."""
         self._count += 1
         for name, value in losses.items():
             self._sums[name] = self._sums.get(name, 0.0) + value
@@ -50,7 +50,7 @@ class MetricsLog:
             self._end_row(step)
 
     def validated(self, step: int, losses: dict[str, float]) -> None:
-        """Losses on held-out photos end a row."""
+        """Add losses on held-out photos, which end a row."""
         if self._count or not self._rows:
             self._end_row(step)
         self._rows[-1] |= {f"held_out_{name}": value for name, value in losses.items()}
@@ -59,7 +59,7 @@ class MetricsLog:
                 self._board.add_scalar(f"held out/{name}", value, step)
 
     def sample(self, step: int, rows: Sequence[Tensor]) -> Path:
-        """Photos over what has become of them, rows of (N, 3, H, W), as samples/STEP.jpg."""
+        """Write photos above their stylized pictures, rows of (N, 3, H, W), as samples/STEP.jpg."""
         path = self.folder / "samples" / f"{step:06d}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
         sheet = _sheet(rows)
@@ -69,13 +69,13 @@ class MetricsLog:
         return path
 
     def save(self) -> None:
-        """Write the table and, every now and then, the plot."""
+        """Write the table and, if 25 seconds have passed, the plot."""
         self._save_table()
         if time.monotonic() - self._plotted > _BETWEEN_PLOTS:
             self._plot()
 
     def close(self) -> None:
-        """Write both, and end the event files."""
+        """Write the table and the plot, and close the event files."""
         self._save_table()
         self._plot()
         if self._board:
@@ -117,14 +117,14 @@ class MetricsLog:
 
 
 def _sheet(rows: Sequence[Tensor]) -> Tensor:
-    """Rows of pictures, (N, 3, H, W) each, as one (3, H', W') on white."""
+    """Arrange rows of pictures, (N, 3, H, W) each, in one picture (3, H', W') on white."""
     padded = [torch.nn.functional.pad(row, (0, _GAP, 0, _GAP), value=1.0) for row in rows]
     lines = [torch.cat(list(row.clamp(0, 1).cpu()), 2) for row in padded]
     return torch.cat(lines, 1)[:, :-_GAP, :-_GAP]
 
 
 def _open_board(folder: Path, step: int) -> Any:
-    """TensorBoard's writer; it hides what an earlier run wrote of later steps."""
+    """Open TensorBoard's writer, which hides later steps of an earlier run."""
     if not find_spec("tensorboard"):
         raise MissingExtraError("TensorBoard", "train", "--tensorboard")
     if not is_unicode(folder):
@@ -137,14 +137,14 @@ def _open_board(folder: Path, step: int) -> Any:
 
 
 def can_plot() -> bool:
-    """Return whether Matplotlib is installed: without it a training has its tables only."""
+    """Return whether Matplotlib is installed, which plots need."""
     return find_spec("matplotlib") is not None
 
 
 def _plot_losses(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
-    """Each term in its own panel, thin, and smoothed, thick; held-out photos as dots.
+    """Plot each term in a panel: a thin line, a thick smoothed line, and dots for held-out photos.
 
-    Rows have a "step" and some terms, "held_out_" before the names of those on held-out photos.
+    Rows have a "step" and terms; the names of terms on held-out photos begin with "held_out_".
     """
     names = [n for n in dict.fromkeys(n for row in rows for n in row) if n != "step"]
     names = [name for name in names if not name.startswith("held_out_")]
@@ -163,18 +163,18 @@ def _plot_losses(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
 
 
 def plot_rates(path: Path, trials: Sequence[tuple[float, float]], suggestion: float) -> None:
-    """Losses over the learning rates that led to them, and the suggested rate."""
+    """Plot losses over learning rates, and the suggested rate."""
     figure, (axes,) = _panels(1)
     axes.plot(*zip(*trials, strict=True), color="tab:blue")
     axes.axvline(suggestion, color="tab:orange", label=f"suggested: {suggestion:.2g}")
     axes.set(title="learning-rate range test", xlabel="learning rate", ylabel="smoothed loss", xscale="log")
-    axes.set_ylim(top=1.2 * trials[0][1])  # what explodes would flatten all else
+    axes.set_ylim(top=1.2 * trials[0][1])  # exploding losses would flatten the rest of the curve
     axes.legend(fontsize="small")
     _save(figure, path)
 
 
 def _panels(count: int) -> tuple[Any, Sequence[Any]]:
-    from matplotlib.figure import Figure  # without pyplot, which would look for a display
+    from matplotlib.figure import Figure  # without pyplot, which searches for a display
 
     figure = Figure(figsize=(max(4.8, 3.2 * count), 2.8), layout="constrained")
     panels: Sequence[Any] = figure.subplots(1, count, squeeze=False)[0]
@@ -188,7 +188,7 @@ def _points(rows: Sequence[Mapping[str, float]], name: str) -> list[tuple[float,
 
 
 def _smoothed(values: Sequence[float]) -> list[float]:
-    """Each value averaged with those before it in the window."""
+    """Average each value with the values before it in the window."""
     spans = [values[max(0, end - _SMOOTH) : end] for end in range(1, len(values) + 1)]
     return [sum(span) / len(span) for span in spans]
 

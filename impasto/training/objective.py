@@ -1,4 +1,4 @@
-"""Objectives of trainings: for a style picture, or for identity pretraining (priming)."""
+"""Objectives of training: for a style picture, or for identity pretraining (priming)."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from impasto.training.options import AdaptOptions, PrimeOptions, TrainOptions
 from impasto.weights import ProgressCallback
 
 _RANGE_WEIGHT = 10.0
-FLAT = 0.1  # of the mean square: what the variance of a crop of plain sky is taken to be
+FLAT = 0.1  # lower limit of a crop's variance, relative to its mean square, for crops of plain sky
 _PIXEL_WEIGHT = 0.1
 _LIGHT_SIDE = 16  # pixels over which colors are averaged to large-scale light
-_FLAT_LIGHT = 1e-3  # variance of colors below which a style counts as one of a single color
-_OWN = 0.6  # a crop's share of the statistics that it is recolored by; the rest is that of photographs
+_FLAT_LIGHT = 1e-3  # variance of colors below which a style counts as single-colored
+_OWN = 0.6  # share of a crop in the statistics that it is recolored by; the rest is statistics of photos
 
-# RGB over the pixels of 2,601 photographs in sRGB, each seen at 64 x 64
+# RGB over the pixels of 2,601 photos in sRGB, each resized to 64 x 64
 _PHOTOGRAPHS: ColorMoments = (
     torch.tensor([[0.467], [0.451], [0.398]]),
     torch.tensor([[0.0640, 0.0545, 0.0480], [0.0545, 0.0594, 0.0556], [0.0480, 0.0556, 0.0680]]),
@@ -41,19 +41,19 @@ Pool = Callable[[Features], Features]
 
 
 def alone(means: Features) -> Features:
-    """The pool of one pass in one process."""
+    """Return means unchanged: the pool for a step of one pass in one process."""
     return means
 
 
 class BatchObjective(Protocol[BatchT]):
-    """A batch and what the network made of it, (N, 3, H, W), to the value and its unweighted terms.
+    """Objective of a batch and its pictures, (N, 3, H, W): returns the value and its unweighted terms.
 
-    Processes and passes must add up to the gradient of one batch. So all terms are means over the pictures,
-    or functions of what `pool` makes of means: it takes those of this batch, by layer, and returns those of
-    all pictures of the step, with the gradient of this batch's.
+    The gradients of processes and passes must add up to the gradient of one large batch. So all terms are
+    means over the pictures, or functions of pooled means: `pool` takes the means of this batch, by layer, and
+    returns the means of all pictures of the step, with the gradient of this batch's means.
 
     Attributes:
-        pools: whether `pool` is used.
+        pools: True if `pool` is used.
     """
 
     pools: bool
@@ -66,15 +66,15 @@ class BatchObjective(Protocol[BatchT]):
 class StyleObjective:
     """Style, content and total variation errors of a batch, weighted.
 
-    A share of the style error is that of the statistics pooled over the pictures: one crop may be sky and
-    another shadow, while together they are like the style. What each crop must have by itself becomes clouds
-    in plain skies.
+    A share of the style error is computed from statistics pooled over the pictures: one crop may be sky and
+    another shadow, while together they resemble the style. If each crop had to match the style by itself,
+    plain skies would get clouds.
 
     Args:
-        perception: with its layers.
-        style: what `Perception.style_terms` made of the style picture.
+        perception: backbone with layers.
+        style: the encoded style, from `Perception.style_terms`.
         options: weights, and the share that is pooled.
-        colors: of the style picture: photos are then recolored by them before their content is seen.
+        colors: color moments of the style picture; if given, photos are recolored before they are encoded.
     """
 
     def __init__(
@@ -105,11 +105,11 @@ class StyleObjective:
 
 
 class WeightedErrors:
-    """The errors of painted photos, and their weighted sum.
+    """Errors of painted photos, and their weighted sum.
 
     Args:
-        perception: with its layers.
-        options: the weights.
+        perception: backbone with layers.
+        options: weights.
     """
 
     def __init__(self, perception: Perception, options: TrainOptions | AdaptOptions) -> None:
@@ -130,7 +130,7 @@ class WeightedErrors:
         style_error: Callable[[Features], Tensor],
         colors: ColorMoments | None,
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The sum and the unweighted terms. `colors`, if given, recolor the photos before they are seen."""
+        """Weighted sum and unweighted terms; `colors`, if given, recolor the photos before encoding."""
         features = self._perception.features(painted, self._layers)
         with torch.no_grad():
             shown = photos if colors is None else recolored(photos, colors)
@@ -154,17 +154,17 @@ def light_error(painted: Tensor, recolored: Tensor, covariance: Tensor) -> Tenso
 
     Args:
         painted, recolored: (N, 3, H, W), at least 16 pixels each way.
-        covariance: of the style's colors, (3, 3) or (N, 3, 3).
+        covariance: covariance of the style's colors, (3, 3) or (N, 3, 3).
     """
     difference = F.avg_pool2d(painted - recolored, _LIGHT_SIDE).square().mean((1, 2, 3))
     return difference / (covariance.diagonal(dim1=-2, dim2=-1).mean(-1) + _FLAT_LIGHT)
 
 
 def recolored(photos: Tensor, style: ColorMoments) -> Tensor:
-    """Crops of photos in a style's colors and light, (N, 3, H, W) in [0, 1].
+    """Recolor crops of photos with a style's colors and light, (N, 3, H, W) in [0, 1].
 
-    Each is moved as a whole by `map_colors`, from its own statistics mixed with those of photographs: a crop
-    of sky is not stretched to all colors of the style.
+    `map_colors` maps each crop as a whole, from its statistics mixed with those of photos in general, so that
+    a crop of sky is not stretched to all colors of the style.
     """
     own = color_moments(photos)
     mixed = (
@@ -175,9 +175,11 @@ def recolored(photos: Tensor, style: ColorMoments) -> Tensor:
 
 
 class PrimingObjective:
-    """The mean square difference of the colors, or the content error at relu1_1.
+    """Mean squared difference of colors, or content error at relu1_1.
 
-    Features fix the drawing but hardly the colors' level: the content loss has a tenth of the other with it.
+    Features determine the drawing, but hardly the level of colors: so the content loss includes a tenth of
+        the
+    color difference.
     """
 
     pools = False
@@ -200,7 +202,7 @@ class PrimingObjective:
 
 @dataclass(frozen=True)
 class BuiltObjective:
-    """An objective, and fingerprints of its inputs, which must match when a checkpoint is resumed."""
+    """Objective with fingerprints of its inputs, which must match when a checkpoint is resumed."""
 
     objective: BatchObjective[Tensor]
     made_of: dict[str, str] = field(default_factory=dict)
@@ -212,7 +214,7 @@ def style_objective(
     device: torch.device,
     on_download: ProgressCallback | None = None,
 ) -> BuiltObjective:
-    """The objective for a style. Raises ImageError and WeightsError for unreadable files, and UsageError."""
+    """Build the objective for a style. Raises ImageError, WeightsError (unreadable files) and UsageError."""
     image, info = read_style(style)
     perception = _perceive(options, options.content_layers, options.style_layers, device, on_download)
     layers = [name for name, _ in (*perception.content_layers, *perception.style_layers)]
@@ -234,7 +236,7 @@ def style_objective(
 def priming_objective(
     options: PrimeOptions, device: torch.device, on_download: ProgressCallback | None = None
 ) -> BuiltObjective:
-    """The objective of identity pretraining."""
+    """Build the objective of identity pretraining (priming)."""
     if options.loss == "pixels":
         return BuiltObjective(PrimingObjective())
     return BuiltObjective(

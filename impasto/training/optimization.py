@@ -1,4 +1,4 @@
-"""One training as an object: gradient steps, learning-rate schedule, watchdog, steps back."""
+"""Optimization of a network: gradient steps, learning-rate schedule, watchdog and rollback."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from impasto.training.objective import BatchObjective, Pool
 from impasto.training.options import LoopOptions, Schedule
 
 StateDict = dict[str, Tensor]
-B = TypeVar("B")  # what a network is called with: photos, or photos and more
+B = TypeVar("B")  # input of a network: photos, or photos with styles
 
 _BETA_2 = 0.99
 _SNAPSHOT_STEPS = 50
@@ -28,16 +28,16 @@ _MOST_ROLLBACKS = 8
 
 # the schedule
 _RISE = 0.1  # share of a cycle in which the rate rises
-_LOWEST = 1e-3  # of the peak, at both ends of a cycle
-_MOMENTA = (0.95, 0.85)  # at the lowest and at the highest rate
-_TRIED = 3  # steps before their duration counts: the first ones are slow
+_LOWEST = 1e-3  # of the peak rate, at both ends of a cycle
+_MOMENTA = (0.95, 0.85)  # Adam's first beta at the lowest and at the highest rate
+_TRIED = 3  # steps before the duration is measured, as the first steps are slow
 
 # the watchdog
-_FAR = 0.25  # beyond [0, 1]: no color that a display could show is meant
-_MOST_BLOBS = 0.02  # share of such pixels, smoothed
+_FAR = 0.25  # distance from [0, 1] of a pixel that counts as a blob
+_MOST_BLOBS = 0.02  # largest share of such pixels, smoothed
 _SMOOTH = 0.95
-_EXPLOSION = 5.0  # times the smoothed value
-_QUIET = 50  # steps before values are compared: they fall fast at first
+_EXPLOSION = 5.0  # limit of a value, times the smoothed value
+_QUIET = 50  # steps before values are compared, as they fall fast at first
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class StepResult:
 
     Attributes:
         losses: "total" and each term, means over all processes.
-        complaint: of the watchdog, if it went back to an earlier state instead of making the step.
-        went_back: how many steps are lost by that.
+        complaint: problem found by the watchdog, if an earlier state was restored instead of a step.
+        went_back: number of steps lost by the rollback.
     """
 
     losses: dict[str, float]
@@ -56,14 +56,15 @@ class StepResult:
 
 
 class Training(Generic[B]):
-    """A network that learns. Every random choice is made elsewhere, by the number of the step.
+    """Network with its optimizer, schedule and watchdog. Contains no random choices.
 
     Args:
-        network: on its device, with the weights to start from. It makes pictures, (N, 3, H, W), of a batch.
-        objective: what to minimize.
-        options: rate, schedule, clipping.
+        network: network on its device, with the weights to start from; maps a batch to pictures, (N, 3, H,
+            W).
+        objective: objective to minimize.
+        options: learning rate, schedule, clipping.
         dtype: precision of the network's convolutions; losses are float32.
-        group: the processes that share the work.
+        group: process group.
     """
 
     def __init__(
@@ -93,15 +94,15 @@ class Training(Generic[B]):
             return self._paint(self.network, batch)
 
     def advance(self, batches: Iterable[B]) -> StepResult:
-        """One gradient step, of `options.accumulate` batches; or one back, if something broke.
+        """Take a gradient step on `options.accumulate` batches, or roll back if the training broke.
 
-        Raises DivergenceError where going back did not help.
+        Raises DivergenceError if rolling back did not help.
         """
         self._set_rate()
         measured = self._differentiate(batches)
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.options.clip)
         seen = self.group.means({**measured, "gradient": norm})
-        # a gradient that is no number spoils the weights even where the loss still is one
+        # a gradient that is not finite spoils the weights even if the loss is finite
         judged = seen["total"] + 0 * seen.pop("gradient")
         complaint = self._watchdog.complaint(judged, seen.pop("blobs"))
         if complaint:
@@ -117,7 +118,7 @@ class Training(Generic[B]):
         return StepResult(seen)
 
     def try_rate(self, batches: Iterable[B], rate: float) -> float:
-        """The loss, before a step of this learning rate is made: for `lr_finder`."""
+        """Take a step with this learning rate; returns the loss before the step, for `lr_finder`."""
         self.optimizer.param_groups[0] |= {"lr": rate, "betas": (0.9, _BETA_2)}
         total = self._differentiate(batches)["total"]
         nn.utils.clip_grad_norm_(self.network.parameters(), self.options.clip)
@@ -125,7 +126,7 @@ class Training(Generic[B]):
         return self.group.means({"total": total})["total"]
 
     def validate(self, batch: B) -> dict[str, float]:
-        """Losses on what is held out; the best weights so far are remembered."""
+        """Measure the losses on a held-out batch; keeps the best weights so far."""
         with torch.no_grad():
             total, terms = self.objective(batch, self._paint(self.network, batch))
         seen = self.group.means({"total": total, **terms})
@@ -134,11 +135,11 @@ class Training(Generic[B]):
         return seen
 
     def weights(self) -> StateDict:
-        """A copy of the network's weights."""
+        """Copy the network's weights."""
         return {name: tensor.detach().clone() for name, tensor in self.network.state_dict().items()}
 
     def state(self) -> dict[str, Any]:
-        """For a checkpoint."""
+        """Return the state for a checkpoint."""
         return {
             **self._snapshot(),
             "step": self.pace.step,
@@ -153,7 +154,7 @@ class Training(Generic[B]):
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from `state()`."""
+        """Restore a state from `state()`."""
         self._load(state)
         for name in ("step", "done", "seconds", "step_seconds"):
             setattr(self.pace, name, state[name])
@@ -167,9 +168,9 @@ class Training(Generic[B]):
         self.optimizer.param_groups[0] |= {"lr": rate, "betas": (momentum, _BETA_2)}
 
     def _differentiate(self, batches: Iterable[B]) -> dict[str, Tensor]:
-        """The gradient of a step, left with the weights, and its losses and share of blobs.
+        """Compute the gradient of a step, in the weights' `grad`; returns losses and share of blobs.
 
-        All are means over the batches, hence over the pictures, as each loss is a mean over those of its own.
+        All values are means over the batches, and so over the pictures, as each batch's loss is a mean.
         """
         count = self.options.accumulate
         self.optimizer.zero_grad()
@@ -186,7 +187,7 @@ class Training(Generic[B]):
         return {name: torch.stack([each[name] for each in seen]).mean(0) for name in seen[0]}
 
     def _pool(self, passes: Sequence[B]) -> Pool:
-        """For several passes, each is looked at once before: only then are the means over all known."""
+        """Make the pool; several passes need a first run of all, to compute the overall means."""
         if len(passes) == 1 or not self.objective.pools:
             return self.group.pool
         means: list[Features] = []
@@ -251,12 +252,12 @@ def rate_and_momentum(schedule: Schedule, done: float) -> tuple[float, float]:
 
 @dataclass
 class Pace:
-    """Share of the work done, by steps, or by minutes: then the steps to come fill the time that is left.
+    """Progress of a training, by steps, or by minutes: then the remaining steps fill the remaining time.
 
     Attributes:
-        step: how many are done.
-        done: share of the work, 0..1.
-        seconds: spent so far, in this and earlier processes.
+        step: number of steps done.
+        done: share of the work done, 0..1.
+        seconds: time spent so far, in this and earlier processes.
         step_seconds: smoothed duration of a step; 0 if not yet known.
     """
 
@@ -271,21 +272,23 @@ class Pace:
 
     @property
     def is_over(self) -> bool:
+        """Return whether all work is done."""
         return self.done >= 1 - 1e-9
 
     @property
     def steps(self) -> int:
-        """In all, as far as one can tell."""
+        """Total number of steps, estimated if minutes are given."""
         if self.options.steps:
             return self.options.steps
         return self.step if self.is_over else max(self.step, round(self.step + self._remaining()))
 
     @property
     def seconds_left(self) -> float:
+        """Estimated remaining time in seconds."""
         return max(0, self.steps - self.step) * self.step_seconds
 
     def advance(self) -> None:
-        """Count a step. What happened since the last one, be it a sample picture, counts as its time."""
+        """Count a step; its time includes everything since the step before, such as sample pictures."""
         now = time.monotonic()
         taken, self._last = now - self._last, now
         self.seconds += taken
@@ -304,10 +307,11 @@ class Pace:
 
 
 class Watchdog:
-    """Judges each step by its value and its pictures, so that a training that breaks can go back.
+    """Checks the value and the pictures of each step, so that a broken training can be rolled back.
 
-    Blobs are spots far outside the range of colors: instance norm lets a network smuggle strength past it
-    in a few huge activations (Karras et al. 2020), and out they come at the same place in every picture.
+    Blobs are spots far outside the range of colors: a network can pass signal strength through instance norm
+        in
+    a few huge activations (Karras et al. 2020), which appear at one place in every picture.
     """
 
     def __init__(self) -> None:
@@ -328,9 +332,11 @@ class Watchdog:
         return None
 
     def state(self) -> dict[str, Any]:
+        """Return the state for a checkpoint."""
         return {"value": self._value, "blobs": self._blobs, "seen": self._seen}
 
     def restore(self, state: dict[str, Any]) -> None:
+        """Restore a state from `state()`."""
         self._value, self._blobs, self._seen = state["value"], state["blobs"], state["seen"]
 
 

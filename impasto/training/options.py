@@ -29,21 +29,21 @@ class LoopOptions:
 
     Attributes:
         network: "light", "transformer_net", "encoder_decoder" or "unet".
-        skips: levels of the U-Net that are joined directly; None leaves out the longest.
-        minutes: a time that the schedule is fitted to; `steps`, if given, count instead.
-        steps: gradient steps.
+        skips: levels of the U-Net with a skip; None leaves out the longest skip.
+        minutes: duration that the schedule is fitted to; ignored if `steps` is given.
+        steps: number of gradient steps.
         size: side of the training crops in pixels.
         batch: photos per pass through the network, over all processes.
-        accumulate: passes whose gradients make a step: for a larger batch than memory holds.
-        learning_rate: at the peak of the schedule.
-        schedule: "onecycle" rises for a tenth of the time and falls to nothing by a cosine, momentum the
-            other way round; "cosine" falls only; "constant" stays.
+        accumulate: passes whose gradients make a step, for batches too large for memory.
+        learning_rate: learning rate at the peak of the schedule.
+        schedule: "onecycle" rises for a tenth of the time and falls to nearly zero by a cosine, and momentum
+            does the opposite; "cosine" only falls; "constant" stays.
         weight_decay: decoupled, as in AdamW.
         clip: largest norm of the gradient.
-        seed: of weights, order, crops.
-        workers: processes that read photos; None takes one on a CPU, and up to eight beside a GPU.
-        augment: vary crops more, in place, size, tilt and color; None does so for fewer than 500 photos.
-        device, precision: "auto" takes the fastest that is here.
+        seed: seed of weights, order and crops.
+        workers: processes that read photos; None takes one on a CPU, and up to eight with a GPU.
+        augment: vary crops more, in position, size, angle and color; None does so below 500 photos.
+        device, precision: "auto" takes the fastest that is available.
     """
 
     network: str = "light"
@@ -87,19 +87,20 @@ class TrainOptions(LoopOptions):
     """Options for training a network for a style.
 
     Attributes:
-        style_size: long side in pixels at which the style is seen: larger, and strokes grow in pictures.
+        style_size: long side in pixels to which the style is resized; larger sizes give larger strokes.
         content_weight, style_weight, tv_weight: factors of content, style and total variation.
-        lattice_weight: factor of what repeats every 8 pixels: the grid that networks leave in plain skies.
+        lattice_weight: factor of patterns that repeat every 8 pixels, the grid that networks leave in plain
+            skies.
         light_weight: factor of the large-scale light and color of the recolored photo.
-        recolor: take content from photos in the style's colors, not from the photos themselves.
-        pooled: share of the style error that is that of all photos of a step together, where the style loss
-            is of moments: for "moments" and "gram".
+        recolor: take content from photos in the style's colors, not from the original photos.
+        pooled: share of the style error that is computed for all photos of a step together, for the style
+            losses "moments" and "gram".
         style_loss: "moments", means and covariances; "gram"; "sliced", whole distributions; or "nearest", the
-            most similar places.
-        content_layers, style_layers: names with weights; None takes those of painting.
+            most similar positions.
+        content_layers, style_layers: names with weights; None takes the layers of painting.
         normalize: errors relative to their targets; False gives the plain mean squares of the literature.
         backbone: "compact", "vgg19", "vgg16" or a weights file.
-        pooling: in the backbone.
+        pooling: pooling in the backbone.
     """
 
     batch: int = 4
@@ -135,7 +136,7 @@ class AdaptOptions(LoopOptions):
     """Options for training the adaptive network.
 
     Attributes:
-        window: side in pixels of the part of a style picture that is seen at a time.
+        window: side in pixels of the crops of style pictures.
         content_weight, style_weight, tv_weight, lattice_weight, light_weight, pooled: as in `TrainOptions`.
     """
 
@@ -166,7 +167,7 @@ class PrimeOptions(LoopOptions):
 
     Attributes:
         loss: "pixels": mean square over the colors; "content": over relu1_1 of the backbone.
-        backbone: for the content loss.
+        backbone: backbone of the content loss.
     """
 
     loss: PrimingLoss = "pixels"

@@ -1,4 +1,4 @@
-"""Training photos from folders, files and tar archives: find them, join them, divide them."""
+"""Find, join and split training photos from folders, files and tar archives."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from impasto.imaging.files import open_file
 from impasto.imaging.suffixes import IMAGE_SUFFIXES
 from impasto.safe_paths import exists, is_folder
 
-MAX_PIXELS = 100_000_000  # a larger photo is skipped: it takes seconds and gigabytes to decode
+MAX_PIXELS = 100_000_000  # larger photos are skipped, as they take seconds and gigabytes to decode
 _HELD_OUT = 16
 _ARCHIVES = (
     ".tar.gz",
@@ -42,9 +42,9 @@ _COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"PK\x03
 
 
 class Photos(ABC):
-    """Photos by index, for programs that see far more of them than fit in memory.
+    """Photos by index, for more photos than fit in memory.
 
-    A subclass holds little, can be pickled, and may be used by several processes and threads at once.
+    A subclass needs little memory, can be pickled, and may be used by several processes and threads at once.
     """
 
     @property
@@ -67,11 +67,11 @@ class Photos(ABC):
 
     @abstractmethod
     def open(self, index: int) -> Image.Image:
-        """A photo, perhaps not decoded yet. Raises ImpastoError or OSError if it cannot be read."""
+        """Open a photo, perhaps not decoded yet. Raises ImpastoError or OSError if it cannot be read."""
 
 
 class Names(Sequence[str]):
-    """File names in one block of bytes: a fifth of the memory of strings, and none of it copied by a fork."""
+    """File names in one block of bytes: a fifth of the memory of strings, not copied in forked processes."""
 
     def __init__(self, names: Iterable[str]) -> None:
         encoded = [os.fsencode(name) for name in names]
@@ -95,29 +95,33 @@ class PhotoFiles(Photos):
 
     @property
     def description(self) -> str:
+        """Number and origin of the photos."""
         return self._description
 
     def __len__(self) -> int:
         return len(self._names)
 
     def name(self, index: int) -> str:
+        """Name of a photo in messages."""
         return str(self._folder / self._names[index])
 
     def open(self, index: int) -> Image.Image:
+        """Open a photo."""
         name = self.name(index)
         with open_file(name) as file:
             return open_photo(file.read(), name)
 
 
 class Shard(Photos):
-    """The pictures among the members of one tar file, as WebDataset keeps them, read in place.
+    """Pictures in a tar file, such as WebDataset's shards, read in place.
 
-    Headers are read once, here; then names, places and sizes are known. A photo is read from a file opened
-    for it alone, so that processes and threads share nothing.
+    The constructor reads all headers: names, offsets and sizes. Each photo is read through a newly opened
+        file,
+    so that processes and threads share nothing.
 
     Raises:
-        UsageError: compressed, or without pictures.
-        ImageError: damaged, cut short, or no tar file.
+        UsageError: the file is compressed, or has no pictures.
+        ImageError: the file is damaged, cut short, or not a tar file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -135,15 +139,18 @@ class Shard(Photos):
 
     @property
     def description(self) -> str:
+        """Number and origin of the photos."""
         return f"{_count_photos(len(self))} in {self._path}"
 
     def __len__(self) -> int:
         return len(self._names)
 
     def name(self, index: int) -> str:
+        """Name of a photo in messages."""
         return f"{self._path}/{self._names[index]}"
 
     def open(self, index: int) -> Image.Image:
+        """Open a photo."""
         with self._path.open("rb", buffering=0) as file:
             file.seek(int(self._places[index]))
             data = file.read(int(self._sizes[index]))
@@ -151,7 +158,7 @@ class Shard(Photos):
 
 
 class Joined(Photos):
-    """Several collections, one after the other."""
+    """Several collections of photos as one."""
 
     def __init__(self, parts: Sequence[Photos], description: str) -> None:
         self._parts, self._description = tuple(parts), description
@@ -159,16 +166,19 @@ class Joined(Photos):
 
     @property
     def description(self) -> str:
+        """Number and origin of the photos."""
         return self._description
 
     def __len__(self) -> int:
         return int(self._ends[-1])
 
     def name(self, index: int) -> str:
+        """Name of a photo in messages."""
         part, place = self._find(index)
         return part.name(place)
 
     def open(self, index: int) -> Image.Image:
+        """Open a photo."""
         part, place = self._find(index)
         return part.open(place)
 
@@ -178,27 +188,30 @@ class Joined(Photos):
 
 
 class Subset(Photos):
-    """Some photos of a collection, by their indices."""
+    """Photos of a collection selected by indices."""
 
     def __init__(self, photos: Photos, indices: NDArray[np.int64]) -> None:
         self._photos, self._indices = photos, indices.astype(np.int32)
 
     @property
     def description(self) -> str:
+        """Number and origin of the photos."""
         return f"{len(self)} of {self._photos.description}"
 
     def __len__(self) -> int:
         return len(self._indices)
 
     def name(self, index: int) -> str:
+        """Name of a photo in messages."""
         return self._photos.name(int(self._indices[index]))
 
     def open(self, index: int) -> Image.Image:
+        """Open a photo."""
         return self._photos.open(int(self._indices[index]))
 
 
 def split(photos: Photos, seed: int) -> tuple[Photos, Photos]:
-    """Photos to train on, and some never trained on: 16, or a tenth of few. One photo alone is both."""
+    """Split photos into training and held-out photos: 16, or a tenth of few. A single photo is both."""
     if len(photos) == 1:
         return photos, photos
     held = min(_HELD_OUT, max(1, len(photos) // 10))
@@ -207,13 +220,13 @@ def split(photos: Photos, seed: int) -> tuple[Photos, Photos]:
 
 
 def find_photos(paths: Sequence[Path]) -> Photos:
-    """The pictures in folders and the folders below, picture files, and tar shards.
+    """Find photos: pictures in folders and their subfolders, picture files, and tar shards.
 
-    Hidden files are left out. The order is fixed by the names.
+    Hidden files are left out. Photos are in the order of their names.
 
     Raises:
-        UsageError: a path that does not exist, or holds no pictures, or is a compressed archive.
-        ImageError: a file that is no picture, or a shard that is damaged or cut short.
+        UsageError: a path that does not exist, has no pictures, or is a compressed archive.
+        ImageError: a file that is not a picture, or a shard that is damaged or cut short.
     """
     if not paths:
         raise UsageError("no photos were named: give a folder of them")
@@ -224,7 +237,7 @@ def find_photos(paths: Sequence[Path]) -> Photos:
 
 
 def _find_at(path: Path) -> list[Photos]:
-    """The photos of one path: a folder, a picture file or a tar archive."""
+    """Find the photos of one path: a folder, a picture file or a tar archive."""
     if is_folder(path):
         return _find_in_folder(path)
     if not exists(path):
@@ -238,7 +251,7 @@ def _find_at(path: Path) -> list[Photos]:
 
 
 def _find_in_folder(folder: Path) -> list[Photos]:
-    """The pictures in a folder and the folders below, then their tar archives. Raises UsageError for none."""
+    """Find pictures, then tar archives, in a folder and below. Raises UsageError if there are none."""
     names = sorted(_files_below(folder))
     pictures = [name for name in names if Path(name).suffix.lower() in IMAGE_SUFFIXES]
     shards = [Shard(folder / name) for name in names if name.lower().endswith(".tar")]
@@ -255,7 +268,7 @@ def _find_in_folder(folder: Path) -> list[Photos]:
 
 
 def _files_below(folder: Path) -> Iterator[str]:
-    """Names relative to the folder; links to folders are followed, but each folder is entered once."""
+    """Yield names relative to the folder; links to folders are followed, but each folder is read once."""
 
     def fail(error: OSError) -> None:
         if error.filename == top:
@@ -275,10 +288,10 @@ def _files_below(folder: Path) -> Iterator[str]:
 
 
 def open_photo(data: bytes, name: str) -> Image.Image:
-    """A picture file's header; its pixels are decoded when they are first used.
+    """Open a picture from a file's bytes; pixels are decoded when they are first used.
 
     Raises:
-        ImageError: not a picture, damaged, or of more than a hundred megapixels.
+        ImageError: not a picture, damaged, or larger than 100 megapixels.
         MissingExtraError: a HEIC file, without pillow-heif.
     """
     with reading(name):
@@ -289,7 +302,7 @@ def open_photo(data: bytes, name: str) -> Image.Image:
 
 @contextmanager
 def reading(name: str) -> Iterator[None]:
-    """Damaged bytes become an ImageError; what Pillow warns of in a photo is of no use to a training."""
+    """Turn errors of damaged bytes into an ImageError, and suppress Pillow's warnings, during the block."""
     with warnings.catch_warnings(), explaining(name):
         warnings.simplefilter("ignore")
         yield
@@ -305,7 +318,7 @@ def is_compressed(name: str) -> bool:
 
 
 def _compressed(path: Path) -> UsageError:
-    """The error for an archive in which photos cannot be read in place."""
+    """Make the error for an archive in which photos cannot be read in place."""
     return UsageError(f"{path} is compressed: unpack it into a folder or a plain .tar")
 
 
@@ -317,7 +330,7 @@ def _check_uncompressed(path: Path) -> None:
 
 
 def _index_tar(path: Path) -> list[tuple[str, int, int]]:
-    """Name, place and size of each picture."""
+    """Index a tar file: name, offset and size of each picture."""
     try:
         with tarfile.open(path, "r:") as tar:
             found = list(_pictures_in(tar))
@@ -329,7 +342,7 @@ def _index_tar(path: Path) -> list[tuple[str, int, int]]:
 
 def _pictures_in(tar: tarfile.TarFile) -> Iterator[tuple[str, int, int]]:
     while member := tar.next():
-        tar.members = []  # type: ignore[attr-defined]  # it would grow by a kilobyte a member
+        tar.members = []  # type: ignore[attr-defined]  # the list would grow by a kilobyte per member
         name = PurePosixPath(member.name)
         picture = name.suffix.lower() in IMAGE_SUFFIXES and not name.name.startswith(".")
         if picture and member.isreg() and not member.issparse():
@@ -339,7 +352,7 @@ def _pictures_in(tar: tarfile.TarFile) -> Iterator[tuple[str, int, int]]:
 def _check_tar_end(tar: tarfile.TarFile, path: Path) -> None:
     """Raise ReadError if anything but zeros or the file's end follows the last member.
 
-    tarfile takes a damaged header, unless it is the first, for the end.
+    tarfile treats a damaged header, unless it is the first, as the end of the archive.
     """
     with path.open("rb") as file:
         file.seek(tar.offset)

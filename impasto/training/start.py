@@ -13,20 +13,20 @@ from impasto.training.synthetic import Synthetic
 
 
 def made_up(options: LoopOptions) -> Synthetic:
-    """Pictures to learn from without photos, as large as crops need: those show 0.6 of a side at least."""
+    """Make synthetic training pictures, as large as crops need, which show at least 0.6 of a side."""
     return Synthetic(size=options.size * 5 // 4, seed=options.seed)
 
 
 def instant_start(style: Path, out: Path, *, resume: bool = False) -> Card:
-    """The adaptive network's card for a style, as the start of a training that writes `out`.
+    """Make the adaptive network's card for a style, as the start of a training that writes `out`.
 
-    It is kept in the training's folder, and read from there when that is resumed: where it is computed again,
-    it may differ. Of several processes one keeps it, whose weights the others take over when they begin.
-    Raises ImageError for a picture without a style, and WeightsError.
+    The card is saved in the training's folder, and read from there when the training is resumed, as computing
+    it again may give another card. Only one of several processes saves it; the others take over its weights
+    when they begin. Raises ImageError for a picture without a style, and WeightsError.
     """
     kept = workspace(out) / "start.safetensors"
     if not is_main_process():
         return encode(style)
     if not ((resume or is_restarted(kept.parent)) and kept.exists()):
         save_card(encode(style), kept)
-    return load_card(kept)  # as the file holds it, whether resumed or not
+    return load_card(kept)  # the file's rounded weights, also for a new training

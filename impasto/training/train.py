@@ -26,27 +26,27 @@ from impasto.training.trainer import TrainingTask, fit
 
 
 def train(style: io.Source, options: TrainOptions, plan: TrainingPlan) -> Card:
-    """Teach a network a style; the card with the lowest loss on held-out photos is written to `plan.out`.
+    """Train a network for a style; the card with the lowest loss on held-out photos goes to `plan.out`.
 
-    Interrupted at any moment, even by force, it goes on with `plan.resume` from its last checkpoint, and, if
-    `options.steps` is set, comes to the very weights of an uninterrupted run.
+    After an interruption at any moment, `plan.resume` continues from the last checkpoint and, if
+    `options.steps` is set, gives exactly the weights of an uninterrupted run.
 
-    Raises ImpastoError: any of the family.
+    Raises ImpastoError, the base class of all errors.
     """
     with init_distributed(resolve_device(options.device)) as group:
         return _run(style_objective(style, options, group.device, plan.on_download), options, plan, group)
 
 
 def prime(options: PrimeOptions, plan: TrainingPlan) -> Card:
-    """Teach a network to give back what it sees: a start for every style, which later cards share."""
+    """Train a network to reproduce its input (identity pretraining), as a common start for all styles."""
     with init_distributed(resolve_device(options.device)) as group:
         return _run(priming_objective(options, group.device, plan.on_download), options, plan, group)
 
 
 def find_rate(style: io.Source, options: TrainOptions, plan: TrainingPlan, steps: int = 120) -> RangeTest:
-    """The range test for the training of a style, which starts as that would and writes nothing.
+    """Run the learning-rate range test for a style; it starts like the training and writes no files.
 
-    `plan.on_step` is told each trial; what it raises ends the test.
+    `plan.on_step` is called with each trial; an exception in it ends the test.
     """
     with init_distributed(resolve_device(options.device)) as group:
         built = style_objective(style, options, group.device, plan.on_download)
@@ -66,16 +66,18 @@ def find_rate(style: io.Source, options: TrainOptions, plan: TrainingPlan, steps
 
 @dataclass(frozen=True)
 class _CardMaker:
-    """Makes cards of a network's weights."""
+    """Makes cards from a network's weights."""
 
     network: StyleNetwork
     options: LoopOptions
     plan: TrainingPlan
 
     def shown(self, batch: Tensor) -> list[Tensor]:
+        """Return the photos to show above the results."""
         return [batch]
 
     def card(self, weights: StateDict, loss: float, steps: int) -> Card:
+        """Make a card from weights."""
         start = self.plan.start
         return Card(
             network=self.network.name,
@@ -89,6 +91,7 @@ class _CardMaker:
         )
 
     def save(self, weights: StateDict, loss: float, steps: int, path: Path) -> None:
+        """Write a card; the file is renamed into place."""
         save_card(self.card(weights, loss, steps), path)
 
 

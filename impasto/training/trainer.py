@@ -1,4 +1,4 @@
-"""The loop of every training: restore a checkpoint, take steps, write checkpoints and cards."""
+"""Training loop: restore a checkpoint, take steps, write checkpoints and cards."""
 
 from __future__ import annotations
 
@@ -29,15 +29,16 @@ Batches = AbstractContextManager[Iterator[tuple[B, tuple[str, ...]]]]
 
 @dataclass(frozen=True)
 class TrainingTask(Generic[B]):
-    """One training, ready to run.
+    """A training, ready to run.
 
     Attributes:
         training: network, objective and pace.
-        settings: what a checkpoint must agree in to be resumed.
-        held_out: what is never trained on.
-        unreadable: names of photos that were found damaged meanwhile.
-        batches: those from a step on, `accumulate` for each, with the photos that were found damaged.
-        product: what is to come of it.
+        settings: settings that must equal those of a checkpoint to resume it.
+        held_out: held-out batch.
+        unreadable: names of damaged photos found while making the held-out batch.
+        batches: yields `accumulate` batches for each step, from a given step on, with names of damaged
+            photos.
+        product: writes the results.
     """
 
     training: Training[B]
@@ -49,9 +50,9 @@ class TrainingTask(Generic[B]):
 
 
 def fit(task: TrainingTask[B], plan: TrainingPlan) -> None:
-    """Train until the time is over or `plan.is_enough` says so, and write the best card.
+    """Train until the work is done or `plan.is_enough` returns True, and write the best card.
 
-    Raises UsageError where another process is writing it.
+    Raises UsageError if another process is writing the card.
     """
     with only_writer(plan.out) if task.training.group.is_main_process else nullcontext():
         _fit(task, plan)
@@ -73,14 +74,14 @@ def _fit(task: TrainingTask[B], plan: TrainingPlan) -> None:
 
 
 def _noting(skipped: list[str], source: Iterator[tuple[B, tuple[str, ...]]]) -> Iterator[B]:
-    """Yield the batches; add the names of damaged photos to the list."""
+    """Yield the batches, and append the names of damaged photos to a list."""
     for batch, names in source:
         skipped += names
         yield batch
 
 
 def _restore(task: TrainingTask[B], plan: TrainingPlan) -> None:
-    """Load the main process's checkpoint into all processes: the others need not see its disk."""
+    """Load the main process's checkpoint into all processes; the others need no access to its disk."""
     group = task.training.group
     if not group.is_same(len(plan.photos)):
         raise UsageError("the machines of this training hold different numbers of photos: give all the same")
@@ -91,7 +92,7 @@ def _restore(task: TrainingTask[B], plan: TrainingPlan) -> None:
 
 
 def _prepare_workspace(task: TrainingTask[B], plan: TrainingPlan) -> Mapping[str, Any] | None:
-    """Load the state to resume from, if any, and mark the folder as this run's.
+    """Load the state to resume from, if any, and mark the folder as used by this run.
 
     Raises UsageError and WeightsError.
     """

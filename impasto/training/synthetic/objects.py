@@ -1,4 +1,4 @@
-"""Things in a made-up picture: they hide each other and what is behind them, and cast shadows on it."""
+"""Objects ("things") of a synthetic picture, which occlude each other and cast shadows."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from impasto.training.synthetic.setting import Field, Labels, Setting, to_picture
 
-MOST = 255  # things in one layer: their numbers are the gray levels of a drawing
+MOST = 255  # objects in one layer: their numbers are gray levels of an image
 _CORNERS = 24
 
 
 @dataclass(frozen=True)
 class Things:
-    """At most 255 things, from back to front.
+    """At most 255 objects, from back to front.
 
     Attributes:
-        outlines: (n, corners, 2), x and y, the frame from -1 to 1.
+        outlines: (n, corners, 2), x and y; the picture extends from -1 to 1.
         centres, radii: (n, 2) and (n,).
     """
 
@@ -31,13 +31,13 @@ class Things:
 
 
 def scatter(s: Setting, count: int, least: float, most: float) -> Things:
-    """Things everywhere, as many of each radius as look the same at any scale: density radius^-3."""
+    """Scatter objects everywhere, with a scale-invariant distribution of radii: density radius^-3."""
     radii = _power_law(s, count, least, most)
     return shape(s, s.rng.uniform(-1.1, 1.1, (count, 2)), radii)
 
 
 def strew(s: Setting, count: int, least: float, most: float, horizon: float) -> Things:
-    """Things on the ground: those lower in the picture are nearer, thus larger, and in front."""
+    """Place objects on the ground: objects lower in the picture are nearer, so larger, and in front."""
     y = np.sort(s.rng.uniform(horizon, 1.1, count))
     nearness = (y - horizon) / (1.1 - horizon)
     radii = _power_law(s, count, least, most) * (0.3 + nearness)
@@ -45,7 +45,7 @@ def strew(s: Setting, count: int, least: float, most: float, horizon: float) -> 
 
 
 def shape(s: Setting, centers: Field, radii: Field) -> Things:
-    """Give outlines to places (n, 2) and radii (n,). The things of one picture are akin."""
+    """Make objects from centers (n, 2) and radii (n,). The objects of a picture have similar shapes."""
     count = len(radii)
     kinds = s.rng.choice(len(_outlines()), size=3)
     slender = np.exp(s.rng.normal(0, 0.25, count))
@@ -58,7 +58,7 @@ def shape(s: Setting, centers: Field, radii: Field) -> Things:
 
 
 def cover(s: Setting, behind: Field, things: Things, relief: float) -> Field:
-    """The picture (3, S, S) with things in front of it; relief, 0 to about 1, is how round they look."""
+    """Draw objects in front of a picture (3, S, S); `relief`, 0 to about 1, is their apparent roundness."""
     count = len(things.radii)
     labels = _draw(things, s.size)
     label = np.ascontiguousarray(np.asarray(labels)[::2, ::2])
@@ -79,7 +79,7 @@ def _power_law(s: Setting, count: int, least: float, most: float) -> Field:
 
 @lru_cache(maxsize=1)
 def _outlines() -> Field:
-    """(kinds, corners, 2), radius about 1: round, box, leaf, triangle, strip, blob, star."""
+    """Make outlines (kinds, corners, 2) of radius about 1: round, box, leaf, triangle, strip, blob, star."""
     angle = np.linspace(0, 2 * np.pi, _CORNERS, endpoint=False)
     circle = np.stack([np.cos(angle), np.sin(angle)], -1)
     box = circle / np.abs(circle).max(-1, keepdims=True) * 0.85
@@ -93,7 +93,7 @@ def _outlines() -> Field:
 
 
 def _draw(things: Things, size: int) -> Image.Image:
-    """Which thing is seen where, 1 to 255, at twice the size; 0 is none."""
+    """Draw the number of the visible object at each pixel, 1 to 255, at twice the size; 0 is background."""
     labels = Image.new("P", (2 * size, 2 * size))
     draw = ImageDraw.Draw(labels)
     corners = (things.outlines * size + size).reshape(len(things.radii), -1)
@@ -103,7 +103,7 @@ def _draw(things: Things, size: int) -> Image.Image:
 
 
 def _flat(labels: Image.Image, colors: Field) -> tuple[Field, Field]:
-    """Each thing in one color, (3, S, S), and the share of every pixel that has none, (S, S), in black."""
+    """Draw each object in one color on black, (3, S, S), and the background's share of each pixel, (S, S)."""
     palette = np.rint(np.vstack([np.zeros((1, 3)), colors]) * 255).astype(np.uint8)
     labels.putpalette(palette.tobytes())
     none = np.asarray(Image.fromarray((np.asarray(labels) == 0).astype(np.uint8) * 255).reduce(2))
@@ -111,7 +111,7 @@ def _flat(labels: Image.Image, colors: Field) -> tuple[Field, Field]:
 
 
 def _shade(s: Setting, things: Things, label: Labels, relief: float) -> NDArray[np.float32]:
-    """A factor, (S, S). It falls along the light and from a thing's middle, both polynomials of x and y."""
+    """Shading factor, (S, S): falls along the light and from an object's center, as polynomials."""
     count, (x, y), radius = len(things.radii), things.centers.T, things.radii
     slope = relief * s.rng.uniform(0.2, 1, count) / radius
     bulge = relief * s.rng.uniform(0, 0.4, count) / radius**2
@@ -135,7 +135,7 @@ def _by_label(values: Field, label: Labels) -> NDArray[np.float32]:
 
 
 def _shadow(s: Setting, label: Labels) -> Field:
-    """Darkness beside what is nearer, away from the light: a factor, (S, S)."""
+    """Shadow factor, (S, S): darker beside nearer objects, away from the light."""
     near = Image.fromarray(np.ascontiguousarray(label[::2, ::2]))
     reach = s.draw(0.01, 0.04) * near.width
     toward = (1, 0, s.light[0] * reach, 0, 1, s.light[1] * reach)

@@ -1,4 +1,4 @@
-"""Whole made-up pictures, by number."""
+"""Whole synthetic pictures, by number."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from impasto.training.synthetic.setting import Field, Setting, arrange, to_image
 
 @dataclass(frozen=True)
 class Synthetic(Photos):
-    """Made-up pictures, of which number k is always the same one, made in about a hundredth of a second.
+    """Synthetic pictures by number, reproducible, each made in about a hundredth of a second.
 
     Attributes:
         size: side in pixels, at least 16.
         seed: any integer.
-        length: how many different ones.
+        length: number of different pictures.
     """
 
     size: int = 320
@@ -35,20 +35,23 @@ class Synthetic(Photos):
 
     @property
     def description(self) -> str:
+        """Number and kind of the pictures."""
         return f"{self.length} synthetic pictures"
 
     @property
     def summary(self) -> str:
+        """Text for a card."""
         return self.description
 
     def __len__(self) -> int:
         return self.length
 
     def name(self, index: int) -> str:
+        """Name of a picture in messages."""
         return f"synthetic picture {index}"
 
     def open(self, index: int) -> Image.Image:
-        """Picture number `index`, 0 or more, (size, size), mode RGB."""
+        """Make picture number `index`, 0 or more, (size, size), mode RGB."""
         setting = arrange(np.random.default_rng([self.seed % 2**63, index]), self.size)
         scenes, shares = zip(*_SCENES, strict=True)
         scene = scenes[setting.rng.choice(len(scenes), p=shares)]
@@ -56,7 +59,7 @@ class Synthetic(Photos):
 
 
 def _leafage(s: Setting) -> Field:
-    """Things upon things, from corner to corner."""
+    """Make a picture full of overlapping objects."""
     leaves = cover(s, surfaces.mottle(s), scatter(s, MOST, s.pick(0.02, 0.04, 0.08), 0.8), s.draw(0, 0.5))
     if s.rng.random() < 0.5:
         return leaves
@@ -64,7 +67,7 @@ def _leafage(s: Setting) -> Field:
 
 
 def _landscape(s: Setting) -> Field:
-    """Sky, ridges, ground, and things on the ground."""
+    """Make a landscape: sky, ridges, ground, and objects on the ground."""
     horizon = s.draw(-0.6, 0.5)
     scene = np.where(s.y < horizon, surfaces.sky(s), surfaces.ground(s, horizon))
     scene = surfaces.ridges(s, scene, horizon)
@@ -74,13 +77,13 @@ def _landscape(s: Setting) -> Field:
 
 
 def _street(s: Setting) -> Field:
-    """Houses under a sky, and things before them."""
+    """Make a street: houses under a sky, and objects in front of them."""
     scene = surfaces.walls(s, surfaces.sky(s))
     return cover(s, scene, strew(s, s.count(4, 60), 0.05, 0.5, 0.2), s.draw(0, 0.5))
 
 
 def _closeup(s: Setting) -> Field:
-    """A few large rounded things, sharp, before a background out of focus."""
+    """Make a close-up: a few large, round, sharp objects in front of a blurred background."""
     half = s.halved()
     behind = cover(half, surfaces.gradient(half), scatter(s, s.count(5, 60), 0.1, 0.9), 0.3)
     blurred = _defocus(to_image(behind), s.draw(0.005, 0.025) * s.size, s.size)
@@ -90,7 +93,7 @@ def _closeup(s: Setting) -> Field:
 
 
 def _surface(s: Setting) -> Field:
-    """One texture, perhaps with something lying on it."""
+    """Make a texture, perhaps with objects on it."""
     kinds = (surfaces.masonry, surfaces.stripes, surfaces.mottle, surfaces.gradient)
     surface = kinds[s.count(0, 3)](s)
     if s.rng.random() < 0.3:
@@ -109,13 +112,13 @@ _SCENES: tuple[tuple[_Scene, float], ...] = (
 
 
 def _defocus(image: Image.Image, radius: float, size: int) -> Image.Image:
-    """Blurred and enlarged."""
+    """Blur and enlarge a picture."""
     blurred = image.filter(ImageFilter.BoxBlur(radius)).filter(ImageFilter.BoxBlur(radius / 2))
     return blurred.resize((size, size), Image.Resampling.BILINEAR)
 
 
 def _develop(s: Setting, scene: Field) -> Image.Image:
-    """Exposure, contrast, saturation, and the softness of a lens."""
+    """Apply exposure, contrast, saturation, and the blur of a lens."""
     contrast, saturation = s.draw(1, 1.6), s.draw(0.4, 0.9)
     gray = scene.mean(0)
     level = float(gray.mean())

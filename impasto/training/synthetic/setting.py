@@ -1,7 +1,7 @@
 """State shared by the parts of a synthetic picture: random generator, coordinates, noise, colors, light.
 
-Fields are (S, S) and pictures (3, S, S), float32. NumPy is asked in plain numbers only: one of its own
-float64 scalars would double the work of all that follows.
+Fields are (S, S) and pictures (3, S, S), float32. Scalars are Python numbers, as NumPy's float64 scalars
+would convert all following arrays to float64, which doubles the work.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from PIL import Image
 Field = NDArray[np.floating[Any]]
 Labels = NDArray[np.uint8]
 
-# sRGB of things: skies; plants; earth and stone; skin, fur, light, dark and what people make
+# sRGB colors of skies; plants; earth and stone; skin, fur, light, dark and artificial objects
 _SKIES = ("8fb8de", "b9d3e8", "5b8fc7", "dfe6ea", "e8b48a", "f0cf9e", "9aa3ad", "34507a", "c98b8f")
 _PLANTS = ("3f5a2a", "5f7d36", "75894c", "2c3d20", "8f9a62", "4b6b4f", "8d8a48", "a3733a")
 _EARTHS = ("8b7355", "a89272", "6e5a45", "c9b48f", "7d7a74", "a5a19a", "595450", "a5654a", "e0d3b8")
@@ -30,14 +30,14 @@ _THINGS = (
 
 @dataclass(frozen=True)
 class Setting:
-    """One picture's own.
+    """State of one synthetic picture.
 
     Attributes:
-        rng: the source of every choice.
+        rng: generator of all random choices.
         x, y: (S, S) from -1 to 1, rightward and downward.
         smooth, rough: (S, S) noise with mean 0 and variance 1.
-        sky, things: (n, 3) colors in [0, 1] that go together; things begin with plants, then earth.
-        light: the direction that light comes from, as x and y.
+        sky, things: matching colors (n, 3) in [0, 1]; `things`, for objects, begins with plants, then earth.
+        light: direction towards the light, as x and y.
     """
 
     rng: np.random.Generator
@@ -51,33 +51,35 @@ class Setting:
 
     @property
     def size(self) -> int:
+        """Side of the picture in pixels."""
         return len(self.x)
 
     def halved(self) -> Setting:
-        """The setting at half the size, for what will be out of focus."""
+        """Make the setting at half the size, for parts that will be blurred."""
         x, y, smooth, rough = (
             np.ascontiguousarray(f[::2, ::2]) for f in (self.x, self.y, self.smooth, self.rough)
         )
         return replace(self, x=x, y=y, smooth=smooth, rough=rough)
 
     def draw(self, low: float, high: float) -> float:
-        """A number from a range."""
+        """Draw a number from a range."""
         return float(self.rng.uniform(low, high))
 
     def pick(self, *choices: float) -> float:
+        """Draw one of the given numbers."""
         return choices[int(self.rng.integers(len(choices)))]
 
     def count(self, low: int, high: int) -> int:
-        """A whole number, `high` included."""
+        """Draw a whole number from `low` to `high`, both included."""
         return int(self.rng.integers(low, high + 1))
 
     def mixed_things(self, count: int) -> Field:
-        """Some of the things' colors, in any order, (count, 3)."""
+        """Draw colors of objects, in random order, (count, 3)."""
         return self.things[self.rng.permutation(len(self.things))[:count]]
 
 
 def arrange(rng: np.random.Generator, size: int) -> Setting:
-    """The setting that follows from the rng."""
+    """Make a setting from a random generator."""
     x, y = _grid(size)
     angle = float(rng.uniform(-math.pi, 0))
     tint = rng.uniform(0.9, 1.1, 3)
@@ -89,13 +91,13 @@ def arrange(rng: np.random.Generator, size: int) -> Setting:
 
 
 def to_image(picture: Field) -> Image.Image:
-    """Mode RGB; values beyond [0, 1] are clipped."""
+    """Convert a picture to an image in mode RGB; values beyond [0, 1] are clipped."""
     planes = (picture.clip(0, 1) * 255 + 0.5).astype(np.uint8)
     return Image.merge("RGB", [Image.fromarray(plane) for plane in planes])
 
 
 def to_picture(image: Image.Image) -> Field:
-    """(3, H, W) in [0, 1] of mode RGB."""
+    """Convert an image in mode RGB to a picture (3, H, W) in [0, 1]."""
     planes = np.stack([np.asarray(plane) for plane in image.split()])
     picture: Field = np.divide(planes, 255, dtype=np.float32)
     return picture
@@ -115,18 +117,18 @@ def _frequencies(size: int) -> tuple[Field, Field]:
 
 
 def _rough_noise(rng: np.random.Generator, size: int) -> Field:
-    """Noise whose amplitude falls about as the frequency, perhaps drawn out in one direction."""
+    """Noise with amplitude about inverse to the frequency, perhaps stretched in one direction."""
     return _noise(rng, size, float(rng.uniform(0.45, 1.1)), 2.0 ** float(rng.normal(0, 1.2)))
 
 
 def _smooth_noise(rng: np.random.Generator, size: int) -> Field:
-    """Noise of slow change; what it lacks in detail is not missed."""
+    """Noise of low frequencies, computed at a small size, as it has no details."""
     slow = _noise(rng, -(-size // 4), float(rng.uniform(1.3, 1.9)), 2.0 ** float(rng.normal(0, 1)))
     return np.asarray(Image.fromarray(slow).resize((size, size), Image.Resampling.BICUBIC))
 
 
 def _noise(rng: np.random.Generator, size: int, slope: float, stretch: float) -> Field:
-    """(size, size) float32 of mean 0 and variance 1; its amplitude is frequency to the power of -slope."""
+    """Noise (size, size), float32, mean 0, variance 1; amplitude is the frequency to the power of -slope."""
     down, right = _frequencies(size)
     squared = down * stretch + right / stretch
     squared[0, 0] = np.inf
@@ -137,7 +139,7 @@ def _noise(rng: np.random.Generator, size: int, slope: float, stretch: float) ->
 
 
 def _colors(rng: np.random.Generator, names: tuple[str, ...], count: int, tint: Field) -> Field:
-    """Some of the colors, each a little varied, (count, 3)."""
+    """Draw some of the named colors, each slightly varied, (count, 3)."""
     chosen = [tuple(bytes.fromhex(names[i])) for i in rng.integers(len(names), size=count)]
     varied = np.array(chosen) / 255 * rng.uniform(0.8, 1.15, (count, 1)) + rng.normal(0, 0.02, (count, 3))
     return np.clip(varied * tint, 0.02, 0.98).astype(np.float32)

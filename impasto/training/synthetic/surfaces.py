@@ -10,7 +10,7 @@ from impasto.training.synthetic.setting import Field, Setting
 
 
 def ramp(colors: Field, at: Field) -> Field:
-    """Evenly spaced colors, (n, 3), interpolated at places in [0, 1]: a smooth run from first to last."""
+    """Interpolate evenly spaced colors, (n, 3), at positions in [0, 1], smoothly from first to last."""
     fine, stops = np.linspace(0, len(colors) - 1, 256), np.arange(len(colors))
     place = (at.clip(0, 1) * 255).astype(np.uint8)
     picture = np.empty((3, *at.shape), np.float32)
@@ -20,14 +20,14 @@ def ramp(colors: Field, at: Field) -> Field:
 
 
 def blend(picture: Field, other: Field | float, share: Field) -> Field:
-    """The picture, changed in place, with a share of another one in it."""
+    """Blend a share of another picture into a picture, in place."""
     picture *= 1 - share
     picture += other * share
     return picture
 
 
 def gradient(s: Setting) -> Field:
-    """A smooth run of colors in any direction, hardly disturbed."""
+    """Make a smooth gradient of colors in a random direction, with little noise."""
     angle = math.pi / 2 + s.draw(-1, 1)
     along = s.x * math.cos(angle) + s.y * math.sin(angle)
     colors = s.sky if s.rng.random() < 0.5 else s.mixed_things(3)
@@ -35,7 +35,7 @@ def gradient(s: Setting) -> Field:
 
 
 def sky(s: Setting) -> Field:
-    """A vertical gradient, and often clouds."""
+    """Make a sky: a vertical gradient, and often clouds."""
     clear = ramp(s.sky, 0.5 + 0.5 * s.y)
     if s.rng.random() < 0.4:
         return clear
@@ -44,14 +44,14 @@ def sky(s: Setting) -> Field:
 
 
 def mottle(s: Setting) -> Field:
-    """Colors in the patches of noise: stone, fur, water, foliage far away."""
+    """Make patches of colors from noise: stone, fur, water, distant foliage."""
     share = s.draw(0, 1)
     field = s.smooth * share + s.rough * (1 - share)
     return ramp(s.mixed_things(s.count(2, 4)), 0.5 + field * s.draw(0.1, 0.3))
 
 
 def stripes(s: Setting) -> Field:
-    """Bands or waves of two colors: cloth, fences, ploughed fields."""
+    """Make bands or waves of two colors: cloth, fences, plowed fields."""
     across, _ = _slanted(s, s.draw(3, 30))
     wave = np.sin(2 * math.pi * (across + s.draw(0, 0.4) * s.smooth))
     shade = 1 + s.draw(0, 0.2) * s.rough + s.draw(-0.3, 0.3) * s.x
@@ -59,7 +59,7 @@ def stripes(s: Setting) -> Field:
 
 
 def masonry(s: Setting) -> Field:
-    """Bricks, tiles, planks or windows, seen at an angle."""
+    """Make bricks, tiles, planks or windows, seen at an angle."""
     across, down = _slanted(s, s.draw(4, 26))
     down = down * s.pick(0.5, 1.0, 2.0, 0.15)
     row = np.floor(down)
@@ -74,7 +74,7 @@ def masonry(s: Setting) -> Field:
 
 
 def ground(s: Setting, horizon: float) -> Field:
-    """A plane below the horizon (a y), with a texture finer and fainter far away."""
+    """Make a plane below the horizon (a y), whose texture is finer and fainter in the distance."""
     depth = 0.25 / (np.maximum(s.y[:, :1] - horizon, 0) + 0.06)
     column = ((s.x * depth * 0.8 + 5) * s.size).astype(np.int32) % s.size
     row = (depth * s.size).astype(np.int32) % s.size
@@ -83,7 +83,7 @@ def ground(s: Setting, horizon: float) -> Field:
 
 
 def ridges(s: Setting, behind: Field, horizon: float) -> Field:
-    """Hills or tree lines before a picture, standing on the horizon, the farther the paler."""
+    """Draw hills or tree lines on the horizon in front of a picture, paler in the distance."""
     texture = 0.9 + s.draw(0.05, 0.25) * s.rough
     count = s.count(1, 3)
     for number in range(1, count + 1):
@@ -99,7 +99,7 @@ def ridges(s: Setting, behind: Field, horizon: float) -> Field:
 
 
 def walls(s: Setting, behind: Field) -> Field:
-    """Houses with rows of windows before a picture."""
+    """Draw houses with rows of windows in front of a picture."""
     inside = np.zeros(s.x.shape, bool)
     for left in np.linspace(-1.1, 1.0, s.count(2, 6)).tolist():
         right, top = left + s.draw(0.2, 1.2), s.draw(-1.1, 0.4)
@@ -116,6 +116,6 @@ def _slanted(s: Setting, count: float) -> tuple[Field, Field]:
 
 
 def _cell_noise(row: Field, column: Field) -> Field:
-    """A number in [-0.5, 0.5] for each cell of a lattice."""
+    """Pseudorandom number in [-0.5, 0.5] for each cell of a lattice."""
     mixed = np.sin(row * 12.9898 + column * 78.233) * 43.7585
     return mixed - np.floor(mixed) - 0.5
