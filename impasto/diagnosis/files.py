@@ -61,7 +61,6 @@ class _AsItIs:
 
     def restore(self, state: StylerState) -> None:
         """Do nothing, as there is no state."""
-        pass
 
 
 def _check_format(path: Path, depth: int, allowed: float) -> None:
