@@ -1,4 +1,4 @@
-"""The image that a painting starts from: the photo in the colors of the style, noise, or a picture."""
+"""Make the image that a painting starts from: the photo in the style's colors, noise, or a picture."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def _changed(
 
 
 def _mean_moments(styles: Sequence[Style]) -> ColorMoments:
-    """The weighted mean of the styles' color moments."""
+    """Average the styles' color moments by their weights."""
     mean, covariance = torch.zeros(3, 1), torch.zeros(3, 3)
     for style in styles:
         image = style.image if style.alpha is None else without_hidden(style.image, style.alpha)

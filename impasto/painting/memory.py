@@ -142,7 +142,7 @@ class Memory:
             yield name, channels * height * width
 
     def _seen(self) -> tuple[set[str], set[str]]:
-        """The content layers and the style layers that are compared."""
+        """Names of the content layers and of the style layers that are compared."""
         content, style = resolve_layers(self.backbone, self.options.content_layers, self.options.style_layers)
         content_weight, style_weight, _ = self.options.weights
         return {k for k, _ in content if content_weight > 0}, {k for k, _ in style if style_weight > 0}

@@ -1,4 +1,4 @@
-"""The objective of a painting at one scale: style, content, light and smoothness, weighted."""
+"""Objective of a painting at one scale: weighted sum of style, content, light and smoothness terms."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ class Objective:
         return total, terms
 
     def _look(self, window: Tensor, tile: Tile) -> list[Tensor]:
-        """A tile's part of everything that is summed over positions."""
+        """Compute a tile's part of everything that is summed over positions."""
         features = self._features(window, tile, self._layers)
         parts = [tile.share(1) * losses.out_of_range(tile.core(window, 1)), _variation(window, tile)]
         if self._content:
@@ -129,7 +129,7 @@ class Objective:
         ]
 
     def _light_error(self, window: Tensor, tile: Tile, light: Tensor) -> Tensor:
-        """The core's part of the mean squared difference from `light`, divided by the variance of `light`."""
+        """Compute the core's part of the mean squared error of `light`, over the variance of `light`."""
         seen = F.avg_pool2d(tile.core(window, 1), self._stride)
         difference = seen - tile.place(light, self._stride)
         spread = light.var(dim=(2, 3), correction=0).mean() + _FLAT_LIGHT
@@ -150,13 +150,13 @@ class Objective:
         return {layer: tile.core(f, self._strides[layer]) for layer, f in features.items()}
 
     def _statistic(self, layer: str, features: Tensor, tile: Tile, mask: Tensor | None) -> Tensor:
-        """The core's part of the style statistic; `mask` covers the whole picture, at this layer."""
+        """Compute the core's part of the style statistic; `mask` covers the whole picture, at this layer."""
         if self._summed:
             return self._moments(layer, features, tile, mask)
         return self._perception.comparison.statistic(features, mask)  # there is one tile
 
     def _moments(self, layer: str, features: Tensor, tile: Tile, mask: Tensor | None = None) -> Tensor:
-        """The core's part of a picture's second moments."""
+        """Compute the core's part of a picture's second moments."""
         stride = self._strides[layer]
         if mask is None:
             return tile.share(stride) * losses.second_moments(features).to(self._sums)
@@ -229,7 +229,7 @@ def _perceive(backbone: Backbone, options: PaintOptions, dtype: torch.dtype) -> 
 
 
 def _variation(window: Tensor, tile: Tile) -> Tensor:
-    """The core's part of `losses.total_variation`: differences from the next row and the next column."""
+    """Compute the core's part of `losses.total_variation`: differences from the next row and column."""
     rows, columns = tile.rows.inside(1), tile.columns.inside(1)
     across = window[..., rows, columns.start : columns.stop + 1].diff(dim=3)
     down = window[..., rows.start : rows.stop + 1, columns].diff(dim=2)

@@ -174,7 +174,7 @@ class _Pairs:
             self._kept.append((step, change, curvature))
 
     def multiply(self, gradient: Tensor) -> Tensor:
-        """The inverse Hessian times the gradient, by the two-loop recursion."""
+        """Multiply the gradient by the inverse Hessian, by the two-loop recursion."""
         result = _flat(gradient).clone()
         alphas = []
         for step, change, curvature in reversed(self._kept):
@@ -232,6 +232,6 @@ def _flat(image: Tensor) -> Tensor:
 
 
 def _unflat(vector: Tensor, shape: torch.Size) -> Tensor:
-    """The inverse of `_flat`, for (N, C, H, W)."""
+    """Restore an image (N, C, H, W) from `_flat`."""
     count, channels, height, width = shape
     return vector.view(count, height, width, channels).permute(0, 3, 1, 2)
