@@ -121,7 +121,7 @@ def train(
     license: Annotated[str, _about("License of the artwork, stored in the card.")] = "",
     origin: Annotated[str, _about("Source of the artwork, stored in the card.")] = "",
 ) -> None:
-    """Train a network to paint any photo in one style."""
+    """Train a network to paint any photo in one style. --photos may be repeated."""
     arguments = TrainingArguments(
         photos=photos or (),
         out=out,

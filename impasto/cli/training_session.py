@@ -53,8 +53,8 @@ def parse_skips(text: str) -> tuple[int, ...]:
 
 LOOP_FLAGS = {
     "minutes": Flag("Training time in minutes"),
-    "steps": Flag("Gradient steps, instead of --minutes", unset="by --minutes"),
-    "size": Flag("Side of the training crops, in pixels", "PIXELS"),
+    "steps": Flag("Number of gradient steps", unset="by minutes"),
+    "size": Flag("Side of training crops, in pixels", "PIXELS"),
     "network": Flag("Architecture: light, transformer_net, encoder_decoder or unet", "NAME", panel=EXPERT),
     "skips": Flag(
         "Levels of a unet that have skip connections", "2,3,4", "all but the longest", parse_skips, EXPERT
@@ -74,7 +74,7 @@ LOOP_FLAGS = {
 
 PhotosFlag = Annotated[
     list[Path] | None,
-    typer.Option(metavar="DIR", help="Folder, tar or photo; repeatable [dim](synthetic pictures)[/dim]"),
+    typer.Option(metavar="DIR", help="Folder, tar or photo [dim](synthetic photos)[/dim]"),
 ]
 OutFlag = Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Output file: .safetensors.")]
 ResumeFlag = Annotated[bool, typer.Option("--resume", metavar=" ", help="Continue an interrupted training.")]

@@ -345,7 +345,7 @@ def test_skips(text: str, expected: tuple[int, ...]) -> None:
 
 
 def test_skips_that_are_none() -> None:
-    with pytest.raises(UsageError, match="--skips is a list of levels such as 2,3,4, or none, not all"):
+    with pytest.raises(UsageError, match="--skips must be a list of levels such as 2,3,4, or none, not all"):
         parse_skips("all")
 
 
@@ -540,7 +540,7 @@ def test_it_goes_on_from_the_checkpoint(train: Impasto, monkeypatch: pytest.Monk
         patch.setattr(TrainingProgress, "__call__", interrupted)
         stopped = train("-o", CARD, "--steps", 6)
     assert stopped.exit_code == 130
-    assert "with --resume" in stopped.stderr
+    assert "and --resume" in stopped.stderr
     result = train("-o", CARD, "--steps", 6, "--resume")
     assert result.exit_code == 0, result.stderr
     assert "continuing from the checkpoint, after step 4" in result.stderr.splitlines()
