@@ -37,11 +37,11 @@ _MOST_LINES = 10
 _OURS = ("size", "device")  # options of engines that the evaluation itself decides
 
 FLAGS = {
-    "size": Flag("Long side at which all is compared.", "PIXELS"),
-    "backbone": Flag("Whose features: compact, vgg19, vgg16 or a weights file.", "NAME"),
-    "resamples": Flag("Of the bootstrap.", "N", panel=EXPERT),
-    "seed": Flag("Of the bootstrap: same seed, same intervals.", "N", panel=EXPERT),
-    "device": Flag("Where to compute.", panel=EXPERT),
+    "size": Flag("Long side of the compared pictures, in pixels.", "PIXELS"),
+    "backbone": Flag("Feature network: compact, vgg19, vgg16 or a weights file.", "NAME"),
+    "resamples": Flag("Resamples of the bootstrap.", "N", panel=EXPERT),
+    "seed": Flag("Random seed of the bootstrap; same seed, same intervals.", "N", panel=EXPERT),
+    "device": Flag("Device to compute on.", panel=EXPERT),
 }
 
 
@@ -49,61 +49,65 @@ FLAGS = {
 @with_flags(EvaluateOptions, FLAGS)
 def evaluate(
     *,
-    photos: Annotated[Path | None, typer.Option(metavar="DIR", help="The photos.")] = None,
-    styles: Annotated[Path | None, typer.Option(metavar="DIR", help="The style pictures.")] = None,
+    photos: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder of photos.")] = None,
+    styles: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder of style pictures.")] = None,
     results: Annotated[
         list[str] | None,
-        typer.Option(metavar="[NAME=]DIR...", help="Pictures that are finished, named by photo and style."),
+        typer.Option(metavar="[NAME=]DIR...", help="Folder of finished pictures, named by photo and style."),
     ] = None,
     engine: Annotated[
         list[str] | None,
         typer.Option(
             metavar="[NAME=]ENGINE...",
-            help="Make them: stylize or paint, perhaps with options, as in paint:strength=0.7.",
+            help="Make the pictures: stylize or paint, e.g. paint:strength=0.7.",
         ),
     ] = None,
     pattern: Annotated[
         str | None,
-        typer.Option(metavar="TEXT", help="How results are named [dim](found out: {photo}-{style})[/dim]"),
+        typer.Option(
+            metavar="TEXT", help="Pattern of the names of results, e.g. {photo}-{style} [dim](detected)[/dim]"
+        ),
     ] = None,
     compare: Annotated[
         tuple[str, str] | None,
-        typer.Option(metavar="A B", help="Say in words which of two is better, and where that is open."),
+        typer.Option(metavar="A B", help="Say which of two results is better, or that it is open."),
     ] = None,
     also: Annotated[
         list[str] | None,
-        typer.Option(metavar="lpips|artfid...", help="Measure these, too; their weights are downloaded."),
+        typer.Option(metavar="lpips|artfid...", help="Also measure these; downloads their weights."),
     ] = None,
     given: Mapping[str, Any],
     json: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write all numbers, pair by pair, too.")
+        Path | None, typer.Option(metavar="FILE", help="Also write all numbers, pair by pair, as JSON.")
     ] = None,
     html: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write a report with plot and pictures, too.")
+        Path | None, typer.Option(metavar="FILE", help="Also write a report with plot and pictures.")
     ] = None,
     keep: Annotated[
         Path,
-        typer.Option(metavar="DIR", help="Where pictures and numbers stay: a re-run goes on from there."),
+        typer.Option(metavar="DIR", help="Folder of pictures and numbers, which a re-run continues."),
     ] = Path("evaluation"),
     video: Annotated[
         list[str] | None,
-        typer.Option(metavar="[NAME=]CLIP...", help="Or a styled video, whose flicker is measured."),
+        typer.Option(metavar="[NAME=]CLIP...", help="Styled video to measure the flicker of."),
     ] = None,
-    original: Annotated[Path | None, typer.Option(metavar="CLIP", help="What it was made from.")] = None,
+    original: Annotated[Path | None, typer.Option(metavar="CLIP", help="Original video of --video.")] = None,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", metavar=" ", help="Print nothing but errors.")
     ] = False,
     help_all: HelpAll = False,
 ) -> None:
-    """Measure style and content of finished pictures, beside controls, with intervals."""
+    """Measure style and content of pictures, beside controls, with confidence intervals."""
     options = EvaluateOptions(**given)
     if video or original:
         if not video or not original or photos or styles or results or engine:
-            raise UsageError("for a video, give --video and --original, and no photos, styles or results")
+            raise UsageError(
+                "to measure a video, give --video and --original only, no photos, styles, results or engine"
+            )
         _evaluate_clips(by_name(video, "--video"), original, options, json, html, quiet=quiet)
         return
     if photos is None or styles is None:
-        raise UsageError("name the folders of photos and styles: --photos DIR --styles DIR")
+        raise UsageError("missing --photos or --styles: evaluate needs --photos DIR --styles DIR")
     for name in also or ():
         check_choice("--also", name, Also)
     folders = by_name(results or [], "--results")
@@ -129,7 +133,7 @@ def evaluate(
         if artfid:
             outcome = replace(outcome, artfid=measure_artfid(*files, methods, outcome, artfid))
     except KeyboardInterrupt as error:
-        say(f"stopped; what is done stays in {keep}, and the same command goes on from there")
+        say(f"stopped; finished work is kept in {keep}, and the same command continues")
         raise typer.Exit(INTERRUPTED) from error
     _tell(outcome, compare, quiet=quiet)
     if json:
@@ -154,7 +158,9 @@ def by_name(texts: list[str], flag: str) -> dict[str, Path]:
     named: dict[str, Path] = {}
     for name, path in map(parse_named, texts):
         if name in named:
-            raise UsageError(f"two {flag} are called {name}: name them, as in {flag} mine={path}")
+            raise UsageError(
+                f"two {flag} have the name {name}: give one another name, e.g. {flag} mine={path}"
+            )
         named[name] = path
     return named
 
@@ -196,7 +202,7 @@ def _check(engine: str, options: Mapping[str, Any]) -> None:
 def _parse_option(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not equals:
-        raise UsageError(f"{text} is no option of an engine: write it as in stylize:strength=0.8")
+        raise UsageError(f"{text} is not an option of an engine: write NAME=VALUE, e.g. stylize:strength=0.8")
     return name.strip().replace("-", "_"), _parse_value(value.strip())
 
 
@@ -214,12 +220,12 @@ def _parse_value(text: str) -> Any:
 def _check_methods(names: Collection[str], compare: tuple[str, str] | None) -> None:
     if not names:
         raise UsageError(
-            "there is nothing to evaluate: name a folder of pictures with --results, or --engine stylize"
+            "missing --results or --engine: name a folder of pictures with --results, or --engine stylize"
         )
     for name in compare or ():
         if name not in (*names, "photo", "style", "colors"):
             raise UsageError(
-                f"there are no results called {name}: choose among {', '.join(sorted(set(names)))}"
+                f"there are no results with the name {name}: choose among {', '.join(sorted(set(names)))}"
             )
 
 
@@ -279,7 +285,9 @@ def _make(
     plans = [plan(spec, photos, styles, options, keep) for spec in specs]
     folders = [making.folder for making in plans]
     if len(set(folders)) < len(folders):
-        raise UsageError("two engines have one name: name them, as in soft=stylize:strength=0.5")
+        raise UsageError(
+            "two engines have the same name: give one another name, e.g. soft=stylize:strength=0.5"
+        )
     with progress(quiet, clock=False) as show:
         watch = _EvaluateProgress(show, sum(len(making.todo) for making in plans))
         for making in plans:
@@ -388,7 +396,7 @@ def _evaluate_clips(
     _check_targets(json, html)
     for name in paths:
         if name in CLIP_CONTROLS:
-            raise UsageError(f"{name} is the name of a control: call the clip otherwise, as in mine=CLIP")
+            raise UsageError(f"{name} is the name of a control: give the clip another name, e.g. mine=CLIP")
     photos = open_clip(original)
     styled = {name: open_clip(path) for name, path in paths.items()}
     frames = photos.info.frames or 0

@@ -76,7 +76,7 @@ def plan_columns(given: Mapping[str, Sequence[Any]]) -> tuple[Column, ...]:
     if len(several) > 1:
         flags = " and ".join(_FLAGS[name] for name in several)
         raise UsageError(
-            f"{flags} have several values: a sheet turns one handle, so give one of them a single value"
+            f"{flags} have several values, but a sheet varies only one option: give the other a single value"
         )
     turned = several[0] if several else "strength"
     fixed = {name: values[0] for name, values in given.items() if values}
@@ -101,7 +101,8 @@ def _check(strengths: Sequence[float], strokes: Sequence[float], keep_color: Seq
 @explained()
 def sheet(
     photo: Annotated[
-        list[Path], typer.Argument(metavar="PHOTO", help="What to show the styles on, before the options.")
+        list[Path],
+        typer.Argument(metavar="PHOTO", help="Photos to show the styles on; put them before the options."),
     ],
     style: Annotated[
         list[str],
@@ -109,30 +110,30 @@ def sheet(
             "--styles",
             metavar="STYLE...",
             autocompletion=style_names,
-            help="The rows: names, cards' files or pictures; for paint, pictures.",
+            help="Rows: style names, card files or pictures; for paint, pictures only.",
         ),
     ],
     out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="FILE", help="Where to write: .png, .jpg or .html.")
+        Path, typer.Option("--out", "-o", metavar="FILE", help="Output file: .png, .jpg or .html.")
     ],
     strengths: Annotated[
         list[float] | None,
-        typer.Option(metavar="NUMBER...", help="The columns [dim](0.25 0.5 0.75 1)[/dim]"),
+        typer.Option(metavar="NUMBER...", help="Columns: style strengths [dim](0.25 0.5 0.75 1)[/dim]"),
     ] = None,
     strokes: Annotated[
         list[float] | None,
-        typer.Option(metavar="NUMBER...", help="Or these: stroke sizes, such as 0.5 1 2."),
+        typer.Option(metavar="NUMBER...", help="Columns instead: stroke sizes, e.g. 0.5 1 2."),
     ] = None,
     keep_color: Annotated[
         list[str] | None,
-        typer.Option(metavar="HOW...", help=f"Or these: {', '.join(get_args(KeepColor))}."),
+        typer.Option(metavar="HOW...", help=f"Columns instead: {', '.join(get_args(KeepColor))}."),
     ] = None,
     engine: Annotated[
-        str, typer.Option(metavar="stylize|paint", help="paint takes seconds for each picture.")
+        str, typer.Option(metavar="stylize|paint", help="Method; paint takes seconds for each picture.")
     ] = "stylize",
     size: Annotated[
         int | None,
-        typer.Option(metavar="PIXELS", help="Long side of a picture [dim](400; paint 256)[/dim]"),
+        typer.Option(metavar="PIXELS", help="Long side of a picture in pixels [dim](400; paint 256)[/dim]"),
     ] = None,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", metavar=" ", help="Print nothing but errors.")

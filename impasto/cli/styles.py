@@ -49,7 +49,7 @@ def list_styles(
         typer.Argument(
             metavar="[STYLE...]",
             autocompletion=style_names,
-            help="Only these: names, or files of cards of your own.",
+            help="Styles to list: names or card files [dim](all that ship)[/dim]",
         ),
     ] = None,
     sheet: Annotated[
@@ -57,13 +57,13 @@ def list_styles(
     ] = None,
     photo: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FILE", help="A photo to show the styles on; repeat it for more."),
+        typer.Option(metavar="FILE", help="Photo to show the styles on; repeatable."),
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", metavar=" ", help="Print all that the cards tell, for scripts.")
+        bool, typer.Option("--json", metavar=" ", help="Print all fields of the cards as JSON.")
     ] = False,
 ) -> None:
-    """List the trained styles, with the works they were taken from."""
+    """List the trained styles and the artworks that they were trained on."""
     from impasto.cli import contact  # brings torch, which --help need not wait for
 
     if sheet:
@@ -72,7 +72,7 @@ def list_styles(
     if as_json:
         print(json.dumps([_as_json(card) for card in listed], indent=2, ensure_ascii=False))
     elif not listed:
-        say("no trained styles come with this version; train one with impasto train")
+        say("no trained styles ship with this version; train one with impasto train")
     elif not sheet:
         _print_table(listed, photos)
     if sheet:
@@ -151,7 +151,7 @@ def credit_of(card: Card) -> str:
 
 def _write_sheet(path: Path, listed: Sequence[Listed], photos: Sequence[Path]) -> None:
     if not listed:
-        raise UsageError("there are no styles to show: name a card's file")
+        raise UsageError("there are no styles to show: name a card file")
     from impasto.cli import contact
 
     originals = [contact.open_photo(photo, _SIDE) for photo in photos or (styles.sample(),)]

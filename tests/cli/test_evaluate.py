@@ -163,7 +163,7 @@ def test_ctrl_c_keeps_what_was_made(interrupt: Callable[..., str], evaluate: Imp
     folders = ("--photos", "photos", "--styles", "styles", *FAST)
     engines = ("--engine", "stylize", "slow=paint:iterations=2000")  # it cannot have ended before the signal
     rest = interrupt("evaluate", *folders, *engines, at="making stylize")
-    assert "stopped; what is done stays in evaluation, and the same command goes on from there" in rest
+    assert "stopped; finished work is kept in evaluation, and the same command continues" in rest
     made = list(Path("evaluation/stylize").glob("*.png"))
     assert made
     before = made[0].stat().st_mtime_ns
@@ -206,18 +206,24 @@ def test_a_copy_of_the_photo_is_seen_through(evaluate: Impasto, desk: Path) -> N
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((), "there is nothing to evaluate: name a folder of pictures with --results, or --engine"),
+        ((), "missing --results or --engine: name a folder of pictures with --results, or"),
         (("--engine", "draw"), "an engine must be one of stylize, paint, not draw"),
         (("--engine", "stylize:tint=1"), "stylize has no option tint: choose among strength, keep_color"),
         (("--engine", "paint:strength=2"), "strength must be from 0 to 1, not 2"),
-        (("--engine", "paint:strength"), "strength is no option of an engine: write it as in"),
-        (("--results", "much", "much"), "two --results are called much: name them, as in --results mine="),
-        (("--results", "much", "--compare", "much", "best"), "no results called best: choose among much"),
-        (("--results", "much", "--pattern", "{photo}"), "has a place for {photo} and for {style}, which"),
+        (("--engine", "paint:strength"), "strength is not an option of an engine: write NAME=VALUE"),
+        (
+            ("--results", "much", "much"),
+            "two --results have the name much: give one another name, e.g. --results mine=",
+        ),
+        (
+            ("--results", "much", "--compare", "much", "best"),
+            "no results with the name best: choose among much",
+        ),
+        (("--results", "much", "--pattern", "{photo}"), "--pattern must contain {photo} and {style}"),
         (("--results", "much", "--also", "fid"), "--also must be one of lpips, artfid, not fid"),
         (("--results", "style=much"), "style is the name of a control"),
         (("--results", "much", "--size", "8"), "size must be a whole number from 64"),
-        (("--results", "much", "--video", "a.mp4"), "for a video, give --video and --original, and no"),
+        (("--results", "much", "--video", "a.mp4"), "to measure a video, give --video and --original only"),
         (("--results", "much", "--html", "no/r.html"), "there is no folder"),
     ],
 )
@@ -231,7 +237,7 @@ def test_what_cannot_be_meant(evaluate: Impasto, arguments: tuple[str, ...], sai
 def test_folders_are_needed(impasto: Impasto) -> None:
     result = impasto("evaluate", "--results", "x")
     assert result.exit_code == 2
-    assert "name the folders of photos and styles: --photos DIR --styles DIR" in result.stderr
+    assert "missing --photos or --styles: evaluate needs --photos DIR --styles DIR" in result.stderr
 
 
 def test_flicker_of_a_video(impasto: Impasto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -126,7 +126,7 @@ def test_a_version_without_styles(impasto, shelf):
         path.unlink()
     result = impasto("styles")
     assert (result.exit_code, result.stdout) == (0, "")
-    assert "no trained styles come with this version" in result.stderr
+    assert "no trained styles ship with this version" in result.stderr
     assert json.loads(impasto("styles", "--json").stdout) == []
     assert impasto("styles", "--sheet", "sheet.html").exit_code == 2
 
