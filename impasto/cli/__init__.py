@@ -82,7 +82,7 @@ _PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 @app.command(add_help_option=False, context_settings=_PASSED_ON)
 def distill(context: typer.Context) -> None:
-    """Teach the compact backbone to see as VGG-19 does."""
+    """Train the compact backbone to imitate the features of VGG-19."""
     from impasto.cli.distill import app as command
 
     command(context.args, prog_name=context.command_path)

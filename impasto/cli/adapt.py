@@ -34,13 +34,13 @@ if TYPE_CHECKING:
     from impasto.networks.adaptive import Adaptive
 
 FLAGS = {name: flag for name, flag in LOOP_FLAGS.items() if name not in ("network", "skips")} | {
-    "window": Flag("Side of the part of a style picture that is seen at a time", "PIXELS", panel=EXPERT),
-    "style_weight": Flag("More style, less of the photo", panel=EXPERT),
-    "content_weight": Flag("Factor of content", panel=EXPERT),
-    "tv_weight": Flag("Factor of total variation: smoothness", panel=EXPERT),
-    "lattice_weight": Flag("Factor of what repeats every 8 pixels", panel=EXPERT),
-    "light_weight": Flag("Factor of the photo's large-scale light", panel=EXPERT),
-    "pooled": Flag("Share of the style error that is of photos with one style together", panel=EXPERT),
+    "window": Flag("Side of the crops of style pictures, in pixels", "PIXELS", panel=EXPERT),
+    "style_weight": Flag("Weight of the style error", panel=EXPERT),
+    "content_weight": Flag("Weight of the content error", panel=EXPERT),
+    "tv_weight": Flag("Weight of total variation; larger is smoother", panel=EXPERT),
+    "lattice_weight": Flag("Weight against patterns that repeat every 8 pixels", panel=EXPERT),
+    "light_weight": Flag("Weight of the error of large-scale light", panel=EXPERT),
+    "pooled": Flag("Share of the style error measured over all photos of one style", panel=EXPERT),
 }
 
 
@@ -51,13 +51,15 @@ def adapt(
     photos: PhotosFlag = None,
     styles: Annotated[
         list[Path],
-        typer.Option(metavar="DIR", help="Folder, tar or picture of styles, hundreds of them; repeat it."),
+        typer.Option(metavar="DIR", help="Folder, tar or picture of styles; repeatable; give hundreds."),
     ],
     out: OutFlag,
     given: dict[str, Any],
     start: Annotated[
         str | None,
-        typer.Option("--from", metavar="FILE", help="An adaptive network, or cards [dim](the shipped)[/dim]"),
+        typer.Option(
+            "--from", metavar="FILE", help="Start network: a file, or cards [dim](shipped network)[/dim]"
+        ),
     ] = None,
     resume: ResumeFlag = False,
     quiet: QuietFlag = False,
@@ -65,7 +67,7 @@ def adapt(
     overwrite: OverwriteFlag = False,
     tensorboard: TensorboardFlag = False,
 ) -> None:
-    """Train the network that gives any picture's style at once."""
+    """Train the adaptive network, which makes a style card from any picture."""
     arguments = TrainingArguments(
         photos=photos or (),
         out=out,

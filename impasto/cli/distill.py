@@ -21,13 +21,13 @@ from impasto.imaging.files import check_target
 app = typer.Typer(rich_markup_mode="rich", add_completion=False, pretty_exceptions_enable=False)
 
 FLAGS = {
-    "steps": Flag("Gradient steps in all"),
+    "steps": Flag("Number of gradient steps"),
     "batch": Flag("Pictures per step"),
-    "exact": Flag("Of these, seen by the first teacher, if there are several"),
-    "size": Flag("Side of the crops in pixels", "PIXELS"),
-    "learning_rate": Flag("At its peak"),
-    "seed": Flag("Same seed, same backbone"),
-    "start": Flag("A compact backbone to teach further", "FILE", "none"),
+    "exact": Flag("Pictures per step that the first of several teachers sees"),
+    "size": Flag("Side of the training crops, in pixels", "PIXELS"),
+    "learning_rate": Flag("Peak learning rate"),
+    "seed": Flag("Random seed; same seed, same backbone"),
+    "start": Flag("Compact backbone to start from", "FILE", "none"),
     "checkpoint_minutes": Flag("Minutes between checkpoints"),
 }
 
@@ -41,24 +41,24 @@ def command(
         list[Path],
         typer.Option(
             metavar="DIR",
-            help="Folder of pictures to learn from; if repeated, each is drawn from equally often.",
+            help="Folder of training pictures; repeatable, all folders are used equally often.",
         ),
     ],
     teacher: Annotated[
         list[str],
         typer.Option(
-            metavar="FILE", help="Weights to learn from; the first of several that has a layer teaches it."
+            metavar="FILE", help="Teacher weights; repeatable, each layer is taught by the first that has it."
         ),
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Where to write: .safetensors.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Output file: .safetensors.")],
     given: dict[str, Any],
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", metavar=" ", help="Print nothing but errors.")
     ] = False,
 ) -> None:
-    """Teach the compact backbone to see as VGG-19 does.
+    """Train the compact backbone to imitate the features of VGG-19.
 
-    A checkpoint beside FILE is kept while it learns; the same command goes on where it was interrupted.
+    A checkpoint is kept beside FILE; the same command continues an interrupted training.
     """
     if check_target(out).suffix != ".safetensors":
         raise UsageError(f"{out} must end in .safetensors")
@@ -71,7 +71,7 @@ def command(
                 folders, teachers, out, DistillOptions(**given), _DistillProgress(show, stop, quiet)
             )
         except KeyboardInterrupt:
-            say(f"stopped; run the same command to go on, as the checkpoint beside {out} is kept")
+            say(f"stopped; continue with the same command; the checkpoint is kept beside {out}")
             raise typer.Exit(INTERRUPTED) from None
     if not quiet:
         say(f"{out}: unexplained share of the teachers' variance {_as_list(shares)}")
@@ -86,7 +86,7 @@ class _DistillProgress:
 
     def __call__(self, step: DistillStep) -> None:
         if self._is_first and step.step > 1:
-            say(f"going on from the checkpoint, after step {step.step - 1}")
+            say(f"continuing from the checkpoint, after step {step.step - 1}")
         self._is_first = False
         state = (
             f"{step.step}/{step.steps}, {_as_list(step.unexplained)}, {step.images_per_second:.1f} pictures/s"

@@ -15,20 +15,22 @@ from impasto.cli.error_handling import explained
 
 @explained()
 def encode(
-    picture: Annotated[Path, typer.Argument(metavar="PICTURE", help="Whose style it is to be.")],
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The card: .safetensors.")],
+    picture: Annotated[Path, typer.Argument(metavar="PICTURE", help="Style picture.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE", help="Card file to write: .safetensors.")
+    ],
     network: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Of impasto adapt [dim](the one that ships)[/dim]"),
+        typer.Option(metavar="FILE", help="Network from impasto adapt [dim](shipped network)[/dim]"),
     ] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", metavar=" ", help="Replace a file that is there.")
+        bool, typer.Option("--overwrite", metavar=" ", help="Replace a file that exists.")
     ] = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", metavar=" ", help="Print nothing but errors.")
     ] = False,
 ) -> None:
-    """Save the style of any picture as a card, which paints without the picture."""
+    """Save the style of a picture as a card, which works without the picture."""
     check_card_file(out, replaces=overwrite)
     from impasto.encoding import card_of  # these bring torch, which --help need not wait for
     from impasto.imaging.style import read_style

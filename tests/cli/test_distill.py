@@ -72,7 +72,7 @@ def test_every_option_has_a_flag_with_its_default(impasto):
 def test_ctrl_c_saves_a_checkpoint_to_go_on_from(distill, interrupt, school):
     long = ("-o", OUT, "--steps", "80")
     rest = interrupt("distill", *SMALL, *long, at="learning")
-    assert "run the same command to go on" in rest
+    assert "continue with the same command" in rest
     assert "Traceback" not in rest
     assert (school / "student.checkpoint").exists()
     assert not (school / OUT).exists()
@@ -82,7 +82,7 @@ def test_ctrl_c_saves_a_checkpoint_to_go_on_from(distill, interrupt, school):
     assert "student.checkpoint was made with other options" in other.stderr.splitlines()[-1]
     again = distill(*long)
     assert again.exit_code == 0
-    assert "going on from the checkpoint, after step " in again.stderr
+    assert "continuing from the checkpoint, after step " in again.stderr
     assert not (school / "student.checkpoint").exists()
     assert load_metadata(school / OUT)["steps"] == "80"
 

@@ -111,5 +111,5 @@ def test_from_start_to_end(tmp_path: Path) -> None:
         assert ask("stylize", photo=ask.upload(photo)), "and may begin anew"
         os.kill(app.process, signal.SIGTERM)
         wait_until(lambda: not list(app.room.iterdir()))
-        wait_until(lambda: app.said.endswith("the app has ended\n"))
+        wait_until(lambda: app.said.endswith("the app has stopped\n"))
         assert "Traceback" not in app.said.partition("the app is at")[0]
