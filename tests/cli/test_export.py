@@ -59,7 +59,11 @@ def test_the_cost_is_told(impasto, card, monkeypatch):
         (("--precision", "int8", "-o", "a.onnx"), "int8 needs --photos for calibration", 2),
         (("-o", "nowhere/a.onnx"), "there is no folder", 1),
         (("--to", "web", "-o", "wave.jpg"), "wave.jpg is a file: a page goes into a folder", 2),
-        (("--precision", "int8", "--photos", "nowhere", "-o", "a.onnx"), "nowhere does not exist; check its name", 2),
+        (
+            ("--precision", "int8", "--photos", "nowhere", "-o", "a.onnx"),
+            "nowhere does not exist; check its name",
+            2,
+        ),
     ],
 )
 def test_what_cannot_be(impasto, card, arguments, words, code):
