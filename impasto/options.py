@@ -33,7 +33,7 @@ def with_current_names(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def accepts_earlier_names(options: OptionsClass) -> OptionsClass:
     """Decorate an options class to accept earlier names of its fields, with a DeprecationWarning."""
-    initialize = options.__init__
+    initialize = vars(options)["__init__"]
     earlier = {
         old: new
         for old, new in RENAMED.items()
