@@ -258,7 +258,7 @@ def test_names_of_files_forge_no_line(tmp_path: Path, monkeypatch: pytest.Monkey
     (folder / f"{BROKEN}.jpg").write_bytes(b"\xff\xd8 damaged")
     Path(f"{BROKEN}.png").write_bytes(Path("good.png").read_bytes())
     shipped = load_card(next(iter(styles.cards().values())))
-    save_card(replace(shipped, style=BROKEN), Path(f"{BROKEN}.safetensors"))
+    save_card(replace(shipped, style=BROKEN, title=""), Path(f"{BROKEN}.safetensors"))
     for arguments in (
         ["stylize", "photos", "-o", "out", "--style", f"{BROKEN}.safetensors"],
         ["stylize", "good.png", "-o", "out", "--style", f"{BROKEN}.safetensors", "--dry-run"],

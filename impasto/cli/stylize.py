@@ -49,11 +49,6 @@ def split_inputs(inputs: list[str], named: list[str]) -> tuple[tuple[str, ...], 
     return photos, (*named, *(text for text in inputs if styles.is_style(text)))
 
 
-def _shipped() -> str:
-    names = ", ".join(styles.cards())
-    return f" Shipped: {names}." if names else ""
-
-
 @explained()
 @with_flags(StyleControls, FLAGS, "handles")
 def stylize(
@@ -74,8 +69,8 @@ def stylize(
         typer.Option(
             metavar="STYLE...",
             autocompletion=style_names,
-            help="Style name, picture or card file; several with weights: starry-night:0.6 wave.jpg:0.4."
-            + _shipped(),
+            help="Style name (impasto styles lists them), picture or card file; several with weights: "
+            "starry-night:0.6 wave.jpg:0.4.",
         ),
     ] = None,
     strength: Annotated[float, typer.Option(metavar="NUMBER", help="Style strength, 0 (photo) to 1.")] = 1.0,

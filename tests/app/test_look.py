@@ -125,7 +125,7 @@ def test_which_looks_are_painted(tmp_path: Path) -> None:
     """Those of pictures that no network learned; not where one is a card without its picture."""
     picture, card = tmp_path / "wave.jpg", tmp_path / "wave.safetensors"
     assert StyleRequest(((picture, 1.0),)).is_painted
-    assert StyleRequest((("stained-glass", 1.0),)).is_painted
+    assert StyleRequest((("burning-sky", 1.0),)).is_painted
     assert StyleRequest((("starry-night", 0.5), (picture, 0.5))).is_painted
     assert not StyleRequest((("starry-night", 1.0),)).is_painted
     assert not StyleRequest(((card, 1.0),)).is_painted

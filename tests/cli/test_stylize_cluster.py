@@ -82,7 +82,7 @@ def test_photos_and_pictures_in_stores(stylize, album, memory):
         (["album", "-o", "out", "--cluster", "127.0.0.1:1"], 1, "no Ray cluster at 127.0.0.1:1"),
         (["album", "-o", "nowhere://x"], 2, "no store of the kind nowhere://"),
         (["memory://none", "-o", "out"], 1, "nothing at memory:///none"),
-        (["memory://pictures", "-o", "out", "--dry-run"], 2, "would have to be fetched"),
+        (["memory://pictures", "-o", "out", "--dry-run"], 2, "--dry-run reads local photos only"),
         (["album", "-o", "album", "--cluster", "auto"], 2, "is one of the photos"),
     ],
 )

@@ -16,7 +16,10 @@ from tests.faults.jobs import JOBS, Job
 from tests.faults.killing import live
 from tests.faults.workplace import Nursery, prepare
 
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc"),
+]
 
 
 @pytest.mark.parametrize("job", JOBS, ids=lambda job: job.name)

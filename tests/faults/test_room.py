@@ -20,7 +20,10 @@ from tests.faults.conftest import BY_NAME, Undisturbed, names
 from tests.faults.jobs import OUT, Job
 from tests.faults.workplace import End, Nursery, prepare
 
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs limits as Linux has them")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs limits as Linux has them"),
+]
 
 Mount = Callable[..., None]
 

@@ -14,7 +14,10 @@ from tests.faults.conftest import BY_NAME, Undisturbed, names
 from tests.faults.jobs import OUT, picture
 from tests.faults.workplace import ROOT, Nursery, prepare
 
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="forks, and sends signals")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="forks, and sends signals"),
+]
 
 SHARES = (0.2, 0.5)  # of the time that the job takes
 STOPPABLE = ("paint", "train", "video")

@@ -99,7 +99,7 @@ def test_of_a_large_style_a_sample_is_seen_always_the_same(
 ) -> None:
     kinds: list[StyleLoss] = ["sliced", "nearest"]
     all_of_it = [style_error(backbone, kind, photo, style) for kind in kinds]
-    for limit in ("_MOST_QUANTILES", "_LEAST_NEIGHBOURS"):
+    for limit in ("_MOST_QUANTILES", "_LEAST_NEIGHBORS"):
         monkeypatch.setattr(f"impasto.perception.comparisons.{limit}", 200)
     monkeypatch.setattr("impasto.perception.comparisons._MOST_PAIRS", 1)
     sampled = [style_error(backbone, kind, photo, style) for kind in kinds]

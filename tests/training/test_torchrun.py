@@ -17,7 +17,10 @@ import torch
 
 from impasto.networks.card import Card, load_card, save_card
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="torch has no gloo for torchrun there")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(os.name == "nt", reason="torch has no gloo for torchrun there"),
+]
 
 STEPS = 16
 SMALL = (
