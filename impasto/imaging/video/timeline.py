@@ -81,5 +81,6 @@ def jumps_before(container: Any, end: Seconds) -> bool:
 
 
 def _is_stream(container: Any) -> bool:
+    """Return whether FFmpeg expects jumps in files of this format."""
     flag = ffmpeg.load("Reading a video").format.Flags.ts_discont
     return bool(container.format.flags & flag.value)
