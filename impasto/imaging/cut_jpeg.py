@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from io import SEEK_CUR, SEEK_END, BytesIO
+from io import SEEK_END, BytesIO
 from typing import IO, Any
 
 import numpy as np
 from PIL.JpegImagePlugin import JpegImageFile
 
-from impasto.imaging.limits import next_marker
+from impasto.imaging.limits import END, SCAN, jpeg_segments
 
 MOST_MISSING = 0.25  # of the rows: with more, a file counts as damaged
 
-_SCAN, _END = 0xDA, 0xD9
 _END_MARKER = b"\xff\xd9"
 # Stands for what is missing. A decoder that still needs data makes other pixels of this than of nothing.
 _NOISE = bytes(byte for byte in range(1, 255)) * 16
@@ -25,14 +24,8 @@ def lacks_end(file: IO[bytes]) -> bool:
     if file.read() == _END_MARKER:
         return False
     file.seek(0)
-    is_pixels = False
-    while marker := next_marker(file):
-        if marker == _END and is_pixels:
-            return False
-        is_pixels = is_pixels or marker == _SCAN
-        if marker != _END:
-            file.seek(max(0, int.from_bytes(file.read(2)) - 2), SEEK_CUR)
-    return is_pixels
+    markers = {marker for marker, _ in jpeg_segments(file)}
+    return SCAN in markers and END not in markers
 
 
 class CutJpeg(JpegImageFile):
@@ -81,10 +74,9 @@ def _has_all_passes(content: bytes) -> bool:
     """Return whether every coefficient of every component is there to its last bit, or has begun to be."""
     file, components = BytesIO(content), 0
     left: dict[int, set[int]] = {}
-    while marker := next_marker(file):
-        length = max(0, int.from_bytes(file.read(2)) - 2)
+    for marker, length in jpeg_segments(file):
         segment = file.read(length)
-        if marker == _SCAN and segment and len(segment) == 2 * segment[0] + 4:
+        if marker == SCAN and segment and len(segment) == 2 * segment[0] + 4:
             first, last, bits = segment[-3:]
             for component in segment[1:-3:2]:
                 missing = left.setdefault(component, set(range(_COEFFICIENTS)))

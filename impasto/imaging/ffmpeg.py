@@ -44,6 +44,16 @@ def explaining(sentence: str) -> Iterator[None]:
         raise VideoError(f"{sentence} ({reason(error)})") from error
 
 
+def filter_graph(frame: Any, name: str, **options: str) -> Any:
+    """An `av` graph of one filter, for frames of the size, pixel format and unit of time of `frame`."""
+    graph = load("Reading a video").filter.Graph()
+    source = graph.add_buffer(
+        width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base
+    )
+    graph.link_nodes(source, graph.add(name, **options), graph.add("buffersink")).configure()
+    return graph
+
+
 def reason(error: Exception) -> str:
     """FFmpeg's own words, without number and file name."""
     text = getattr(error, "strerror", None) or str(error)

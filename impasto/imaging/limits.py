@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from io import SEEK_CUR, SEEK_END, BytesIO
 from typing import IO, Any, Literal
@@ -38,7 +38,7 @@ MOST = {
 _BLOCK = 4096
 # Of a JPEG; but for those without content, and those that Pillow passes over as if they had none.
 _MARKER = re.compile(rb"\xff[^\x00\x01\xc8\xd0-\xd8\xf0-\xfd\xff]")
-_SCAN, _END, _APP1 = 0xDA, 0xD9, 0xE1
+SCAN, END, _APP1 = 0xDA, 0xD9, 0xE1  # markers of a JPEG
 _EXIF = b"Exif\0\0"
 _NESTED = (0x8769, 0x8825, 0xA005)  # tags of TIFF that lead to directories of EXIF
 _TYPE_BYTES = np.array([0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 0], float)  # by number, else 0
@@ -78,25 +78,38 @@ def check_exif(image: Image.Image, name: str) -> None:
 
 
 def _count_jpeg(file: IO[bytes], counts: _Counts) -> None:
-    exif, is_pixels = b"", False
-    while marker := next_marker(file):
-        if marker == _END:
-            if is_pixels:
-                break
-            continue  # Pillow goes on
-        length = max(0, int.from_bytes(file.read(2)) - 2)
-        counts.add("scans" if marker == _SCAN else "segments")
-        is_pixels = is_pixels or marker == _SCAN
-        start = file.read(min(length, len(_EXIF))) if marker == _APP1 else b""
-        if start == _EXIF:
+    exif = b""
+    for marker, length in jpeg_segments(file):
+        if marker == END:
+            break
+        counts.add("scans" if marker == SCAN else "segments")
+        if marker == _APP1 and file.read(min(length, len(_EXIF))) == _EXIF:
             counts.add("EXIF segments")
-            exif += file.read(length - len(start))
-        else:
-            file.seek(length - len(start), SEEK_CUR)
+            exif += file.read(length - len(_EXIF))
     _count_exif(exif, counts)
 
 
-def next_marker(file: IO[bytes]) -> int | None:
+def jpeg_segments(file: IO[bytes]) -> Iterator[tuple[int, int]]:
+    """Go through the segments of a JPEG, from where the file stands: marker, and length of the content.
+
+    The file stands at the content of each. The last is END, behind the pixels; one before them does not
+    count, as Pillow passes over it.
+    """
+    has_pixels = False
+    while marker := _next_marker(file):
+        if marker == END:
+            if has_pixels:
+                yield marker, 0
+                return
+            continue
+        has_pixels = has_pixels or marker == SCAN
+        length = max(0, int.from_bytes(file.read(2)) - 2)
+        following = file.tell() + length
+        yield marker, length
+        file.seek(following)
+
+
+def _next_marker(file: IO[bytes]) -> int | None:
     """The next marker of a JPEG, behind which the file then stands; None at the end."""
     while block := file.read(_BLOCK):
         if found := _MARKER.search(block):

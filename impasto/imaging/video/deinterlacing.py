@@ -61,12 +61,7 @@ class _Bwdif:
     def __init__(self, frame: Any, fields: Fields) -> None:
         self._av = ffmpeg.load("Reading a video")
         self._kind = _kind(frame)
-        self._graph = self._av.filter.Graph()
-        source = self._graph.add_buffer(
-            width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base
-        )
-        bwdif = self._graph.add("bwdif", f"mode=send_frame:parity=auto:deint={fields}")
-        self._graph.link_nodes(source, bwdif, self._graph.add("buffersink")).configure()
+        self._graph = ffmpeg.filter_graph(frame, "bwdif", mode="send_frame", parity="auto", deint=fields)
         self._times: deque[tuple[int | None, int]] = deque()
 
     def takes(self, frame: Any) -> bool:

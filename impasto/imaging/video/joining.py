@@ -172,7 +172,8 @@ class _Joining(ExitStack):
             added, notes = add(output, source, self._suffix, cut)
             tracks |= added
             self._notes += notes
-        if not cut.is_whole and not self._jumps_before(cut.zero):
+        assert self._source_path is not None
+        if not cut.is_whole and not jumps_before(self._source_path, cut.zero):
             source.seek(max(0, int((cut.zero - _RUN_UP) * 1_000_000)))
         return self._take_packets(source, tracks)
 
@@ -186,11 +187,6 @@ class _Joining(ExitStack):
             *name_data(source),
         ]
         return iter(covers)
-
-    def _jumps_before(self, end: Fraction) -> bool:
-        assert self._source_path is not None
-        with ffmpeg.open_input(self._source_path) as container:
-            return jumps_before(container, end)
 
     def _take_packets(self, source: Any, tracks: dict[int, Callable[[Any], Packets]]) -> Packets:
         error = ffmpeg.load("Writing a video").FFmpegError

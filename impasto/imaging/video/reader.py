@@ -70,7 +70,9 @@ class _Decoder:
         """All frames from `start` on, and perhaps some before it."""
         # a deinterlaced frame is made from the one before it, too
         start = max(Fraction(0), start - 2 * self._step) if self._probe.fields else start
-        for run_up in () if self._jumps_before(start) else _RUN_UPS:
+        origin = self._probe.origin * self._base
+        can_seek = start > SLACK and not jumps_before(self._path, start + origin)
+        for run_up in _RUN_UPS if can_seek else ():
             if start <= run_up + SLACK:
                 break
             with ffmpeg.open_input(self._path) as container:
@@ -84,11 +86,6 @@ class _Decoder:
                     return
         with ffmpeg.open_input(self._path) as container:
             yield from self._timed(self._whole_frames(container), 0)
-
-    def _jumps_before(self, start: Seconds) -> bool:
-        """Return whether time stamps jump between the beginning and `start`; nothing is decoded for it."""
-        with ffmpeg.open_input(self._path) as container:
-            return start > SLACK and jumps_before(container, start + self._probe.origin * self._base)
 
     def _timed(self, frames: Iterable[Any], index: int) -> Iterator[TimedFrame[Any]]:
         """Frames whose time does not advance are left out, as FFmpeg does where the rate varies."""

@@ -22,7 +22,7 @@ _COPIED = {
 # the arrangements of loudspeakers that all encoders know, by their number
 _LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 _PRIMING = Fraction(1, 10)  # seconds before the start that may belong to a codec's way to begin
-KEPT_METADATA = ("language", "title", "handler_name", "creation_time")
+_KEPT_METADATA = ("language", "title", "handler_name", "creation_time")
 
 _LATE = Fraction(1, 50)  # seconds that nobody notices
 
@@ -110,12 +110,15 @@ def add_tracks(
             notes.append("the sound begins later than the frames: it is encoded again, after silence")
         else:
             track = _Copied(output, stream, cut, suffix)
-        track.stream.metadata.update(
-            {key: value for key, value in stream.metadata.items() if key in KEPT_METADATA}
-        )
-        track.stream.disposition = stream.disposition
+        describe(track.stream, stream)
         tracks[stream.index] = track.take
     return tracks, notes
+
+
+def describe(track: Any, source: Any) -> None:
+    """Give an `av` stream the language, titles and disposition of another one."""
+    track.metadata.update({key: text for key, text in source.metadata.items() if key in _KEPT_METADATA})
+    track.disposition = source.disposition
 
 
 def _can_copy(output: Any, suffix: str, codec: str) -> bool:

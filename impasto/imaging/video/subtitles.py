@@ -9,7 +9,7 @@ from typing import Any
 
 from impasto.imaging import ffmpeg
 from impasto.imaging.video.encoding import MP4_LIKE
-from impasto.imaging.video.sound import KEPT_METADATA, Packets, SoundCut
+from impasto.imaging.video.sound import Packets, SoundCut, describe
 
 # FFmpeg's names; those that are pictures go nowhere else
 _COPIED = {
@@ -50,9 +50,7 @@ def add_subtitles(
         else:
             notes.append(f"subtitles are left out, since {suffix} does not hold their kind ({name})")
             continue
-        kept = {key: value for key, value in stream.metadata.items() if key in KEPT_METADATA}
-        track.stream.metadata.update(kept)
-        track.stream.disposition = stream.disposition
+        describe(track.stream, stream)
         tracks[stream.index] = track.take
     return tracks, list(dict.fromkeys(notes))
 

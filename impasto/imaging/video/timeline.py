@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 from impasto.imaging import ffmpeg
@@ -66,18 +67,19 @@ class Timeline:
             packet.dts = None if packet.dts is None else packet.dts + ticks
 
 
-def jumps_before(container: Any, end: Seconds) -> bool:
+def jumps_before(path: Path, end: Seconds) -> bool:
     """Return whether time stamps jump before `end`, in the file's own seconds: seeking by time then misleads.
 
     Only formats whose stamps may jump, as those of MPEG-TS, are read for it, without decoding.
     """
-    if not _is_stream(container):
-        return False
-    timeline = Timeline(container)
-    for packet in timeline.close(container.demux()):
-        if timeline.jumps or (packet.dts is not None and packet.dts * packet.time_base > end):
-            break
-    return bool(timeline.jumps)
+    with ffmpeg.open_input(path) as container:
+        if not _is_stream(container):
+            return False
+        timeline = Timeline(container)
+        for packet in timeline.close(container.demux()):
+            if timeline.jumps or (packet.dts is not None and packet.dts * packet.time_base > end):
+                break
+        return bool(timeline.jumps)
 
 
 def _is_stream(container: Any) -> bool:

@@ -110,13 +110,7 @@ def tone_mapper(transfer: int, primaries: int, peak: float) -> Callable[[Any], P
 
 def _lookup(frame: Any, table: str) -> Any:
     """A graph of FFmpeg's filters that looks colors up, for frames like this one."""
-    graph = ffmpeg.load("Reading a video").filter.Graph()
-    source = graph.add_buffer(
-        width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base
-    )
     with TemporaryDirectory() as folder:
         path = Path(folder) / "table.cube"
         path.write_text(table, encoding="ascii")
-        lookup = graph.add("lut3d", file=str(path), interp="tetrahedral")
-        graph.link_nodes(source, lookup, graph.add("buffersink")).configure()
-    return graph
+        return ffmpeg.filter_graph(frame, "lut3d", file=str(path), interp="tetrahedral")
