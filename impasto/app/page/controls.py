@@ -51,7 +51,7 @@ class PhotoControls:
     def _add_handles(self) -> None:
         with gr.Accordion("More control", open=False):
             self.stroke_size = gr.Slider(LEAST_STROKE, MOST_STROKE, 1, step=0.05, label="Stroke size")
-            self.keep_color = gr.Dropdown(COLORS, value="none", label="Colours")
+            self.keep_color = gr.Dropdown(COLORS, value="none", label="Colors")
             self.keep_color_amount = gr.Slider(0, 1, 1, step=0.05, label="How much of the photo's colors")
             self.detail = gr.Slider(0, 1, 0, step=0.05, label="Fine detail of the photo")
             self.second = style_list("Mix with", [("nothing", NONE), *self.names({})], value=NONE)
