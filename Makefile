@@ -11,7 +11,7 @@ demo: .venv/installed
 	@echo "The painting is $(CURDIR)/out/demo.png, and out/demo.gif shows how it came about."
 
 # a file of tests on each core at a time: threads of their own would get in one another's way
-PARALLEL := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+PARALLEL := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --max-worker-restart 3 --dist loadfile --no-loadscope-reorder
 
 test: .venv/dev lint
 	$(PARALLEL) -m "not slow"
