@@ -14,7 +14,7 @@ from impasto.cli.display import say
 from impasto.cli.doctor import doctor
 from impasto.cli.earlier_flags import with_current_flags
 from impasto.cli.encode import encode
-from impasto.cli.error_handling import INTERRUPTED
+from impasto.cli.error_handling import INTERRUPTED, announced
 from impasto.cli.evaluate import evaluate
 from impasto.cli.export import export
 from impasto.cli.import_ import import_
@@ -36,7 +36,12 @@ class _Commands(TyperGroup):
     """The root. Its help says nothing of the values of switches, which have none, as newer Typers would."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, list(with_current_flags(args)))
+        with announced():
+            return super().parse_args(ctx, list(with_current_flags(args)))
+
+    def invoke(self, ctx: Any) -> Any:
+        with announced():
+            return super().invoke(ctx)
 
     def get_params(self, ctx: Any) -> list[Any]:
         params: list[Any] = [*super().get_params(ctx)]
@@ -116,6 +121,6 @@ def main() -> None:
     try:
         with interruptible():
             app(prog_name="impasto")
-    except KeyboardInterrupt:  # before a command could begin, or once more while one was ending
+    except KeyboardInterrupt:  # while a command was ending
         say("stopped")
         sys.exit(INTERRUPTED)

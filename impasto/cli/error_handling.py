@@ -36,6 +36,16 @@ def explained() -> Iterator[None]:
         raise typer.Exit(1) from error
 
 
+@contextmanager
+def announced() -> Iterator[None]:
+    """Print "stopped" for an interrupt before a command begins, which Typer would end without a word."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        say("stopped")
+        raise typer.Exit(INTERRUPTED) from error
+
+
 def _in_words(error: Exception) -> str:
     if ran_out_of_memory(error):
         return "memory ran out: choose a smaller --size"

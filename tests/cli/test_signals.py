@@ -6,7 +6,9 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from typer.core import TyperCommand
 
+from impasto.cli import app, main
 from impasto.cli.signals import interruptible, stopping
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGHUP")
@@ -46,3 +48,23 @@ def test_what_is_ignored_stays_ignored() -> None:
         os.kill(os.getpid(), signal.SIGHUP)
         assert not stop.is_set()
     assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+
+COMMANDS = [
+    command.name or str(command.callback.__name__) for command in app.registered_commands if command.callback
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_that_is_stopped_before_it_begins_says_so(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def parse(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    monkeypatch.setattr(TyperCommand, "parse_args", parse)
+    monkeypatch.setattr(sys, "argv", ["impasto", command])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert (end.value.code, capsys.readouterr().err) == (130, "stopped\n")
