@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from impasto.imaging.video import open_clip
 from tests.imaging.films import remake, write_film
 
 LINES = ((100, 150, "Bonjour,\nl'été"), (300, 200, "again"))  # milliseconds from, how many, text
@@ -190,3 +191,11 @@ def test_tracks_of_data_are_named(film, tmp_path):
                 output.mux(packet)
     _, notes = remake(tmp_path / "a.mov", tmp_path / "b.mp4")
     assert notes == (f"{tmp_path / 'b.mp4'}: tracks of data are left out (TimeCodeHandler)",)
+
+
+@pytest.mark.parametrize("start", [0, 0.5])
+def test_a_last_subtitle_may_outlast_the_frames(tmp_path: Path, start: float) -> None:
+    """Matroska counts it in the length that it declares; read from the middle, it has begun before."""
+    film = write_film(tmp_path / "film.mp4")
+    path = with_subtitles(film, tmp_path / "words.mkv", "subrip", lines=((100, 3000, "on and on"),))
+    assert len(list(open_clip(path).frames(start))) == (7 if start else 20)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from impasto.errors import VideoError
+from impasto.imaging import ffmpeg
 from impasto.imaging.video.probe import Probe
 
 _MISSING = 0.5  # seconds without a frame at the end that are no accident any more
@@ -25,10 +27,9 @@ class Damage:
     _last_stamp: int | None = None  # of decoding, of the video
 
     def see_packet(self, packet: Any) -> None:
-        stamp = packet.dts if packet.pts is None else packet.pts
-        if stamp is None:
+        end = self._end(packet)
+        if end is None:
             return
-        end = self._seconds(packet, stamp + (packet.duration or 0))
         self._farthest = max(self._farthest, end)
         if packet.stream.index == self.probe.stream:
             self._farthest_video = max(self._farthest_video, end)
@@ -56,10 +57,25 @@ class Damage:
         if is_listed and (self._last_stamp or 0) < entries[len(entries) - 1].timestamp:
             raise self.error("the frames after that, which its index lists, are missing")
         declared = self.probe.declared_end
-        if declared is not None and self._farthest < declared - _MISSING:
+        ends_early = declared is not None and self._farthest < declared - _MISSING
+        if declared is not None and ends_early and not self._has_subtitle_at(declared):
             raise self.error(f"it should go on until {declared:.1f} s")
         if self.skipped and self._farthest_video > self.last_frame + _MISSING:
             raise self.error("nothing after that can be decoded")
+
+    def _has_subtitle_at(self, end: float) -> bool:
+        """Return whether a subtitle lasts until then; it may have begun before reading did."""
+        with ffmpeg.open_input(Path(self.probe.info.name)) as container:
+            tracks = container.streams.subtitles
+            try:
+                ends = [self._end(packet) for packet in container.demux(tracks)] if tracks else []
+            except ffmpeg.load("Reading a video").FFmpegError:
+                return False
+        return any(found is not None and found > end - _MISSING for found in ends)
+
+    def _end(self, packet: Any) -> float | None:
+        stamp = packet.dts if packet.pts is None else packet.pts
+        return None if stamp is None else self._seconds(packet, stamp + (packet.duration or 0))
 
     def notes(self) -> tuple[str, ...]:
         """Sentences on what was passed over."""
