@@ -20,7 +20,7 @@ from PIL import Image
 from benchmarks.report import console, machine, print_table, save_section
 from benchmarks.settings import ROOT, SHIPPED_PHOTO
 from benchmarks.speed import run_command
-from impasto.imaging.bands import write_bands
+from impasto.imaging.io import write_bands
 from impasto.stylizing import ImageOptions, Item, Stylizer
 from impasto.stylizing.plan import plan
 

@@ -27,7 +27,7 @@ from impasto.cli import app
 from impasto.cli.display import plain
 from impasto.errors import ImageError, ImpastoError, VideoError, WeightsError
 from impasto.imaging import io as pictures
-from impasto.imaging.streamed import Streamed
+from impasto.imaging.sources import Streamed
 from impasto.imaging.video.open import open_clip
 from impasto.networks.card import load_card, save_card
 from impasto.training.checkpoints import load_checkpoint, save_checkpoint

@@ -8,8 +8,6 @@ from pathlib import Path
 import impasto
 
 PACKAGE = Path(impasto.__path__[0])
-# aliases of one meaning that stand in packages that do not import each other
-SHARED = {"Samples"}
 
 
 def type_names(tree: ast.Module) -> Iterator[str]:
@@ -28,7 +26,7 @@ def test_a_type_name_has_one_meaning() -> None:
     for path in PACKAGE.rglob("*.py"):
         for name in type_names(ast.parse(path.read_text(encoding="utf-8"))):
             places[name].append(str(path.relative_to(PACKAGE)))
-    several = {name: where for name, where in places.items() if len(where) > 1 and name not in SHARED}
+    several = {name: where for name, where in places.items() if len(where) > 1}
     assert not several
 
 

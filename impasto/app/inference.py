@@ -15,7 +15,7 @@ from impasto.errors import ImpastoError
 from impasto.imaging import io
 from impasto.imaging.decoding import check_size
 from impasto.imaging.geometry import fit_long_side, resize
-from impasto.imaging.huge import find_size
+from impasto.imaging.sources import find_size
 from impasto.stylizing.images import stylize_file
 from impasto.stylizing.options import ImageOptions
 from impasto.stylizing.stylizer import Stylizer

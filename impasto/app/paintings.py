@@ -18,7 +18,7 @@ from impasto.errors import DivergenceError
 from impasto.imaging import io
 from impasto.imaging.animation import AnimationWriter
 from impasto.imaging.geometry import resize
-from impasto.imaging.huge import find_size
+from impasto.imaging.sources import find_size
 from impasto.painting.paint import Painter
 from impasto.progress import Step
 

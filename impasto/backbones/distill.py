@@ -24,7 +24,7 @@ from impasto.backbones.base import Backbone
 from impasto.backbones.compact import LAYERS, TEACHER_WIDTHS, WIDTH_OF, Compact, load_compact, save_compact
 from impasto.backbones.compressed import Compressed
 from impasto.errors import UsageError, WeightsError
-from impasto.imaging.suffixes import IMAGE_SUFFIXES
+from impasto.imaging.files import IMAGE_SUFFIXES
 from impasto.weights import load_plain
 
 FeatureMaps = dict[str, Tensor]

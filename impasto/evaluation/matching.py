@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from impasto.errors import ImageError, UsageError
-from impasto.imaging.suffixes import IMAGE_SUFFIXES
+from impasto.imaging.files import IMAGE_SUFFIXES
 
 Pair = tuple[str, str]  # names of a photo and of a style
 

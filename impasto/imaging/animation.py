@@ -15,7 +15,7 @@ from torch import Tensor
 
 from impasto.errors import UsageError
 from impasto.imaging import ffmpeg
-from impasto.imaging.encoding import wholly
+from impasto.imaging.codecs.base import wholly
 from impasto.imaging.files import check_target, replacing
 from impasto.imaging.io import to_pil
 

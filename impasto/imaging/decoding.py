@@ -11,16 +11,15 @@ from PIL import ExifTags, Image, ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from impasto.errors import ImageError, ImpastoError, MissingExtraError
-from impasto.imaging.color import changes_values, to_srgb
-from impasto.imaging.cut_jpeg import CutJpeg, lacks_end
-from impasto.imaging.depth16 import Deep, DeepFile, has_deep_planes, is_deep_color, read_deep
+from impasto.imaging.codecs.jpeg import CutJpeg, lacks_end
+from impasto.imaging.codecs.raw import open_raw
+from impasto.imaging.codecs.sixteen_bits import Deep, DeepFile, has_deep_planes, is_deep_color, read_deep
+from impasto.imaging.codecs.tiff import FloatTiff, decode_by_libtiff, is_float, is_raw, read_tags
+from impasto.imaging.color import changes_values, to_range, to_srgb
 from impasto.imaging.limits import check_counts, check_exif
 from impasto.imaging.metadata import clean_exif, find_dpi, pack_exif, resolution_tags
-from impasto.imaging.raw import open_raw
-from impasto.imaging.tiff import FloatTiff, decode_by_libtiff, is_float, is_raw, read_tags
-from impasto.imaging.tone import to_range
 
-Samples = NDArray[np.float32]  # (H, W, 3) sRGB or (H, W, 4) with straight alpha, in [0, 1]
+FloatSamples = NDArray[np.float32]  # (H, W, 3) sRGB or (H, W, 4) with straight alpha, in [0, 1]
 
 # Tried in this order. Pillow opens more, but some of those run other programs, or claim any bytes.
 _KINDS = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "AVIF", "JPEG2000", "PPM", "PSD", "QOI")
@@ -33,7 +32,7 @@ _AS_COLOR = {1: [0, 0, 0], 2: [0, 0, 0, 1], 3: [0, 1, 2], 4: [0, 1, 2, 3]}
 _ANIMATED_KINDS = ("GIF", "WEBP", "PNG", "AVIF")
 
 # From the stored picture to the upright one, by the value of the EXIF orientation tag.
-_UPRIGHT: dict[Any, Callable[[Samples], Samples]] = {
+UPRIGHT: dict[Any, Callable[[FloatSamples], FloatSamples]] = {
     2: lambda stored: stored[:, ::-1],
     3: lambda stored: stored[::-1, ::-1],
     4: lambda stored: stored[::-1],
@@ -48,7 +47,7 @@ _UPRIGHT: dict[Any, Callable[[Samples], Samples]] = {
 class Decoded:
     """An upright picture as float32 (H, W, 3 or 4), with what its file said beside the pixels."""
 
-    samples: Samples
+    samples: FloatSamples
     bit_depth: int
     exif: bytes | None
     notes: tuple[str, ...]
@@ -129,7 +128,7 @@ def decode_file(file: IO[bytes], name: str, max_pixels: int) -> Decoded:
 
     def reopen() -> ImageFile.ImageFile:
         image = open_image(file, name)
-        _make_room(image)
+        make_canvas(image)
         return image
 
     with explaining(name):
@@ -164,22 +163,24 @@ def decode_deep(
 
 def _decode(image: Image.Image, name: str, deep: Deep | None, mapped: str | None) -> Decoded:
     if deep is None:
-        _make_room(image)
+        make_canvas(image)
         image.load()
         deep, mapped = _deep_gray(image, name)
     profile = image.info.get("icc_profile")
     if deep is None:
         samples, problem = _to_samples(image, profile)
     else:
-        samples, problem = _deep_to_samples(_with_key(deep, image.info.get("transparency")), profile)
-    orientation, exif, damage = _read_exif(image)
-    if turn := _UPRIGHT.get(orientation):
+        samples, problem = deep_to_samples(with_key(deep, image.info.get("transparency")), profile)
+    orientation, exif, damage = read_exif(image)
+    if turn := UPRIGHT.get(orientation):
         samples = turn(samples)
-    notes = [f"{name} {note}" for note in (mapped, problem, damage, gaps(image), _pages(image)) if note]
+    notes = [
+        f"{name} {note}" for note in (mapped, problem, damage, gaps(image), describe_pages(image)) if note
+    ]
     return Decoded(samples, 8 if deep is None else 16, exif, tuple(notes))
 
 
-def _make_room(image: Image.Image) -> None:
+def make_canvas(image: Image.Image) -> None:
     """Create the canvas that a TIFF is decoded to; Pillow, doing so, would apply its own pixel limit."""
     if isinstance(image, TiffImageFile) and image.tile:
         stored = image.tag_v2[ExifTags.Base.ImageWidth], image.tag_v2[ExifTags.Base.ImageLength]
@@ -204,7 +205,7 @@ def _deep_gray(image: Image.Image, name: str) -> tuple[Deep | None, str | None]:
     return whole.astype(np.uint16), None
 
 
-def _with_key(deep: Deep, key: object) -> Deep:
+def with_key(deep: Deep, key: object) -> Deep:
     """Samples with an alpha channel added if one color is declared transparent, as PNG can."""
     if key is None:
         return deep
@@ -212,7 +213,7 @@ def _with_key(deep: Deep, key: object) -> Deep:
     return np.concatenate([deep, alpha.astype(np.uint16)], axis=-1)
 
 
-def _deep_to_samples(deep: Deep, profile: bytes | None) -> tuple[Samples, str | None]:
+def deep_to_samples(deep: Deep, profile: bytes | None) -> tuple[FloatSamples, str | None]:
     """Samples of (H, W, 1 to 4) uint16, and a note; Pillow's color management works on 8 bits."""
     channels = deep.shape[-1]
     converts, problem = changes_values(profile, "L" if channels < 3 else "RGB")
@@ -223,7 +224,7 @@ def _deep_to_samples(deep: Deep, profile: bytes | None) -> tuple[Samples, str | 
     return samples, "was converted from its color profile to sRGB at 8 bits per channel"
 
 
-def _to_samples(image: Image.Image, profile: bytes | None) -> tuple[Samples, str | None]:
+def _to_samples(image: Image.Image, profile: bytes | None) -> tuple[FloatSamples, str | None]:
     """Samples of an 8-bit picture, and a note if its profile could not be used."""
     alpha = None
     if image.has_transparency_data:
@@ -237,16 +238,16 @@ def _to_samples(image: Image.Image, profile: bytes | None) -> tuple[Samples, str
     return _shares(np.asarray(converted), 255), problem
 
 
-def _shares(levels: NDArray[Any], most: int) -> Samples:
+def _shares(levels: NDArray[Any], most: int) -> FloatSamples:
     """Levels up to `most` as floats in [0, 1]. Where NumPy gets no memory for the buffers of a division that
     casts, too, it ends the process.
     """
-    shares: Samples = levels.astype(np.float32)
+    shares: FloatSamples = levels.astype(np.float32)
     shares /= most
     return shares
 
 
-def _read_exif(image: Image.Image) -> tuple[Any, bytes | None, str | None]:
+def read_exif(image: Image.Image) -> tuple[Any, bytes | None, str | None]:
     """Orientation still to be applied, EXIF to keep, and a note if it is damaged."""
     orientation: Any = 1
     try:
@@ -265,7 +266,7 @@ def gaps(image: Image.Image) -> str | None:
     return image.note if isinstance(image, CutJpeg) else None
 
 
-def _pages(image: Image.Image) -> str | None:
+def describe_pages(image: Image.Image) -> str | None:
     """A note if the file holds several pictures."""
     count = getattr(image, "n_frames", 1)
     if image.format == "TIFF" and count > 1:

@@ -128,3 +128,11 @@ def _resolve(path: Path) -> Path:
         return path.resolve()
     except (OSError, ValueError, RuntimeError) as error:  # a link to itself, a NUL in the name
         raise ImageError(f"{str(path)!r} cannot be written: {error}") from error
+
+
+IMAGE_SUFFIXES = frozenset(
+    {
+        ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".gif", ".bmp", ".dib", ".avif",
+        ".heic", ".heif", ".hif", ".jp2", ".j2k", ".ppm", ".pgm", ".pbm", ".pnm", ".psd", ".qoi",
+    }
+)  # fmt: skip

@@ -5,6 +5,7 @@ beside it in an `ImageInfo`.
 """
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,11 @@ from torch import Tensor
 
 from impasto.errors import ImageError, UsageError
 from impasto.imaging import arrays
+from impasto.imaging.arrays import over_white
+from impasto.imaging.codecs.base import SampleArray, Samples
+from impasto.imaging.codecs.tiff import TiledTiff
 from impasto.imaging.decoding import Decoded, check_size, decode_file, decode_image, explaining, open_image
-from impasto.imaging.encoding import SampleArray, find_format, quantize, to_pil
+from impasto.imaging.encoding import FORMATS, Format, find_format, quantize, to_pil
 from impasto.imaging.files import check_target, open_file, replacing
 from impasto.imaging.metadata import find_record, pack_record
 
@@ -27,11 +31,13 @@ __all__ = [
     "ImageInfo",
     "Source",
     "check_output",
+    "is_banded",
     "read",
     "read_record",
     "replacing",
     "to_pil",
     "write",
+    "write_bands",
 ]
 
 MAX_PIXELS = 250_000_000
@@ -133,10 +139,46 @@ def write(
     xmp = None if record is None else pack_record(record)
     picture = SampleArray(np.ascontiguousarray(quantize(planes, bit_depth)), exif, xmp, quality)
     with replacing(target) as temporary:
-        try:
-            kind.save(temporary, picture)
-        except ValueError as error:
-            raise ImageError(f"{target} could not be written: {error}") from error
+        _save(kind, temporary, target, picture)
+
+
+def write_bands(
+    path: str | os.PathLike[str],
+    bands: Iterable[Samples],
+    size: tuple[int, int],
+    *,
+    channels: int = 3,
+    exif: bytes | None = None,
+    bit_depth: int = 8,
+    quality: int = 95,
+    record: str | None = None,
+) -> None:
+    """`write` for bands of samples, the topmost first, (height, width) in all.
+
+    A TIFF grows with them; for any other kind of file they are collected. Raises as `write`,
+    before the first band is asked for if it is not of the disk.
+    """
+    target = check_output(path, bit_depth=bit_depth)
+    kind = find_format(target, bit_depth)
+    if max(size) > kind.longest_side:
+        raise UsageError(f"{target} cannot be written: {kind.name} ends at {kind.longest_side} pixels a side")
+    xmp = None if record is None else pack_record(record)
+    with replacing(target) as temporary:
+        if kind.is_banded:
+            with temporary.open("wb") as file:
+                tiff = TiledTiff(file, size, channels, bit_depth)
+                for band in bands:
+                    tiff.add(band)
+                tiff.finish(exif, xmp)
+            return
+        samples = _collect(bands, size, channels if kind.has_alpha else 3, bit_depth)
+        _save(kind, temporary, target, SampleArray(samples, exif, xmp, quality, is_large=True))
+
+
+def is_banded(path: str | os.PathLike[str]) -> bool:
+    """Return whether `write_bands` writes a picture without ever having it in memory whole."""
+    kind = FORMATS.get(Path(path).suffix.lower())
+    return kind is not None and kind.is_banded
 
 
 def read_record(path: str | os.PathLike[str]) -> str | None:
@@ -170,6 +212,26 @@ def _split(name: str, planes: Tensor, max_pixels: int, bit_depth: int = 8) -> tu
     check_size(width, height, name, max_pixels)
     alpha = planes[3:].clone() if len(planes) == 4 and bool((planes[3] < 1).any()) else None
     return planes[:3].contiguous(), ImageInfo(name, (height, width), bit_depth, alpha)
+
+
+def _save(kind: Format, path: Path, target: Path, picture: SampleArray) -> None:
+    """Write a picture to a temporary path. Raises ImageError, which names its target."""
+    try:
+        kind.save(path, picture)
+    except ValueError as error:
+        raise ImageError(f"{target} could not be written: {error}") from error
+
+
+def _collect(bands: Iterable[Samples], size: tuple[int, int], channels: int, bit_depth: int) -> Samples:
+    """All bands in one array; laid over white where alpha is one channel too many."""
+    samples: Samples = np.empty((*size, channels), np.uint8 if bit_depth == 8 else np.uint16)
+    top = 0
+    for band in bands:
+        samples[top : top + len(band)] = (
+            band if band.shape[2] == channels else over_white(band[..., :3], band[..., 3])
+        )
+        top += len(band)
+    return samples
 
 
 def _check_shapes(image: Tensor, alpha: Tensor | None) -> None:

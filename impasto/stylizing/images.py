@@ -16,9 +16,9 @@ from torch import Tensor
 from impasto.device import available_memory
 from impasto.errors import ImageError
 from impasto.imaging import io
-from impasto.imaging.bands import Samples, is_tiff, write_bands
+from impasto.imaging.codecs.base import Samples
 from impasto.imaging.geometry import fit_long_side, resize
-from impasto.imaging.huge import ImageSource, Planes, find_size, open_large, shrunk
+from impasto.imaging.sources import ImageSource, Planes, find_size, open_large, shrunk
 from impasto.stylizing.estimate import check_memory
 from impasto.stylizing.options import ImageOptions
 from impasto.stylizing.stylizer import Stylizer
@@ -88,8 +88,8 @@ def _open_source(
     """Decoded whole if its size allows, else streamed if its picture can be."""
     if options.max_pixels is not None or pixels <= io.MAX_PIXELS:
         return open_large(path, max_pixels=options.max_pixels or io.MAX_PIXELS)
-    if options.size is None and is_tiff(target):
-        from impasto.imaging.streamed import open_streamed
+    if options.size is None and io.is_banded(target):
+        from impasto.imaging.sources import open_streamed
 
         return open_streamed(path)
     raise ImageError(
@@ -124,7 +124,7 @@ def write_picture(
         common |= {"exif": info.exif, "record": json.dumps({"impasto": version("impasto"), **record})}
     if isinstance(picture, Large):
         bands = picture.bands(options.bit_depth)
-        write_bands(path, bands, info.size, channels=picture.source.channels, **common)
+        io.write_bands(path, bands, info.size, channels=picture.source.channels, **common)
     else:
         io.write(path, picture, alpha=info.alpha, **common)
 

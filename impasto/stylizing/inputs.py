@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from impasto.errors import ImageError, UsageError
 from impasto.imaging.encoding import FORMATS, find_format
-from impasto.imaging.suffixes import IMAGE_SUFFIXES
+from impasto.imaging.files import IMAGE_SUFFIXES
 from impasto.safe_paths import exists, is_folder
 from impasto.stylizing.options import BulkOptions
 

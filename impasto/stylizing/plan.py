@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from math import prod
 
 from impasto.imaging import io
-from impasto.imaging.bands import is_tiff
 from impasto.imaging.geometry import fit_long_side
-from impasto.imaging.huge import find_size
+from impasto.imaging.sources import find_size
 from impasto.stylizing.estimate import peak_in_tiles, peak_whole
 from impasto.stylizing.inputs import Item
 from impasto.stylizing.options import ImageOptions
@@ -44,6 +43,6 @@ def plan(item: Item, stylizer: Stylizer, options: ImageOptions) -> StylizePlan:
         sampled=tiler.sampled(size),
         seen=tiler.seen(size),
         held=prod(stored) <= (options.max_pixels or io.MAX_PIXELS),
-        collected=not is_tiff(item.target),
+        collected=not io.is_banded(item.target),
     )
     return StylizePlan(size, tiler.side, memory)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from impasto.device import available_memory
-from impasto.imaging.huge import ImageSource
+from impasto.imaging.sources import ImageSource
 from impasto.networks.statistics import Statistics
 from impasto.stylizing.resampling import Box, Size, needed, resampled, whole
 

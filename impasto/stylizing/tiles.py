@@ -14,9 +14,9 @@ from torch import Tensor
 
 from impasto.device import available_memory, ran_out_of_memory
 from impasto.errors import MemoryLimitError, UsageError
-from impasto.imaging.bands import Samples
+from impasto.imaging.codecs.base import Samples
 from impasto.imaging.encoding import quantize
-from impasto.imaging.huge import ImageSource
+from impasto.imaging.sources import ImageSource
 from impasto.networks import StyleNetwork, build
 from impasto.networks.statistics import Statistics, collect, paint_part, reach
 from impasto.stylizing import sampling

@@ -17,8 +17,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from torch import Tensor
 
 from impasto.errors import ImageError, ImpastoError, UsageError
-from impasto.imaging.color import to_srgb
-from impasto.imaging.tone import to_range
+from impasto.imaging.color import to_range, to_srgb
 from impasto.training.photos import Photos, reading
 
 _MAX_TRIES = 100  # unreadable photos in a row before giving up

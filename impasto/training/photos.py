@@ -19,8 +19,7 @@ from PIL import Image
 
 from impasto.errors import ImageError, UsageError
 from impasto.imaging.decoding import check_size, explaining, open_image
-from impasto.imaging.files import open_file
-from impasto.imaging.suffixes import IMAGE_SUFFIXES
+from impasto.imaging.files import IMAGE_SUFFIXES, open_file
 from impasto.safe_paths import exists, is_folder
 
 MAX_PIXELS = 100_000_000  # larger photos are skipped, as they take seconds and gigabytes to decode

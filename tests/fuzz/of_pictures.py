@@ -17,10 +17,9 @@ from torch import Tensor
 
 from impasto.imaging import io
 from impasto.imaging.color import SRGB_PROFILE
-from impasto.imaging.huge import ImageSource, find_size, open_large, shrunk
 from impasto.imaging.limits import check_counts
 from impasto.imaging.masks import read_mask, share_out
-from impasto.imaging.streamed import open_streamed
+from impasto.imaging.sources import ImageSource, find_size, open_large, open_streamed, shrunk
 from impasto.imaging.style import read_style
 from impasto.painting.options import PaintOptions
 from impasto.painting.provenance import make_record, options_from

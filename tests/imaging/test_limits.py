@@ -12,7 +12,7 @@ from skimage import data
 
 from impasto.errors import ImageError
 from impasto.imaging import io, limits
-from impasto.imaging.huge import find_size, open_large
+from impasto.imaging.sources import find_size, open_large
 
 COFFEE = Image.fromarray(data.coffee()).resize((24, 16))
 JPEG_SEGMENTS, GIF_BLOCKS = 8, 2  # of those that Pillow writes

@@ -11,8 +11,8 @@ import impasto
 from impasto.errors import ImageError, UsageError
 from impasto.imaging import io
 from impasto.imaging.geometry import resize
-from impasto.imaging.huge import Planes
 from impasto.imaging.masks import read_mask
+from impasto.imaging.sources import Planes
 from impasto.stylizing import ImageOptions, Stylizer, collect, sampling, stylize_all, stylize_file
 from impasto.stylizing.controls import StyleControls
 from impasto.stylizing.finishing import Postprocessor
@@ -236,7 +236,7 @@ def test_a_file_in_tiles_is_the_file(family, draw, masks, tmp_path):
 
 def test_a_streamed_photo_is_read_once_for_its_tiles(family, draw, masks, tmp_path, monkeypatch):
     pytest.importorskip("pyvips")
-    from impasto.imaging.streamed import Streamed
+    from impasto.imaging.sources import Streamed
 
     monkeypatch.setattr(sampling, "WHOLE_BYTES", 1000)
     monkeypatch.setattr(sampling, "_CROP", 32)

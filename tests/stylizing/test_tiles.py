@@ -12,7 +12,7 @@ from torch import Tensor
 
 from impasto.errors import ImageError, MemoryLimitError, UsageError
 from impasto.imaging import io
-from impasto.imaging.huge import Planes
+from impasto.imaging.sources import Planes
 from impasto.stylizing import (
     BulkOptions,
     ImageOptions,

@@ -15,7 +15,7 @@ from impasto.errors import ImageError, VideoError
 from impasto.imaging import io
 from impasto.imaging.decoding import explaining, open_image
 from impasto.imaging.encoding import quantize
-from impasto.imaging.suffixes import IMAGE_SUFFIXES
+from impasto.imaging.files import IMAGE_SUFFIXES
 from impasto.imaging.video.clip import ClipInfo, Frame, Seconds, check_frame
 from impasto.imaging.video.timed_frames import FrameRange, TimedFrame, select
 

@@ -8,7 +8,7 @@ from typing import IO, Any
 from PIL import ExifTags, Image
 
 from impasto.errors import ImageError, MissingExtraError
-from impasto.imaging.depth16 import Deep, DeepFile
+from impasto.imaging.codecs.sixteen_bits import Deep, DeepFile
 
 _TURNED = (5, 6)  # of LibRaw's ways to turn a picture upright
 

@@ -14,7 +14,7 @@ from skimage import data
 
 from impasto.errors import ImageError, MissingExtraError
 from impasto.imaging import io
-from impasto.imaging.huge import find_size, open_large
+from impasto.imaging.sources import find_size, open_large
 from impasto.training.crops import CropPosition, cut_square
 from impasto.training.photos import open_photo
 

@@ -11,7 +11,7 @@ import torch
 
 from impasto.errors import ImageError
 from impasto.imaging import io
-from impasto.imaging.huge import find_size, open_large
+from impasto.imaging.sources import find_size, open_large
 from impasto.training.crops import CropPosition, cut_square
 from impasto.training.photos import open_photo
 

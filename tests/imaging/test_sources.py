@@ -10,11 +10,11 @@ from PIL import ExifTags, Image, ImageCms
 from skimage import data
 
 from impasto.errors import ImageError, MissingExtraError, UsageError
-from impasto.imaging import bands, io
-from impasto.imaging.bands import write_bands
+from impasto.imaging import io
+from impasto.imaging.codecs import tiff
 from impasto.imaging.geometry import resize
-from impasto.imaging.huge import Planes, find_size, open_large, shrunk
-from impasto.imaging.streamed import open_streamed
+from impasto.imaging.io import write_bands
+from impasto.imaging.sources import Planes, find_size, open_large, open_streamed, shrunk
 
 SIZE = (150, 97)  # width, height
 
@@ -127,7 +127,7 @@ def test_what_is_closed_has_no_regions(photo, tmp_path, door, kind):
 
 @pytest.mark.parametrize("size", [(20, 31), (97, 150), (9, 14), (120, 186)])
 def test_shrunk_is_resized(photo, tmp_path, monkeypatch, size):
-    monkeypatch.setattr("impasto.imaging.huge._STRIP", 16)
+    monkeypatch.setattr("impasto.imaging.sources._STRIP", 16)
     source, _ = open_large(save(photo, tmp_path / "p.png", "alpha"))
     small = shrunk(source, size)
     assert small.shape == (4, *size)
@@ -147,8 +147,8 @@ def write(path, samples, height=40, **options):
 @pytest.mark.parametrize(("channels", "depth"), [(3, 8), (4, 8), (3, 16), (4, 16)])
 def test_a_tiff_grows_by_bands(photo, tmp_path, monkeypatch, limit, channels, depth):
     """Classic, or a BigTIFF; read by two others."""
-    monkeypatch.setattr(bands, "_CLASSIC_BYTES", limit)
-    monkeypatch.setattr(bands, "_TILE", 32)
+    monkeypatch.setattr(tiff, "_CLASSIC_BYTES", limit)
+    monkeypatch.setattr(tiff, "_TILE", 32)
     noise = np.random.RandomState(0).randint(0, 2**depth, (97, 150, channels))
     samples = noise.astype(np.uint8 if depth == 8 else np.uint16)
     path, exif = tmp_path / "out.tif", turned(1).tobytes()

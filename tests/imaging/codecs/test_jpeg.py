@@ -10,7 +10,7 @@ from skimage import data
 
 from impasto.errors import ImageError
 from impasto.imaging import io
-from impasto.imaging.huge import open_large
+from impasto.imaging.sources import open_large
 
 ROWS = 160
 PHOTO = Image.fromarray(data.coffee()).resize((240, ROWS))

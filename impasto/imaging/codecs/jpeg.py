@@ -1,13 +1,16 @@
-"""JPEG files that were cut short: what is there is decoded, and what is missing is counted."""
+"""JPEG: written at full color resolution; read also from files that were cut short."""
 
 from __future__ import annotations
 
 from io import SEEK_END, BytesIO
+from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 from PIL.JpegImagePlugin import JpegImageFile
 
+from impasto.imaging.codecs.base import SampleArray, wholly
+from impasto.imaging.color import SRGB_PROFILE
 from impasto.imaging.limits import END, SCAN, jpeg_segments
 
 MOST_MISSING = 0.25  # of the rows: with more, a file counts as damaged
@@ -16,6 +19,28 @@ _END_MARKER = b"\xff\xd9"
 # Stands for what is missing. A decoder that still needs data makes other pixels of this than of nothing.
 _NOISE = bytes(byte for byte in range(1, 255)) * 16
 _COEFFICIENTS = 64  # of a block
+_EXIF_LIMIT = 65_533  # bytes
+
+
+def save(path: Path, picture: SampleArray) -> None:
+    """Write a JPEG of 4:4:4, so that fine strokes keep their color. EXIF over JPEG's 64 kB is left out.
+
+    Large pictures get the usual code tables: to find the best ones, libjpeg would hold the picture for a
+    second time, in six bytes a pixel.
+    """
+    exif = picture.exif or b""
+    with path.open("wb") as file:
+        picture.to_pil().save(
+            wholly(file),
+            "JPEG",
+            quality=picture.quality,
+            subsampling=0,
+            optimize=not picture.is_large,
+            icc_profile=SRGB_PROFILE,
+            exif=exif if len(exif) <= _EXIF_LIMIT else b"",
+            xmp=picture.xmp or b"",
+            **picture.density,
+        )
 
 
 def lacks_end(file: IO[bytes]) -> bool:
