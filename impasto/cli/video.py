@@ -53,6 +53,7 @@ FLAGS = {
     "size": Flag("Long side in pixels.", "PIXELS", "original", parse=parse_size),
     "steady": Flag("Reduce flicker: keep strokes in place."),
     "fast": Flag("Style every second frame; interpolate the others."),
+    "cuts": Flag("Begin anew at scene cuts.", panel=EXPERT),
     "side_by_side": Flag("Show the original beside the result."),
     "overwrite": Flag("Replace OUT, finished or not."),
     "deinterlace": Flag("Make whole frames from interlaced ones.", panel=EXPERT),
@@ -142,7 +143,7 @@ def video(
             device=device,  # type: ignore[arg-type]  # checked there
             precision=precision,  # type: ignore[arg-type]
         )
-        made = _paint_engine(style or [], regions, mask, controls, painting)
+        made = _paint_engine(style or [], regions, mask, controls, painting, cuts=options.cuts == "auto")
     else:
         stylizer = Stylizer(
             style or None,
@@ -220,6 +221,8 @@ def _paint_engine(
     mask: Path | None,
     controls: StyleControls,
     options: PaintOptions,
+    *,
+    cuts: bool,
 ) -> _Engine:
     from impasto import backbones
     from impasto.painting.inputs import read_styles
@@ -236,7 +239,7 @@ def _paint_engine(
         "regions": [[digest, *one] for digest, one in zip(shares.digests, regions.values(), strict=True)],
     }
     return _Engine(
-        PaintStyler(styles, backbones.load(options.backbone), options, shares=shares),
+        PaintStyler(styles, backbones.load(options.backbone), options, shares=shares, cuts=cuts),
         FramePostprocessor(finish),
         {"engine": "paint", **named, "options": asdict(options), **finish.record()},
         lambda: [*notes, *shares.notes, *finish.notes],

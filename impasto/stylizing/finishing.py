@@ -17,10 +17,10 @@ from impasto.stylizing.controls import StyleControls
 from impasto.stylizing.pixels import as_image, as_pixels
 from impasto.stylizing.regions import Masks
 from impasto.stylizing.resampling import Box, Size
+from impasto.stylizing.scene_cuts import is_cut
 
 _RECENT = 12  # frames whose colors count together, half a second: those of one would flicker
 _GRID = 64  # pixels of a frame's long side that they are taken from
-_CUT = 0.1  # of the mean color, from one frame to the next: another scene
 
 
 class Postprocessor:
@@ -124,14 +124,12 @@ class FramePostprocessor:
         """Of this frame and those before it, (3, n, w) each."""
         step = -(-max(photo.shape) // _GRID)
         grids = picture[::step, ::step], photo[::step, ::step]
-        if self._recent and _is_cut(self._recent[-1][1], grids[1]):
+        if self._recent and self._begins_anew(grids[1]):
             self._recent = []
         self._recent = [*self._recent[1 - _RECENT :], grids]
         pictures, photos = (np.concatenate(grids) for grids in zip(*self._recent, strict=True))
         return as_image(pictures), as_image(photos)
 
-
-def _is_cut(before: Pixels, now: Pixels) -> bool:
-    if before.shape != now.shape:
-        return True
-    return bool(np.abs(before.mean((0, 1)) - now.mean((0, 1))).max() > 255 * _CUT)
+    def _begins_anew(self, grid: Pixels) -> bool:
+        before = self._recent[-1][1]
+        return before.shape != grid.shape or is_cut(before, grid)

@@ -8,6 +8,7 @@ import numpy as np
 
 from impasto.imaging.flow import Floats, FlowFrame, load_opencv
 from impasto.stylizing.optical_flow import Follower
+from impasto.stylizing.scene_cuts import is_cut
 
 _FOUND = 0.25  # of trust: less is nothing that can be shown
 _LEAST = 0.9  # of the photo that must be found again before or after
@@ -32,14 +33,19 @@ class Between:
     """Each pixel comes from the frame before, or, where that cannot be trusted, from the one after.
 
     It is taken from one of them as far as possible: the mean of two textures is flatter than either.
+
+    Args:
+        cuts: carry nothing to a frame beside a scene cut.
     """
 
-    def __init__(self) -> None:
-        self._cv2, self._follower = load_opencv(), Follower()
+    def __init__(self, *, cuts: bool = True) -> None:
+        self._cv2, self._follower, self._cuts = load_opencv(), Follower(), cuts
 
     def find(self, photo: FlowFrame, before: FlowFrame, after: FlowFrame) -> Path | None:
         """The way to a photo from its neighbours, all of one size; None where too much cannot be followed."""
         now, first, last = (self._follower.reduce(frame) for frame in (photo, before, after))
+        if self._cuts and (is_cut(first, now) or is_cut(now, last)):
+            return None
         back, trust = self._follower.find(now, first)
         forth, other = self._follower.find(now, last)
         if (np.maximum(trust, other) > _FOUND).mean() < _LEAST:

@@ -18,6 +18,7 @@ from impasto.painting.options import PaintOptions
 from impasto.painting.scales import paint_steps
 from impasto.stylizing.pixels import as_image, as_pixels
 from impasto.stylizing.regions import RegionWeights
+from impasto.stylizing.scene_cuts import is_cut
 from impasto.stylizing.stylizer import Stylizer
 
 StylerState = Mapping[str, Pixels]
@@ -72,6 +73,7 @@ class PaintStyler:
         styles, backbone, options: as `painting.scales.paint_steps` takes them; `options.size` is the frame's.
         iterations: gradients for every frame but the first.
         shares: where each region's styles hold; None for everywhere.
+        cuts: begin anew where a scene does.
     """
 
     part_frames = 10
@@ -83,17 +85,19 @@ class PaintStyler:
         options: PaintOptions,
         iterations: int = 25,
         shares: RegionWeights | None = None,
+        *,
+        cuts: bool = True,
     ) -> None:
         self._styles, self._backbone = styles, backbone
         self._options = replace(options, size=None)
         self._next = replace(self._options, init="the frame before", scales=1, iterations=iterations)
         self._shares = shares or RegionWeights([], base=True)
-        self._flow = FlowEstimator("medium")
+        self._flow, self._cuts = FlowEstimator("medium"), cuts
         self._before: tuple[Pixels, Pixels] | None = None  # photo, picture
 
     def __call__(self, photo: Pixels) -> Pixels:
         image, start, options = as_image(photo), None, self._options
-        if self._before and self._before[0].shape == self._before[1].shape == photo.shape:
+        if self._before and self._goes_on(photo, *self._before):
             start, options = as_image(self._start(photo, *self._before)), self._next
         regions = self._shares.parts((photo.shape[0], photo.shape[1])) if self._shares.digests else ()
         steps = paint_steps(image, self._styles, self._backbone, options, start, regions)
@@ -112,6 +116,11 @@ class PaintStyler:
     def restore(self, state: StylerState) -> None:
         with suppress(KeyError):
             self._before = state["painted_photo"], state["painted"]
+
+    def _goes_on(self, photo: Pixels, before: Pixels, painted: Pixels) -> bool:
+        if not before.shape == painted.shape == photo.shape:
+            return False
+        return not (self._cuts and is_cut(before, photo))
 
     def _start(self, photo: Pixels, before: Pixels, painted: Pixels) -> Pixels:
         motion = self._flow(photo, before)

@@ -79,6 +79,7 @@ class VideoOptions:
         steady: keep strokes where the thing is that they are on, from frame to frame.
         fast: networks paint every second frame, whose picture follows the motion to the one between; where
             motion cannot be followed, they paint all. It takes 28 to 40 % less time.
+        cuts: "auto" finds scene cuts, across which nothing is held or carried; "off" looks for none.
         side_by_side: show the photo to the left of the picture.
         deinterlace: "auto" for the frames that the file calls interlaced, "on" all, "off" none.
         even: cut a row or column of pixels off a video with an odd side, as H.264 and H.265 can be played
@@ -94,6 +95,7 @@ class VideoOptions:
     size: int | None = None
     steady: bool = True
     fast: bool = False
+    cuts: Literal["auto", "off"] = "auto"
     side_by_side: bool = False
     deinterlace: Literal["auto", "on", "off"] = "auto"
     even: bool | None = None
@@ -106,6 +108,8 @@ class VideoOptions:
         if self.end is not None and not self.start < self.end:
             raise UsageError(f"end must be after start, {self.start:g} s, not {self.end:g}")
         check_whole("every", self.every, 1, 1_000_000)
+        if self.cuts not in ("auto", "off"):
+            raise UsageError(f"cuts is auto or off, not {self.cuts}")
         if self.deinterlace not in ("auto", "on", "off"):
             raise UsageError(f"deinterlace is auto, on or off, not {self.deinterlace}")
         if self.size is not None:

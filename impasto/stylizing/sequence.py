@@ -39,12 +39,13 @@ class Sequence:
         steady: hold pictures still along the motion of the photos.
         fast: paint every second photo only. Its picture is carried to the one between, unless too much of
             that cannot be followed. What `styler` paints must not depend on the photos before.
+        cuts: neither steady nor carry across scene cuts.
     """
 
-    def __init__(self, styler: FrameStyler, *, steady: bool, fast: bool) -> None:
+    def __init__(self, styler: FrameStyler, *, steady: bool, fast: bool, cuts: bool = True) -> None:
         self._styler, self._alone = styler, Lock()
-        self._steadier = TemporalSmoother() if steady else None
-        self._between = Between() if fast else None
+        self._steadier = TemporalSmoother(cuts=cuts) if steady else None
+        self._between = Between(cuts=cuts) if fast else None
         self._key: tuple[Pixels, Pixels] | None = None  # photo and picture before one that is left out
 
     def restore(self, state: StylerState) -> None:

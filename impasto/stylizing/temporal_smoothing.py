@@ -9,6 +9,7 @@ import numpy as np
 from impasto.errors import UsageError
 from impasto.imaging.flow import Floats, FlowFrame, load_opencv
 from impasto.stylizing.optical_flow import Follower
+from impasto.stylizing.scene_cuts import is_cut
 
 _SHARE = 0.8  # of the frame before, where it can be trusted
 _WINDOW = 15  # pixels, in which contrast is compared
@@ -19,11 +20,15 @@ class TemporalSmoother:
     """Blends each styled frame with the one before, carried along the motion of the photos.
 
     Neither what was hidden before nor what looks otherwise now is taken over, so that nothing leaves a ghost
-    behind and a cut begins anew. As a mean of two textures is flatter than either, contrast is brought back
-    to that of the new frame, window by window.
+    behind. As a mean of two textures is flatter than either, contrast is brought back to that of the new
+    frame, window by window.
+
+    Args:
+        cuts: begin anew where a scene does.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, cuts: bool = True) -> None:
+        self._cuts = cuts
         self._cv2 = load_opencv()
         self._follower = Follower()
         self._photo: FlowFrame | None = None  # the photo before, small
@@ -39,6 +44,7 @@ class TemporalSmoother:
             self._photo is not None
             and self._picture is not None
             and (self._photo.shape, self._picture.shape) == (small.shape, styled.shape)
+            and not (self._cuts and is_cut(self._photo, small))
         ):
             picture = self._continue(small, self._photo, styled, self._picture)
         self._photo, self._picture = small, picture

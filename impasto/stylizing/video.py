@@ -65,7 +65,9 @@ class VideoJob:
         self._info = replace(clip.info, size=(height, 2 * width if options.side_by_side else width))
         asked = {name: value for name, value in asdict(options).items() if name != "overwrite"}
         self._job = {"clip": _identity(clip), "style": dict(record), "options": asked}
-        self._sequence = Sequence(styler, steady=options.steady, fast=options.fast)
+        self._sequence = Sequence(
+            styler, steady=options.steady, fast=options.fast, cuts=options.cuts == "auto"
+        )
         self._fault: VideoError | None = None
         self._written: tuple[str, ...] = ()
 

@@ -116,6 +116,7 @@ def test_a_corrupt_video_is_made_up_to_the_fault(video):
         (("clip.mp4", "out.mp4", "--every", 0), 2, "every"),
         (("clip.mp4", "out.mp4", "--fast", "--engine", "paint"), 2, "--fast works only with networks"),
         (("clip.mp4", "out.mp4", "--engine", "oil"), 2, "oil"),
+        (("clip.mp4", "out.mp4", "--cuts", "on"), 2, "cuts is auto or off, not on"),
         (("clip.mp4", "out.mp4", "--preview", 99), 2, "no frame 99"),
         (("clip.mp4", "missing/out.mp4"), 1, "missing"),
         (("clip.mp4", "out.mp4", "--start", 90), 1, "no frames"),

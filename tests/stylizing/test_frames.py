@@ -51,6 +51,13 @@ def test_painting_goes_on_from_the_frame_before(compact_file: Path, monkeypatch:
     assert np.abs(pictures[1].astype(int) - frames[1]).mean() > 1
 
 
+def test_painting_begins_anew_at_a_cut(compact_file: Path) -> None:
+    first, second = pan(1, (64, 80))[0], np.ascontiguousarray(data.coffee()[:64, :80])
+    styler, alone = painter(compact_file), painter(compact_file)
+    styler(first)
+    np.testing.assert_array_equal(styler(second), alone(second))
+
+
 def test_painting_goes_on_from_a_state(compact_file: Path) -> None:
     frames = pan(3, (64, 80))
     whole, first, second = (painter(compact_file) for _ in range(3))
