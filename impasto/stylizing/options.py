@@ -84,7 +84,8 @@ class VideoOptions:
         deinterlace: "auto" for the frames that the file calls interlaced, "on" all, "off" none.
         even: cut a row or column of pixels off a video with an odd side, as H.264 and H.265 can be played
             everywhere only then; None does so for .mp4 and .m4v.
-        codec: h264, hevc, vp9, av1 or prores; None is H.264, or VP9 in .webm.
+        codec: h264, hevc, vp9, av1 or prores; None is H.264, VP9 in .webm, or ProRes in .mov for transparent
+            frames.
         crf: constant rate factor: smaller is better, and larger in bytes; None is the codec's default.
         overwrite: replace what is there already, finished or not.
     """

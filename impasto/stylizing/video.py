@@ -18,9 +18,9 @@ from impasto.errors import UsageError, VideoError
 from impasto.imaging import io
 from impasto.imaging.files import fingerprint
 from impasto.imaging.video.clip import Clip, Frame, Pixels, fit_even, resized
-from impasto.imaging.video.encoding import CONTAINERS, Encoding, choose_encoding
+from impasto.imaging.video.encoding import CONTAINERS, Encoding, choose_encoding, opaque_note
 from impasto.imaging.video.joining import join
-from impasto.imaging.video.open import open_clip, open_sink
+from impasto.imaging.video.open import holds_alpha, open_clip, open_sink
 from impasto.imaging.video.segments import SegmentWriter
 from impasto.imaging.video.sinks import Sink
 from impasto.options import with_current_names
@@ -110,7 +110,7 @@ class VideoJob:
 
         Raises UsageError: there are not so many.
         """
-        photos = self._photos(Fraction(number) / self._clip.info.rate)
+        photos = self._photos(Fraction(number) / self._clip.info.rate, keeps_alpha=False)
         for photo in photos:
             return self._beside(photo.pixels, self._finish(photo.pixels, self._styler(photo.pixels)))
         raise self._fault or UsageError(f"{self._clip.info.name} has no frame {number}")
@@ -150,7 +150,8 @@ class VideoJob:
             return SegmentWriter(path, self._info, encoding)
 
         finished = False
-        with closing(self._pictures(parts.mark.next or Fraction(0))) as styled:
+        start = parts.mark.next or Fraction(0)
+        with closing(self._pictures(start, keeps_alpha=encoding.has_alpha)) as styled:
             while not finished and not watch.stopped:
                 finished = self._write_part(parts, make, styled, watch)
         return finished
@@ -179,9 +180,11 @@ class VideoJob:
 
     def _at_once(self, target: Path, watch: ProgressReporter) -> bool:
         """Animations and folders, which have no parts to keep."""
-        start = Fraction(self._options.start)
+        start, keeps_alpha = Fraction(self._options.start), holds_alpha(target, self._info)
+        if self._info.has_alpha and not keeps_alpha:
+            self._written = (opaque_note(target),)
         with suppress(_Stopped), open_sink(target, self._info) as sink:
-            with closing(self._pictures(start)) as styled:
+            with closing(self._pictures(start, keeps_alpha=keeps_alpha)) as styled:
                 for item in styled:
                     sink.write(self._as_written(item))
                     watch.count(item.photo)
@@ -190,22 +193,27 @@ class VideoJob:
             return True
         return False
 
-    def _photos(self, start: Fraction) -> Iterator[Frame]:
+    def _photos(self, start: Fraction, *, keeps_alpha: bool) -> Iterator[Frame]:
         """At the size of the result. A fault of the clip ends it, and is told when all is written."""
         try:
             for frame in self._clip.frames(start, self._options.end, self._options.every):
-                pixels = resized(frame.over_white(), self._size)
-                yield replace(frame, pixels=pixels, alpha=None)
+                if keeps_alpha and frame.alpha is not None:
+                    pixels, alpha = frame.white_where_hidden(), resized(frame.alpha, self._size)
+                else:
+                    pixels, alpha = frame.over_white(), None
+                yield replace(frame, pixels=resized(pixels, self._size), alpha=alpha)
         except VideoError as error:
             self._fault = error
 
-    def _pictures(self, start: Fraction) -> Generator[ShownFrame, None, None]:
-        return self._sequence(self._photos(start))
+    def _pictures(self, start: Fraction, *, keeps_alpha: bool) -> Generator[ShownFrame, None, None]:
+        return self._sequence(self._photos(start, keeps_alpha=keeps_alpha))
 
     def _as_written(self, item: ShownFrame) -> Frame:
         """The frame as it is written."""
-        photo = item.photo.pixels
-        return replace(item.photo, pixels=self._beside(photo, self._finish(photo, item.picture)))
+        photo, alpha = item.photo.pixels, item.photo.alpha
+        if alpha is not None:
+            alpha = self._beside(alpha, alpha)
+        return replace(item.photo, pixels=self._beside(photo, self._finish(photo, item.picture)), alpha=alpha)
 
     def _beside(self, photo: Pixels, picture: Pixels) -> Pixels:
         return np.hstack([photo, picture]) if self._options.side_by_side else picture

@@ -330,3 +330,41 @@ def test_a_part_that_was_removed_by_hand_is_made_again(clip: Path, tmp_path: Pat
     first.unlink()
     assert make_job(clip).run(target)
     assert_close(read_clip(target), expected())
+
+
+@pytest.fixture
+def cutout(tmp_path: Path) -> Path:
+    """A folder of frames whose left halves are transparent."""
+    folder = tmp_path / "cutout"
+    folder.mkdir()
+    for number, pixels in enumerate(pan(4)):
+        alpha = np.full(pixels.shape[:2], 255, np.uint8)
+        alpha[:, :32] = 0
+        Image.fromarray(np.dstack([pixels, alpha])).save(folder / f"{number}.png")
+    return folder
+
+
+@pytest.mark.parametrize("name", ["out.mov", "out.webm", "out.webp", "out"])
+def test_transparency_is_kept(cutout: Path, tmp_path: Path, name: str) -> None:
+    job = make_job(cutout, crf=None, steady=True, fast=True, side_by_side=True)
+    assert job.run(tmp_path / name)
+    assert job.notes == ()
+    frames = list(open_clip(tmp_path / name).frames())
+    assert len(frames) == 4
+    for frame in frames:
+        assert frame.alpha is not None
+        assert frame.alpha.shape == (48, 128), "beside the photo, which is as transparent"
+        assert frame.alpha[:, [4, 40, 68, 120]].mean(0).round().tolist() == [0, 255, 0, 255]
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out/%d.jpg"])
+def test_transparency_is_laid_over_white(cutout: Path, tmp_path: Path, name: str) -> None:
+    job = make_job(cutout)
+    assert job.run(tmp_path / name)
+    assert "does not keep transparency: frames are laid over white" in job.notes[0]
+    if name == "out.mp4":
+        assert read_clip(tmp_path / name)[0][:, :28].max() < 30, "the negative of white"
+
+
+def test_a_preview_is_laid_over_white(cutout: Path) -> None:
+    assert make_job(cutout).preview(0)[:, :28].max() < 30

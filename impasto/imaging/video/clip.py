@@ -18,6 +18,7 @@ from impasto.imaging.geometry import fit_long_side
 MOST_PIXELS = 8192 * 8192  # of a frame: twice those of 8K; a small file can claim any number
 
 Pixels = NDArray[np.uint8]
+_WHITE = np.uint8(255)
 Seconds = float | Fraction
 
 
@@ -42,6 +43,10 @@ class Frame:
     def over_white(self) -> Pixels:
         """The pixels, laid over white where they are not opaque."""
         return self.pixels if self.alpha is None else over_white(self.pixels, self.alpha)
+
+    def white_where_hidden(self) -> Pixels:
+        """The pixels, white where nothing of them is seen, as any color may be stored there."""
+        return self.pixels if self.alpha is None else np.where(self.alpha[..., None] > 0, self.pixels, _WHITE)
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,7 @@ class ClipInfo:
         frames: how many there are; an estimate where the file does not say, None where it gives no clue.
         duration: seconds; None if unknown.
         has_audio: whether there are tracks that `join` can take over.
+        has_alpha: whether frames may be transparent.
         bit_depth: of the source; frames have 8 bits in any case.
         color: of a video's frames, as they come out of it and as they are written again: wide and HDR
             colors are converted to BT.709. None for pictures, which are sRGB.
@@ -88,6 +94,7 @@ class ClipInfo:
     frames: int | None = None
     duration: float | None = None
     has_audio: bool = False
+    has_alpha: bool = False
     bit_depth: int = 8
     color: Color | None = None
     sample_aspect: Fraction = Fraction(1)
@@ -138,7 +145,7 @@ def fit_even(size: tuple[int, int], long_side: int) -> tuple[int, int]:
 
 
 def resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
-    """(H, W, 3) to (height, width, 3); the same array where that is its size."""
+    """(H, W, 3) or (H, W) to another (height, width); the same array where that is its size."""
     if pixels.shape[:2] == size:
         return pixels
     picture = Image.fromarray(pixels).resize(size[::-1], Image.Resampling.LANCZOS, reducing_gap=2)

@@ -33,6 +33,9 @@ class _Codec:
         preset_option: what the encoder calls it.
         options: more of them, for the encoder.
         odd_format: the pixel format for odd sides, where the usual one cannot have them.
+        alpha_format: the pixel format for transparent frames, where there is one.
+        alpha_options: of the encoder, for those.
+        alpha_containers: suffixes of the files that hold them.
     """
 
     encoder: str
@@ -45,6 +48,9 @@ class _Codec:
     options: dict[str, str] = field(default_factory=dict)
     pixel_format: str = "yuv420p"
     odd_format: str | None = None
+    alpha_format: str | None = None
+    alpha_options: dict[str, str] = field(default_factory=dict)
+    alpha_containers: tuple[str, ...] = ()
     tag: str | None = None
 
 
@@ -82,9 +88,20 @@ CODECS = {
         "3",
         "cpu-used",
         options={"row-mt": "1"},
+        alpha_format="yuva420p",
+        alpha_options={"auto-alt-ref": "0"},  # with such frames, the encoder refuses alpha
+        alpha_containers=(".webm", ".mkv"),
     ),
     "av1": _Codec("libsvtav1", (".webm", ".mkv", ".mp4"), 24, (1, 63), _numbers(14), "8"),
-    "prores": _Codec("prores_ks", (".mov", ".mkv"), options={"profile": "hq"}, pixel_format="yuv422p10le"),
+    "prores": _Codec(
+        "prores_ks",
+        (".mov", ".mkv"),
+        options={"profile": "hq"},
+        pixel_format="yuv422p10le",
+        alpha_format="yuva444p10le",
+        alpha_options={"profile": "4444"},
+        alpha_containers=(".mov", ".mkv"),
+    ),
 }
 CONTAINERS = {
     ".mp4": "h264",
@@ -113,6 +130,7 @@ class Encoding:
         tag: four letters that name the codec in MP4 and MOV, where FFmpeg's own choice is not the best.
         size: (height, width) of what is written; frames lose what is beyond it.
         notes: sentences that the user should hear.
+        has_alpha: frames stay transparent; else they are laid over white.
     """
 
     codec: str
@@ -122,11 +140,17 @@ class Encoding:
     tag: str | None
     size: tuple[int, int]
     notes: tuple[str, ...]
+    has_alpha: bool = False
 
     @property
     def container(self) -> str:
-        """FFmpeg's name of the format for segments: it keeps times exactly, and holds the codec."""
-        return "mov" if self.codec == "prores" else "mp4"
+        """FFmpeg's name of the format for segments: it holds the codec, and keeps times exactly.
+
+        WebM does so to a millisecond only, but no other holds the alpha of VP9; nor does the result.
+        """
+        if self.codec == "prores":
+            return "mov"
+        return "webm" if self.has_alpha else "mp4"
 
 
 def written_color(info: ClipInfo) -> Color:
@@ -150,7 +174,8 @@ def choose_encoding(
     Args:
         target: its suffix decides the container: one of `CONTAINERS`.
         info: of the clip to write; `size` counts.
-        codec: h264, hevc, vp9, av1 or prores; None for VP9 in .webm and H.264 elsewhere.
+        codec: h264, hevc, vp9, av1 or prores; None for VP9 in .webm, ProRes for transparent frames in .mov,
+            and H.264 elsewhere.
         crf: constant rate factor, smaller is better and larger in bytes. h264, hevc: 0 to 51, vp9: 0 to 63,
             av1: 1 to 63. None for 18, 20, 24 and 24.
         preset: h264, hevc: ultrafast to placebo; vp9: 0 (slow) to 8 (fast); av1: 0 (slow) to 13 (fast). None
@@ -168,19 +193,37 @@ def choose_encoding(
     suffix = path.suffix.lower()
     if suffix not in CONTAINERS:
         raise UsageError(f"{path} is not the name of a video; end it with one of {', '.join(CONTAINERS)}")
-    codec = CONTAINERS[suffix] if codec is None else codec
+    codec = _default_codec(suffix, info) if codec is None else codec
     kind = _find_codec(codec, suffix, path)
     options = kind.options | _crf_option(codec, kind, crf) | _preset_option(codec, kind, preset)
     usual = Encoding(codec, kind.encoder, options, kind.pixel_format, kind.tag, info.size, ())
+    if info.has_alpha:
+        if suffix in kind.alpha_containers and kind.alpha_format is not None:
+            options = options | kind.alpha_options
+            return replace(usual, options=options, pixel_format=kind.alpha_format, has_alpha=True)
+        usual = replace(usual, notes=(opaque_note(path),))
     is_odd = any(side % 2 for side in info.size)
     if even is None:
         even = kind.odd_format is not None and suffix in _FOR_PHONES
     if is_odd and even and min(info.size) > 1:
         size = _even(info.size)
-        return replace(usual, size=size, notes=(_cut_note(path, info, size),))
+        return replace(usual, size=size, notes=(*usual.notes, _cut_note(path, info, size)))
     if is_odd and kind.odd_format:
-        return replace(usual, pixel_format=kind.odd_format, notes=(_odd_note(path, info, codec),))
+        notes = (*usual.notes, _odd_note(path, info, codec))
+        return replace(usual, pixel_format=kind.odd_format, notes=notes)
     return usual
+
+
+def opaque_note(path: Path) -> str:
+    """A sentence for results that cannot be transparent."""
+    return (
+        f"{path} does not keep transparency: frames are laid over white; ProRes in .mov, VP9 in .webm, .webp "
+        "and folders of .png keep it"
+    )
+
+
+def _default_codec(suffix: str, info: ClipInfo) -> str:
+    return "prores" if info.has_alpha and suffix == ".mov" else CONTAINERS[suffix]
 
 
 def _even(size: tuple[int, int]) -> tuple[int, int]:

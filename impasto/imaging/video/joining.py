@@ -22,6 +22,7 @@ from impasto.imaging.video.sound import Packets, SoundCut, add_tracks
 from impasto.imaging.video.subtitles import add_subtitles
 from impasto.imaging.video.timed_frames import SLACK
 from impasto.imaging.video.timeline import Timeline, jumps_before
+from impasto.imaging.video.transparency import ALPHA_MODE, stores_alpha_apart
 
 _OF_THE_FILE = {"major_brand", "minor_version", "compatible_brands", "encoder"}  # not of what it shows
 # the index in front; and the unit of the times at which tracks begin, where the default is a millisecond
@@ -109,6 +110,8 @@ class _Joining(ExitStack):
             name = self._template.codec_context.name
             raise UsageError(f"{self._target} cannot hold {name}; end its name with .mkv") from error
         context, color = stream.codec_context, written_color(info)
+        if stores_alpha_apart(self._template):
+            stream.metadata[ALPHA_MODE] = "1"
         if self._suffix in MP4_LIKE:
             context.codec_tag = self._template.codec_context.codec_tag
         context.color_primaries, context.color_trc = color.primaries, color.transfer
@@ -126,13 +129,14 @@ class _Joining(ExitStack):
                         "segments and make them again"
                     )
                 piece = container.streams.video[0]
+                end = _find_end(container, piece)
                 for packet in container.demux(piece):
                     if not packet.size:
                         continue
-                    if packet.pts is None or None in (piece.start_time, piece.duration):
+                    if packet.pts is None or end is None:
                         raise VideoError(f"{path} is damaged: delete it and make it again")
                     # only that of the last packet counts; what FFmpeg finds for VP9 is a guess
-                    packet.duration = piece.start_time + piece.duration - packet.pts
+                    packet.duration = end - packet.pts
                     packet.pts -= self._zero
                     if packet.pts <= last:
                         raise VideoError(f"{path} begins before the segment before it ends: make both again")
@@ -213,6 +217,16 @@ def _first_stamp(container: Any, path: Path) -> int:
         if packet.pts is not None:
             return int(packet.pts)
     raise VideoError(f"{path} has no frames: delete it and make it again")
+
+
+def _find_end(container: Any, stream: Any) -> int | None:
+    """Where a segment's frames end, in the stream's unit; WebM says it of the file only."""
+    if None not in (stream.start_time, stream.duration):
+        return int(stream.start_time + stream.duration)
+    if container.duration is None:
+        return None
+    end: int = round(Fraction(container.duration, 1_000_000) / stream.time_base)
+    return end
 
 
 def _likeness(stream: Any) -> tuple[Any, ...]:

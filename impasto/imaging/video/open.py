@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from impasto.errors import UsageError, VideoError
+from impasto.imaging.encoding import FORMATS, find_format
 from impasto.imaging.files import stream_kind
 from impasto.imaging.video.animations import GifSink, WebpSink
 from impasto.imaging.video.clip import Clip, ClipInfo
@@ -70,6 +71,17 @@ def open_sink(target: str | os.PathLike[str], info: ClipInfo) -> Sink:
             "frame-%05d.png"
         )
     return FolderSink(path, info)
+
+
+def holds_alpha(target: str | os.PathLike[str], info: ClipInfo) -> bool:
+    """Return whether the animation or the pictures that `open_sink` writes there can be transparent."""
+    path = Path(target)
+    if "%" in path.name and not is_folder(path):
+        return find_format(path, 8).has_alpha
+    if path.suffix.lower() in _ANIMATIONS and not is_folder(path):
+        return True
+    written = (FORMATS.get(Path(name).suffix.lower()) for name in info.names)
+    return all(kind is None or kind.has_alpha for kind in written)  # other names become .png
 
 
 def _read_head(path: Path) -> bytes:

@@ -40,16 +40,27 @@ class FolderClip:
         self._paths = sorted(filter(_is_picture, folder.iterdir()), key=_natural)
         if not self._paths:
             raise VideoError(f"{folder} has no pictures in it; name a folder of frames, or a video file")
-        size = _upright_size(self._paths[0])
+        size, has_alpha = _look(self._paths[0])
         for path in self._paths[1:]:
-            if (other := _upright_size(path)) != size:
+            other, also = _look(path)
+            has_alpha = has_alpha or also
+            if other != size:
                 raise VideoError(
                     f"{path} has {other[1]} x {other[0]} pixels, but {self._paths[0].name} has {size[1]} x "
                     f"{size[0]}: the frames of a clip must be of one size"
                 )
         count = len(self._paths)
         names = tuple(path.name for path in self._paths)
-        self.info = ClipInfo(str(folder), size, rate, 1 / rate, count, float(count / rate), names=names)
+        self.info = ClipInfo(
+            str(folder),
+            size,
+            rate,
+            1 / rate,
+            count,
+            float(count / rate),
+            has_alpha=has_alpha,
+            names=names,
+        )
         self.notes: tuple[str, ...] = ()
 
     def frames(self, start: Seconds = 0, end: Seconds | None = None, every: int = 1) -> Iterator[Frame]:
@@ -74,7 +85,10 @@ class AnimatedClip:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        milliseconds = [moment.duration * 1000 for moment in self._moments(patient=True)]
+        has_alpha, milliseconds = False, []
+        for moment in self._moments(patient=True):
+            milliseconds.append(moment.duration * 1000)
+            has_alpha = has_alpha or moment.content.has_transparency_data
         if len(milliseconds) < 2:
             raise VideoError(f"{path} is a single picture, not an animation; stylize it as a photo")
         total = sum(milliseconds, Fraction(0)) / 1000
@@ -87,6 +101,7 @@ class AnimatedClip:
             Fraction(1, 1000),
             len(milliseconds),
             float(total),
+            has_alpha=has_alpha,
         )
         self.notes: tuple[str, ...] = ()
 
@@ -142,10 +157,10 @@ def _natural(path: Path) -> tuple[list[tuple[int, str]], str]:
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts], path.name
 
 
-def _upright_size(path: Path) -> tuple[int, int]:
-    """(height, width) from a picture's header. Raises ImageError."""
+def _look(path: Path) -> tuple[tuple[int, int], bool]:
+    """Upright (height, width) and whether there is alpha, from a picture's header. Raises ImageError."""
     with explaining(str(path)), path.open("rb") as file:
         image = open_image(file, str(path))
         width, height = image.size
         sideways = image.getexif().get(ExifTags.Base.Orientation) in _SIDEWAYS
-    return (width, height) if sideways else (height, width)
+    return (width, height) if sideways else (height, width), image.has_transparency_data

@@ -14,6 +14,7 @@ from impasto.imaging import ffmpeg
 from impasto.imaging.video.clip import MOST_PIXELS, ClipInfo, check_frame
 from impasto.imaging.video.deinterlacing import LOOK_AT, Deinterlace, Fields, choose_fields, is_interlaced
 from impasto.imaging.video.rgb import ColorSpec, Rotation, find_palette, find_turn
+from impasto.imaging.video.transparency import find_decoder, has_alpha
 
 _FASTEST = 1000  # frames a second
 _PICTURE_BRANDS = ("avif", "heic", "heix", "mif1")
@@ -100,6 +101,7 @@ def _make_info(
         frames=stream.frames or (None if duration is None else round(duration * rate)),
         duration=duration,
         has_audio=bool(container.streams.audio),
+        has_alpha=has_alpha(frame),
         bit_depth=depth,
         color=palette.shown,
         sample_aspect=1 / aspect if swaps else aspect,
@@ -150,10 +152,10 @@ def _find_rate(stream: Any, name: str) -> Fraction:
 
 def _first_frame(container: Any, stream: Any, name: str) -> tuple[Any, bool]:
     """The first frame, and whether it or one of the next says that it is interlaced."""
-    frame, flagged = None, False
+    frame, flagged, decoder = None, False, find_decoder(stream)
     try:
         with ffmpeg.explaining(f"{name} is damaged before its first frame"):
-            for found in islice(_good_frames(container, stream), LOOK_AT):
+            for found in islice(_good_frames(container, stream, decoder), LOOK_AT):
                 frame = found if frame is None else frame
                 flagged = flagged or found.interlaced_frame
     except VideoError:
@@ -164,11 +166,11 @@ def _first_frame(container: Any, stream: Any, name: str) -> tuple[Any, bool]:
     return frame, flagged
 
 
-def _good_frames(container: Any, stream: Any) -> Iterator[Any]:
+def _good_frames(container: Any, stream: Any, decoder: Any) -> Iterator[Any]:
     av = ffmpeg.load("Reading a video")
     for packet in container.demux(stream):
         try:
-            yield from packet.decode()
+            yield from decoder.decode(packet)
         except av.FFmpegError:
             continue
 

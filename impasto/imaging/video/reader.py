@@ -17,6 +17,7 @@ from impasto.imaging.video.probe import Probe, find_video, probe
 from impasto.imaging.video.rgb import Converter
 from impasto.imaging.video.timed_frames import SLACK, FrameRange, TimedFrame, select
 from impasto.imaging.video.timeline import LONGEST_PAUSE, Timeline, jumps_before
+from impasto.imaging.video.transparency import find_decoder
 
 _RUN_UPS = (0, 1, 5, 30)  # seconds before the start to look for a key frame, one after the other
 
@@ -55,7 +56,8 @@ class VideoClip:
         decoder = _Decoder(self._path, self._probe, self._damage)
         for moment in select(decoder.moments(span.start), span):
             pixels = self._probe.turn(convert(moment.content))
-            yield Frame(moment.index, moment.time, moment.duration, pixels)
+            alpha = self._probe.turn(convert.alpha(moment.content)) if self.info.has_alpha else None
+            yield Frame(moment.index, moment.time, moment.duration, pixels, alpha)
 
 
 class _Decoder:
@@ -111,16 +113,17 @@ class _Decoder:
     def _decode(self, container: Any) -> Iterator[Any]:
         """Frames from here to the end, or to a breakage, which raises VideoError."""
         stream, fault = find_video(container, self._probe.info.name), None
+        decoder = find_decoder(stream)
         timeline = Timeline(container)
         self._damage.jumps = timeline.jumps
         try:
             for packet in timeline.close(self._seen(container.demux())):
                 if packet.stream.index == stream.index:
-                    yield from self._decode_packet(stream, packet)
+                    yield from self._decode_packet(decoder, packet)
         except self._error as error:
             fault = error
         if fault is not None:
-            yield from self._decode_packet(stream, None)  # what the decoder's threads still hold
+            yield from self._decode_packet(decoder, None)  # what the decoder's threads still hold
             raise self._damage.error(ffmpeg.reason(fault)) from fault
         self._damage.check_end(container, stream)
 
@@ -129,9 +132,9 @@ class _Decoder:
             self._damage.see_packet(packet)
             yield packet
 
-    def _decode_packet(self, stream: Any, packet: Any | None) -> list[Any]:
+    def _decode_packet(self, decoder: Any, packet: Any | None) -> list[Any]:
         try:
-            frames: list[Any] = stream.decode(packet)
+            frames: list[Any] = decoder.decode(packet)
         except self._error:
             if packet is not None and packet.size:
                 self._damage.skip(packet)

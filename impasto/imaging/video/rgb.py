@@ -118,7 +118,7 @@ class Converter:
     def __init__(self, palette: ColorSpec, size: tuple[int, int]) -> None:
         reformatter = ffmpeg.load("Reading a video").video.reformatter
         flags = reformatter.Interpolation
-        self._reformatter = reformatter.VideoReformatter()
+        self._reformatter, self._opacity = reformatter.VideoReformatter(), reformatter.VideoReformatter()
         self._stored = palette.stored
         self._options = {
             "width": size[1],
@@ -142,3 +142,9 @@ class Converter:
         made = self._reformatter.reformat(frame, **self._options)
         pixels: Pixels = made.to_ndarray() if self._map is None else self._map(made)
         return pixels
+
+    def alpha(self, frame: Any) -> Pixels:
+        """The opacity of an `av` frame that has it, (H, W)."""
+        size = {side: self._options[side] for side in ("width", "height")}
+        pixels: Pixels = self._opacity.reformat(frame, **size, format="rgba").to_ndarray()
+        return pixels[..., 3]

@@ -27,7 +27,7 @@ class SegmentWriter(FileSink):
     segment needs none before it. RGB becomes the YUV of the clip's own matrix, limited range, and says so.
 
     Args:
-        path: any name; the file is MP4, or MOV for ProRes, and appears when closed.
+        path: any name; the file is MP4, MOV for ProRes, or WebM for VP9 with alpha, and appears when closed.
         info: of the clip: `size` of the frames to come, `rate`, `time_base`, `color`, `sample_aspect`.
         encoding: from `choose_encoding`.
 
@@ -73,7 +73,8 @@ class SegmentWriter(FileSink):
 
     def _open(self) -> Any:
         # the unit of edit lists, which hold the time of the first frame
-        options = {"movie_timescale": str(self._base.denominator)}
+        has_edits = self._encoding.container in ("mp4", "mov")
+        options = {"movie_timescale": str(self._base.denominator)} if has_edits else {}
         return self._av.open(
             f"file:{self._temporary}", "w", format=self._encoding.container, container_options=options
         )
@@ -100,7 +101,7 @@ class SegmentWriter(FileSink):
     def _to_yuv(self, frame: Frame) -> Any:
         flags = self._av.video.reformatter.Interpolation
         picture = self._scaler.reformat(
-            self._av.VideoFrame.from_ndarray(self._cropped(frame.over_white()), format="rgb24"),
+            self._as_rgb(frame),
             format=self._encoding.pixel_format,
             dst_colorspace=SCALER_MATRIX[self._color.matrix],
             dst_color_range=_LIMITED,
@@ -111,6 +112,14 @@ class SegmentWriter(FileSink):
         picture.colorspace = self._color.matrix
         self._durations[picture.pts] = max(1, round(frame.duration / self._base))
         return picture
+
+    def _as_rgb(self, frame: Frame) -> Any:
+        make = self._av.VideoFrame.from_ndarray
+        if not self._encoding.has_alpha:
+            return make(self._cropped(frame.over_white()), format="rgb24")
+        height, width = self._info.size
+        alpha = np.full((height, width), 255, np.uint8) if frame.alpha is None else frame.alpha
+        return make(self._cropped(np.dstack([frame.pixels, alpha])), format="rgba")
 
     def _cropped(self, pixels: Pixels) -> Pixels:
         height, width = self._encoding.size
