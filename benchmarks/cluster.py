@@ -19,14 +19,13 @@ from benchmarks.report import console, machine, print_table, save_section
 from benchmarks.settings import ROOT, SHIPPED_PHOTO
 from impasto.styles.mixture import load_styles
 from impasto.stylizing import BulkOptions, Stylizer
-from impasto.stylizing.cluster.completed import Ledger
-from impasto.stylizing.cluster.dispatcher import Drive
-from impasto.stylizing.cluster.pools import Alone, WorkerPool, processors
-from impasto.stylizing.cluster.processes import Processes
-from impasto.stylizing.cluster.ray_pool import Rays, is_installed
-from impasto.stylizing.cluster.task import StylizerConfig, Task
-from impasto.stylizing.cluster.work_items import collect_work_items
-from impasto.stylizing.pipeline import Event
+from impasto.stylizing.batch.completed import CompletedItems
+from impasto.stylizing.batch.dispatcher import Dispatcher
+from impasto.stylizing.batch.inputs import collect_work_items
+from impasto.stylizing.batch.pipeline import Event
+from impasto.stylizing.batch.pools import ProcessPool, SerialPool, WorkerPool, processors
+from impasto.stylizing.batch.ray_pool import RayPool, is_installed
+from impasto.stylizing.batch.workers import StylizerConfig, Task
 
 STYLE = "starry-night"
 
@@ -58,11 +57,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _crews(sizes: Sequence[int]) -> Iterator[tuple[str, WorkerPool, int]]:
-    yield "this process", Alone(), 1
+    yield "this process", SerialPool(), 1
     for size in sizes:
-        yield "local processes", Processes(size), size
+        yield "local processes", ProcessPool(size), size
     for size in sizes if is_installed() else ():
-        yield "Ray actors", Rays(None, size), size
+        yield "Ray actors", RayPool(None, size), size
 
 
 def _write_photos(folder: Path, count: int, size: int) -> Path:
@@ -80,7 +79,7 @@ def _write_photos(folder: Path, count: int, size: int) -> Path:
 def _measured(name: str, crew: WorkerPool, size: int, photos: Path, out: Path) -> dict[str, Any]:
     console.print(f"cluster: {name}, {size}", style="dim")
     threads = max(1, processors() // size)
-    look = StylizerConfig(load_styles(STYLE))
+    config = StylizerConfig(load_styles(STYLE))
     answered: list[float] = []
 
     def hear(event: Event) -> None:
@@ -89,10 +88,12 @@ def _measured(name: str, crew: WorkerPool, size: int, photos: Path, out: Path) -
         answered.append(perf_counter())
 
     style = Stylizer(STYLE).record()
-    drive = Drive(collect_work_items([str(photos)], str(out)), Ledger(None, style, BulkOptions()), hear)
-    drive.look()
+    dispatcher = Dispatcher(
+        collect_work_items([str(photos)], str(out)), CompletedItems(None, style, BulkOptions()), hear
+    )
+    dispatcher.skip_completed()
     started = perf_counter()
-    drive.work(crew, Task(look, BulkOptions(), threads), size)
+    dispatcher.work(crew, Task(config, BulkOptions(), threads), size)
     ended = perf_counter()
     after = sum(moment > answered[0] for moment in answered)
     return {

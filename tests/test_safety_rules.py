@@ -21,15 +21,15 @@ WEIGHTS = Path("impasto/weights.py")
 CODE = {"pickle", "_pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "pickletools"}
 XML = {"xml.etree", "xml.dom", "xml.sax.expatreader", "xml.parsers", "lxml"}
 NETWORK = {"requests", "httpx", "aiohttp", "urllib3", "ftplib", "urllib.request", "http.client", "socket"}
-CLUSTER = Path("impasto/stylizing/cluster")
+BATCH = Path("impasto/stylizing/batch")
 DOORS = {  # modules that may import one of these, and what for
     "urllib.request": {WEIGHTS},  # what comes is compared with its SHA-256
     "http.client": {WEIGHTS},
     # is a port free; is there a cluster where one is named; what this machine is called
-    "socket": {Path("impasto/app/server.py"), CLUSTER / "ray_pool.py", CLUSTER / "worker.py"},
+    "socket": {Path("impasto/app/server.py"), BATCH / "ray_pool.py", BATCH / "workers.py"},
     "pickle": {
-        CLUSTER / "task.py",
-        CLUSTER / "ray_pool.py",
+        BATCH / "workers.py",
+        BATCH / "ray_pool.py",
     },  # between processes that the program itself started
 }
 CALLS = {

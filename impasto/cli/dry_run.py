@@ -14,7 +14,7 @@ from rich.text import Text
 from impasto.cli.display import as_time, plain
 from impasto.painting.base import BasePainter
 from impasto.perception import resolve_layers
-from impasto.stylizing.inputs import Item
+from impasto.stylizing.batch.inputs import Item
 from impasto.stylizing.options import ImageOptions
 from impasto.stylizing.plan import plan
 from impasto.stylizing.stylizer import Stylizer

@@ -21,16 +21,16 @@ from impasto.cli.paint import parse_size, parse_tile
 from impasto.cli.paint_session import parse_megapixels
 from impasto.device import DeviceName
 from impasto.errors import ImageError, ImpastoError, UsageError
-from impasto.stylizing.cluster.filesystems import is_url
+from impasto.stylizing.batch.filesystems import is_url
 from impasto.stylizing.controls import StyleControls
 from impasto.stylizing.options import BulkOptions
 from impasto.stylizing.runtime import MANY, runtime_for
 
 if TYPE_CHECKING:
-    from impasto.stylizing.cluster.completed import Ledger
-    from impasto.stylizing.cluster.task import PictureBytes, StylizerConfig
-    from impasto.stylizing.inputs import Item, WorkItem
-    from impasto.stylizing.pipeline import Event
+    from impasto.stylizing.batch.completed import CompletedItems
+    from impasto.stylizing.batch.inputs import Item, WorkItem
+    from impasto.stylizing.batch.pipeline import Event
+    from impasto.stylizing.batch.workers import PictureBytes, StylizerConfig
 
     Work = Callable[[Callable[[Event], None]], object]  # does it all, and reports each picture
 
@@ -183,10 +183,11 @@ def stylize(
         overwrite=overwrite,
     )
     controls = StyleControls(**handles)
-    from impasto.stylizing.bulk import stylize_all  # these bring torch, which --help need not wait for
-    from impasto.stylizing.cluster.completed import Ledger
-    from impasto.stylizing.cluster.work_items import collect_work_items, is_picture
-    from impasto.stylizing.inputs import collect, count_kinds
+    from impasto.stylizing.batch.completed import CompletedItems
+    from impasto.stylizing.batch.inputs import collect, collect_work_items, count_kinds, is_picture
+    from impasto.stylizing.batch.pipeline import (
+        stylize_all,  # these bring torch, which --help need not wait for
+    )
     from impasto.stylizing.stylizer import Stylizer
 
     away = cluster is not None or any(is_url(name) for name in (*photos, out))
@@ -228,13 +229,15 @@ def stylize(
             mask,
             regions,
             strength=strength,
-            handles=controls,
+            controls=controls,
             device=device,
             precision=precision,
             runtime=runtime,
         )
-        ledger = Ledger(out if is_url(out) and not is_picture(out) else None, stylizer.record(), options)
-        work = partial(_dispatch, work_items, ledger, config, options, cluster, workers)
+        completed = CompletedItems(
+            out if is_url(out) and not is_picture(out) else None, stylizer.record(), options
+        )
+        work = partial(_dispatch, work_items, completed, config, options, cluster, workers)
     watch, stopped = _watch(work, len(items), quiet=quiet)
     watch.notes += [note for note in stylizer.notes if note not in told]  # on masks
     watch.summary.failed += unreadable.items()
@@ -248,7 +251,7 @@ def stylize(
 
 def _suffixes_kept(items: Sequence[Item | WorkItem]) -> list[str]:
     """A note on photos that differ in their suffixes alone."""
-    from impasto.stylizing.inputs import keeps_suffix
+    from impasto.stylizing.batch.inputs import keeps_suffix
 
     names = [Path(item.target).name for item in items if keeps_suffix(Path(item.source), Path(item.target))]
     if not names:
@@ -262,7 +265,7 @@ def _pack(
 ) -> StylizerConfig:
     """The configuration of workers, with the files that it names."""
     from impasto.styles.mixture import load_styles
-    from impasto.stylizing.cluster.task import StylizerConfig
+    from impasto.stylizing.batch.workers import StylizerConfig
 
     return StylizerConfig(
         styles=load_styles(list(names)) if names else (),
@@ -273,7 +276,7 @@ def _pack(
 
 
 def _read_picture(path: object) -> PictureBytes:
-    from impasto.stylizing.cluster.task import PictureBytes
+    from impasto.stylizing.batch.workers import PictureBytes
 
     try:
         return PictureBytes.read(str(path))
@@ -283,29 +286,29 @@ def _read_picture(path: object) -> PictureBytes:
 
 def _dispatch(
     items: Sequence[WorkItem],
-    ledger: Ledger,
+    completed: CompletedItems,
     config: StylizerConfig,
     options: BulkOptions,
     cluster: str | None,
     workers: int | None,
     on_event: Callable[[Event], None],
 ) -> None:
-    """Have workers do what is left to do. Raises what `Drive.work` raises."""
-    from impasto.stylizing.cluster.dispatcher import Drive, make_crew
-    from impasto.stylizing.cluster.pools import processors
-    from impasto.stylizing.cluster.task import Task
+    """Have workers do what is left to do. Raises what `Dispatcher.work` raises."""
+    from impasto.stylizing.batch.dispatcher import Dispatcher, make_pool
+    from impasto.stylizing.batch.pools import processors
+    from impasto.stylizing.batch.workers import Task
 
-    drive = Drive(items, ledger, on_event)
-    left = drive.look()
+    dispatcher = Dispatcher(items, completed, on_event)
+    left = dispatcher.skip_completed()
     size = _pool_size(cluster, workers, left, config.device)
-    look = replace(config, runtime=runtime_for(config.runtime, left // size))
-    task = Task(look, options, max(1, processors() // size))
-    drive.work(make_crew(cluster, workers or (size if cluster == "auto" else None)), task, size)
+    config = replace(config, runtime=runtime_for(config.runtime, left // size))
+    task = Task(config, options, max(1, processors() // size))
+    dispatcher.work(make_pool(cluster, workers or (size if cluster == "auto" else None)), task, size)
 
 
 def _pool_size(cluster: str | None, workers: int | None, photos: int, device: DeviceName) -> int:
     """Return the number of workers, as far as it is known."""
-    from impasto.stylizing.cluster.pools import default_size
+    from impasto.stylizing.batch.pools import default_size
 
     if cluster is None:
         return 1
@@ -329,7 +332,7 @@ def _watch(
 
 def _as_item(item: Item | WorkItem) -> Item:
     """Of this machine. Raises UsageError for a photo that is elsewhere."""
-    from impasto.stylizing.inputs import Item
+    from impasto.stylizing.batch.inputs import Item
 
     if isinstance(item, Item):
         return item
@@ -349,7 +352,7 @@ class _StylizeProgress:
     """Draws what was done, and counts it: a run that is stopped has no other summary."""
 
     def __init__(self, show: Show, total: int) -> None:
-        from impasto.stylizing.bulk import Summary
+        from impasto.stylizing.batch.pipeline import Summary
 
         self._show, self._total, self._started = show, total, time.monotonic()
         self.summary, self.seen = Summary(), 0

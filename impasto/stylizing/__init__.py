@@ -1,4 +1,4 @@
-"""Trained styles applied: `stylizer` to one picture, `images` to a file, `bulk` to many, `video` to a clip.
+"""Trained styles applied: `stylizer` to one picture, `images` to a file, `batch` to many, `video` to a clip.
 
 Names are imported when first used: the options, which flags are made of, must not wait for torch.
 """
@@ -7,12 +7,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from impasto.stylizing.bulk import Summary, stylize_all
+    from impasto.stylizing.batch.inputs import Item, collect
+    from impasto.stylizing.batch.pipeline import Event, Summary, stylize_all
     from impasto.stylizing.controls import StyleControls
     from impasto.stylizing.images import stylize_file
-    from impasto.stylizing.inputs import Item, collect
     from impasto.stylizing.options import BulkOptions, ImageOptions, VideoOptions
-    from impasto.stylizing.pipeline import Event
     from impasto.stylizing.stylizer import Stylizer, load
     from impasto.stylizing.video import VideoJob, stylize_video
 
@@ -35,17 +34,17 @@ __all__ = [
 
 _HOMES = {
     "BulkOptions": "options",
-    "Event": "pipeline",
+    "Event": "batch.pipeline",
     "StyleControls": "controls",
     "ImageOptions": "options",
-    "Item": "inputs",
+    "Item": "batch.inputs",
     "Stylizer": "stylizer",
-    "Summary": "bulk",
+    "Summary": "batch.pipeline",
     "VideoJob": "video",
     "VideoOptions": "options",
-    "collect": "inputs",
+    "collect": "batch.inputs",
     "load": "stylizer",
-    "stylize_all": "bulk",
+    "stylize_all": "batch.pipeline",
     "stylize_file": "images",
     "stylize_video": "video",
 }

@@ -8,8 +8,8 @@ from math import prod
 from impasto.imaging import io
 from impasto.imaging.geometry import fit_long_side
 from impasto.imaging.sources import find_size
+from impasto.stylizing.batch.inputs import Item
 from impasto.stylizing.estimate import peak_in_tiles, peak_whole
-from impasto.stylizing.inputs import Item
 from impasto.stylizing.options import ImageOptions
 from impasto.stylizing.stylizer import Stylizer
 from impasto.stylizing.tiles import make_tiler

@@ -9,8 +9,8 @@ from threading import Lock
 from impasto.imaging.video.clip import Frame, Pixels
 from impasto.stylizing.frame_interpolation import Between
 from impasto.stylizing.frames import FrameStyler, StylerState
-from impasto.stylizing.prefetch import prefetch
 from impasto.stylizing.temporal_smoothing import TemporalSmoother
+from impasto.stylizing.threads import prefetch
 
 _PHOTO, _PICTURE = "key_photo", "key_picture"  # in a state: those before a photo that is not painted
 

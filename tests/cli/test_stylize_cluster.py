@@ -44,7 +44,7 @@ def memory():
 
 
 def test_without_ray_local_processes_do_the_same(stylize, album, monkeypatch):
-    monkeypatch.setattr("impasto.stylizing.cluster.ray_pool.find_spec", lambda name: None)
+    monkeypatch.setattr("impasto.stylizing.batch.ray_pool.find_spec", lambda name: None)
     result = stylize("album", "-o", "out", "--cluster", "auto", "--workers", 2)
     assert result.exit_code == 1
     lines = result.stderr.splitlines()

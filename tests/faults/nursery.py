@@ -23,7 +23,8 @@ from typing import Any
 _POLL = 0.002  # seconds
 # what takes seconds to import, if not all of it is used by all
 _NEEDED = (
-    "impasto.painting.paint", "impasto.stylizing.bulk", "impasto.training.train", "impasto.stylizing.video",
+    "impasto.painting.paint", "impasto.stylizing.batch.pipeline", "impasto.training.train",
+    "impasto.stylizing.video",
     "torch._dynamo", "matplotlib.backends.backend_agg", "matplotlib.pyplot", "av.video.reformatter", "cv2",
 )  # fmt: skip
 

@@ -28,10 +28,10 @@ from impasto.options import kebab, parse_layers
 from impasto.painting.options import PaintOptions
 from impasto.painting.texture_options import TextureOptions
 from impasto.styles.mixture import load_styles
-from impasto.stylizing.cluster.manifest import FOLDER as MANIFEST_FOLDER
-from impasto.stylizing.cluster.manifest import Manifest
+from impasto.stylizing.batch.completed import FOLDER as MANIFEST_FOLDER
+from impasto.stylizing.batch.completed import Manifest
+from impasto.stylizing.batch.inputs import collect
 from impasto.stylizing.controls import StyleControls
-from impasto.stylizing.inputs import collect
 from impasto.stylizing.options import VideoOptions
 from impasto.training.metrics_log import MetricsLog
 from impasto.training.options import TrainOptions

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from impasto.stylizing.prefetch import prefetch
+from impasto.stylizing.threads import prefetch
 
 
 def threads() -> int:

@@ -23,8 +23,8 @@ from impasto.stylizing import (
     stylize_file,
 )
 from impasto.stylizing import tiles as module
+from impasto.stylizing.batch.inputs import Item
 from impasto.stylizing.estimate import peak_in_tiles, peak_whole
-from impasto.stylizing.inputs import Item
 from impasto.stylizing.options import LEAST_TILE
 from impasto.stylizing.plan import plan
 from impasto.stylizing.tiles import Tiler, make_tiler

@@ -17,12 +17,12 @@ from skimage import data
 from impasto.errors import ClusterError
 from impasto.networks.card import load_card
 from impasto.stylizing import BulkOptions, Stylizer
-from impasto.stylizing.cluster.completed import Ledger
-from impasto.stylizing.cluster.dispatcher import Drive
-from impasto.stylizing.cluster.ray_pool import Rays
-from impasto.stylizing.cluster.task import StylizerConfig, Task
-from impasto.stylizing.cluster.work_items import collect_work_items
-from impasto.stylizing.pipeline import Event
+from impasto.stylizing.batch.completed import CompletedItems
+from impasto.stylizing.batch.dispatcher import Dispatcher
+from impasto.stylizing.batch.inputs import collect_work_items
+from impasto.stylizing.batch.pipeline import Event
+from impasto.stylizing.batch.ray_pool import RayPool
+from impasto.stylizing.batch.workers import StylizerConfig, Task
 from tests.stylizing import boxes
 
 PHOTOS = 24
@@ -77,15 +77,15 @@ def cluster(folder: Path) -> Iterator[str]:
         process.wait(60)
 
 
-def drive(folder: Path, cards_folder: Path, on_event=None) -> tuple[Drive, Task]:
-    look = StylizerConfig(
+def start(folder: Path, cards_folder: Path, on_event=None) -> tuple[Dispatcher, Task]:
+    config = StylizerConfig(
         ((load_card(cards_folder / "night.safetensors"), 1.0),), device="cpu", precision="float32"
     )
-    style = Stylizer(list(look.styles), device="cpu", precision="float32").record()
-    errands = collect_work_items([f"crate://{folder}/photos"], f"crate://{folder}/out")
-    run = Drive(errands, Ledger(f"crate://{folder}/out", style, BulkOptions()), on_event)
-    run.look()
-    return run, Task(look, BulkOptions())
+    style = Stylizer(list(config.styles), device="cpu", precision="float32").record()
+    items = collect_work_items([f"crate://{folder}/photos"], f"crate://{folder}/out")
+    run = Dispatcher(items, CompletedItems(f"crate://{folder}/out", style, BulkOptions()), on_event)
+    run.skip_completed()
+    return run, Task(config, BulkOptions())
 
 
 def test_a_worker_that_is_killed_costs_nothing(cluster, folder, cards_folder):
@@ -98,8 +98,8 @@ def test_a_worker_that_is_killed_costs_nothing(cluster, folder, cards_folder):
             killed.append(int((folder / "box.log").read_text().split()[0]))
             os.kill(killed[0], signal.SIGKILL)
 
-    run, task = drive(folder, cards_folder, kill)
-    summary = run.work(Rays(cluster, 2), task, 2)
+    run, task = start(folder, cards_folder, kill)
+    summary = run.work(RayPool(cluster, 2), task, 2)
     assert killed and not psutil.pid_exists(killed[0])
     assert summary.done == PHOTOS + 1, summary.failed
     assert [Path(str(name)).name for name, _ in summary.failed] == ["cut.jpg"]
@@ -118,26 +118,26 @@ def test_a_worker_that_is_killed_costs_nothing(cluster, folder, cards_folder):
 def test_a_second_run_has_nothing_to_do(cluster, folder, cards_folder):
     """Whatever the order of the tests, and without asking Ray for anything."""
     (folder / "photos/cut.jpg").unlink(missing_ok=True)
-    run, task = drive(folder, cards_folder)
-    run.work(Rays(cluster, 2), task, 2)
-    run, task = drive(folder, cards_folder)
-    summary = run.work(Rays("127.0.0.1:1", 2), task, 2)
+    run, task = start(folder, cards_folder)
+    run.work(RayPool(cluster, 2), task, 2)
+    run, task = start(folder, cards_folder)
+    summary = run.work(RayPool("127.0.0.1:1", 2), task, 2)
     assert (summary.done, summary.skipped, summary.failed) == (0, PHOTOS + 1, [])
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "nonsense"])
 def test_a_cluster_that_is_not_there(address):
     with pytest.raises(ClusterError, match=f"no Ray cluster at {address}"):
-        Rays(address, 1).work(Task(StylizerConfig(()), BulkOptions()), [[]], print)
+        RayPool(address, 1).work(Task(StylizerConfig(()), BulkOptions()), [[]], print)
 
 
 @pytest.mark.slow
 def test_workers_that_cannot_start_say_why(cluster, folder, cards_folder):
     (folder / "photos/more.png").write_bytes((folder / "photos/00.png").read_bytes())
-    run, task = drive(folder, cards_folder)
-    old = Task(task.look, task.options, version="0.0.1")
+    run, task = start(folder, cards_folder)
+    old = Task(task.config, task.options, version="0.0.1")
     try:
         with pytest.raises(ClusterError, match=r"a worker has impasto .*, not 0\.0\.1"):
-            run.work(Rays(cluster, 1), old, 1)
+            run.work(RayPool(cluster, 1), old, 1)
     finally:
         (folder / "photos/more.png").unlink()

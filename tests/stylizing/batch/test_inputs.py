@@ -7,7 +7,7 @@ import pytest
 
 from impasto.errors import ImageError, UsageError
 from impasto.stylizing import BulkOptions, collect
-from impasto.stylizing.inputs import count_kinds, keeps_suffix
+from impasto.stylizing.batch.inputs import count_kinds, keeps_suffix
 
 NAMES = (
     "in/b.jpg",

@@ -1,19 +1,22 @@
-"""Which photos are meant, and where their pictures go: files, folder trees and patterns."""
+"""Collect photos, from files, folder trees, patterns and URLs, and decide where their pictures go."""
 
 from __future__ import annotations
 
 import os
+import posixpath
+import re
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from glob import has_magic
-from pathlib import Path, PurePath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import TypeVar
 
 from impasto.errors import ImageError, UsageError
 from impasto.imaging.encoding import FORMATS, find_format
 from impasto.imaging.files import IMAGE_SUFFIXES
 from impasto.safe_paths import exists, is_folder
+from impasto.stylizing.batch.filesystems import is_url, normal, store_of
 from impasto.stylizing.options import BulkOptions
 
 AnyPath = TypeVar("AnyPath", bound=PurePath)
@@ -282,3 +285,99 @@ def _identity(path: Path) -> tuple[int, int] | Path:
     except OSError:
         return path
     return facts.st_dev, facts.st_ino
+
+
+_WILD = re.compile(r"[*?\[]")
+
+
+def collect_work_items(
+    inputs: Sequence[str],
+    out: str,
+    options: BulkOptions | None = None,
+    on_unreadable: OnUnreadable | None = None,
+    on_passed_over: OnPassedOver | None = None,
+) -> list[WorkItem]:
+    """Collect work items, as `collect` does, from paths and URLs; lists stores. Raises ClusterError, too."""
+    options = options or BulkOptions()
+    if not any(is_url(name) for name in (*inputs, out)):
+        items = collect(inputs, out, options, on_unreadable, on_passed_over)
+        return [WorkItem(str(item.source), str(item.target)) for item in items]
+    inputs, out = [normal(name) for name in inputs], normal(out)
+    check_format(options)
+    passed_over: list[PurePath] = []
+    found = [entry for name in inputs for entry in _find(name, out, on_unreadable, passed_over.append)]
+    if not found:
+        raise nothing_found(inputs, passed_over)
+    if on_passed_over:
+        for path in dict.fromkeys(passed_over):  # that inputs share
+            on_passed_over(path)
+    if is_picture(out):
+        if len(found) > 1:
+            raise UsageError(f"{out} is the name of one picture: name a folder for many")
+        find_format(PurePosixPath(out).name, options.bit_depth)
+        work_items = [WorkItem(source, out, length) for source, _, length in found]
+    else:
+        places = target_places([(source, place) for source, place, _ in found], options)
+        work_items = [
+            WorkItem(source, _join(out, place), length)
+            for (source, _, length), place in zip(found, places, strict=True)
+        ]
+    return _checked(work_items)
+
+
+def is_picture(out: str) -> bool:
+    """Return whether the name of the results is that of one picture, and not of a folder."""
+    return has_picture_suffix(PurePosixPath(out)) if is_url(out) else is_file_name(Path(out))
+
+
+def _find(
+    name: str, out: str, on_unreadable: OnUnreadable | None, on_passed_over: OnPassedOver
+) -> Iterator[tuple[str, PurePosixPath, int | None]]:
+    """Photos, each with its place below the results, and its length if that is known."""
+    if not is_url(name):
+        for path, below in find(name, None if is_url(out) else Path(out), on_unreadable, on_passed_over):
+            yield str(path), PurePosixPath(below), None
+        return
+    listed = store_of(name).find(name)
+    start, results = _start(name, listed), out + "/"
+    wanted = {u: length for u, length in listed.items() if u == name or not u.startswith(results)}
+    if not listed:
+        raise ImageError(f"there is nothing at {name}; check its name and your credentials")
+    for url, length in sorted(wanted.items()):
+        place = PurePosixPath(posixpath.relpath(url, start))
+        if any(part.startswith(".") for part in place.parts):
+            continue
+        if has_picture_suffix(place):
+            yield url, place, length
+        else:
+            on_passed_over(place)
+
+
+def _start(name: str, listed: dict[str, int]) -> str:
+    """The folder from which places are told: of a pattern, the last one before the first wildcard."""
+    wild = _WILD.search(name)
+    if wild or name in listed:
+        return posixpath.dirname(name[: wild.start()] + "x" if wild else name)
+    return name
+
+
+def _join(out: str, place: PurePosixPath) -> str:
+    return f"{out}/{place}" if is_url(out) else str(Path(out, place))
+
+
+def _checked(items: Sequence[WorkItem]) -> list[WorkItem]:
+    """Without repetition. Raises UsageError where a picture would overwrite a photo, or another picture."""
+    chosen: dict[str, WorkItem] = {}
+    sources = {item.source for item in items}
+    for item in items:
+        other = chosen.setdefault(item.target, item)
+        if other.source != item.source:
+            raise UsageError(
+                f"{other.source} and {item.source} would both become {item.target}: stylize them into "
+                "different folders"
+            )
+        if item.target in sources:
+            raise UsageError(
+                f"{item.target} is one of the photos and would be overwritten: choose another folder"
+            )
+    return list(chosen.values())

@@ -14,13 +14,12 @@ from impasto import styles
 from impasto.errors import ClusterError, ImageError, UsageError
 from impasto.networks.card import load_card
 from impasto.stylizing import BulkOptions, Stylizer
-from impasto.stylizing.cluster.completed import Ledger
-from impasto.stylizing.cluster.dispatcher import Drive
-from impasto.stylizing.cluster.processes import Processes
-from impasto.stylizing.cluster.task import StylizerConfig, Task, packed
-from impasto.stylizing.cluster.work_items import collect_work_items
-from impasto.stylizing.inputs import WorkItem
-from impasto.stylizing.pipeline import Event
+from impasto.stylizing.batch.completed import CompletedItems
+from impasto.stylizing.batch.dispatcher import Dispatcher
+from impasto.stylizing.batch.inputs import WorkItem, collect_work_items
+from impasto.stylizing.batch.pipeline import Event
+from impasto.stylizing.batch.pools import ProcessPool
+from impasto.stylizing.batch.workers import StylizerConfig, Task, packed
 from tests.stylizing import boxes
 
 
@@ -40,25 +39,25 @@ def box(tmp_path, draw, monkeypatch) -> str:
 
 
 @pytest.fixture
-def drive(cards_folder) -> Callable[..., Drive]:
+def start(cards_folder) -> Callable[..., Dispatcher]:
     def make(inputs, out, on_event=None):
-        look = StylizerConfig(
+        config = StylizerConfig(
             ((load_card(cards_folder / "night.safetensors"), 1.0),), device="cpu", precision="float32"
         )
-        stylizer = Stylizer(list(look.styles), device="cpu", precision="float32")
-        errands = collect_work_items(inputs, out)
-        ledger = Ledger(out if "://" in out else None, stylizer.record(), BulkOptions())
-        run = Drive(errands, ledger, on_event)
-        run.look()
-        return run, Task(look, BulkOptions())
+        stylizer = Stylizer(list(config.styles), device="cpu", precision="float32")
+        items = collect_work_items(inputs, out)
+        completed = CompletedItems(out if "://" in out else None, stylizer.record(), BulkOptions())
+        run = Dispatcher(items, completed, on_event)
+        run.skip_completed()
+        return run, Task(config, BulkOptions())
 
     return make
 
 
-def test_a_worker_that_is_killed_costs_nothing(box, drive, tmp_path):
+def test_a_worker_that_is_killed_costs_nothing(box, start, tmp_path):
     events: list[Event] = []
-    run, task = drive([f"{box}/photos"], f"{box}/out", events.append)
-    summary = run.work(Processes(2), task, 2)
+    run, task = start([f"{box}/photos"], f"{box}/out", events.append)
+    summary = run.work(ProcessPool(2), task, 2)
     assert summary.done == 15, summary.failed  # all but the poison and the one that is damaged
     reasons = {Path(str(name)).name: why for name, why in summary.failed}
     assert reasons.keys() == {"poison.png", "cut.jpg"}
@@ -77,12 +76,12 @@ def test_a_worker_that_is_killed_costs_nothing(box, drive, tmp_path):
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*.??g")}
     for name in ("poison.png", "cut.jpg"):
         (tmp_path / "photos" / name).unlink()
-    again, task = drive([f"{box}/photos"], f"{box}/out")
-    assert again.work(Processes(2), task, 2).skipped == 15
+    again, task = start([f"{box}/photos"], f"{box}/out")
+    assert again.work(ProcessPool(2), task, 2).skipped == 15
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*.??g")} == before
 
 
-def test_an_interrupt_leaves_whole_files_and_no_workers(drive, draw, tmp_path):
+def test_an_interrupt_leaves_whole_files_and_no_workers(start, draw, tmp_path):
     photo = draw("a.jpg", (200, 150)).read_bytes()
     for number in range(60):
         (tmp_path / f"photos/{number:02}.jpg").write_bytes(photo)
@@ -90,9 +89,9 @@ def test_an_interrupt_leaves_whole_files_and_no_workers(drive, draw, tmp_path):
     def interrupt(event: Event) -> None:
         raise KeyboardInterrupt
 
-    run, task = drive([str(tmp_path / "photos")], str(tmp_path / "out"), interrupt)
+    run, task = start([str(tmp_path / "photos")], str(tmp_path / "out"), interrupt)
     with pytest.raises(KeyboardInterrupt):
-        run.work(Processes(1), task, 1)
+        run.work(ProcessPool(1), task, 1)
     assert multiprocessing.active_children() == []
     made = list((tmp_path / "out").iterdir())
     assert 1 <= len(made) < 61
@@ -106,7 +105,7 @@ def test_workers_that_cannot_start_say_why(cards_folder, tmp_path):
     batch = [(0, WorkItem(str(tmp_path / "a.png"), str(tmp_path / "b.png")))]
     task = Task(StylizerConfig(((night, 1.0),), precision="float16"), BulkOptions())  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="precision must be one of"):
-        Processes(1).work(task, [batch], print)
+        ProcessPool(1).work(task, [batch], print)
     assert multiprocessing.active_children() == []
 
 
@@ -120,26 +119,26 @@ def test_workers_that_die_while_they_start_are_told_of(tmp_path, monkeypatch):
     task = Task(StylizerConfig(((night, 1.0),)), BulkOptions())
     assert len(packed(task)) > 1 << 16
     with pytest.raises(ClusterError, match=r"workers end while they start \(exit code 9\)"):
-        Processes(1).work(task, [batch], print)
+        ProcessPool(1).work(task, [batch], print)
     assert multiprocessing.active_children() == []
 
 
-def test_workers_import_nothing_from_the_current_folder(drive, draw, tmp_path, monkeypatch):
+def test_workers_import_nothing_from_the_current_folder(start, draw, tmp_path, monkeypatch):
     draw("a.png")
     there = tmp_path / "there"
     there.mkdir()
     for module in ("signal", "numpy", "selectors", "impasto"):
         (there / f"{module}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\nraise SystemExit(3)\n")
     monkeypatch.chdir(there)
-    run, task = drive([str(tmp_path / "photos")], str(tmp_path / "out"))
-    assert run.work(Processes(1), task, 1).done == 1
+    run, task = start([str(tmp_path / "photos")], str(tmp_path / "out"))
+    assert run.work(ProcessPool(1), task, 1).done == 1
     assert not (tmp_path / "ran").exists()
     assert "PYTHONSAFEPATH" not in os.environ
 
 
-def test_a_folder_that_cannot_be_made(drive, draw, tmp_path):
+def test_a_folder_that_cannot_be_made(start, draw, tmp_path):
     draw("a.png")
     (tmp_path / "out").write_text("a file")
-    run, task = drive([str(tmp_path / "photos")], str(tmp_path / "out"))
+    run, task = start([str(tmp_path / "photos")], str(tmp_path / "out"))
     with pytest.raises(ImageError, match=r"out cannot be made"):
-        run.work(Processes(1), task, 1)
+        run.work(ProcessPool(1), task, 1)

@@ -1,4 +1,4 @@
-"""A pool of processes on this machine, by the standard library alone."""
+"""Pools of workers behind one interface: this process, or processes of this machine."""
 
 from __future__ import annotations
 
@@ -9,31 +9,70 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
-from typing import Any
+from typing import Any, Protocol
 
+from impasto.device import DeviceName, available_memory
 from impasto.errors import ClusterError, ImpastoError, MissingExtraError
-from impasto.stylizing.cluster.task import Answer, ItemBatch, Task, packed, unpacked
+from impasto.stylizing.batch.workers import Answer, ItemBatch, Task, Worker, packed, unpacked
+
+_WORKER = 1_500_000_000  # bytes: what a worker takes with a photo that is just not painted in tiles
+_PER_GPU = 3  # workers: one that reads or writes leaves the GPU to others
+
+
+class WorkerPool(Protocol):
+    """Interface of worker pools."""
+
+    def work(self, task: Task, batches: Sequence[ItemBatch], tell: Callable[[Answer], None]) -> None:
+        """Do all batches, in any order, and pass each answer to `tell`, in this thread.
+
+        Work items are left without an answer where a worker died, and may have two if one died late. However
+        it ends, no worker is left. Raises ImpastoError where workers cannot start, or a disk is full.
+        """
+
+
+class SerialPool:
+    """A pool whose only worker is this process."""
+
+    def work(self, task: Task, batches: Sequence[ItemBatch], tell: Callable[[Answer], None]) -> None:
+        with Worker(task) as worker:
+            for batch in batches:
+                worker(batch, tell)
+
+
+def default_size(device: DeviceName = "auto") -> int:
+    """Default number of workers: one per processor, or three per GPU."""
+    import torch
+
+    room = available_memory(torch.device("cpu")) // _WORKER
+    gpus = torch.cuda.device_count() if device in ("auto", "cuda") else 0
+    return max(1, min(processors(), room, *([_PER_GPU * gpus] if gpus else [])))
+
+
+def processors() -> int:
+    """Number of processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
 
 AWAKE, _READY = "awake", "ready"  # what a worker says before it has its task, and before each batch
 _MOST_DEATHS = 3  # of workers that never got ready
 _PATIENCE = 20.0  # seconds for a worker to finish what it writes
 
 
-class Processes:
+class ProcessPool:
     """A pool of `size` processes. One that dies is replaced; its unanswered items are left out."""
 
     def __init__(self, size: int) -> None:
         self._size = size
 
     def work(self, task: Task, batches: Sequence[ItemBatch], tell: Callable[[Answer], None]) -> None:
-        floor = _Floor(task, batches, tell)
+        processes = _WorkerProcesses(task, batches, tell)
         try:
-            floor.run(self._size)
+            processes.run(self._size)
         finally:
-            floor.clear()
+            processes.clear()
 
 
-class _Floor:
+class _WorkerProcesses:
     """Worker processes of one run."""
 
     def __init__(self, task: Task, batches: Sequence[ItemBatch], tell: Callable[[Answer], None]) -> None:
@@ -46,27 +85,27 @@ class _Floor:
         for _ in range(min(size, len(self._waiting))):
             self._start()
         while self._workers:
-            for line in wait(list(self._workers)):
-                self._hear(line)  # type: ignore[arg-type]  # they are connections, as the keys are
+            for connection in wait(list(self._workers)):
+                self._receive(connection)  # type: ignore[arg-type]  # they are connections, as the keys are
 
     def clear(self) -> None:
         """Let workers finish what they are writing, and end them."""
         for process in self._workers.values():
             process.terminate()
-        for line, process in self._workers.items():
+        for connection, process in self._workers.items():
             process.join(_PATIENCE)
             process.kill()
             process.join()
-            self._hear_out(line)
+            self._read_last(connection)
         self._workers.clear()
 
-    def _hear_out(self, line: Connection) -> None:
+    def _read_last(self, connection: Connection) -> None:
         """Read a worker's last messages after it was asked to stop."""
         with suppress(EOFError, OSError):
-            while line.poll():
-                if isinstance(word := line.recv(), Answer):
-                    self._tell(word)
-        line.close()
+            while connection.poll():
+                if isinstance(message := connection.recv(), Answer):
+                    self._tell(message)
+        connection.close()
 
     def _start(self) -> None:
         context = get_context("spawn")  # a fork of a process with threads may hang
@@ -81,41 +120,41 @@ class _Floor:
         self._workers[ours] = process
         self._getting_ready.add(ours)
 
-    def _hear(self, line: Connection) -> None:
+    def _receive(self, connection: Connection) -> None:
         try:
-            word = line.recv()
+            message = connection.recv()
         except (EOFError, OSError):
-            self._bury(line)
+            self._replace_dead(connection)
             return
-        if isinstance(word, Answer):
-            self._tell(word)
-        elif isinstance(word, ImpastoError):
-            raise word
-        elif word == AWAKE:
+        if isinstance(message, Answer):
+            self._tell(message)
+        elif isinstance(message, ImpastoError):
+            raise message
+        elif message == AWAKE:
             with suppress(OSError):
-                line.send(self._task)
+                connection.send(self._task)
         elif self._waiting:
-            self._getting_ready.discard(line)
-            with suppress(OSError):  # it died, which its line will say
-                line.send(self._waiting.popleft())
+            self._getting_ready.discard(connection)
+            with suppress(OSError):  # it died, which its connection will say
+                connection.send(self._waiting.popleft())
         else:
-            self._dismiss(line)
+            self._dismiss(connection)
 
-    def _dismiss(self, line: Connection) -> None:
-        self._getting_ready.discard(line)
+    def _dismiss(self, connection: Connection) -> None:
+        self._getting_ready.discard(connection)
         with suppress(OSError):
-            line.send(None)
-        process = self._workers.pop(line)
+            connection.send(None)
+        process = self._workers.pop(connection)
         process.join(_PATIENCE)
         process.kill()
-        line.close()
+        connection.close()
 
-    def _bury(self, line: Connection) -> None:
-        process = self._workers.pop(line)
+    def _replace_dead(self, connection: Connection) -> None:
+        process = self._workers.pop(connection)
         process.join()
-        line.close()
-        if line in self._getting_ready:
-            self._getting_ready.discard(line)
+        connection.close()
+        if connection in self._getting_ready:
+            self._getting_ready.discard(connection)
             self._deaths += 1
             if self._deaths >= _MOST_DEATHS:
                 raise ClusterError(
@@ -141,27 +180,27 @@ def safe_imports() -> Iterator[None]:
             os.environ[name] = before
 
 
-def _serve(line: Connection, number: int) -> None:
+def _serve(connection: Connection, number: int) -> None:
     """Worker main loop. Ignores SIGINT, which the parent handles."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, stop)
     with suppress(OSError, WorkerStopped):
         try:
-            line.send(AWAKE)
-            _work(line, line.recv(), number)
+            connection.send(AWAKE)
+            _work(connection, connection.recv(), number)
         except Exception as error:
-            line.send(portable(error))
+            connection.send(portable(error))
 
 
-def _work(line: Connection, task: bytes, number: int) -> None:
+def _work(connection: Connection, task: bytes, number: int) -> None:
     _choose_gpu(number)
-    from impasto.stylizing.cluster.worker import Worker
+    from impasto.stylizing.batch.workers import Worker
 
     with Worker(unpacked(task)) as worker:
-        line.send(_READY)
-        while (batch := line.recv()) is not None:
-            worker(batch, line.send)
-            line.send(_READY)
+        connection.send(_READY)
+        while (batch := connection.recv()) is not None:
+            worker(batch, connection.send)
+            connection.send(_READY)
 
 
 def _choose_gpu(number: int) -> None:

@@ -1,7 +1,7 @@
-"""A crew of Ray actors, on this machine or many, fed by Ray Data: the one file that imports ray.
+"""A pool of Ray actors, on this machine or many, fed by Ray Data: the one file that imports ray.
 
-Ray talks, catches signals and sets variables of its process: it gets one of its own, which is all silence
-unless IMPASTO_DEBUG is set.
+Ray prints, catches signals and sets variables of its process: it gets a process of its own, which prints
+nothing unless IMPASTO_DEBUG is set.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from impasto.errors import ClusterError, ImpastoError, MissingExtraError
-from impasto.stylizing.cluster.processes import AWAKE, WorkerStopped, portable, safe_imports, stop
-from impasto.stylizing.cluster.task import Answer, ItemBatch, Task, packed, unpacked
+from impasto.stylizing.batch.pools import AWAKE, WorkerStopped, portable, safe_imports, stop
+from impasto.stylizing.batch.workers import Answer, ItemBatch, Task, packed, unpacked
 
 _RETRIES = 1  # of a batch whose worker died, by Ray itself
 _PATIENCE = 30.0  # seconds for Ray to end its processes
-_STORE = 200_000_000  # bytes for what is under way, on this machine: errands and answers, no pictures
+_STORE = 200_000_000  # bytes for what is under way, on this machine: items and answers, no pictures
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
@@ -42,8 +42,8 @@ def is_installed() -> bool:
     return find_spec("ray") is not None and find_spec("pyarrow") is not None
 
 
-class Rays:
-    """A crew of Ray actors. One that dies is replaced, and its batch is tried once more.
+class RayPool:
+    """A pool of Ray actors. One that dies is replaced, and its batch is tried once more.
 
     Args:
         address: of a cluster that runs, such as "10.0.0.1:6379"; None has one on this machine, as long as
@@ -60,7 +60,7 @@ class Rays:
 
     def work(self, task: Task, batches: Sequence[ItemBatch], tell: Callable[[Answer], None]) -> None:
         if self._address:
-            _knock(self._address)
+            _check_address(self._address)
         context = get_context("spawn")
         ours, theirs = context.Pipe()
         arguments = (theirs, self._address, self._size)
@@ -70,7 +70,7 @@ class Rays:
         theirs.close()
         try:
             _hand_over(ours, process, packed(task), pickle.dumps(list(batches)))
-            for answer in _words(ours, process):
+            for answer in _receive(ours, process):
                 tell(answer)
         finally:
             ours.close()
@@ -80,18 +80,18 @@ class Rays:
             process.join()
 
 
-def _hand_over(line: Connection, process: Any, task: bytes, batches: bytes) -> None:
+def _hand_over(connection: Connection, process: Any, task: bytes, batches: bytes) -> None:
     """Send the work once the process is awake: one that has died would never empty the pipe."""
     try:
-        line.recv()
-        line.send((task, batches))
+        connection.recv()
+        connection.send((task, batches))
     except (EOFError, OSError) as error:
         process.join(_PATIENCE)
         raise ClusterError(f"Ray's process ended while it started (exit code {process.exitcode})") from error
 
 
-def _knock(address: str) -> None:
-    """Raise ClusterError where nobody answers: Ray would wait for minutes."""
+def _check_address(address: str) -> None:
+    """Raise ClusterError for an address without a cluster: Ray would wait for minutes."""
     host, _, port = address.rpartition("://")[2].rpartition(":")
     try:
         socket.create_connection((host, int(port)), timeout=10).close()
@@ -101,43 +101,44 @@ def _knock(address: str) -> None:
         ) from error
 
 
-def _words(line: Connection, process: Any) -> Iterator[Answer]:
-    """Answers until the end is told. Raises ImpastoError where that is not how it ended."""
+def _receive(connection: Connection, process: Any) -> Iterator[Answer]:
+    """Yield answers until the process reports its end. Raises ImpastoError where it failed."""
     while True:
         try:
-            word = line.recv()
+            message = connection.recv()
         except (EOFError, OSError) as error:
             process.join(_PATIENCE)
             raise ClusterError(
                 f"Ray ended by itself (exit code {process.exitcode}); IMPASTO_DEBUG=1 shows what it says"
             ) from error
-        if word is None:
+        if message is None:
             return
-        if isinstance(word, ImpastoError):
-            raise word
-        yield from word
+        if isinstance(message, ImpastoError):
+            raise message
+        yield from message
 
 
-def _serve(line: Connection, address: str | None, size: int | None) -> None:
-    """The process that Ray has to itself."""
+def _serve(connection: Connection, address: str | None, size: int | None) -> None:
+    """Main function of the process that Ray has to itself."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, stop)
-    _hush()
+    _silence()
     try:
-        word: ImpastoError | None = None
-        line.send(AWAKE)
-        task, batches = line.recv()
+        message: ImpastoError | None = None
+        connection.send(AWAKE)
+        task, batches = connection.recv()
         try:
-            _run(line, address, size, task, pickle.loads(batches))
+            _run(connection, address, size, task, pickle.loads(batches))
         except Exception as error:
             logging.getLogger(__name__).exception("Ray did not get to the end")
-            word = _explained(error)
-        line.send(word)
-    except (OSError, WorkerStopped):  # nobody listens any more
+            message = _explained(error)
+        connection.send(message)
+    except (OSError, WorkerStopped):  # the parent has ended
         return
 
 
-def _hush() -> None:
+def _silence() -> None:
+    """Turn off what Ray prints and reports, unless IMPASTO_DEBUG is set."""
     os.environ.update({name: value for name, value in _QUIET.items() if name not in os.environ})
     if os.environ.get("IMPASTO_DEBUG"):
         return
@@ -147,7 +148,7 @@ def _hush() -> None:
 
 
 def _run(
-    line: Connection, address: str | None, size: int | None, task: bytes, batches: Sequence[ItemBatch]
+    connection: Connection, address: str | None, size: int | None, task: bytes, batches: Sequence[ItemBatch]
 ) -> None:
     import ray
 
@@ -158,7 +159,7 @@ def _run(
     ray.init(address=address or "local", **common, **({} if address else own))
     try:
         for answers in _answers(size, task, batches):
-            line.send(answers)
+            connection.send(answers)
     finally:
         with suppress(Exception):
             ray.shutdown()
@@ -171,7 +172,7 @@ def _answers(size: int | None, task: bytes, batches: Sequence[ItemBatch]) -> Ite
 
     context = DataContext.get_current()
     context.enable_progress_bars = False
-    context.max_errored_blocks = -1  # a batch that kills its workers is tried otherwise, by the drive
+    context.max_errored_blocks = -1  # a batch that kills its workers is tried again, by the dispatcher
     there = ray.cluster_resources()
     gpus, cpus = int(there.get("GPU", 0)), max(1, int(there.get("CPU", 1)))
     actors = min(size or gpus or cpus, len(batches))
@@ -186,17 +187,17 @@ def _answers(size: int | None, task: bytes, batches: Sequence[ItemBatch]) -> Ite
         max_task_retries=_RETRIES,
     )
     for row in answered.iter_rows():
-        word = pickle.loads(row["answers"])
-        if isinstance(word, ImpastoError):
-            raise word
-        yield word
+        message = pickle.loads(row["answers"])
+        if isinstance(message, ImpastoError):
+            raise message
+        yield message
 
 
 class _Actor:
-    """A worker as Ray Data wants it."""
+    """A worker in the form that Ray Data takes."""
 
     def __init__(self, task: bytes) -> None:
-        from impasto.stylizing.cluster.worker import Worker
+        from impasto.stylizing.batch.workers import Worker
 
         self._worker: Worker | None = None
         self._fault: ImpastoError | None = None

@@ -1,4 +1,4 @@
-"""Errands from and to stores, done by this process: what is found, skipped, kept, remembered and told."""
+"""Work items from and to stores, done by this process: what is found, skipped, kept, remembered and told."""
 
 from __future__ import annotations
 
@@ -12,16 +12,15 @@ from PIL import Image
 
 from impasto.errors import ClusterError, ImageError, UsageError
 from impasto.stylizing import BulkOptions, Stylizer, Summary
-from impasto.stylizing.cluster import dispatcher, filesystems, manifest
-from impasto.stylizing.cluster.completed import Ledger
-from impasto.stylizing.cluster.dispatcher import Drive, make_crew
-from impasto.stylizing.cluster.filesystems import is_url
-from impasto.stylizing.cluster.pools import Alone
-from impasto.stylizing.cluster.task import Answer, PictureBytes, StylizerConfig, Task, packed, unpacked
-from impasto.stylizing.cluster.work_items import collect_work_items
+from impasto.stylizing.batch import completed, dispatcher, filesystems
+from impasto.stylizing.batch.completed import CompletedItems
+from impasto.stylizing.batch.dispatcher import Dispatcher, make_pool
+from impasto.stylizing.batch.filesystems import is_url
+from impasto.stylizing.batch.inputs import WorkItem, collect_work_items
+from impasto.stylizing.batch.pipeline import Event
+from impasto.stylizing.batch.pools import SerialPool
+from impasto.stylizing.batch.workers import Answer, PictureBytes, StylizerConfig, Task, packed, unpacked
 from impasto.stylizing.controls import StyleControls
-from impasto.stylizing.inputs import WorkItem
-from impasto.stylizing.pipeline import Event
 
 
 @pytest.fixture
@@ -48,21 +47,21 @@ def store(memory, draw, tmp_path):
 
 @pytest.fixture
 def run(family):
-    """Do errands in this process; gives the summary and the events."""
+    """Do items in this process; gives the summary and the events."""
 
-    def stylize(inputs, out, look=None, crew=None, **options):
+    def stylize(inputs, out, config=None, pool=None, **options):
         chosen = BulkOptions(**options)
-        look = look or StylizerConfig(((family["night"], 1.0),), device="cpu", precision="float32")
+        config = config or StylizerConfig(((family["night"], 1.0),), device="cpu", precision="float32")
         folder = out if is_url(out) and "." not in out.rpartition("/")[2] else None
-        stylizer = Stylizer(list(look.styles), look.strength, device="cpu", precision="float32")
+        stylizer = Stylizer(list(config.styles), config.strength, device="cpu", precision="float32")
         events: list[Event] = []
-        run = Drive(
+        run = Dispatcher(
             collect_work_items(inputs, out, chosen),
-            Ledger(folder, stylizer.record(), chosen),
+            CompletedItems(folder, stylizer.record(), chosen),
             events.append,
         )
-        run.look()
-        return run.work(crew or Alone(), Task(look, chosen), 2), events
+        run.skip_completed()
+        return run.work(pool or SerialPool(), Task(config, chosen), 2), events
 
     return stylize
 
@@ -146,8 +145,8 @@ def test_one_picture(run, store):
 
 
 def test_many_parts_become_one(run, store, monkeypatch, draw):
-    monkeypatch.setattr(manifest, "_ENTRIES", 1)
-    monkeypatch.setattr(manifest, "_MOST_PARTS", 2)
+    monkeypatch.setattr(completed, "_ENTRIES", 1)
+    monkeypatch.setattr(completed, "_MOST_PARTS", 2)
     run(["memory://photos"], "memory://out")
     assert len(store.find("/out/.impasto")) == 1
     assert run(["memory://photos"], "memory://out")[0].skipped == 3
@@ -204,7 +203,7 @@ def test_a_store_is_asked_again(run, store, monkeypatch):
     ((name, reason),) = summary.failed
     assert (name, len(events)) == ("memory:///photos/c.bmp", 2)
     assert "memory:///out/c.png could not be written, at four tries: ConnectionResetError" in reason
-    assert len([call for call in calls if "c.png" in call]) == 8  # the whole errand is done twice
+    assert len([call for call in calls if "c.png" in call]) == 8  # the whole item is done twice
     assert made(store) == ["memory:///out/a.jpg"]
 
 
@@ -212,18 +211,18 @@ def test_masks_travel_as_bytes(run, store, family, tmp_path):
     Image.new("L", (8, 8), 128).save(tmp_path / "mask.png")
     mask = PictureBytes.read(tmp_path / "mask.png")
     (tmp_path / "mask.png").unlink()
-    look = StylizerConfig(
+    config = StylizerConfig(
         ((family["night"], 1.0),), 0.5, mask, ((mask, ((family["wave"], 1.0),)),), StyleControls(detail=0.5)
     )
-    task = unpacked(packed(Task(look, BulkOptions())))
-    stylizer = task.look.stylizer(tmp_path / "worker")
+    task = unpacked(packed(Task(config, BulkOptions())))
+    stylizer = task.config.stylizer(tmp_path / "worker")
     assert (stylizer.strength, stylizer.finish.handles.detail) == (0.5, 0.5)
     assert len(stylizer.record()["regions"]) == 1
-    assert run(["memory://photos/a.jpg"], "memory://masked", task.look)[0].done == 1
+    assert run(["memory://photos/a.jpg"], "memory://masked", task.config)[0].done == 1
 
 
 class Forgetful:
-    """A crew that answers some of what it is given, and some twice."""
+    """A pool that answers some of what it is given, and some twice."""
 
     def __init__(self, known: int) -> None:
         self.known, self.batches = known, []
@@ -231,22 +230,22 @@ class Forgetful:
     def work(self, task, batches, tell):
         self.batches.append([len(batch) for batch in batches])
         for batch in batches:
-            for number, errand in batch:
+            for number, item in batch:
                 if number < self.known:
-                    tell(Answer(number, Event(errand, "done", size=(10, 10)), 5))
-                    tell(Answer(number, Event(errand, "failed", "too late")))
+                    tell(Answer(number, Event(item, "done", size=(10, 10)), 5))
+                    tell(Answer(number, Event(item, "failed", "too late")))
 
 
 def test_each_errand_has_one_outcome(family, tmp_path):
     (tmp_path / "photo").write_bytes(b"x")
-    errands = [WorkItem(str(tmp_path / "photo"), str(tmp_path / f"{n}.png")) for n in range(100)]
-    crew, events = Forgetful(90), []
+    items = [WorkItem(str(tmp_path / "photo"), str(tmp_path / f"{n}.png")) for n in range(100)]
+    pool, events = Forgetful(90), []
     task = Task(StylizerConfig(((family["night"], 1.0),)), BulkOptions())
-    run = Drive(errands, Ledger(None, {}, BulkOptions()), events.append)
-    assert run.look() == 100
-    summary = run.work(crew, task, 2)
+    run = Dispatcher(items, CompletedItems(None, {}, BulkOptions()), events.append)
+    assert run.skip_completed() == 100
+    summary = run.work(pool, task, 2)
     assert (summary.done, len(summary.failed), len(events)) == (90, 10, 100)
-    assert crew.batches == [[6] * 16 + [4], [1] * 10]
+    assert pool.batches == [[6] * 16 + [4], [1] * 10]
     assert all("the worker that painted it died, at each of two tries" in why for _, why in summary.failed)
     assert isinstance(summary, Summary)
 
@@ -254,20 +253,20 @@ def test_each_errand_has_one_outcome(family, tmp_path):
 def test_workers_of_another_version_are_refused(family):
     task = Task(StylizerConfig(((family["night"], 1.0),)), BulkOptions(), version="0.0.1")
     with pytest.raises(ClusterError, match=r"has impasto .*, not 0\.0\.1: install the same"):
-        Alone().work(task, [[]], print)
+        SerialPool().work(task, [[]], print)
 
 
 def test_crews(monkeypatch):
-    assert isinstance(make_crew(None, None), Alone)
-    monkeypatch.setattr("impasto.stylizing.cluster.ray_pool.find_spec", lambda name: None)
-    assert type(make_crew("auto", 2)).__name__ == "Processes"
+    assert isinstance(make_pool(None, None), SerialPool)
+    monkeypatch.setattr("impasto.stylizing.batch.ray_pool.find_spec", lambda name: None)
+    assert type(make_pool("auto", 2)).__name__ == "ProcessPool"
     with pytest.raises(ImportError, match=r"needs Ray: pip install 'impasto\[cluster\]'"):
-        make_crew("127.0.0.1:6379", None)
-    monkeypatch.setattr("impasto.stylizing.cluster.ray_pool.find_spec", lambda name: name)
-    assert type(make_crew("auto", 2)).__name__ == "Rays"
+        make_pool("127.0.0.1:6379", None)
+    monkeypatch.setattr("impasto.stylizing.batch.ray_pool.find_spec", lambda name: name)
+    assert type(make_pool("auto", 2)).__name__ == "RayPool"
 
 
-def test_batches_fit_the_crew():
-    errands = {n: WorkItem("a", "b") for n in range(1000)}
-    assert {len(batch) for batch in dispatcher._batches(errands, 2)} == {32, 8}
+def test_batches_fit_the_executor():
+    items = {n: WorkItem("a", "b") for n in range(1000)}
+    assert {len(batch) for batch in dispatcher._batches(items, 2)} == {32, 8}
     assert len(dispatcher._batches({1: WorkItem("a", "b")}, 4)) == 1

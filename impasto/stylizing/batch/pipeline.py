@@ -1,11 +1,15 @@
-"""Reading, the network and writing at the same time, with a few pictures in memory."""
+"""Stylize many photos in one process: it reads, applies the network and writes at the same time.
+
+What fails is recorded, what is done is skipped, and no picture is ever half there.
+"""
 
 from __future__ import annotations
 
 import errno
+import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from math import prod
 from pathlib import Path
@@ -14,13 +18,14 @@ from typing import Any, Literal
 from torch import Tensor
 
 from impasto.device import ran_out_of_memory
-from impasto.errors import ClusterError, ImpastoError, MemoryLimitError
+from impasto.errors import ClusterError, ImageError, ImpastoError, MemoryLimitError
 from impasto.imaging import io
+from impasto.imaging.files import check_target
+from impasto.stylizing.batch.inputs import Item, WorkItem
 from impasto.stylizing.images import Large, is_made, make_record, read_photo, write_picture
-from impasto.stylizing.inputs import Item, WorkItem
 from impasto.stylizing.options import BulkOptions
 from impasto.stylizing.stylizer import Stylizer
-from impasto.stylizing.threads import Executor, Here, Threads
+from impasto.stylizing.threads import Executor, InlineExecutor, ThreadExecutor
 
 ItemStatus = Literal["done", "skipped", "kept", "failed"]
 
@@ -71,16 +76,19 @@ class Pipeline:
 
     def work(self, items: Sequence[Item]) -> None:
         """All of them. However it ends, what is being written is finished first."""
-        with self._crew("impasto-write", items) as writers, self._crew("impasto-read", items) as readers:
+        with (
+            self._executor("impasto-write", items) as writers,
+            self._executor("impasto-read", items) as readers,
+        ):
             try:
                 for photo in self._read_ahead(items, readers):
                     self._handle(photo, writers)
             finally:
-                readers.call_off()
+                readers.cancel_waiting()
                 self._settle(0)
 
-    def _crew(self, name: str, items: Sequence[Item]) -> Executor:
-        return Here() if len(items) == 1 else Threads(_THREADS, name)
+    def _executor(self, name: str, items: Sequence[Item]) -> Executor:
+        return InlineExecutor() if len(items) == 1 else ThreadExecutor(_THREADS, name)
 
     def _handle(self, photo: Photo | Event, writers: Executor) -> None:
         """Draw what was read, and hand it on. Pictures before it are still being written."""
@@ -96,14 +104,14 @@ class Pipeline:
         except Exception as error:  # nothing that one photo can do may stop the others
             self._tell(failure(photo.item, error))
             return
-        self._writing.append(writers.ask(self._write, photo, picture))
+        self._writing.append(writers.submit(self._write, photo, picture))
         self._settle(self._ahead - 1)
 
     def _read_ahead(self, items: Sequence[Item], readers: Executor) -> Iterator[Photo | Event]:
         waiting, reading = iter(items), deque[Callable[[], Photo | Event]]()
         while True:
             missing = max(0, self._ahead - len(reading))
-            reading.extend(readers.ask(self._read, item) for item in islice(waiting, missing))
+            reading.extend(readers.submit(self._read, item) for item in islice(waiting, missing))
             if not reading:
                 return
             photo = reading.popleft()()
@@ -152,3 +160,59 @@ def failure(item: Item | WorkItem, error: Exception) -> Event:
     if ran_out_of_memory(error):
         reason = f"memory ran out for {item.source}: try a smaller size"
     return Event(item, "failed", reason, passing=True)
+
+
+@dataclass
+class Summary:
+    """Summary of a run: counts, files that were kept, failed photos with reasons."""
+
+    done: int = 0
+    skipped: int = 0
+    kept: list[Path | str] = field(default_factory=list)
+    failed: list[tuple[Path | str, str]] = field(default_factory=list)
+    seconds: float = 0.0
+    megapixels: float = 0.0
+
+    def add(self, event: Event) -> None:
+        self.done += event.outcome == "done"
+        self.skipped += event.outcome == "skipped"
+        self.megapixels += event.size[0] * event.size[1] / 1e6
+        if event.outcome == "kept":
+            self.kept.append(event.item.target)
+        if event.outcome == "failed":
+            self.failed.append((event.item.source, event.reason))
+
+
+def stylize_all(
+    items: Sequence[Item],
+    stylizer: Stylizer,
+    options: BulkOptions | None = None,
+    on_event: Callable[[Event], None] | None = None,
+) -> Summary:
+    """Stylize the photos of `collect`, each into its own file, which appears whole or not at all.
+
+    What fails is recorded and stops nothing, but for a full disk, or a folder that cannot be written to,
+    which raise ImageError. After a KeyboardInterrupt what is being written is finished, then it goes on its
+    way. `on_event` is called in this thread, once per photo.
+    """
+    options, summary, started = options or BulkOptions(), Summary(), time.monotonic()
+    make_folders(item.target.parent for item in items)
+
+    def tell(event: Event) -> None:
+        summary.add(event)
+        if on_event:
+            on_event(event)
+
+    Pipeline(stylizer, options, tell).work(items)
+    summary.seconds = time.monotonic() - started
+    return summary
+
+
+def make_folders(folders: Iterable[Path]) -> None:
+    """Make those that are missing. Raises ImageError for one that cannot be made or written to."""
+    for folder in sorted(set(folders)):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ImageError(f"the folder {folder} cannot be made: {error.strerror or error}") from error
+        check_target(folder / "picture.png")

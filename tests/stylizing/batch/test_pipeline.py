@@ -15,7 +15,8 @@ from PIL import Image
 
 from impasto.errors import ImageError
 from impasto.imaging import files
-from impasto.stylizing import BulkOptions, Stylizer, Summary, collect, pipeline, stylize_all
+from impasto.stylizing import BulkOptions, Stylizer, Summary, collect, stylize_all
+from impasto.stylizing.batch import pipeline
 
 
 @pytest.fixture

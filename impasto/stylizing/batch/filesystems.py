@@ -49,13 +49,13 @@ class Store:
                 return self._files.glob(place, detail=True)  # type: ignore[no-any-return]
             return self._files.find(place, detail=True)  # type: ignore[no-any-return]
 
-        entries = _patiently(listed, url, "listed")
+        entries = _retry(listed, url, "listed")
         files = (entry for entry in entries.values() if entry.get("type") != "directory")
         return {self._files.unstrip_protocol(entry["name"]): int(entry["size"] or 0) for entry in files}
 
     def read(self, url: str) -> bytes:
         """Content of a file."""
-        data: bytes = _patiently(lambda: self._files.cat_file(url), url, "read")
+        data: bytes = _retry(lambda: self._files.cat_file(url), url, "read")
         return data
 
     def write(self, url: str, data: bytes) -> None:
@@ -65,7 +65,7 @@ class Store:
     def fetch(self, url: str, path: Path) -> None:
         """Copy a file to this machine."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        _patiently(lambda: self._files.get_file(url, str(path)), url, "read")
+        _retry(lambda: self._files.get_file(url, str(path)), url, "read")
 
     def put(self, path: Path, url: str) -> None:
         """Copy a file of this machine to the store, whole."""
@@ -74,7 +74,7 @@ class Store:
     def remove(self, url: str) -> None:
         """Delete a file that may be gone already."""
         try:
-            _patiently(lambda: self._files.rm_file(url), url, "removed")
+            _retry(lambda: self._files.rm_file(url), url, "removed")
         except ImageError:
             return
 
@@ -86,7 +86,7 @@ class Store:
                 self._files.makedirs(self._files._parent(url), exist_ok=True)
                 make()
 
-        _patiently(tried, url, "written")
+        _retry(tried, url, "written")
 
 
 def normal(text: str) -> str:
@@ -114,8 +114,8 @@ def _store(protocol: str) -> Store:
         raise UsageError(f"there is no store of the kind {protocol}://: {error}") from error
 
 
-def _patiently(request: Callable[[], ResultT], url: str, done: str) -> ResultT:
-    """The result of a request, perhaps of another try."""
+def _retry(request: Callable[[], ResultT], url: str, done: str) -> ResultT:
+    """Make a request, up to four times, and return its result."""
     for pause in (*_PAUSES, None):
         try:
             return request()
