@@ -137,7 +137,12 @@ def test_more_containers(film, tmp_path, capfd, suffix):
     _, notes = remake(film, target)
     assert capfd.readouterr() == ("", "")
     encoded = f"{target}: the sound was aac, which .avi does not hold: it is encoded again"
-    assert notes == ((encoded, encoded) if suffix == ".avi" else ())
+    lost = f"{target}: facts that it does not hold are left out"
+    assert notes == {
+        ".m4v": (),
+        ".avi": (encoded, encoded, f"{lost} (creation_time)"),
+        ".ts": (f"{lost} (creation_time, title)",),
+    }.get(suffix)
     assert_same_frames(frames_of(target), frames_of(film))
     with av.open(target) as container:
         assert container.format.name == {".m4v": "mov,mp4,m4a,3gp,3g2,mj2", ".ts": "mpegts"}.get(

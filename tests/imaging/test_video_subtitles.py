@@ -181,18 +181,6 @@ def test_text_that_is_too_long_for_mp4_is_cut(film, tmp_path):
     assert content == mov_text("é" * 32_767)
 
 
-def test_tracks_of_data_are_named(film, tmp_path):
-    with av.open(film) as source, av.open(tmp_path / "a.mov", "w") as output:
-        stream = output.add_stream_from_template(source.streams.video[0], opaque=True)
-        stream.metadata["timecode"] = "01:00:00:00"
-        for packet in source.demux(video=0):
-            if packet.size:
-                packet.stream = stream
-                output.mux(packet)
-    _, notes = remake(tmp_path / "a.mov", tmp_path / "b.mp4")
-    assert notes == (f"{tmp_path / 'b.mp4'}: tracks of data are left out (TimeCodeHandler)",)
-
-
 @pytest.mark.parametrize("start", [0, 0.5])
 def test_a_last_subtitle_may_outlast_the_frames(tmp_path: Path, start: float) -> None:
     """Matroska counts it in the length that it declares; read from the middle, it has begun before."""

@@ -47,16 +47,6 @@ def copy_attachments(source: Any, output: Any, suffix: str) -> list[str]:
     return []
 
 
-def name_data(source: Any) -> list[str]:
-    """A note on the tracks of data that are left out, such as time codes and places."""
-    names = [
-        stream.metadata.get("handler_name", "").strip() or stream.name or "unknown"
-        for stream in source.streams.data
-        if not (stream.name == "bin_data" and source.chapters())  # which MP4 stores as text of chapters
-    ]
-    return [f"tracks of data are left out ({', '.join(dict.fromkeys(names))})"] if names else []
-
-
 def _read(path: Path, index: int) -> bytes | None:
     with ffmpeg.open_input(path) as container:
         packet = next(container.demux(container.streams[index]), None)

@@ -13,10 +13,12 @@ from typing import Any
 from impasto.errors import UsageError, VideoError
 from impasto.imaging import ffmpeg
 from impasto.imaging.files import check_target, replacing
-from impasto.imaging.video.attachments import add_covers, copy_attachments, name_data
+from impasto.imaging.video.attachments import add_covers, copy_attachments
 from impasto.imaging.video.chapters import copy_chapters
 from impasto.imaging.video.clip import ClipInfo, Seconds
+from impasto.imaging.video.data_tracks import add_data
 from impasto.imaging.video.encoding import CONTAINERS, FORMATS, MP4_LIKE, written_color
+from impasto.imaging.video.facts import copy_timecode, copy_titles, movie_options, name_lost_titles
 from impasto.imaging.video.probe import probe
 from impasto.imaging.video.sound import Packets, SoundCut, add_tracks
 from impasto.imaging.video.subtitles import add_subtitles
@@ -24,9 +26,6 @@ from impasto.imaging.video.timed_frames import SLACK
 from impasto.imaging.video.timeline import Timeline, jumps_before
 from impasto.imaging.video.transparency import ALPHA_MODE, stores_alpha_apart
 
-_OF_THE_FILE = {"major_brand", "minor_version", "compatible_brands", "encoder"}  # not of what it shows
-# the index in front; and the unit of the times at which tracks begin, where the default is a millisecond
-_MOVIE_OPTIONS = {"movflags": "+faststart", "movie_timescale": "90000"}
 _RUN_UP = 1  # second before a cut to look for sound
 
 
@@ -89,18 +88,23 @@ class _Joining(ExitStack):
 
     def write(self, temporary: Path, info: ClipInfo, start: Seconds, end: Seconds | None) -> tuple[str, ...]:
         av = ffmpeg.load("Writing a video")
-        options = _MOVIE_OPTIONS if self._suffix in MP4_LIKE else {}
+        source = (
+            None if self._source_path is None else self.enter_context(ffmpeg.open_input(self._source_path))
+        )
+        options = movie_options(source) if self._suffix in MP4_LIKE else {}
         kind = FORMATS.get(self._suffix)
         with av.open(f"file:{temporary}", "w", format=kind, container_options=options) as output:
             stream = self._add_video(output, info)
             packets = [self._counted(stream, info) if self._suffix == ".avi" else self._frames(stream)]
-            if self._source_path is not None:
-                source = self.enter_context(ffmpeg.open_input(self._source_path))
-                _copy_titles(source, output)
+            if source is not None:
+                copy_titles(source, output)
+                self._notes += copy_timecode(source, stream, self._suffix, Fraction(start), info.rate)
                 cut = self._find_cut(start, end)
                 packets += [self._tracks(output, source, cut), self._add_others(output, source, cut)]
             for packet in heapq.merge(*packets, key=_seconds):
                 output.mux(packet)
+        if source is not None:
+            self._notes += name_lost_titles(source, temporary)
         return tuple(f"{self._target}: {note}" for note in self._notes)
 
     def _add_video(self, output: Any, info: ClipInfo) -> Any:
@@ -172,7 +176,7 @@ class _Joining(ExitStack):
     def _tracks(self, output: Any, source: Any, cut: SoundCut) -> Packets:
         """Adds those of sound and subtitles now; the packets come later."""
         tracks: dict[int, Callable[[Any], Packets]] = {}
-        for add in (add_tracks, add_subtitles):
+        for add in (add_tracks, add_subtitles, add_data):
             added, notes = add(output, source, self._suffix, cut)
             tracks |= added
             self._notes += notes
@@ -188,7 +192,6 @@ class _Joining(ExitStack):
             *copy_chapters(source, output, self._suffix, cut),
             *notes,
             *copy_attachments(source, output, self._suffix),
-            *name_data(source),
         ]
         return iter(covers)
 
@@ -242,7 +245,3 @@ def _origin(path: Path) -> Fraction:
     """The time of a video's first frame on its file's own clock, in seconds."""
     found = probe(path)
     return Fraction(0) if found.is_steady else found.origin * found.info.time_base
-
-
-def _copy_titles(source: Any, output: Any) -> None:
-    output.metadata.update({key: text for key, text in source.metadata.items() if key not in _OF_THE_FILE})

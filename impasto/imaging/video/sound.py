@@ -101,7 +101,7 @@ def add_tracks(
         if context is None or not context.sample_rate:
             notes.append("a track of sound is left out, since this FFmpeg does not know its codec")
             continue
-        track: _Copied | _Encoded
+        track: CopiedTrack | _Encoded
         if not _can_copy(output, suffix, context.name):
             track = _Encoded(output, stream, cut, suffix)
             notes.append(f"the sound was {context.name}, which {suffix} does not hold: it is encoded again")
@@ -109,7 +109,7 @@ def add_tracks(
             track = _Encoded(output, stream, cut, suffix)
             notes.append("the sound begins later than the frames: it is encoded again, after silence")
         else:
-            track = _Copied(output, stream, cut, suffix)
+            track = CopiedTrack(output, stream, cut, suffix)
         describe(track.stream, stream)
         tracks[stream.index] = track.take
     return tracks, notes
@@ -131,7 +131,7 @@ def _begins_late(stream: Any, cut: SoundCut) -> bool:
     return stream.start_time is not None and stream.start_time * stream.time_base > cut.zero + _LATE
 
 
-class _Copied:
+class CopiedTrack:
     """A track whose packets are taken as they are, with their times shifted."""
 
     def __init__(self, output: Any, source: Any, cut: SoundCut, suffix: str) -> None:
