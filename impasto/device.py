@@ -112,6 +112,22 @@ def available_memory(device: torch.device) -> int:
     return min([_system_memory(), *_cgroup_memory()])
 
 
+def peak_memory() -> int | None:
+    """The most bytes of memory that this process has had so far, where the system tells."""
+    try:
+        # the kernel's own count for this program: getrusage's includes that of the one which started it
+        lines = (_PROC / "self" / "status").read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
+    except (OSError, StopIteration):
+        pass
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
+
+
 def ran_out_of_memory(error: BaseException) -> bool:
     """Return whether an error means that Python, torch or a library could not allocate memory."""
     if isinstance(error, RuntimeError | ImportError):

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from impasto import device
-from impasto.device import available_memory, resolve_device, resolve_precision
+from impasto.device import available_memory, peak_memory, resolve_device, resolve_precision
 from impasto.errors import UsageError
 
 CPU = torch.device("cpu")
@@ -100,6 +100,10 @@ def test_auto_precision_on_cuda(
 
 def test_memory_of_this_machine_is_plausible() -> None:
     assert 64 << 20 < available_memory(CPU) < 1 << 50
+
+
+def test_the_peak_of_this_process() -> None:
+    assert 10 << 20 < (peak_memory() or 0) < 1 << 50
 
 
 def test_memory_without_control_groups(system: Path) -> None:

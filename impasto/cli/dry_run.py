@@ -11,13 +11,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from impasto.cli.display import as_time, plain
+from impasto.cli.display import as_time, plain, warn
 from impasto.painting.base import BasePainter
 from impasto.perception import resolve_layers
 from impasto.stylizing.batch.inputs import Item
 from impasto.stylizing.options import ImageOptions
 from impasto.stylizing.plan import plan
 from impasto.stylizing.stylizer import Stylizer
+from impasto.stylizing.video_plan import VideoPlan
 
 _GB = 2**30
 
@@ -53,6 +54,38 @@ def describe_stylizing(items: Sequence[Item], stylizer: Stylizer, options: Image
     console = Console(highlight=False)
     console.print(_table(rows))
     console.print(f"\nmemory  about {most.memory / _GB:.2f} GB")
+
+
+def describe_video(plan: VideoPlan) -> None:
+    """Print what is to be made of which streams, and what it takes."""
+    height, width = plan.info.size
+    length = "" if plan.length is None else f" of {plan.length:.1f} s"
+    rows = {
+        "frames": "unknown" if plan.frames is None else f"{plan.frames}{length}",
+        "size": f"{width} x {height}",
+        "rate": f"{float(plan.info.rate):.4g} a second",
+        **({"codec": plan.codec} if plan.codec else {}),
+    }
+    console = Console(highlight=False)
+    console.print(_table(rows))
+    if plan.streams:
+        streams = Table.grid(padding=(0, 2))
+        for stream in plan.streams:
+            streams.add_row(Text(plain(stream.name)), Text(stream.becomes))
+        console.print()
+        console.print(streams)
+    if plan.memory is not None:
+        console.print(f"\nmemory  about {plan.memory / _GB:.2f} GB")
+    if plan.size is not None and plan.seconds is not None:
+        twice = ", and as much again while its parts are joined" if plan.codec else ""
+        console.print(f"disk    about {_as_size(plan.size)}{twice}")
+        console.print(f"time    about {as_time(plan.seconds)}")
+    for note in plan.notes:
+        warn(note)
+
+
+def _as_size(size: float) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{max(0.1, size / 1e6):.1f} MB"
 
 
 def _table(rows: Mapping[str, str]) -> Table:

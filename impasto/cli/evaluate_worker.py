@@ -11,11 +11,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
+from impasto.device import peak_memory
 from impasto.errors import ImpastoError
 from impasto.imaging import io
 from impasto.imaging.geometry import fit_long_side, resize
@@ -47,7 +47,7 @@ def _made(make: Make, todo: Mapping[str, str]) -> dict[str, Any]:
     picture, alpha = make(todo["photo"])
     seconds = time.perf_counter() - started
     io.write(todo["target"], picture, alpha=alpha, record=todo["record"])
-    return {"seconds": seconds, "memory": _peak()}
+    return {"seconds": seconds, "memory": peak_memory()}
 
 
 def _stylizer(job: Mapping[str, Any], style: str, photos: int) -> Make:
@@ -80,22 +80,6 @@ def _painter(job: Mapping[str, Any], style: str, photos: int) -> Make:
         return painter.finish(last)
 
     return make
-
-
-def _peak() -> int | None:
-    """Bytes at the most so far, where the system tells."""
-    try:
-        # the kernel's own count for this program: getrusage's includes that of the one which started it
-        lines = Path("/proc/self/status").read_text().splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
-    except (OSError, StopIteration):
-        pass
-    try:
-        import resource
-    except ImportError:
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak
 
 
 def main() -> None:

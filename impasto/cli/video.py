@@ -97,6 +97,9 @@ def video(
     preview: Annotated[
         int | None, typer.Option(metavar="FRAME", min=0, help="Write only this frame, as a picture.")
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", metavar=" ", help="Only print what would be made, and what it takes.")
+    ] = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", metavar=" ", help="Print nothing but errors.")
     ] = False,
@@ -157,7 +160,11 @@ def video(
         )
         made = _network_engine(stylizer)
     job = VideoJob(clip, made.styler, made.record, options, made.finish)
-    if preview is None:
+    if dry_run:
+        from impasto.cli.dry_run import describe_video
+
+        describe_video(job.plan(out))
+    elif preview is None:
         _run(job, made, out, quiet=quiet)
     else:
         _write_preview(job, preview, out, overwrite=options.overwrite, quiet=quiet)

@@ -20,9 +20,10 @@ from impasto.imaging.files import fingerprint
 from impasto.imaging.video.clip import Clip, Frame, Pixels, fit_even, resized
 from impasto.imaging.video.encoding import CONTAINERS, Encoding, choose_encoding, opaque_note
 from impasto.imaging.video.joining import join
-from impasto.imaging.video.open import holds_alpha, open_clip, open_sink
+from impasto.imaging.video.open import check_sink, holds_alpha, open_clip, open_sink
 from impasto.imaging.video.segments import SegmentWriter
 from impasto.imaging.video.sinks import Sink
+from impasto.imaging.video.stream_plan import plan_streams
 from impasto.options import with_current_names
 from impasto.styles.mixture import Styles
 from impasto.stylizing.controls import StyleControls
@@ -33,6 +34,7 @@ from impasto.stylizing.parts import ResumePoint, VideoParts
 from impasto.stylizing.progress import Progress, ProgressReporter
 from impasto.stylizing.sequence import Sequence, ShownFrame
 from impasto.stylizing.stylizer import StyleRegions, Stylizer
+from impasto.stylizing.video_plan import VideoPlan, count_frames, try_frames
 
 
 class VideoJob:
@@ -105,6 +107,48 @@ class VideoJob:
             raise VideoError(f"{self._fault}; {target} ends there") from self._fault
         return complete
 
+    def plan(self, target: Path) -> VideoPlan:
+        """What it would take and what would be in it; the first frames are made and thrown away.
+
+        To run it after that, make another job: this one remembers those frames. Raises as `run` does.
+        """
+        self._check(target)
+        encoding = self._encoding(target) if is_video(target) else None
+        if encoding is None:
+            check_sink(target)
+            keeps_alpha = holds_alpha(target, self._info)
+        else:
+            keeps_alpha = encoding.has_alpha
+        start = Fraction(self._options.start)
+        with closing(self._pictures(start, keeps_alpha=keeps_alpha)) as styled:
+            trial = try_frames(
+                map(self._as_written, styled), lambda folder: self._sink(folder, target, encoding)
+            )
+        if not trial.frames:
+            raise self._fault or VideoError(f"{self._clip.info.name} has no frames where it was asked for")
+        frames, length = count_frames(self._clip.info, self._options)
+        return VideoPlan(
+            frames,
+            length,
+            self._info,
+            "" if encoding is None else encoding.codec,
+            None if frames is None else frames * trial.seconds,
+            None if frames is None else frames * trial.size,
+            trial.memory,
+            plan_streams(self._clip.info, target, encoding),
+            (*self._clip.notes, *(() if encoding is None else encoding.notes)),
+        )
+
+    def _sink(self, folder: Path, target: Path, encoding: Encoding | None) -> Sink:
+        """A sink in another folder, of the kind that `target` is written by."""
+        if encoding is not None:
+            return SegmentWriter(folder / "segment", self._info, encoding)
+        return open_sink(folder / target.name, self._info)
+
+    def _encoding(self, target: Path) -> Encoding:
+        options = self._options
+        return choose_encoding(target, self._info, options.codec, options.crf, even=options.even)
+
     def preview(self, number: int) -> Pixels:
         """The picture of one frame, counted from 0 at the clip's rate, steadied by nothing before it.
 
@@ -123,7 +167,7 @@ class VideoJob:
 
     def _in_parts(self, target: Path, watch: ProgressReporter, cut: bool) -> bool:
         options = self._options
-        encoding = choose_encoding(target, self._info, options.codec, options.crf, even=options.even)
+        encoding = self._encoding(target)
         parts = VideoParts(target, self._job, Fraction(options.start), overwrite=options.overwrite)
         watch.go_on(parts.mark)
         self._sequence.restore(parts.mark.state)

@@ -69,6 +69,22 @@ def test_preview(video):
     assert not Path("out.mp4").exists()
 
 
+def test_dry_run(video, workshop):
+    before = sorted(Path().iterdir())
+    result = video("clip.mp4", "out.avi", "--start", 0.2, "--every", 2, "--size", 32, "--dry-run")
+    assert result.exit_code == 0, result.stderr
+    rows = [line.split() for line in result.stdout.splitlines() if line]
+    assert rows[0] == ["frames", "5", "of", "1.0", "s"]
+    assert ["size", "32", "x", "24"] in rows
+    assert ["codec", "h264"] in rows
+    assert ["video", "h264", "painted,", "as", "h264"] in rows
+    assert ["sound", "aac", "converted", "to", "ac3"] in rows
+    assert [row[0] for row in rows[-3:]] == ["memory", "disk", "time"]
+    assert sorted(Path().iterdir()) == before
+    assert "name for a result" in error_of(video("clip.mp4", "out.mp3", "--dry-run"), 2)
+    assert "no frames" in error_of(video("clip.mp4", "out.gif", "--start", 90, "--dry-run"), 1)
+
+
 def test_animation_and_folder(video):
     assert video("clip.mp4", "out.gif", "--end", 0.4).exit_code == 0
     assert video("clip.mp4", "frames", "--end", 0.4).exit_code == 0

@@ -22,7 +22,7 @@ def add_covers(output: Any, source: Any, path: Path, suffix: str) -> tuple[list[
     """
     packets, notes = [], []
     for stream in source.streams.video:
-        if not stream.disposition & stream.disposition.attached_pic:
+        if not is_cover(stream):
             continue
         codec = "unknown" if stream.codec_context is None else stream.codec_context.name
         content = _read(path, stream.index)
@@ -34,6 +34,11 @@ def add_covers(output: Any, source: Any, path: Path, suffix: str) -> tuple[list[
         else:
             packets.append(_cover_packet(output, stream, content))
     return packets, notes
+
+
+def is_cover(stream: Any) -> bool:
+    """Return whether an `av` stream of video is a picture that belongs to the file."""
+    return bool(stream.disposition & stream.disposition.attached_pic)
 
 
 def copy_attachments(source: Any, output: Any, suffix: str) -> list[str]:

@@ -22,8 +22,8 @@ def add_data(
     tracks: dict[int, Callable[[Any], Packets]] = {}
     lost = []
     for stream in source.streams.data:
-        if is_timecode(stream) or (stream.name == _COPIED and source.chapters()):
-            continue  # MP4 stores the titles of chapters as such a track, too
+        if is_timecode(stream) or is_text_of_chapters(stream, source):
+            continue
         if stream.name == _COPIED and suffix in MP4_LIKE:
             track = CopiedTrack(output, stream, cut, suffix)
             describe(track.stream, stream)
@@ -31,3 +31,8 @@ def add_data(
         else:
             lost.append(stream.metadata.get("handler_name", "").strip() or stream.name or "unknown")
     return tracks, [f"tracks of data are left out ({', '.join(dict.fromkeys(lost))})"] if lost else []
+
+
+def is_text_of_chapters(stream: Any, source: Any) -> bool:
+    """Return whether an `av` stream of data holds what MP4 says of chapters, which are copied apart."""
+    return stream.name == _COPIED and bool(source.chapters())

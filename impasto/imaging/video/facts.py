@@ -50,7 +50,7 @@ def copy_timecode(source: Any, stream: Any, suffix: str, start: Fraction, rate: 
     if found is None:
         return []
     code = advance(found, round(start * rate), rate)
-    if suffix not in _HOLD_TIMECODE or code is None:
+    if not holds_timecode(suffix) or code is None:
         return [f"the time code is left out, since {suffix} does not hold it"]
     stream.metadata[_TIMECODE] = code
     if suffix in MP4_LIKE:
@@ -58,6 +58,11 @@ def copy_timecode(source: Any, stream: Any, suffix: str, start: Fraction, rate: 
             _FINEST
         )  # of the track that FFmpeg makes of it
     return []
+
+
+def holds_timecode(suffix: str) -> bool:
+    """Return whether files of this kind can have a time code."""
+    return suffix in _HOLD_TIMECODE
 
 
 def is_timecode(stream: Any) -> bool:

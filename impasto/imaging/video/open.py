@@ -60,17 +60,24 @@ def open_sink(target: str | os.PathLike[str], info: ClipInfo) -> Sink:
         UsageError: a suffix that is neither, or what the sinks say.
         ImageError: a place that cannot be written to.
     """
-    path = Path(target)
+    path = check_sink(target)
     suffix = path.suffix.lower()
     if suffix in _ANIMATIONS and "%" not in path.name and not is_folder(path):
         return _ANIMATIONS[suffix](path, info)
-    if suffix and "%" not in path.name and not is_folder(path):
+    return FolderSink(path, info)
+
+
+def check_sink(target: str | os.PathLike[str]) -> Path:
+    """The path of an animation or of pictures. Raises UsageError for a name that is neither."""
+    path = Path(target)
+    named = "%" in path.name or is_folder(path)
+    if path.suffix and path.suffix.lower() not in _ANIMATIONS and not named:
         raise UsageError(
             f"{path} is no name for a result: end it as a video ({', '.join(CONTAINERS)}) or an animation "
             "(.gif, .webp), or name a folder, or pictures with a place for the number, such as "
             "frame-%05d.png"
         )
-    return FolderSink(path, info)
+    return path
 
 
 def holds_alpha(target: str | os.PathLike[str], info: ClipInfo) -> bool:
