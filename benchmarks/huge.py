@@ -22,7 +22,7 @@ from benchmarks.settings import ROOT, SHIPPED_PHOTO
 from benchmarks.speed import run_command
 from impasto.imaging.io import write_bands
 from impasto.stylizing import ImageOptions, Item, Stylizer
-from impasto.stylizing.plan import plan
+from impasto.stylizing.images import plan
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt

@@ -24,8 +24,8 @@ from impasto.errors import MissingExtraError
 from impasto.imaging import io
 from impasto.imaging.geometry import resize
 from impasto.networks import StyleNetwork
-from impasto.stylizing.agreement import difference
-from impasto.stylizing.runtime import Runner, RuntimeName, make_runner
+from impasto.stylizing.runners import difference, make_runner
+from impasto.stylizing.runtime import Runner, RuntimeName
 
 STYLE = "starry-night"
 SIZES = ((512, 512), (720, 1280))

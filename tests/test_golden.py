@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from impasto import styles
-from impasto.stylizing.runtime import RuntimeName, make_runner
+from impasto.stylizing.runners import make_runner
+from impasto.stylizing.runtime import RuntimeName
 from tests.golden.remake import FOLDER, STYLES, numbers, painted, picture
 
 ROUNDING = 0.5 / 255

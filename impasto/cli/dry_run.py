@@ -15,8 +15,8 @@ from impasto.cli.display import as_time, plain, warn
 from impasto.painting.base import BasePainter
 from impasto.perception import resolve_layers
 from impasto.stylizing.batch.inputs import Item
+from impasto.stylizing.images import plan
 from impasto.stylizing.options import ImageOptions
-from impasto.stylizing.plan import plan
 from impasto.stylizing.stylizer import Stylizer
 from impasto.stylizing.video_plan import VideoPlan
 

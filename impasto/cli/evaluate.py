@@ -308,8 +308,7 @@ def _measure(
     *,
     quiet: bool,
 ) -> Outcome:
-    from impasto.evaluation.measuring import measure
-    from impasto.evaluation.store import MeasurementStore
+    from impasto.evaluation.measuring import MeasurementStore, measure
 
     with MeasurementStore(keep / _NUMBERS) as store, progress(quiet, clock=False) as show:
         watch = _EvaluateProgress(show, 0, "measuring")

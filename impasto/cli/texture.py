@@ -31,7 +31,7 @@ from impasto.cli.paint_session import (
     parse_megapixels,
 )
 from impasto.errors import UsageError
-from impasto.painting.texture_options import TextureOptions
+from impasto.painting.options import TextureOptions
 
 
 def parse_size(text: str) -> int | tuple[int, int]:

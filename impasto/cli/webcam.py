@@ -27,8 +27,7 @@ from impasto.stylizing.controls import StyleControls
 
 if TYPE_CHECKING:
     from impasto.cli.window import Window
-    from impasto.stylizing.live import FramePainter, LiveStyle, LiveStyler
-    from impasto.stylizing.session import WebcamSession
+    from impasto.stylizing.live import FramePainter, LiveStyle, LiveStyler, WebcamSession
 
 # what each key does; the names are those of the keys in Tk, in lower case
 KEYS = {
@@ -100,8 +99,7 @@ def webcam(
     from impasto.imaging.video.camera import open_camera
     from impasto.imaging.video.recording import check_recording
     from impasto.stylizing.finishing import FramePostprocessor, Postprocessor
-    from impasto.stylizing.live import LiveStyle, LiveStyler
-    from impasto.stylizing.session import WebcamSession
+    from impasto.stylizing.live import LiveStyle, LiveStyler, WebcamSession
 
     if record:
         check_target(check_recording(record))
@@ -195,7 +193,7 @@ class WebcamControls:
         self._live.choice = replace(self._live.choice, strength=strength)
 
     def _turn_view(self) -> None:
-        from impasto.stylizing.session import VIEWS
+        from impasto.stylizing.live import VIEWS
 
         self._session.view = VIEWS[(VIEWS.index(self._session.view) + 1) % len(VIEWS)]
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from impasto import styles
 from impasto.diagnosis.findings import Finding
-from impasto.stylizing.runtime import MANY, make_runner, resolve
+from impasto.stylizing.runners import make_runner
+from impasto.stylizing.runtime import MANY, resolve
 
 _FASTER = "pip install 'impasto[fast]'"
 

@@ -13,9 +13,8 @@ from typing import Any
 
 from impasto.errors import ImageError, ImpastoError
 from impasto.evaluation import pictures
-from impasto.evaluation.measuring import Method
+from impasto.evaluation.measuring import MeasurementStore, Method, key_of
 from impasto.evaluation.options import EngineSpec, EvaluateOptions
-from impasto.evaluation.store import MeasurementStore, key_of
 from impasto.imaging import io
 from impasto.options import kebab
 

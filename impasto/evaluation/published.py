@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 
 from impasto.errors import ImpastoError, MissingExtraError, UsageError
-from impasto.evaluation.layout import layout
-from impasto.evaluation.metrics import Likeness
+from impasto.evaluation.metrics import Likeness, layout
 from impasto.imaging.color_transfer import luma
 
 _BUILD = "the build that belongs to your PyTorch: see pytorch.org"

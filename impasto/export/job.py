@@ -11,11 +11,10 @@ from pathlib import Path
 
 from impasto.errors import UsageError
 from impasto.export import onnx_file, torchscript
-from impasto.export.agreement import check
 from impasto.export.graph import Graph, GraphParts
 from impasto.export.onnx_file import Model, Tell
 from impasto.export.options import SUFFIXES, ExportOptions
-from impasto.export.quality import Quality
+from impasto.export.quality import Quality, check
 from impasto.export.web import folder
 from impasto.imaging.files import check_target, replacing
 from impasto.networks import onnx

@@ -14,11 +14,9 @@ from torch import Tensor
 from torch.export import Dim
 
 from impasto.errors import ExportError
-from impasto.export.agreement import check, shaped, trials
 from impasto.export.graph import Graph, GraphParts
 from impasto.export.options import ExportOptions
-from impasto.export.photos import read_photos
-from impasto.export.quality import LIMITS, Quality, compare
+from impasto.export.quality import LIMITS, Quality, check, compare, read_photos, shaped, trials
 from impasto.networks import onnx
 from impasto.networks.card import Card
 

@@ -1,17 +1,20 @@
-"""Quality loss of reduced precision: PSNR against float32, and style and content errors."""
+"""Check an exported model: agreement with PyTorch on odd sizes, and the quality loss of reduced precision."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import fmean
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from impasto import backbones, styles
-from impasto.export.agreement import Paint
+from impasto.errors import ExportError, ImageError, UsageError
+from impasto.imaging import io
+from impasto.imaging.geometry import fit_long_side, resize
 from impasto.imaging.style import read_style
 from impasto.networks.card import Card
 from impasto.perception import Perception, StyleTerm
@@ -88,3 +91,99 @@ def _errors(
     features = [perception.features(picture, layers) for picture in pictures]
     style = [float(perception.style_error(each, terms)) for each in features]
     return style, [float(perception.content_error(each, contents)) for each in features]
+
+
+TOLERANCE = 1e-3  # of the full range, for every value: a quarter of an 8-bit level
+SIZES = ((1, 37, 53), (2, 64, 95), (1, 240, 321), (1, 96, 96), (3, 5, 9))  # photos, height, width
+
+Paint = Callable[[Tensor], Tensor]
+
+
+def check(paint: Paint, graph: nn.Module, target: str) -> float:
+    """Return the largest difference of an exported model from its float32 PyTorch module.
+
+    Raises ExportError if the difference exceeds TOLERANCE, or a picture has another shape.
+    """
+    worst = 0.0
+    for image in trials():
+        with torch.inference_mode():
+            expected = graph(image)
+        found = shaped(paint, image, target)
+        difference = float((found - expected).abs().max())
+        if not difference <= TOLERANCE:
+            count, _, height, width = image.shape
+            raise ExportError(
+                f"the {target} file differs from PyTorch: {count} photos of {width} x {height} pixels "
+                f"differ by {difference:.2g}, and {TOLERANCE:g} is allowed; nothing was written"
+            )
+        worst = max(worst, difference)
+    return worst
+
+
+def shaped(paint: Paint, image: Tensor, target: str) -> Tensor:
+    """Run a model on an image. Raises ExportError if it fails, or its picture has another shape."""
+    try:
+        painted = paint(image)
+    except Exception as error:  # runtimes raise various exceptions
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise ExportError(f"the {target} file does not run ({reason:.200}); nothing was written") from error
+    if painted.shape != image.shape:
+        raise ExportError(
+            f"the {target} file turns {tuple(image.shape)} into {tuple(painted.shape)}; nothing was written"
+        )
+    return painted
+
+
+def trials() -> list[Tensor]:
+    """Make test batches in all SIZES from the shipped photo, mirrored and turned within a batch."""
+    photo = io.read(styles.sample())[0][None]
+    batches = []
+    for count, height, width in SIZES:
+        seen = resize(photo, (height, width)).clamp(0, 1)
+        batches.append(torch.cat([seen, seen.flip(3), seen.flip(2)][:count]))
+    return batches
+
+
+MOST, LONG_SIDE, LEAST_SIDE = 32, 384, 64  # photos; pixels
+
+
+def read_photos(paths: Sequence[Path]) -> list[Tensor]:
+    """Read up to MOST photos, (1, 3, H, W) in [0, 1], up to LONG_SIDE pixels; by default the shipped one.
+
+    From more than MOST photos, an evenly spaced selection is taken, in the order of names. Files in folders
+    that are not pictures are skipped.
+
+    Raises:
+        ImageError: a file that cannot be read.
+        UsageError: a path that does not exist, or no photo in any folder.
+    """
+    files = _files(paths) if paths else [styles.sample()]
+    photos: list[Tensor] = []
+    for path in _evenly(files):
+        try:
+            image, _ = io.read(path)
+        except ImageError:
+            if path in paths:
+                raise
+            continue
+        if min(image.shape[1:]) >= LEAST_SIDE:
+            size = (image.shape[1], image.shape[2])
+            photos.append(resize(image[None], fit_long_side(size, min(LONG_SIDE, max(size)))).clamp(0, 1))
+    if not photos:
+        names = ", ".join(map(str, paths))
+        raise UsageError(f"there are no photos of {LEAST_SIDE} pixels or more in {names}")
+    return photos
+
+
+def _files(paths: Sequence[Path]) -> list[Path]:
+    found: list[Path] = []
+    for path in paths:
+        if not path.exists():
+            raise UsageError(f"{path} does not exist; check its name and folder")
+        found += sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+    return found
+
+
+def _evenly(files: Sequence[Path]) -> list[Path]:
+    count = min(MOST, len(files))
+    return [files[place * len(files) // count] for place in range(count)]

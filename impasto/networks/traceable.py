@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from impasto.networks.base import StyleNetwork
 from impasto.networks.blocks import InstanceNorm
-from impasto.networks.enlarging import Enlarging, EnlargingConvolution
+from impasto.networks.light import Enlarging, EnlargingConvolution
 
 
 class Traceable(nn.Module):

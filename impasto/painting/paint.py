@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
+import torch
 from PIL import Image
 from torch import Tensor
 
 from impasto.backbones import Backbone
 from impasto.errors import UsageError
 from impasto.imaging import io
-from impasto.imaging.detail import enlarge_along
+from impasto.imaging.color_transfer import keep_color, match_colors
+from impasto.imaging.detail import enlarge_along, return_detail
 from impasto.imaging.geometry import resize
+from impasto.imaging.masks import blend
 from impasto.painting.base import BasePainter
-from impasto.painting.finishing import postprocess, recolor
 from impasto.painting.inputs import PaintRegions, PaintStyles, read_regions, read_styles, split_regions
+from impasto.painting.objective import Style
 from impasto.painting.options import STARTS, PaintOptions
 from impasto.painting.scales import result_size
 from impasto.progress import Step, StepCallback
@@ -128,3 +131,39 @@ def _read_start(options: PaintOptions, max_pixels: int) -> Tensor | None:
     if options.init in STARTS:
         return None
     return io.read(options.init, max_pixels=max_pixels)[0]
+
+
+def recolor(style: Style, photo: Tensor, amount: float) -> Style:
+    """Change a style's colors towards those of a photo, (3, H, W), by `amount`, 0 to 1 (Gatys et al. 2016).
+
+    Transparent pixels keep their colors and have no influence.
+    """
+    if style.alpha is None:
+        matched = match_colors(style.image, photo)
+    else:
+        seen, matched = style.alpha[0] > 0, style.image.clone()
+        matched[:, seen] = match_colors(style.image[:, None, seen], photo)[:, 0]
+    return replace(style, image=torch.lerp(style.image, matched, amount))
+
+
+def postprocess(
+    picture: Tensor,
+    photo: Tensor,
+    options: PaintOptions,
+    *,
+    alpha: Tensor | None = None,
+    mask: Tensor | None = None,
+) -> Tensor:
+    """Apply the steps after the last gradient: color (unless styles were recolored), detail and mask.
+
+    Args:
+        picture, photo: (3, H, W) in [0, 1].
+        options: only `keep_color`, `keep_color_amount` and `detail` are used.
+        alpha: opacity of the photo, (1, H, W): colors of transparent pixels have no influence.
+        mask: (1, H, W) in [0, 1]: the photo stays unchanged where the mask is black.
+    """
+    if options.keep_color != "histogram":
+        how, amount = options.keep_color, options.keep_color_amount
+        picture = keep_color(picture, photo, how, amount, alpha=alpha)
+    picture = return_detail(picture, photo, options.detail)
+    return picture if mask is None else blend(picture, photo, mask)

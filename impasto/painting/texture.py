@@ -23,7 +23,7 @@ from impasto.imaging.geometry import fit_long_side, resize
 from impasto.painting.base import BasePainter
 from impasto.painting.inputs import PaintStyles, read_styles
 from impasto.painting.objective import Style
-from impasto.painting.texture_options import TextureOptions
+from impasto.painting.options import TextureOptions
 from impasto.progress import Step, StepCallback
 from impasto.weights import ProgressCallback
 

@@ -4,7 +4,6 @@ Painting and training minimize these two errors. For a backbone that was distill
 statistics are the teacher's (`backbones.base.Backbone.maps`), up to a rotation, which changes no error here.
 """
 
-from impasto.perception.layers import resolve_layers, shrink
-from impasto.perception.perceiving import ContentTerm, Features, Perception, StyleTerm
+from impasto.perception.perceiving import ContentTerm, Features, Perception, StyleTerm, resolve_layers, shrink
 
 __all__ = ["ContentTerm", "Features", "Perception", "StyleTerm", "resolve_layers", "shrink"]

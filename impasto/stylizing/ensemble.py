@@ -13,7 +13,8 @@ from impasto.networks.card import Card
 from impasto.networks.primed import fingerprint
 from impasto.styles.mixture import Styles, load_styles, mix
 from impasto.stylizing.estimate import IMAGES, bytes_per_pixel
-from impasto.stylizing.runtime import Runner, RuntimeName, make_runner
+from impasto.stylizing.runners import make_runner
+from impasto.stylizing.runtime import Runner, RuntimeName
 from impasto.stylizing.torch_runtime import paint_bytes
 
 

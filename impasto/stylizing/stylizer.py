@@ -19,12 +19,11 @@ from impasto.imaging.geometry import resize
 from impasto.imaging.video.clip import Pixels
 from impasto.options import check_range, check_whole
 from impasto.styles.mixture import Styles
-from impasto.stylizing.batches import as_batch
 from impasto.stylizing.controls import StyleControls
 from impasto.stylizing.ensemble import Ensemble
 from impasto.stylizing.estimate import IMAGES, bytes_per_pixel, check_memory
 from impasto.stylizing.finishing import FramePostprocessor, Postprocessor
-from impasto.stylizing.pixels import as_image, as_pixels
+from impasto.stylizing.pixels import as_batch, as_image, as_pixels
 from impasto.stylizing.refining import Refiner
 from impasto.stylizing.regions import RegionWeights
 from impasto.stylizing.resampling import Size

@@ -11,7 +11,7 @@ from PIL import Image
 from impasto.cli.texture import FLAGS, parse_size
 from impasto.errors import UsageError
 from impasto.imaging import io
-from impasto.painting.texture_options import TextureOptions
+from impasto.painting.options import TextureOptions
 
 OUT = "out.png"
 

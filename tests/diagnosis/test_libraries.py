@@ -8,8 +8,7 @@ import pytest
 
 from impasto.diagnosis import libraries
 from impasto.diagnosis.findings import Finding
-from impasto.diagnosis.libraries import CORE, Requirement, find_groups, meets, parse
-from impasto.diagnosis.loading import faults
+from impasto.diagnosis.libraries import CORE, Requirement, faults, find_groups, meets, parse
 
 Install = Callable[..., None]
 
@@ -152,7 +151,7 @@ def test_another_distribution_with_the_same_module_will_do(
 
 def test_a_library_that_hangs_is_given_up(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
     install("slow-lib", "import time; time.sleep(60)")
-    monkeypatch.setattr("impasto.diagnosis.loading._PATIENCE", 0.3)
+    monkeypatch.setattr("impasto.diagnosis.libraries._PATIENCE", 0.3)
     assert faults(["slow_lib"]) == {"slow_lib": "it takes longer than 0 s"}
 
 

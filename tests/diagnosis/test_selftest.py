@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from impasto import styles
-from impasto.diagnosis import files, pictures, selftest
+from impasto.diagnosis import selftest
 from impasto.diagnosis.findings import Finding
 from impasto.diagnosis.selftest import PARTS, SelfTestPart, attempt
 from impasto.errors import ImageError, MissingExtraError
@@ -78,13 +78,13 @@ def test_no_temporary_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_a_picture_that_cannot_be_right(change: Callable[[Tensor], Tensor], sentence: str) -> None:
-    with pytest.raises(pictures.Unexpected, match=r"wave") as caught:
-        pictures.check_picture("wave", change(PHOTO), PHOTO)
+    with pytest.raises(selftest.Unexpected, match=r"wave") as caught:
+        selftest.check_picture("wave", change(PHOTO), PHOTO)
     assert sentence in str(caught.value)
 
 
 def test_a_picture_that_can_be_right() -> None:
-    pictures.check_picture("wave", 0.5 + 0.5 * PHOTO, PHOTO)
+    selftest.check_picture("wave", 0.5 + 0.5 * PHOTO, PHOTO)
 
 
 @pytest.fixture
@@ -124,13 +124,13 @@ def test_no_cards_at_all(shelf: Path) -> None:
 
 def test_a_device_that_paints_otherwise(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Played by the CPU: what "auto" paints is brightened."""
-    paint = pictures.Stylizer.picture
+    paint = selftest.Stylizer.picture
 
     def picture(self: Any, image: Tensor) -> Tensor:
         made = paint(self, image)
         return made if self.dtype == torch.float32 else (made + 0.05).clamp(0, 1)
 
-    monkeypatch.setattr(pictures.Stylizer, "picture", picture)
+    monkeypatch.setattr(selftest.Stylizer, "picture", picture)
     monkeypatch.setattr("impasto.device._has_bfloat16", lambda device: True)
     found = of_stylize()
     assert found.state == "failed"
@@ -139,7 +139,7 @@ def test_a_device_that_paints_otherwise(shelf: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_an_objective_that_does_not_fall(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "_GRADIENTS", 1)
+    monkeypatch.setattr(selftest, "_GRADIENTS", 1)
     found = attempt(PART["paint"])
     assert (found.state, "in 1 gradients" in found.text) == ("failed", True)
 
@@ -173,7 +173,7 @@ def test_a_photo_that_stays_on_its_side(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_a_video_that_comes_back_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("av")
-    monkeypatch.setattr(files._AsItIs, "__call__", lambda self, photo: 255 - photo)
+    monkeypatch.setattr(selftest._AsItIs, "__call__", lambda self, photo: 255 - photo)
     assert "frame 0 of the video differs" in attempt(PART["videos"]).text
 
 

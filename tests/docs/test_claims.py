@@ -16,11 +16,11 @@ import impasto
 from docs.generators.elsewhere import with_links
 from impasto.cli.display import with_flags
 from impasto.imaging import color_transfer, detail
-from impasto.networks import blocks, enlarging
+from impasto.networks import blocks, light
 from impasto.painting import objective, solver
 from impasto.painting.options import PaintOptions
 from impasto.perception.comparisons import _SHARE_OF_MOMENTS, COMPARISONS
-from impasto.stylizing import optical_flow, sampling, temporal_smoothing
+from impasto.stylizing import optical_flow, temporal_smoothing, tiles
 from impasto.training import objective as training_objective
 from impasto.training.objective import FLAT
 from impasto.training.options import TrainOptions
@@ -33,7 +33,7 @@ MATHEMATICS = (DOCS / "mathematics.md").read_text(encoding="utf-8")
 def is_tied(pixel: int) -> bool:
     """Whether a kernel of ones across, and each of three taps down, becomes what the page's matrix has."""
     stated = ((3, 1, 0), (1, 3, 0), (0, 3, 1)), ((1, 3, 0), (0, 3, 1), (0, 1, 3))
-    taps = enlarging._TAPS.view(3, 3, 2, 2, 3, 3)[:, :, pixel, 0].sum(
+    taps = light._TAPS.view(3, 3, 2, 2, 3, 3)[:, :, pixel, 0].sum(
         (1, 3)
     )  # for each tap across, weights sum to 1
     return bool(torch.allclose(4 * taps / 3, torch.tensor(stated[pixel], dtype=taps.dtype)))
@@ -67,7 +67,7 @@ def is_tied(pixel: int) -> bool:
         ("10^{-5}", blocks.EPSILON == 1e-5),
         (r"T_0 = \frac{1}{4} \begin{pmatrix} 3 & 1 & 0 \\ 1 & 3 & 0 \\ 0 & 3 & 1 \end{pmatrix}", is_tied(0)),
         (r"T_1 = \frac{1}{4} \begin{pmatrix} 1 & 3 & 0 \\ 0 & 3 & 1 \\ 0 & 1 & 3 \end{pmatrix}", is_tied(1)),
-        ("up to 64 crops", sampling._MOST_CROPS == 64),
+        ("up to 64 crops", tiles._MOST_CROPS == 64),
         ("twelve pairs", solver._HISTORY == 12),
         ("four times the last", solver._EXPLODED == 4),
     ],

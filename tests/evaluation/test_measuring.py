@@ -12,12 +12,11 @@ from PIL import Image
 from impasto.errors import UsageError
 from impasto.evaluation import measuring, pictures
 from impasto.evaluation.matching import list_pictures, match_results
-from impasto.evaluation.measuring import Method, measure
+from impasto.evaluation.measuring import MeasurementStore, Method, measure
 from impasto.evaluation.metrics import StyleMetrics
 from impasto.evaluation.options import EvaluateOptions
 from impasto.evaluation.outcome import Outcome
 from impasto.evaluation.pictures import CONTROLS
-from impasto.evaluation.store import MeasurementStore
 from tests.evaluation.conftest import PHOTOS, STYLES, Results
 
 OPTIONS = EvaluateOptions(size=64, resamples=200)

@@ -23,10 +23,9 @@ from impasto.cli.texture import FLAGS as TEXTURE_FLAGS
 from impasto.cli.train import FLAGS as TRAIN_FLAGS
 from impasto.cli.video import FLAGS as VIDEO_FLAGS
 from impasto.errors import ImpastoError
-from impasto.evaluation.store import MeasurementStore
+from impasto.evaluation.measuring import MeasurementStore
 from impasto.options import kebab, parse_layers
-from impasto.painting.options import PaintOptions
-from impasto.painting.texture_options import TextureOptions
+from impasto.painting.options import PaintOptions, TextureOptions
 from impasto.styles.mixture import load_styles
 from impasto.stylizing.batch.completed import FOLDER as MANIFEST_FOLDER
 from impasto.stylizing.batch.completed import Manifest

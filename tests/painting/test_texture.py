@@ -12,8 +12,8 @@ from torch import Tensor
 import impasto
 from impasto.errors import ImageError, UsageError
 from impasto.painting.objective import Objective, Style
+from impasto.painting.options import TextureOptions
 from impasto.painting.texture import TexturePainter, texture
-from impasto.painting.texture_options import TextureOptions
 from impasto.progress import Step
 
 Picture = Callable[[str, int], Tensor]

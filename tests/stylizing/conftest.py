@@ -18,7 +18,7 @@ Draw = Callable[..., Path]
 def plain_torch(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """For "auto", too: other runtimes, which test_runtime is about, take half a second each to get ready."""
     if request.node.path.stem != "test_runtime":
-        monkeypatch.setattr("impasto.stylizing.runtime._fastest_first", lambda device, dtype: ())
+        monkeypatch.setattr("impasto.stylizing.runners._fastest_first", lambda device, dtype: ())
 
 
 @pytest.fixture

@@ -15,11 +15,11 @@ from impasto.imaging import io
 from impasto.imaging.geometry import resize
 from impasto.networks.traceable import Traceable
 from impasto.stylizing import Stylizer, openvino_runtime
-from impasto.stylizing.agreement import difference
 from impasto.stylizing.estimate import bytes_per_pixel
 from impasto.stylizing.onnx_runtime import OnnxRunner
 from impasto.stylizing.openvino_runtime import OpenVinoRunner
-from impasto.stylizing.runtime import MANY, make_runner, resolve, runtime_for
+from impasto.stylizing.runners import difference, make_runner
+from impasto.stylizing.runtime import MANY, resolve, runtime_for
 from impasto.stylizing.torch_runtime import TorchRunner
 
 CPU = torch.device("cpu")
@@ -229,7 +229,7 @@ class Broken(Darker):
 )
 def test_what_paints_something_else_is_not_used(monkeypatch, runner, words):
     makers = {"openvino": runner, "onnxruntime": lambda network, dtype: TorchRunner(network)}
-    monkeypatch.setattr("impasto.stylizing.runtime._makers", lambda: makers)
+    monkeypatch.setattr("impasto.stylizing.runners._makers", lambda: makers)
     with pytest.raises(UsageError) as caught:
         make_runner(build("light"), "openvino", CPU, torch.float32)
     assert str(caught.value) == words

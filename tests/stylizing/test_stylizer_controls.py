@@ -13,7 +13,7 @@ from impasto.imaging import io
 from impasto.imaging.geometry import resize
 from impasto.imaging.masks import read_mask
 from impasto.imaging.sources import Planes
-from impasto.stylizing import ImageOptions, Stylizer, collect, sampling, stylize_all, stylize_file
+from impasto.stylizing import ImageOptions, Stylizer, collect, stylize_all, stylize_file, tiles
 from impasto.stylizing.controls import StyleControls
 from impasto.stylizing.finishing import Postprocessor
 from impasto.stylizing.pixels import as_image, as_pixels
@@ -194,8 +194,8 @@ def test_tiles_are_the_picture(family, picture, masks, handles, regions, is_clea
 
 
 def test_colors_of_a_large_picture_are_those_of_crops(family, picture, monkeypatch):
-    monkeypatch.setattr(sampling, "WHOLE_BYTES", 1000)
-    monkeypatch.setattr(sampling, "_CROP", 64)
+    monkeypatch.setattr(tiles, "WHOLE_BYTES", 1000)
+    monkeypatch.setattr(tiles, "_CROP", 64)
     photo = picture("coffee", 300)
     stylizer = exact("night", keep_color="histogram")
     one, many = in_tiles(stylizer, photo, 400), in_tiles(stylizer, photo, 64)
@@ -238,8 +238,8 @@ def test_a_streamed_photo_is_read_once_for_its_tiles(family, draw, masks, tmp_pa
     pytest.importorskip("pyvips")
     from impasto.imaging.sources import Streamed
 
-    monkeypatch.setattr(sampling, "WHOLE_BYTES", 1000)
-    monkeypatch.setattr(sampling, "_CROP", 32)
+    monkeypatch.setattr(tiles, "WHOLE_BYTES", 1000)
+    monkeypatch.setattr(tiles, "_CROP", 32)
     stylizer = exact("night", mask=masks["left"], detail=0.5, keep_color="histogram", stroke_size=2)
     photo, options = draw("p.png", (390, 281)), ImageOptions(tile=64)
     stylize_file(photo, tmp_path / "read.tif", stylizer, options)

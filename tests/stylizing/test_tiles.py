@@ -18,15 +18,14 @@ from impasto.stylizing import (
     ImageOptions,
     Stylizer,
     collect,
-    sampling,
     stylize_all,
     stylize_file,
 )
 from impasto.stylizing import tiles as module
 from impasto.stylizing.batch.inputs import Item
 from impasto.stylizing.estimate import peak_in_tiles, peak_whole
+from impasto.stylizing.images import plan
 from impasto.stylizing.options import LEAST_TILE
-from impasto.stylizing.plan import plan
 from impasto.stylizing.tiles import Tiler, make_tiler
 
 
@@ -47,7 +46,7 @@ def photo(picture) -> Tensor:
 @pytest.fixture
 def scarce(monkeypatch):
     """As if pictures of a few pixels were large."""
-    monkeypatch.setattr(sampling, "WHOLE_BYTES", 1000)
+    monkeypatch.setattr(module, "WHOLE_BYTES", 1000)
     monkeypatch.setattr(module, "_TILE_BYTES", 1000)
 
 
@@ -76,7 +75,7 @@ def test_tiles_are_the_picture(stylizer, photo, side):
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_with_the_same_statistics_the_side_does_not_matter(family, photo, scarce, monkeypatch, precision):
     """Those of crops, here."""
-    monkeypatch.setattr(sampling, "_CROP", 64)
+    monkeypatch.setattr(module, "_CROP", 64)
     stylizer = Stylizer("night", precision=precision, device="cpu", runtime="torch")
     one, many = in_tiles(stylizer, photo, 400), in_tiles(stylizer, photo, 64)
     assert (one - many).abs().max() <= 1
@@ -124,8 +123,8 @@ def test_crops_are_spread_evenly(stylizer, scarce, monkeypatch):
             seen.append((top, left, bottom, right))
             return super().region(top, left, bottom, right)
 
-    monkeypatch.setattr(sampling, "_CROP", 32)
-    monkeypatch.setattr(sampling, "_MOST_CROPS", 12)
+    monkeypatch.setattr(module, "_CROP", 32)
+    monkeypatch.setattr(module, "_MOST_CROPS", 12)
     next(Tiler(stylizer, 200).bands(Watched(torch.rand(3, 300, 400))))
     crops = [box for box in seen if box[2] - box[0] == 32]
     assert len(crops) == 12
@@ -139,13 +138,13 @@ def test_crops_are_spread_evenly(stylizer, scarce, monkeypatch):
 
 def test_when_there_are_tiles(stylizer, monkeypatch):
     per_pixel = stylizer.per_pixel
-    side = int((sampling.WHOLE_BYTES / per_pixel) ** 0.5)
+    side = int((module.WHOLE_BYTES / per_pixel) ** 0.5)
     assert make_tiler(stylizer, (side, side), "auto") is None
     assert make_tiler(stylizer, (side + 2, side + 2), "auto") is not None
     assert make_tiler(stylizer, (side + 2, side + 2), "off") is None
     assert make_tiler(stylizer, (400, 300), 400) is None  # a tile as large as the picture
     assert make_tiler(stylizer, (400, 300), 399).side == 400
-    monkeypatch.setattr(sampling, "available_memory", lambda device: 100 * 100 * per_pixel - 1)
+    monkeypatch.setattr(module, "available_memory", lambda device: 100 * 100 * per_pixel - 1)
     assert make_tiler(stylizer, (100, 100), "auto") is not None
 
 
@@ -247,7 +246,7 @@ def test_beyond_the_limit_a_tiff_is_streamed(stylizer, draw, tmp_path, scarce, m
 
 def test_a_large_photo_among_small_ones(family, draw, tmp_path, scarce, monkeypatch):
     """In its turn, and never as floats."""
-    monkeypatch.setattr(sampling, "WHOLE_BYTES", 100 * 100 * exact("night").per_pixel)
+    monkeypatch.setattr(module, "WHOLE_BYTES", 100 * 100 * exact("night").per_pixel)
     for name, size in (("a.png", (40, 30)), ("b.png", (200, 150)), ("c.png", (40, 30)), ("d.jpg", (180, 90))):
         draw(name, size)
     whole, events = io.read, []

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from impasto import backbones
-from impasto.painting import estimate
-from impasto.painting.estimate import estimate_seconds
+from impasto.painting import base
+from impasto.painting.base import estimate_seconds
 from impasto.painting.memory import Memory
 from impasto.painting.objective import Style
 from impasto.painting.options import PaintOptions
@@ -29,7 +29,7 @@ def memory(compact_file: Path) -> Memory:
 def ticking(monkeypatch: pytest.MonkeyPatch) -> None:
     """A clock that ticks a second at each look, whatever this machine does meanwhile."""
     ticks = iter(range(100))
-    monkeypatch.setattr(estimate.time, "perf_counter", lambda: float(next(ticks)))
+    monkeypatch.setattr(base.time, "perf_counter", lambda: float(next(ticks)))
 
 
 @pytest.mark.usefixtures("ticking")

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from impasto.evaluation.layout import layout
+from impasto.evaluation.metrics import layout
 from impasto.imaging.color_transfer import match_colors, to_oklab
 
 Picture = Callable[[str, int], Tensor]

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from impasto.networks.enlarging import Enlarging, EnlargingConvolution, SquareBlur
+from impasto.networks.light import Enlarging, EnlargingConvolution, SquareBlur
 
 SIZES = [(5, 7), (1, 1), (2, 1), (16, 9)]
 

@@ -9,8 +9,8 @@ from torch import Tensor
 
 import impasto
 from impasto.imaging import io
-from impasto.imaging.borders import CropBox, crop, find_picture
 from impasto.imaging.geometry import fit_long_side, resize
+from impasto.imaging.style import CropBox, crop, find_picture
 
 Picture = Callable[[str, int], Tensor]
 FOLDER = Path(impasto.__file__).parent / "styles"

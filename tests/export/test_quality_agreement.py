@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from impasto.errors import ExportError
-from impasto.export.agreement import SIZES, TOLERANCE, check, trials
+from impasto.export.quality import SIZES, TOLERANCE, check, trials
 
 SAME = nn.Identity()
 

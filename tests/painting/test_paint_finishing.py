@@ -9,9 +9,9 @@ from torch import Tensor
 from impasto.imaging.color_transfer import keep_color, luma, match_colors
 from impasto.imaging.detail import return_detail
 from impasto.imaging.masks import blend
-from impasto.painting.finishing import postprocess, recolor
 from impasto.painting.objective import Style
 from impasto.painting.options import PaintOptions
+from impasto.painting.paint import postprocess, recolor
 
 Picture = Callable[[str, int], Tensor]
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from impasto.errors import ImageError, UsageError
-from impasto.export.photos import LONG_SIDE, MOST, read_photos
+from impasto.export.quality import LONG_SIDE, MOST, read_photos
 
 
 def test_a_tree_without_what_is_no_picture(photos_folder: Path) -> None:

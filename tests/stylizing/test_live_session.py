@@ -14,8 +14,7 @@ from impasto.errors import ImageError, VideoError
 from impasto.imaging import io
 from impasto.imaging.video.camera import Camera, Shot
 from impasto.imaging.video.clip import Pixels
-from impasto.stylizing.live import LiveStyle, LiveStyler
-from impasto.stylizing.session import Display, WebcamSession
+from impasto.stylizing.live import Display, LiveStyle, LiveStyler, WebcamSession
 from tests.clips import pan, read_clip
 
 
