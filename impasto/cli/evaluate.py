@@ -295,7 +295,7 @@ def _make(
             with making.store:
                 make(making, _WORKER, watch.step)
     failures = dict.fromkeys(text for making in plans for text in making.failures)
-    return [making.contender() for making in plans], [*failures]
+    return [making.method() for making in plans], [*failures]
 
 
 def _measure(

@@ -69,7 +69,7 @@ def _lay_out(kinds: list[Path], pictures: Iterable[Trio]) -> int:
 def measure_artfid(
     photos: Mapping[str, Path],
     styles: Mapping[str, Path],
-    contenders: Sequence[Method],
+    methods: Sequence[Method],
     outcome: Outcome,
     artfid: ArtFid,
 ) -> dict[str, float]:
@@ -86,6 +86,6 @@ def measure_artfid(
                     yield pictures.read_like(own[photo, style], content)[0], content, look
 
     size = outcome.options.size
-    made = {contender.name: contender.pictures for contender in contenders}
+    made = {method.name: method.pictures for method in methods}
     numbers = {name: artfid(trios(name, made.get(name))) for name in (*made, *CONTROLS)}
     return {name: number for name, number in numbers.items() if not math.isnan(number)}

@@ -45,7 +45,7 @@ class Making:
     todo: Sequence[Todo]
     failures: list[str] = field(default_factory=list)
 
-    def contender(self) -> Method:
+    def method(self) -> Method:
         """Collect an engine's results, with times and memory."""
         there = {pair: todo for pair, todo in self.wanted.items() if _is_made(todo)}
         known = {pair: self.store.get(todo.key, ("seconds",)) for pair, todo in there.items()}

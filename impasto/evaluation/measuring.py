@@ -50,8 +50,8 @@ class Method:
 def measure(
     photos: Mapping[str, Path],
     styles: Mapping[str, Path],
-    contenders: Sequence[Method],
-    yardstick: StyleMetrics,
+    methods: Sequence[Method],
+    style_metrics: StyleMetrics,
     options: EvaluateOptions | None = None,
     *,
     store: MeasurementStore | None = None,
@@ -65,18 +65,18 @@ def measure(
 
     An unreadable picture is added to `Outcome.failures` and does not stop the evaluation.
 
-    Raises UsageError for two contenders of one name, or one called as a control is.
+    Raises UsageError for two methods of one name, or one called as a control is.
     """
-    _check_names(contenders)
+    _check_names(methods)
     work = _Work(
-        photos, styles, contenders, yardstick, options or EvaluateOptions(), store or MeasurementStore(None)
+        photos, styles, methods, style_metrics, options or EvaluateOptions(), store or MeasurementStore(None)
     )
     work.run(on_picture or (lambda done, total: None))
     return work.outcome()
 
 
-def _check_names(contenders: Sequence[Method]) -> None:
-    names = [contender.name for contender in contenders]
+def _check_names(methods: Sequence[Method]) -> None:
+    names = [method.name for method in methods]
     for name in names:
         if name in CONTROLS:
             raise UsageError(
@@ -110,20 +110,20 @@ class _Work:
         self,
         photos: Mapping[str, Path],
         styles: Mapping[str, Path],
-        contenders: Sequence[Method],
-        yardstick: StyleMetrics,
+        methods: Sequence[Method],
+        style_metrics: StyleMetrics,
         options: EvaluateOptions,
         store: MeasurementStore,
     ) -> None:
-        self._photos, self._styles, self._contenders = photos, styles, contenders
-        self._yardstick, self._options, self._store = yardstick, options, store
+        self._photos, self._styles, self._methods = photos, styles, methods
+        self._metrics, self._options, self._store = style_metrics, options, store
         shape = len(photos), len(styles)
-        names = [*(contender.name for contender in contenders), *CONTROLS]
-        metrics = [*yardstick.metrics, "seconds"]
+        names = [*(method.name for method in methods), *CONTROLS]
+        metrics = [*style_metrics.metrics, "seconds"]
         self._values = {name: {metric: np.full(shape, np.nan) for metric in metrics} for name in names}
         self._failures: list[str] = []
         self._stretched = dict.fromkeys(names, 0)
-        self._identity = f"{yardstick.identity} {options.size}"
+        self._identity = f"{style_metrics.identity} {options.size}"
 
     def run(self, on_picture: OnPicture) -> None:
         """Measure all pairs: for each block of styles, whose features stay in memory, all photos in turn."""
@@ -150,26 +150,26 @@ class _Work:
             styles=tuple(self._styles),
             values=self._values,
             options=self._options,
-            memory={c.name: c.memory for c in self._contenders if c.memory is not None},
+            memory={c.name: c.memory for c in self._methods if c.memory is not None},
             failures=tuple(dict.fromkeys(self._failures)),
             notes=tuple(stretched),
         )
 
     def _seen_photo(self, name: str) -> _Seen[PhotoFeatures]:
-        return _Seen(name, self._photos[name], self._options.size, self._yardstick.photo)
+        return _Seen(name, self._photos[name], self._options.size, self._metrics.photo)
 
     def _seen_style(self, name: str) -> _Seen[StyleFeatures]:
-        return _Seen(name, self._styles[name], self._options.size, self._yardstick.style)
+        return _Seen(name, self._styles[name], self._options.size, self._metrics.style)
 
     def _measure_pair(
         self, photo: _Seen[PhotoFeatures], style: _Seen[StyleFeatures], place: Place
     ) -> Iterator[None]:
-        for contender in self._contenders:
-            path = contender.pictures.get((photo.name, style.name))
+        for method in self._methods:
+            path = method.pictures.get((photo.name, style.name))
             if path is not None:
-                self._take(contender.name, place, photo, style, path)
-                seconds = contender.seconds.get((photo.name, style.name), np.nan)
-                self._values[contender.name]["seconds"][place] = seconds
+                self._take(method.name, place, photo, style, path)
+                seconds = method.seconds.get((photo.name, style.name), np.nan)
+                self._values[method.name]["seconds"][place] = seconds
             yield
         for name in CONTROLS:
             self._take(name, place, photo, style, None)
@@ -184,14 +184,14 @@ class _Work:
         path: Path | None,
     ) -> None:
         """Get the values of a method's or a control's picture, from the cache or by measuring."""
-        metrics = (*self._yardstick.metrics, _STRETCHED)
+        metrics = (*self._metrics.metrics, _STRETCHED)
         try:
             what = name if path is None else pictures.digest(path)
             key = key_of(self._identity, photo.digest, style.digest, what)
             values = self._store.get(key, metrics)
             if values is None:
                 picture, stretched = _picture(name, path, photo.seen.image, style.seen.image)
-                values = self._yardstick.measure(picture, photo.seen, style.seen)
+                values = self._metrics.measure(picture, photo.seen, style.seen)
                 values[_STRETCHED] = float(stretched)
                 self._store.add(key, values)
         except ImpastoError as error:

@@ -63,7 +63,7 @@ class Outcome:
     notes: tuple[str, ...] = ()
 
     @property
-    def contenders(self) -> tuple[str, ...]:
+    def methods(self) -> tuple[str, ...]:
         """Names of the methods, without the controls."""
         return tuple(name for name in self.values if name not in CONTROLS)
 
@@ -80,8 +80,8 @@ class Outcome:
 
         Raises UsageError if no pair was measured for all methods.
         """
-        contenders = sorted(self.contenders, key=lambda name: self._estimate(name, STYLE).mean)
-        return tuple(self._row(name) for name in (*contenders, *CONTROLS))
+        methods = sorted(self.methods, key=lambda name: self._estimate(name, STYLE).mean)
+        return tuple(self._row(name) for name in (*methods, *CONTROLS))
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -92,9 +92,7 @@ class Outcome:
     @cached_property
     def front(self) -> tuple[str, ...]:
         """Pareto front: methods that no other method beats, or equals, in both style and content."""
-        points = {
-            n: (self._estimate(n, STYLE).mean, self._estimate(n, CONTENT).mean) for n in self.contenders
-        }
+        points = {n: (self._estimate(n, STYLE).mean, self._estimate(n, CONTENT).mean) for n in self.methods}
         return tuple(
             name
             for name, (style, content) in points.items()

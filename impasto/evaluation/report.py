@@ -63,12 +63,12 @@ def as_html(
     outcome: Outcome,
     photos: Mapping[str, Path],
     styles: Mapping[str, Path],
-    contenders: Sequence[Method],
+    methods: Sequence[Method],
     compare: tuple[str, str] | None = None,
 ) -> str:
     """Format an evaluation as a self-contained HTML page. Raises ImageError for an unreadable picture."""
     rows = [(row.control, summary.cells(outcome, row)) for row in outcome.rows]
-    shown = _examples(outcome, photos, styles, contenders)
+    shown = _examples(outcome, photos, styles, methods)
     verdict = [*summary.verdict(outcome, *compare)] if compare else []
     return _page(
         "Style and content",
@@ -118,7 +118,7 @@ def _plot(outcome: Outcome) -> str:
 
 
 def _examples(
-    outcome: Outcome, photos: Mapping[str, Path], styles: Mapping[str, Path], contenders: Sequence[Method]
+    outcome: Outcome, photos: Mapping[str, Path], styles: Mapping[str, Path], methods: Sequence[Method]
 ) -> Iterator[str]:
     """Format some pairs, each as a row: photo, style, the control of colors, and the methods' pictures."""
     for row, column in _chosen(outcome):
@@ -129,9 +129,9 @@ def _examples(
         shown.append(
             ("colors", pictures.control("colors", photo, style), _numbers(outcome, "colors", row, column))
         )
-        for contender in contenders:
-            picture, _ = pictures.read_like(contender.pictures[photo_name, style_name], photo)
-            shown.append((contender.name, picture, _numbers(outcome, contender.name, row, column)))
+        for method in methods:
+            picture, _ = pictures.read_like(method.pictures[photo_name, style_name], photo)
+            shown.append((method.name, picture, _numbers(outcome, method.name, row, column)))
         figures = "".join(
             _figure(name, picture, numbers, f"{CONTROLS.get(name, name)}: {photo_name} in {style_name}")
             for name, picture, numbers in shown

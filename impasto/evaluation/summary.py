@@ -68,7 +68,7 @@ def legend() -> str:
 
 def remarks(outcome: Outcome) -> Iterator[str]:
     """Remarks on the methods, by comparison with the controls."""
-    if len(outcome.contenders) > 1:
+    if len(outcome.methods) > 1:
         yield f"Beaten by none in both style and content: {', '.join(outcome.front)}."
     for name in (row.name for row in outcome.rows if not row.control):
         by_metric = {c.metric: c for c in outcome.compare(name, "colors")}

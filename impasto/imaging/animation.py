@@ -127,7 +127,7 @@ def _resize(frame: Image.Image, size: tuple[int, int]) -> Image.Image:
 
 
 def _save_gif(path: Path, clip: _Clip) -> None:
-    """One palette for all frames and no dithering, so that what stands still costs nothing."""
+    """Write a GIF with one palette and no dithering, so that parts that do not change cost nothing."""
     palette = _shared_palette(clip.frames)
     frames = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in clip.frames]
     common: dict[str, Any] = {"duration": clip.durations(), "loop": 0, "optimize": True}

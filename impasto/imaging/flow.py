@@ -93,7 +93,7 @@ def load_opencv() -> Any:
 
 
 def _squares(flow: Floats) -> Floats:
-    """Of the lengths; NumPy's sum along so short an axis takes five times as long."""
+    """Squared lengths; NumPy's sum along so short an axis takes five times as long."""
     lengths: Floats = flow[..., 0] ** 2 + flow[..., 1] ** 2
     return lengths
 

@@ -218,7 +218,7 @@ class _DirectoryReader:
         self.first = int.from_bytes(head[8:16] if is_big else head[4:8], self._order)
 
     def read(self, place: int) -> tuple[int, list[int]]:
-        """Where the next directory is, or 0, and those that tags of this one lead to."""
+        """Position of the next directory, or 0, and of those that tags of this one lead to."""
         if place >= self._length:
             return 0, []
         self._counts.add("directories")

@@ -57,7 +57,7 @@ class ImageSource(Protocol):
         """(channels, bottom - top, right - left) float32 sRGB in [0, 1]."""
 
     def close(self) -> None:
-        """Give its memory back; there are no regions any more."""
+        """Free its memory; no region can be read after that."""
 
 
 class Planes:
@@ -128,7 +128,7 @@ def _open_roomy(file: IO[bytes], name: str) -> ImageFile.ImageFile:
 
 
 class _Shallow:
-    """Of a Pillow picture: its mode and its profile are converted by regions."""
+    """Source of a Pillow picture, whose mode and profile are converted by regions."""
 
     def __init__(self, image: Image.Image, name: str, orientation: Any) -> None:
         image.load()
@@ -151,7 +151,7 @@ class _Shallow:
 
 
 class _Deep:
-    """Of 16 bits per channel: (H, W, 1 to 4), as `read_deep` gives them."""
+    """Source of samples of 16 bits per channel, (H, W, 1 to 4), as `read_deep` returns them."""
 
     def __init__(self, deep: NDArray[np.uint16], image: Image.Image, orientation: Any) -> None:
         turn: Any = UPRIGHT.get(orientation, np.asarray)
@@ -207,7 +207,7 @@ class Streamed:
         del self._band, self._reader, self._image
 
     def exif(self) -> Image.Exif:
-        """Of a file that is no TIFF: libvips leaves those of TIFF out."""
+        """EXIF of a file that is no TIFF; libvips leaves out that of a TIFF."""
         return (
             load_exif(self._image.get("exif-data")) if self._image.get_typeof("exif-data") else Image.Exif()
         )

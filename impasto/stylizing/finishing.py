@@ -121,7 +121,7 @@ class FramePostprocessor:
             self._recent = list(zip(state["seen_pictures"], state["seen_photos"], strict=True))
 
     def _look(self, picture: Pixels, photo: Pixels) -> tuple[Tensor, Tensor]:
-        """Of this frame and those before it, (3, n, w) each."""
+        """Color samples of this frame and those before it, (3, n, w) each."""
         step = -(-max(photo.shape) // _GRID)
         grids = picture[::step, ::step], photo[::step, ::step]
         if self._recent and self._begins_anew(grids[1]):

@@ -86,7 +86,7 @@ def read_photo(
 def _open_source(
     path: str | PathLike[str], target: str | PathLike[str], pixels: int, options: ImageOptions
 ) -> tuple[ImageSource, io.ImageInfo]:
-    """Decoded whole if its size allows, else streamed if its picture can be."""
+    """Open a photo decoded whole if its size allows, else streamed if its picture can be written so."""
     if options.max_pixels is not None or pixels <= io.MAX_PIXELS:
         return open_large(path, max_pixels=options.max_pixels or io.MAX_PIXELS)
     if options.size is None and io.is_banded(target):
@@ -164,7 +164,7 @@ def is_made(target: Path, record: dict[str, Any]) -> bool | None:
 
 @dataclass(frozen=True)
 class StylizePlan:
-    """Of one photo.
+    """Plan for one photo.
 
     Attributes:
         size: (height, width) of the picture; of a photo that its EXIF turns, before it is turned.
@@ -178,7 +178,7 @@ class StylizePlan:
 
 
 def plan(item: Item, stylizer: Stylizer, options: ImageOptions) -> StylizePlan:
-    """The plan for one photo. Raises ImageError for one that cannot be read."""
+    """Plan the size, tiles and memory for one photo. Raises ImageError if it cannot be read."""
     stored = find_size(item.source)
     size = stored if options.size is None else fit_long_side(stored, options.size)
     tiler, pixels, per_pixel = make_tiler(stylizer, size, options.tile), prod(size), stylizer.per_pixel

@@ -92,7 +92,7 @@ class OpenVinoRunner:
 
 
 def _infer(compiled: Any, image: NDArray[Any]) -> NDArray[Any]:
-    """With a request of its own, which costs nothing: threads cannot share one."""
+    """Infer with a new request, which costs nothing: threads cannot share one."""
     request = compiled.create_infer_request()
     result: NDArray[Any] = request.infer([image], share_inputs=True)[0]
     return result
@@ -133,7 +133,7 @@ def _as_depth_to_space(context: Any) -> list[Any]:
 
 @cache
 def _core() -> Any:
-    """One for the process, and for good.
+    """Make the OpenVINO core, one for the process.
 
     Each gives the thread that it begins in a stack for signals, and takes that memory back when it ends, even
     if the next one has meanwhile noted it as the stack to return to: the next Ctrl-C would be a crash.

@@ -134,7 +134,7 @@ class VideoParts:
 
 
 def _read_mark(path: Path) -> ResumePoint | None:
-    """None where there is none, or none that can be read."""
+    """Read a resume point; None where it is missing or damaged."""
     try:
         with safe_open(path, "np") as file:
             numbers = file.metadata() or {}

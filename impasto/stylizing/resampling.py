@@ -66,7 +66,7 @@ def resampled(part: Tensor, place: Box, before: Size, box: Box, size: Size) -> T
 
 
 def _span(start: int, end: int, length: int, before: int) -> tuple[int, int]:
-    """Of a length, where the kernels of pixels `start` to `end` begin and end."""
+    """First and last position, along a length, that the kernels of pixels `start` to `end` cover."""
     scale = before / length
     reach = _REACH * max(scale, 1)
     first = int(scale * (start + 0.5) - reach + 0.5)

@@ -25,7 +25,7 @@ _SIZES = ((72, 100), (64, 48))  # different ones, as shapes may be frozen; the f
 def make_runner(
     network: StyleNetwork, runtime: RuntimeName, device: torch.device, dtype: torch.dtype
 ) -> tuple[Runner, list[str]]:
-    """The network, of float32 on the CPU, made ready, and sentences that the user should hear.
+    """Make a network, float32 on the CPU, ready to paint; return the runner and notes for the user.
 
     "auto" takes the fastest runtime that is installed and paints as PyTorch does. The runner of PyTorch is
     the network itself, which the caller moves to where it shall compute; others have weights of their own.
@@ -78,7 +78,7 @@ def _makers() -> dict[RuntimeName, Callable[[StyleNetwork, torch.dtype], Runner]
 
 
 def excess(runner: Runner, network: StyleNetwork, dtype: torch.dtype) -> float | None:
-    """By how much the runner's pictures differ from those of the network, if that is too much; else None.
+    """Compare the runner's pictures with the network's; return the difference if it is too large, else None.
 
     The network computes in float32. TOLERANCE is allowed, and twice what PyTorch itself misses in `dtype`:
     there are networks in which the rounding of bfloat16 grows.

@@ -91,7 +91,7 @@ class Tiler:
         return min(prod(size), int(len(crops) * (bottom - top) * (right - left) * self._strokes**2))
 
     def _crops(self, size: Size) -> list[Box]:
-        """Of the photo as networks see it."""
+        """Crops of the photo as networks see it."""
         per_pixel = self._stylizer.per_pixel * self._strokes**2
         return crops_of(self._stylizer.seen_size(size), per_pixel, self._stylizer.device)
 
@@ -206,7 +206,7 @@ def _reach(network: StyleNetwork) -> int:
 
 @cache
 def _reach_of(name: str, config: str) -> int:
-    """It follows from the layers alone, and takes a second: a folder may hold many large photos."""
+    """Compute the reach from the layers; cached, as it takes a second and a folder may hold many photos."""
     return reach(build(name, **json.loads(config)))
 
 

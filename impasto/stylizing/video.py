@@ -38,7 +38,7 @@ from impasto.stylizing.video_plan import VideoPlan, count_frames, try_frames
 
 
 class VideoJob:
-    """One video to be made.
+    """Make one video, in parts that an interrupted run resumes.
 
     Args:
         clip: from `imaging.video.open_clip`.
@@ -207,7 +207,7 @@ class VideoJob:
         styled: Iterator[ShownFrame],
         watch: ProgressReporter,
     ) -> bool:
-        """One of them; whether it was the last."""
+        """Write one part, and return whether it was the last."""
         mark, most = parts.mark, parts.mark.frames + self._styler.part_frames
         with parts.writer(make) as writer:
             for item in styled:

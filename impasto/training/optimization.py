@@ -227,7 +227,7 @@ class Training(Generic[B]):
         if self._rollbacks > _MOST_ROLLBACKS:
             raise DivergenceError(
                 f"the training broke {self._rollbacks} times, at the last because {complaint}: choose a "
-                "lower learning_rate=, or find one with the range test (--find-lr)"
+                "lower learning_rate=, or find one with the learning-rate range test"
             )
         self.brake *= 0.5
         self._load(self._good)

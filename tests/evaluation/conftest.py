@@ -17,7 +17,7 @@ Results = Callable[..., Path]
 
 
 @pytest.fixture(scope="session")
-def yardstick() -> StyleMetrics:
+def style_metrics() -> StyleMetrics:
     return StyleMetrics(backbones.load("compact"))
 
 

@@ -1,4 +1,4 @@
-"""Pairs through the yardstick: controls, resuming, what cannot be read, and what comes of it all."""
+"""Pairs through the style_metrics: controls, resuming, what cannot be read, and what comes of it all."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -40,26 +40,26 @@ class Counting(StyleMetrics):
         return super().photo(image)
 
 
-def contender(folder: Path, seconds: Mapping[tuple[str, str], float] | None = None) -> Method:
+def method(folder: Path, seconds: Mapping[tuple[str, str], float] | None = None) -> Method:
     return Method(folder.name, match_results(folder, PHOTOS, STYLES).pictures, seconds or {})
 
 
-def evaluate(folders: Folders, yardstick: StyleMetrics, *contenders: Method, **options: object) -> Outcome:
+def evaluate(folders: Folders, style_metrics: StyleMetrics, *methods: Method, **options: object) -> Outcome:
     photos, styles = map(list_pictures, folders)
-    return measure(photos, styles, contenders, yardstick, OPTIONS, **options)  # type: ignore[arg-type]
+    return measure(photos, styles, methods, style_metrics, OPTIONS, **options)  # type: ignore[arg-type]
 
 
 def test_every_pair_is_measured_as_the_yardstick_does(
-    folders: Folders, yardstick: StyleMetrics, mix: Results
+    folders: Folders, style_metrics: StyleMetrics, mix: Results
 ) -> None:
     folder = mix("half", 0.5)
-    outcome = evaluate(folders, yardstick, contender(folder))
+    outcome = evaluate(folders, style_metrics, method(folder))
     photo = pictures.read(folders[0] / "chelsea.png", 64)
     style = pictures.read(folders[1] / "great-wave.png", 64)
     assert photo.shape == (1, 3, 48, 64) and style.shape == (1, 3, 64, 64)
     picture, stretched = pictures.read_like(folder / "chelsea-great-wave.png", photo)
     assert not stretched
-    expected = yardstick.measure(picture, yardstick.photo(photo), yardstick.style(style))
+    expected = style_metrics.measure(picture, style_metrics.photo(photo), style_metrics.style(style))
     place = outcome.photos.index("chelsea"), outcome.styles.index("great-wave")
     assert {k: outcome.values["half"][k][place] for k in expected} == pytest.approx(expected)
     assert outcome.common.all() and outcome.failures == outcome.notes == ()
@@ -70,11 +70,11 @@ def test_every_pair_is_measured_as_the_yardstick_does(
 
 
 def test_controls_are_always_there_and_where_they_should_be(
-    folders: Folders, yardstick: StyleMetrics, mix: Results
+    folders: Folders, style_metrics: StyleMetrics, mix: Results
 ) -> None:
     """A method that does nothing is the control that does nothing; rows are sorted, controls last."""
     outcome = evaluate(
-        folders, yardstick, *(contender(mix(n, s)) for n, s in (("nothing", 0), ("most", 0.9)))
+        folders, style_metrics, *(method(mix(n, s)) for n, s in (("nothing", 0), ("most", 0.9)))
     )
     rows = {row.name: row for row in outcome.rows}
     assert list(rows) == ["most", "nothing", *CONTROLS]
@@ -88,9 +88,9 @@ def test_controls_are_always_there_and_where_they_should_be(
     assert "seconds" not in outcome.metrics
 
 
-def test_comparing_is_by_pairs(folders: Folders, yardstick: StyleMetrics, mix: Results) -> None:
+def test_comparing_is_by_pairs(folders: Folders, style_metrics: StyleMetrics, mix: Results) -> None:
     """With the same draws for both: of two that differ by a constant, the difference is certain."""
-    outcome = evaluate(folders, yardstick, contender(mix("a", 0.3)), contender(mix("b", 0.6)))
+    outcome = evaluate(folders, style_metrics, method(mix("a", 0.3)), method(mix("b", 0.6)))
     found = {c.metric: c for c in outcome.compare("a", "b")}
     grids = [outcome.values[name] for name in ("a", "b")]
     for metric, comparison in found.items():
@@ -106,10 +106,10 @@ def test_comparing_is_by_pairs(folders: Folders, yardstick: StyleMetrics, mix: R
 
 
 def test_what_was_measured_is_not_measured_again(
-    folders: Folders, yardstick: StyleMetrics, mix: Results, tmp_path: Path
+    folders: Folders, style_metrics: StyleMetrics, mix: Results, tmp_path: Path
 ) -> None:
-    ours, folder, path = contender(mix("ours", 0.5)), tmp_path / "ours", tmp_path / "kept" / "measured.jsonl"
-    first, second, third = Counting(yardstick), Counting(yardstick), Counting(yardstick)
+    ours, folder, path = method(mix("ours", 0.5)), tmp_path / "ours", tmp_path / "kept" / "measured.jsonl"
+    first, second, third = Counting(style_metrics), Counting(style_metrics), Counting(style_metrics)
     with pytest.raises(KeyboardInterrupt), MeasurementStore(path) as store:
         evaluate(folders, first, ours, store=store, on_picture=interrupt_at(6))
     with path.open("a") as file:
@@ -140,12 +140,12 @@ def interrupt_at(count: int) -> measuring.OnPicture:
 
 
 def test_a_picture_that_cannot_be_read_is_told_and_left_out(
-    folders: Folders, yardstick: StyleMetrics, mix: Results
+    folders: Folders, style_metrics: StyleMetrics, mix: Results
 ) -> None:
     folder = mix("ours", 0.5)
     broken = folder / "astronaut-starry-night.png"
     broken.write_bytes(broken.read_bytes()[:200])
-    outcome = evaluate(folders, yardstick, contender(folder), contender(mix("other", 0.2)))
+    outcome = evaluate(folders, style_metrics, method(folder), method(mix("other", 0.2)))
     assert len(outcome.failures) == 1
     assert str(broken) in outcome.failures[0]
     assert outcome.common.sum() == 3
@@ -155,23 +155,23 @@ def test_a_picture_that_cannot_be_read_is_told_and_left_out(
     )
 
 
-def test_a_photo_that_cannot_be_read(folders: Folders, yardstick: StyleMetrics, mix: Results) -> None:
-    ours = contender(mix("ours", 0.5))
+def test_a_photo_that_cannot_be_read(folders: Folders, style_metrics: StyleMetrics, mix: Results) -> None:
+    ours = method(mix("ours", 0.5))
     (folders[0] / "chelsea.png").write_bytes(b"no picture")
-    outcome = evaluate(folders, yardstick, ours)
+    outcome = evaluate(folders, style_metrics, ours)
     assert len(outcome.failures) == 1 and "chelsea.png" in outcome.failures[0]
     assert outcome.common.tolist() == [[True, True], [False, False]]
     (folders[0] / "astronaut.png").write_bytes(b"no picture either")
     with pytest.raises(UsageError, match=r"no pair .* could be measured for all results: .*astronaut\.png"):
-        assert evaluate(folders, yardstick, ours).rows
+        assert evaluate(folders, style_metrics, ours).rows
 
 
 def test_missing_pictures_narrow_the_table_for_all(
-    folders: Folders, yardstick: StyleMetrics, mix: Results
+    folders: Folders, style_metrics: StyleMetrics, mix: Results
 ) -> None:
     (mix("ours", 0.5) / "chelsea-great-wave.png").unlink()
     seconds = {("astronaut", "great-wave"): 2.0, ("astronaut", "starry-night"): 4.0}
-    outcome = evaluate(folders, yardstick, contender(folders[0].parent / "ours", seconds))
+    outcome = evaluate(folders, style_metrics, method(folders[0].parent / "ours", seconds))
     assert outcome.common.sum() == 3
     rows = {row.name: row for row in outcome.rows}
     assert rows["ours"].estimates["seconds"].mean == 3
@@ -180,18 +180,18 @@ def test_missing_pictures_narrow_the_table_for_all(
 
 
 def test_blocks_of_styles_change_nothing(
-    folders: Folders, yardstick: StyleMetrics, mix: Results, monkeypatch: pytest.MonkeyPatch
+    folders: Folders, style_metrics: StyleMetrics, mix: Results, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ours = contender(mix("ours", 0.5))
-    whole = evaluate(folders, yardstick, ours)
+    ours = method(mix("ours", 0.5))
+    whole = evaluate(folders, style_metrics, ours)
     monkeypatch.setattr(measuring, "_STYLES_AT_ONCE", 1)
-    parts = evaluate(folders, yardstick, ours)
+    parts = evaluate(folders, style_metrics, ours)
     for name, grids in whole.values.items():
         for metric, grid in grids.items():
             np.testing.assert_array_equal(parts.values[name][metric], grid)
 
 
-def test_another_shape_is_told(folders: Folders, yardstick: StyleMetrics, mix: Results) -> None:
+def test_another_shape_is_told(folders: Folders, style_metrics: StyleMetrics, mix: Results) -> None:
     folder = mix("ours", 0.5)
     for path in folder.iterdir():
         with Image.open(path) as picture:
@@ -199,8 +199,8 @@ def test_another_shape_is_told(folders: Folders, yardstick: StyleMetrics, mix: R
         square.save(path)
     told = ("ours: 4 pictures have another shape than their photo and were stretched to it",)
     store = MeasurementStore(None)
-    assert evaluate(folders, yardstick, contender(folder), store=store).notes == told
-    assert evaluate(folders, yardstick, contender(folder), store=store).notes == told
+    assert evaluate(folders, style_metrics, method(folder), store=store).notes == told
+    assert evaluate(folders, style_metrics, method(folder), store=store).notes == told
 
 
 def test_what_is_transparent_is_white(tmp_path: Path) -> None:
@@ -208,8 +208,8 @@ def test_what_is_transparent_is_white(tmp_path: Path) -> None:
     assert pictures.read(tmp_path / "clear.png", 64).min() == 1
 
 
-def test_names_of_contenders(folders: Folders, yardstick: StyleMetrics) -> None:
+def test_names_of_contenders(folders: Folders, style_metrics: StyleMetrics) -> None:
     with pytest.raises(UsageError, match=r"photo is the name of a control"):
-        evaluate(folders, yardstick, Method("photo", {}))
+        evaluate(folders, style_metrics, Method("photo", {}))
     with pytest.raises(UsageError, match=r"two results have the name a"):
-        evaluate(folders, yardstick, Method("a", {}), Method("a", {}))
+        evaluate(folders, style_metrics, Method("a", {}), Method("a", {}))

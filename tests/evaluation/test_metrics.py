@@ -60,8 +60,8 @@ def trio(picture: Picture) -> tuple[Tensor, Tensor, Tensor]:
     return match_colors(photo, style).flip(3), photo, style
 
 
-def test_numbers_are_the_formulas(yardstick: StyleMetrics, trio: tuple[Tensor, Tensor, Tensor]) -> None:
-    result = yardstick.measure(trio[0], yardstick.photo(trio[1]), yardstick.style(trio[2]))
+def test_numbers_are_the_formulas(style_metrics: StyleMetrics, trio: tuple[Tensor, Tensor, Tensor]) -> None:
+    result = style_metrics.measure(trio[0], style_metrics.photo(trio[1]), style_metrics.style(trio[2]))
     picture, photo, style = map(seen, trio)
     assert result == {
         "gram": pytest.approx(np.mean([gram(picture[k], style[k]) for k in STYLE_LAYERS]), rel=1e-3),
@@ -71,24 +71,24 @@ def test_numbers_are_the_formulas(yardstick: StyleMetrics, trio: tuple[Tensor, T
     assert 0.01 < result["moments"] < 1 < result["content"]
 
 
-def test_targets_are_at_zero(yardstick: StyleMetrics, trio: tuple[Tensor, Tensor, Tensor]) -> None:
+def test_targets_are_at_zero(style_metrics: StyleMetrics, trio: tuple[Tensor, Tensor, Tensor]) -> None:
     _, image, painting = trio
-    photo, style = yardstick.photo(image), yardstick.style(painting)
-    untouched = yardstick.measure(image, photo, style)
+    photo, style = style_metrics.photo(image), style_metrics.style(painting)
+    untouched = style_metrics.measure(image, photo, style)
     assert untouched["content"] == 0 < untouched["moments"]
-    assert yardstick.measure(image.clone(), photo, style) == pytest.approx(untouched, abs=1e-9)
-    itself = yardstick.measure(painting, yardstick.photo(painting), style)
+    assert style_metrics.measure(image.clone(), photo, style) == pytest.approx(untouched, abs=1e-9)
+    itself = style_metrics.measure(painting, style_metrics.photo(painting), style)
     assert itself == pytest.approx({"gram": 0, "moments": 0, "content": 0}, abs=1e-6)
 
 
 def test_controls_stand_where_they_should(
-    yardstick: StyleMetrics, trio: tuple[Tensor, Tensor, Tensor]
+    style_metrics: StyleMetrics, trio: tuple[Tensor, Tensor, Tensor]
 ) -> None:
     """The photo keeps all content, the style nearly all style; colors alone are somewhere between."""
     _, image, painting = trio
-    photo, style = yardstick.photo(image), yardstick.style(painting)
+    photo, style = style_metrics.photo(image), style_metrics.style(painting)
     numbers = {
-        name: yardstick.measure(pictures.control(name, image, painting), photo, style)
+        name: style_metrics.measure(pictures.control(name, image, painting), photo, style)
         for name in pictures.CONTROLS
     }
     for kind in ("gram", "moments"):
@@ -96,7 +96,7 @@ def test_controls_stand_where_they_should(
     assert numbers["photo"]["content"] == 0 < numbers["colors"]["content"] < numbers["style"]["content"]
 
 
-def test_painting_minimises_this(yardstick: StyleMetrics, trio: tuple[Tensor, Tensor, Tensor]) -> None:
+def test_painting_minimises_this(style_metrics: StyleMetrics, trio: tuple[Tensor, Tensor, Tensor]) -> None:
     """The errors of painting are these, but for the factor 1.5 of its moments."""
     picture, photo, style = trio
     backbone = backbones.load("compact")
@@ -104,7 +104,7 @@ def test_painting_minimises_this(yardstick: StyleMetrics, trio: tuple[Tensor, Te
         options = PaintOptions(style_loss=loss, precision="float32")  # type: ignore[arg-type]
         with torch.no_grad():
             _, losses = Objective(backbone, photo, [Style(style[0])], options)(picture)
-        ours = yardstick.measure(picture, yardstick.photo(photo), yardstick.style(style))
+        ours = style_metrics.measure(picture, style_metrics.photo(photo), style_metrics.style(style))
         assert float(losses["style"]) == pytest.approx(factor * ours[loss], rel=2e-3)
         assert float(losses["content"]) == pytest.approx(ours["content"], rel=1e-3)
 
@@ -113,17 +113,17 @@ def test_other_likenesses_stand_beside(trio: tuple[Tensor, Tensor, Tensor]) -> N
     def mean(picture: Tensor, photo: Tensor) -> float:
         return float((picture - photo).abs().mean())
 
-    yardstick = StyleMetrics(backbones.load("compact"), {"mean": mean})
-    assert yardstick.metrics == ("gram", "moments", "content", "mean")
-    numbers = yardstick.measure(trio[0], yardstick.photo(trio[1]), yardstick.style(trio[2]))
+    style_metrics = StyleMetrics(backbones.load("compact"), {"mean": mean})
+    assert style_metrics.metrics == ("gram", "moments", "content", "mean")
+    numbers = style_metrics.measure(trio[0], style_metrics.photo(trio[1]), style_metrics.style(trio[2]))
     assert numbers["mean"] == mean(trio[0], trio[1]) > 0
 
 
-def test_another_backbone_has_another_identity(yardstick: StyleMetrics, compact_file: Path) -> None:
+def test_another_backbone_has_another_identity(style_metrics: StyleMetrics, compact_file: Path) -> None:
     other = StyleMetrics(backbones.load(str(compact_file)))
-    assert other.identity != yardstick.identity == StyleMetrics(backbones.load("compact")).identity
+    assert other.identity != style_metrics.identity == StyleMetrics(backbones.load("compact")).identity
 
 
-def test_a_picture_too_small_for_the_backbone(yardstick: StyleMetrics) -> None:
+def test_a_picture_too_small_for_the_backbone(style_metrics: StyleMetrics) -> None:
     with pytest.raises(UsageError, match=r"too small for layer relu5_1"):
-        yardstick.photo(torch.rand(1, 3, 64, 12))
+        style_metrics.photo(torch.rand(1, 3, 64, 12))

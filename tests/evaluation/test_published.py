@@ -144,17 +144,17 @@ def art_fid(fails: Exception | None = None) -> tuple[ModuleType, list[dict[str, 
 
 
 def test_artfid_is_given_its_folders(
-    folders: tuple[Path, Path], yardstick: StyleMetrics, mix: Results, monkeypatch: pytest.MonkeyPatch,
+    folders: tuple[Path, Path], style_metrics: StyleMetrics, mix: Results, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    """Each pair's picture, photo and style under one name, for contenders and controls alike."""
+    """Each pair's picture, photo and style under one name, for methods and controls alike."""
     module, seen = art_fid()
     monkeypatch.setitem(sys.modules, "art_fid", ModuleType("art_fid"))
     monkeypatch.setitem(sys.modules, "art_fid.art_fid", module)
     (mix("ours", 0.5) / "chelsea-great-wave.png").unlink()
     photos, styles = map(list_pictures, folders)
     ours = Method("ours", match_results(folders[0].parent / "ours", PHOTOS, STYLES).pictures)
-    outcome = measure(photos, styles, [ours], yardstick, EvaluateOptions(size=64, resamples=100))
+    outcome = measure(photos, styles, [ours], style_metrics, EvaluateOptions(size=64, resamples=100))
     numbers = measure_artfid(photos, styles, [ours], outcome, ArtFid(CPU))
     assert numbers == {"ours": 21.0, "photo": 22.0, "style": 23.0, "colors": 24.0}
     for given in seen:

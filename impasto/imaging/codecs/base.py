@@ -1,4 +1,4 @@
-"""What is written to a picture file, and how Pillow is kept from writing half of it."""
+"""Samples and metadata for encoders, and a file that Pillow cannot write in part."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class SampleArray:
 
     @property
     def density(self) -> dict[str, tuple[float, float]]:
-        """What Pillow takes to write pixels per inch outside of EXIF."""
+        """Arguments with which Pillow writes pixels per inch outside of EXIF."""
         dpi = dpi_of_exif(self.exif)
         return {"dpi": dpi} if dpi else {}
 

@@ -83,7 +83,7 @@ class CutJpeg(JpegImageFile):
 
     @property
     def note(self) -> str:
-        """What is missing, as the end of a sentence."""
+        """Describe the missing rows, as the end of a sentence."""
         if not self.missing_rows:
             return "lacks the marker at its end; no rows are missing"
         return f"is cut short: the last {self.missing_rows} of its {self.height} rows are missing"

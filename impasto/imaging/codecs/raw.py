@@ -24,7 +24,7 @@ class RawPhoto(DeepFile):
         self._size, self._mode = upright, "RGB"
 
     def getexif(self) -> Image.Exif:
-        """Of files that are built as a TIFF; without the orientation, as the developed picture is upright."""
+        """EXIF of files built as a TIFF; without the orientation, as the developed picture is upright."""
         exif = self.exif_of_tiff()
         exif.pop(ExifTags.Base.Orientation, None)
         return exif

@@ -34,7 +34,7 @@ class Item:
 
 @dataclass(frozen=True)
 class WorkItem:
-    """An item as strings, which another machine may process: paths or URLs of a store.
+    """A photo and its picture as strings that another machine may process: paths, or URLs of a store.
 
     `length` is the photo's, in bytes, where a listing told it.
     """
@@ -100,13 +100,13 @@ def collect(
 
 
 def nothing_found(names: Sequence[str], passed_over: Sequence[PurePath]) -> UsageError:
-    """The error for inputs without pictures."""
+    """Make the error for inputs without pictures."""
     others = f"; passed over: {count_kinds(dict.fromkeys(passed_over))}" if passed_over else ""
     return UsageError(f"there are no pictures in {', '.join(names)}{others}")
 
 
 def count_kinds(passed_over: Iterable[PurePath]) -> str:
-    """How many files there are of each suffix, such as "2 .dng, 1 without a suffix"."""
+    """Count files by suffix, as a text such as "2 .dng, 1 without a suffix"."""
     kinds = Counter(path.suffix.lower() for path in passed_over)
     order = sorted(kinds.items(), key=lambda kind: (-kind[1], kind[0]))
     return ", ".join(f"{number} {suffix or 'without a suffix'}" for suffix, number in order)
@@ -126,7 +126,7 @@ def has_picture_suffix(path: PurePath) -> bool:
 
 
 def _single(names: Sequence[str], out: Path) -> Path:
-    """The only photo. Raises UsageError where one picture would have to hold several."""
+    """Find the only photo. Raises UsageError where one picture would have to hold several."""
     path = Path(names[0]) if names else out
     if len(names) != 1 or is_folder(path) or (not exists(path) and has_magic(names[0])):
         raise UsageError(f"{out} is the name of one picture: name a folder for many")
@@ -139,7 +139,7 @@ def find(
     on_unreadable: OnUnreadable | None = None,
     on_passed_over: OnPassedOver | None = None,
 ) -> Iterator[tuple[Path, Path]]:
-    """Photos, each with its place below the folder for the results; None if that is not on this machine."""
+    """Yield photos, each with its place below `out`, which is None if it is not on this machine."""
     path = Path(name)
     if is_folder(path):
         yield from _pictures(_without_results(_walk(path, on_unreadable), path, out), on_passed_over)
@@ -188,7 +188,7 @@ def _match(start: Path, pattern: str, on_unreadable: OnUnreadable | None) -> Ite
 
 
 def _walk(folder: Path, on_unreadable: OnUnreadable | None) -> Iterator[Path]:
-    """All files below, through links too, but no folder twice: a link may lead back."""
+    """Yield all files below, through links too, but no folder twice: a link may lead back."""
 
     def tell(error: OSError) -> None:
         place = Path(error.filename)
@@ -208,7 +208,7 @@ def _walk(folder: Path, on_unreadable: OnUnreadable | None) -> Iterator[Path]:
 
 
 def _without_results(sources: Iterable[Path], start: Path, out: Path | None) -> Iterator[tuple[Path, Path]]:
-    """Each with its place below `start`, but for hidden ones and those that a run before wrote below it."""
+    """Pair files with their places below `start`, leaving out hidden ones and results of earlier runs."""
     whole, results = start.resolve(), None if out is None else out.resolve()
     results_below = results.relative_to(whole).parts if results and results.is_relative_to(whole) else ()
     for source in sources:
@@ -227,7 +227,7 @@ def _is_picture(path: Path) -> bool:
 
 
 def rename(place: AnyPath, options: BulkOptions) -> AnyPath:
-    """With the suffix of the result: the same where it can be written, or .png."""
+    """Give a path the suffix of its result: its own where that can be written, or .png."""
     kind = FORMATS.get(place.suffix.lower())
     if options.suffix is None and kind and options.bit_depth in kind.bit_depths:
         return place
@@ -236,7 +236,7 @@ def rename(place: AnyPath, options: BulkOptions) -> AnyPath:
 
 
 def target_places(found: Sequence[tuple[Hashable, AnyPath]], options: BulkOptions) -> list[AnyPath]:
-    """The places of the results, for what tells one photo from another and its place.
+    """Choose the places of the results, given the identity and place of each photo.
 
     Where several photos would become one picture, those whose name is not the picture's keep their suffix
     before the new one.
@@ -257,7 +257,7 @@ def keeps_suffix(source: PurePath, target: PurePath) -> bool:
 
 
 def _without_repetition(items: Sequence[Item]) -> list[Item]:
-    """Raises UsageError for a picture that two different photos would become."""
+    """Drop repeated items. Raises UsageError for two different photos that would become one picture."""
     chosen: dict[str, Item] = {}
     for item in items:
         other = chosen.setdefault(os.path.normcase(item.target.resolve()), item)
@@ -279,7 +279,7 @@ def _check_sources_stay(items: Sequence[Item]) -> None:
 
 
 def _identity(path: Path) -> tuple[int, int] | Path:
-    """What tells one file from another, under any name; the path of a file that is gone by now or hidden."""
+    """Device and inode, which identify a file under any name; the path of a file that cannot be read."""
     try:
         facts = path.stat()
     except OSError:
@@ -333,7 +333,7 @@ def is_picture(out: str) -> bool:
 def _find(
     name: str, out: str, on_unreadable: OnUnreadable | None, on_passed_over: OnPassedOver
 ) -> Iterator[tuple[str, PurePosixPath, int | None]]:
-    """Photos, each with its place below the results, and its length if that is known."""
+    """Yield photos, each with its place below the results, and its length if that is known."""
     if not is_url(name):
         for path, below in find(name, None if is_url(out) else Path(out), on_unreadable, on_passed_over):
             yield str(path), PurePosixPath(below), None
@@ -354,7 +354,7 @@ def _find(
 
 
 def _start(name: str, listed: dict[str, int]) -> str:
-    """The folder from which places are told: of a pattern, the last one before the first wildcard."""
+    """Find the folder that places are relative to: of a pattern, the last before the first wildcard."""
     wild = _WILD.search(name)
     if wild or name in listed:
         return posixpath.dirname(name[: wild.start()] + "x" if wild else name)
@@ -366,7 +366,7 @@ def _join(out: str, place: PurePosixPath) -> str:
 
 
 def _checked(items: Sequence[WorkItem]) -> list[WorkItem]:
-    """Without repetition. Raises UsageError where a picture would overwrite a photo, or another picture."""
+    """Drop repeated items. Raises UsageError where a picture would overwrite a photo or another picture."""
     chosen: dict[str, WorkItem] = {}
     sources = {item.source for item in items}
     for item in items:

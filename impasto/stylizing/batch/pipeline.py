@@ -63,7 +63,7 @@ class Photo:
 
 
 class Pipeline:
-    """Works through photos, and calls `tell` in this thread with what became of each, in their order.
+    """Stylizes photos, and calls `tell` in this thread with the result of each, in their order.
 
     What fails is told and stops nothing, but for a full disk, which raises ImageError.
     """
@@ -75,7 +75,7 @@ class Pipeline:
         self._ahead = 1  # until the size of a picture is known
 
     def work(self, items: Sequence[Item]) -> None:
-        """All of them. However it ends, what is being written is finished first."""
+        """Stylize all items. However it ends, what is being written is finished first."""
         with (
             self._executor("impasto-write", items) as writers,
             self._executor("impasto-read", items) as readers,
@@ -91,7 +91,7 @@ class Pipeline:
         return InlineExecutor() if len(items) == 1 else ThreadExecutor(_THREADS, name)
 
     def _handle(self, photo: Photo | Event, writers: Executor) -> None:
-        """Draw what was read, and hand it on. Pictures before it are still being written."""
+        """Stylize a photo, and hand it to a writer, while pictures before it are still being written."""
         if isinstance(photo, Event):
             self._tell(photo)
             return
@@ -209,7 +209,7 @@ def stylize_all(
 
 
 def make_folders(folders: Iterable[Path]) -> None:
-    """Make those that are missing. Raises ImageError for one that cannot be made or written to."""
+    """Make missing folders. Raises ImageError for a folder that cannot be made or written to."""
     for folder in sorted(set(folders)):
         try:
             folder.mkdir(parents=True, exist_ok=True)

@@ -167,7 +167,7 @@ class _WorkerProcesses:
 
 @contextmanager
 def safe_imports() -> Iterator[None]:
-    """Processes that start within do not import modules from the current folder (`python -P`)."""
+    """Keep processes started in the block from importing modules of the current folder (`python -P`)."""
     name = "PYTHONSAFEPATH"
     before = os.environ.get(name)
     os.environ[name] = "1"
@@ -204,7 +204,7 @@ def _work(connection: Connection, task: bytes, number: int) -> None:
 
 
 def _choose_gpu(number: int) -> None:
-    """One each, in turn; where CUDA is told which to use, among those."""
+    """Choose a GPU for each worker, in turn, among those that CUDA may use."""
     import torch
 
     if (count := torch.cuda.device_count()) > 1:
@@ -212,7 +212,7 @@ def _choose_gpu(number: int) -> None:
 
 
 def portable(error: Exception) -> ImpastoError:
-    """An error that can be sent to the process that asked, in words for its user."""
+    """Convert an error into one that can be sent to the parent process and shown to its user."""
     if isinstance(error, ImpastoError) and not isinstance(error, MissingExtraError):
         return error
     if isinstance(error, ImpastoError):
@@ -221,10 +221,10 @@ def portable(error: Exception) -> ImpastoError:
 
 
 class WorkerStopped(BaseException):
-    """Somebody asked to stop."""
+    """Raised in a worker that is asked to stop."""
 
 
 def stop(*_: object) -> None:
-    """A handler for signals: ends the process in good order."""
+    """Handle a signal: end the process in good order."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise WorkerStopped

@@ -55,7 +55,7 @@ class RayPool:
 
     def __init__(self, address: str | None, size: int | None) -> None:
         if not is_installed():
-            raise MissingExtraError("Ray", "cluster", f"--cluster {address or 'auto'}")
+            raise MissingExtraError("Ray", "cluster", f"A cluster at {address}" if address else "A cluster")
         self._address, self._size = address, size
 
     def work(self, task: Task, batches: Sequence[ItemBatch], tell: Callable[[Answer], None]) -> None:
@@ -166,7 +166,7 @@ def _run(
 
 
 def _answers(size: int | None, task: bytes, batches: Sequence[ItemBatch]) -> Iterator[list[Answer]]:
-    """A row of Ray's data set is a batch on the way in, and its answers on the way out."""
+    """Yield the answers to batches; a row of Ray's data set is a batch, and becomes its answers."""
     import ray
     from ray.data import ActorPoolStrategy, DataContext, from_items
 

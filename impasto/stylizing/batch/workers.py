@@ -65,7 +65,7 @@ class StylizerConfig:
     runtime: RuntimeName = "auto"
 
     def stylizer(self, folder: Path) -> Stylizer:
-        """The stylizer; masks are kept in a folder, which must stay as long as it is used."""
+        """Make the stylizer; masks are kept in a folder, which must exist as long as it is used."""
         return Stylizer(
             list(self.styles) or None,
             self.strength,
