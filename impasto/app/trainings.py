@@ -17,9 +17,9 @@ from impasto.app.look import PICTURE
 from impasto.app.sessions import Session
 from impasto.app.train_request import TrainRequest
 from impasto.imaging.style import read_style
+from impasto.training.api import instant_start, made_up
 from impasto.training.checkpoints import TrainingPlan, TrainStep, workspace
 from impasto.training.photos import find_photos
-from impasto.training.start import instant_start, made_up
 from impasto.training.train import train as train_card
 
 _BETWEEN = 1.0  # seconds between two pieces of news

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -14,11 +14,12 @@ from rich.text import Text
 from impasto.cli.display import as_time, plain, warn
 from impasto.painting.base import BasePainter
 from impasto.perception import resolve_layers
-from impasto.stylizing.batch.inputs import Item
-from impasto.stylizing.images import plan
-from impasto.stylizing.options import ImageOptions
-from impasto.stylizing.stylizer import Stylizer
-from impasto.stylizing.video_plan import VideoPlan
+
+if TYPE_CHECKING:
+    from impasto.stylizing.batch.inputs import Item
+    from impasto.stylizing.options import ImageOptions
+    from impasto.stylizing.stylizer import Stylizer
+    from impasto.stylizing.video_plan import VideoPlan
 
 _GB = 2**30
 
@@ -38,6 +39,8 @@ def describe(painter: BasePainter) -> None:
 
 def describe_stylizing(items: Sequence[Item], stylizer: Stylizer, options: ImageOptions) -> None:
     """Print what is to be made, and what the largest picture takes. Raises ImageError for a broken photo."""
+    from impasto.stylizing.images import plan  # which a painting has no use for
+
     plans = [plan(item, stylizer, options) for item in items]
     most = max(plans, key=lambda one: (one.memory, prod(one.size)))
     height, width = most.size

@@ -1,4 +1,7 @@
-"""Train a style network in one call, with the defaults of `impasto train`."""
+"""Train a style network in one call, with the defaults of `impasto train`.
+
+Unless something is named, a training begins with synthetic photos and the style's instant card.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,16 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from impasto.encoding import encode
 from impasto.errors import UsageError
 from impasto.imaging.files import check_target
-from impasto.networks.card import Card
+from impasto.networks.card import Card, load_card, save_card
 from impasto.networks.primed import load_primed
-from impasto.training.checkpoints import TrainingPlan, TrainStep
-from impasto.training.options import TrainOptions
+from impasto.training.checkpoints import TrainingPlan, TrainStep, workspace
+from impasto.training.distributed import is_main_process, is_restarted
+from impasto.training.options import LoopOptions, TrainOptions
 from impasto.training.photos import find_photos
-from impasto.training.start import instant_start, made_up
+from impasto.training.synthetic import Synthetic
 from impasto.training.train import train
 
 _Paths = str | os.PathLike[str]
@@ -70,3 +75,23 @@ def _start(style: Path, out: Path, options: TrainOptions, resume: bool) -> Card 
     if options.network == "light":
         return instant_start(style, out, resume=resume)
     return load_primed(options.network)
+
+
+def made_up(options: LoopOptions) -> Synthetic:
+    """Make synthetic training pictures, as large as crops need, which show at least 0.6 of a side."""
+    return Synthetic(size=options.size * 5 // 4, seed=options.seed)
+
+
+def instant_start(style: Path, out: Path, *, resume: bool = False) -> Card:
+    """Make the adaptive network's card for a style, as the start of a training that writes `out`.
+
+    The card is saved in the training's folder, and read from there when the training is resumed, as computing
+    it again may give another card. Only one of several processes saves it; the others take over its weights
+    when they begin. Raises ImageError for a picture without a style, and WeightsError.
+    """
+    kept = workspace(out) / "start.safetensors"
+    if not is_main_process():
+        return encode(style)
+    if not ((resume or is_restarted(kept.parent)) and kept.exists()):
+        save_card(encode(style), kept)
+    return load_card(kept)  # the file's rounded weights, also for a new training

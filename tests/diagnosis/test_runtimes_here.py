@@ -6,12 +6,12 @@ import torch
 from impasto.diagnosis import runtimes
 from impasto.diagnosis.findings import Finding
 from impasto.errors import MissingExtraError
-from impasto.stylizing import runtime
+from impasto.stylizing import runners
 
 
 def look(monkeypatch: pytest.MonkeyPatch, **makers: object) -> list[Finding]:
     """With these in place of the real ones, on a CPU in float32, where both are tried."""
-    monkeypatch.setattr(runtime, "_makers", lambda: makers)
+    monkeypatch.setattr(runners, "_makers", lambda: makers)
     monkeypatch.setattr(runtimes, "resolve", lambda *names: (torch.device("cpu"), torch.float32))
     return list(runtimes.look())
 

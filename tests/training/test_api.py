@@ -8,10 +8,10 @@ import torch
 import impasto
 from impasto.errors import ImageError, UsageError
 from impasto.networks.card import load_card
+from impasto.training.api import instant_start, made_up
 from impasto.training.checkpoints import TrainingPlan, TrainStep, workspace
 from impasto.training.options import TrainOptions
 from impasto.training.photos import find_photos
-from impasto.training.start import instant_start, made_up
 from impasto.training.train import train
 
 SMALL = {"steps": 2, "size": 32, "batch": 2, "workers": 0, "style_size": 48}

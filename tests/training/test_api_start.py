@@ -8,10 +8,10 @@ import torch
 from impasto import styles
 from impasto.encoding import encode
 from impasto.networks.card import load_card, save_card
+from impasto.training.api import instant_start, made_up
 from impasto.training.checkpoints import workspace
 from impasto.training.distributed import mark_folder
 from impasto.training.options import TrainOptions
-from impasto.training.start import instant_start, made_up
 from tests.training.launcher import Launcher
 
 
