@@ -28,6 +28,7 @@ from impasto.cli.stylize import stylize
 from impasto.cli.texture import texture
 from impasto.cli.train import train
 from impasto.cli.video import video
+from impasto.cli.watch import watch
 from impasto.cli.web import web
 from impasto.cli.webcam import KEYS_IN_WORDS, webcam
 
@@ -70,6 +71,7 @@ app.command()(stylize)
 app.command()(texture)
 app.command()(video)
 app.command(epilog=f"Keys in the window: {KEYS_IN_WORDS}.")(webcam)
+app.command()(watch)
 app.command("app")(web)
 app.command("styles")(list_styles)
 app.command(cls=ListCommand)(sheet)

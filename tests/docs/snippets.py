@@ -66,6 +66,7 @@ NOT_RUN = {
     "python -m docs.generators.": "they make pictures, which tests/docs/test_site.py compares",
     "--minutes 15 --resume": "it goes on where a training was interrupted: tests/cli/test_train.py",
     "impasto app": "it serves until it is stopped",
+    "impasto watch": "it watches until it is stopped: tests/cli/test_watch.py",
     "python examples/app_client.py": "it needs a running app: tests/app/test_app_api.py",
     "impasto export starry-night -o": "exports to ONNX take a quarter of a minute each: tests/export",
     "impasto export starry-night:0.6": "the same",
