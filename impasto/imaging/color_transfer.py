@@ -84,7 +84,7 @@ def keep_color(
     elif how == "histogram":
         kept = map_colors(picture, *(color_moments(part, alpha) for part in measured))
     else:
-        lab = _scaled(to_lab(picture), *(color_moments(to_lab(part), alpha) for part in measured))
+        lab = scale_lab(to_lab(picture), *(color_moments(to_lab(part), alpha) for part in measured))
         kept = from_lab(lab)
     return torch.lerp(picture, kept.clamp(0, 1), amount)
 
@@ -107,11 +107,13 @@ def color_moments(image: Tensor, weight: Tensor | None = None) -> ColorMoments:
     return mean, (centered * share) @ centered.mT
 
 
-def map_colors(image: Tensor, source: ColorMoments, target: ColorMoments) -> Tensor:
+def map_colors(
+    image: Tensor, source: ColorMoments, target: ColorMoments, *, most: float = _MOST_GAIN
+) -> Tensor:
     """Move colors by the symmetric linear map that turns one mean and covariance into another.
 
     A = S^-1/2 (S^1/2 T S^1/2)^1/2 S^-1/2 moves Gaussian colors least of all maps (Pitié & Kokaram 2007). Its
-    eigenvalues are limited to 8: in a nearly gray picture more would turn noise into color.
+    eigenvalues are limited to `most`: in a nearly gray picture more would turn noise into color.
 
     Args:
         image: (..., 3, H, W).
@@ -122,9 +124,22 @@ def map_colors(image: Tensor, source: ColorMoments, target: ColorMoments) -> Ten
     root = _power(source[1].double(), 0.5)
     inverse = _power(source[1].double(), -0.5)
     matrix = inverse @ _power(root @ target[1].double() @ root, 0.5) @ inverse
-    matrix = _power(matrix, 1.0, most=_MOST_GAIN)
+    matrix = _power(matrix, 1.0, most=most)
     moved: Tensor = matrix.to(image) @ (image.flatten(-2) - source[0]) + target[0]
     return moved.view_as(image)
+
+
+def scale_lab(lab: Tensor, source: ColorMoments, target: ColorMoments) -> Tensor:
+    """Give each channel of CIELAB, (..., 3, H, W), the mean and deviation of another picture's.
+
+    Reinhard et al. 2001, there in l-alpha-beta. The deviation of lightness only shrinks, as highlights would
+    burn out.
+    """
+    variances = (moments[1].diagonal(dim1=-2, dim2=-1).clamp(min=0) for moments in (source, target))
+    before, after = (variance.sqrt().unsqueeze(-1) for variance in variances)
+    gain = after / before.clamp(min=_LEAST_VARIANCE**0.5)
+    gain = gain.minimum(gain.new_tensor([[1.0], [_MOST_GAIN], [_MOST_GAIN]]))
+    return ((lab.flatten(-2) - source[0]) * gain + target[0]).view_as(lab)
 
 
 def luma(image: Tensor) -> Tensor:
@@ -147,10 +162,7 @@ def from_lab(lab: Tensor) -> Tensor:
     shifted = torch.cat([lab[..., :1, :, :] + 16, lab[..., 1:, :, :]], dim=-3)
     bent = _mixed(torch.linalg.inv(_TO_LAB), shifted)
     xyz = torch.where(bent > _BEND, bent**3, 3 * _BEND**2 * (bent - 4 / 29))
-    linear = _mixed(torch.linalg.inv(_TO_XYZ), xyz)
-    return torch.where(
-        linear <= 0.0031308, linear * 12.92, 1.055 * linear.clamp(min=0.0031308) ** (1 / 2.4) - 0.055
-    )
+    return _encoded(_mixed(torch.linalg.inv(_TO_XYZ), xyz))
 
 
 def to_oklab(image: Tensor) -> Tensor:
@@ -158,9 +170,22 @@ def to_oklab(image: Tensor) -> Tensor:
     return _mixed(_OKLAB, _mixed(_TO_CONES, _linear(image)).clamp(min=0) ** (1 / 3))
 
 
+def from_oklab(oklab: Tensor) -> Tensor:
+    """The inverse of `to_oklab`; colors beyond sRGB come out beyond [0, 1]."""
+    cones = _mixed(torch.linalg.inv(_OKLAB.to(oklab)), oklab) ** 3
+    return _encoded(_mixed(torch.linalg.inv(_TO_CONES.to(oklab)), cones))
+
+
 def _linear(image: Tensor) -> Tensor:
     """sRGB without its transfer curve (IEC 61966-2-1)."""
     return torch.where(image <= 0.04045, image / 12.92, ((image.clamp(min=0) + 0.055) / 1.055) ** 2.4)
+
+
+def _encoded(linear: Tensor) -> Tensor:
+    """The inverse of `_linear`."""
+    return torch.where(
+        linear <= 0.0031308, linear * 12.92, 1.055 * linear.clamp(min=0.0031308) ** (1 / 2.4) - 0.055
+    )
 
 
 def _mixed(matrix: Tensor, channels: Tensor) -> Tensor:
@@ -183,11 +208,3 @@ def _power(matrix: Tensor, exponent: float, most: float | None = None) -> Tensor
     values = values.clamp(_LEAST_VARIANCE if exponent < 0 else 0, most) ** exponent
     powered: Tensor = (vectors * values.unsqueeze(-2)) @ vectors.mT
     return powered
-
-
-def _scaled(lab: Tensor, source: ColorMoments, target: ColorMoments) -> Tensor:
-    variances = (moments[1].diagonal(dim1=-2, dim2=-1).clamp(min=0) for moments in (source, target))
-    before, after = (variance.sqrt().unsqueeze(-1) for variance in variances)
-    gain = after / before.clamp(min=_LEAST_VARIANCE**0.5)
-    gain = gain.minimum(gain.new_tensor([[1.0], [_MOST_GAIN], [_MOST_GAIN]]))
-    return ((lab.flatten(-2) - source[0]) * gain + target[0]).view_as(lab)

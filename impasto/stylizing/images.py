@@ -9,7 +9,7 @@ from importlib.metadata import version
 from math import prod
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from torch import Tensor
 
@@ -23,20 +23,28 @@ from impasto.stylizing.batch.inputs import Item
 from impasto.stylizing.estimate import check_memory, peak_in_tiles, peak_whole
 from impasto.stylizing.options import ImageOptions
 from impasto.stylizing.stylizer import Stylizer
-from impasto.stylizing.tiles import Tiler, make_tiler
+from impasto.stylizing.tiles import make_tiler
 
 _MOST_FLOATS = 30_000_000  # pixels; reading takes 32 bytes of each
 
 
+class BandMaker(Protocol):
+    """Makes the picture of a photo band by band."""
+
+    def bands(self, source: ImageSource, bit_depth: int = 8) -> Iterator[Samples]:
+        """The picture from top to bottom: (rows, W, 3 or 4) uint8 or uint16."""
+        ...
+
+
 @dataclass(frozen=True)
 class Large:
-    """A photo that is to be painted in tiles."""
+    """A photo whose picture is made band by band."""
 
     source: ImageSource
-    tiler: Tiler
+    tiler: BandMaker
 
     def bands(self, bit_depth: int) -> Iterator[Samples]:
-        """The picture as `Tiler.bands` gives it; then the photo gives way to the picture's compression."""
+        """The picture as its maker gives it; then the photo gives way to the picture's compression."""
         yield from self.tiler.bands(self.source, bit_depth)
         self.source.close()
 
@@ -73,7 +81,7 @@ def read_photo(
         check_memory(size, stylizer.per_pixel, available_memory(stylizer.device))
     if tiler is None and (options.size is None or prod(stored) <= _MOST_FLOATS):
         return _read_whole(path, options)
-    source, info = _open_source(path, target, prod(stored), options)
+    source, info = open_source(path, target, prod(stored), options)
     if options.size is not None:
         info = replace(info, size=fit_long_side(info.size, options.size))
         source = Planes(shrunk(source, info.size))
@@ -83,10 +91,13 @@ def read_photo(
     return planes[:3], replace(info, alpha=planes[3:] if len(planes) > 3 else None)
 
 
-def _open_source(
+def open_source(
     path: str | PathLike[str], target: str | PathLike[str], pixels: int, options: ImageOptions
 ) -> tuple[ImageSource, io.ImageInfo]:
-    """Open a photo decoded whole if its size allows, else streamed if its picture can be written so."""
+    """Open a photo to be read part by part: decoded whole if its size allows, else streamed.
+
+    Raises as `imaging.io.read`.
+    """
     if options.max_pixels is not None or pixels <= io.MAX_PIXELS:
         return open_large(path, max_pixels=options.max_pixels or io.MAX_PIXELS)
     if options.size is None and io.is_banded(target):
