@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from impasto.errors import ImpastoError
+    from impasto.grading.grader import Grader, grade
+    from impasto.grading.options import GradeOptions
     from impasto.painting.options import PaintOptions
     from impasto.painting.paint import Painter, paint
     from impasto.painting.texture import texture
@@ -16,12 +18,15 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "GradeOptions",
+    "Grader",
     "ImpastoError",
     "PaintOptions",
     "Painter",
     "Step",
     "Stylizer",
     "__version__",
+    "grade",
     "load",
     "paint",
     "stylize_video",
@@ -30,11 +35,14 @@ __all__ = [
 ]
 
 _HOMES = {
+    "GradeOptions": "impasto.grading.options",
+    "Grader": "impasto.grading.grader",
     "ImpastoError": "impasto.errors",
     "PaintOptions": "impasto.painting.options",
     "Painter": "impasto.painting.paint",
     "Step": "impasto.progress",
     "Stylizer": "impasto.stylizing.stylizer",
+    "grade": "impasto.grading.grader",
     "load": "impasto.stylizing.stylizer",
     "paint": "impasto.painting.paint",
     "stylize_video": "impasto.stylizing.video",

@@ -17,6 +17,7 @@ LAYERS = (
     ("cli",),
     ("app",),
     ("diagnosis",),
+    ("grading",),
     ("stylizing", "export", "evaluation"),
     ("painting", "training", "recipes", "styles"),
     ("encoding",),

@@ -19,6 +19,7 @@ WORDS = {
     "cli": "flags, progress, messages",
     "app": "the web app",
     "diagnosis": "what this machine can do, and what to do",
+    "grading": "colors of a reference, as tables",
     "export": "networks for other programs",
     "stylizing": "networks at work, on all pictures",
     "evaluation": "measures of finished work",

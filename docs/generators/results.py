@@ -186,6 +186,18 @@ def _curve(part: dict[str, Any]) -> str:
 _WAYS = ("recolored", "ladder", "single")
 
 
+def _grade(part: dict[str, Any]) -> str:
+    columns = {
+        "method": "{method}",
+        "pairs": "{pairs}",
+        "distance": "{distance:.2f}",
+        "structure": "{ssim:.2f}",
+        "orientation": "{orientation:.3f}",
+        "grain": "{grain:.2f}",
+    }
+    return _listed(part, columns)
+
+
 def _runtimes(part: dict[str, Any]) -> str:
     columns = {
         "network": "`{network}`",
@@ -301,6 +313,7 @@ _MAKERS: dict[str, tuple[str, str, Make]] = {
     "paint published": ("paint", "quality", _paint_published),
     "paint trade": ("paint", "quality", _paint_trade),
     "paint curve": ("paint", "curve", _curve),
+    "grade methods": ("grade", "methods", _grade),
     "runtimes": ("runtime", "runtimes", _runtimes),
     "video speed": ("video", "speed", _video_speed),
     "video steady": ("video", "steady", _steady),

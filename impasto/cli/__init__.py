@@ -17,6 +17,7 @@ from impasto.cli.encode import encode
 from impasto.cli.error_handling import INTERRUPTED, announced
 from impasto.cli.evaluate import evaluate
 from impasto.cli.export import export
+from impasto.cli.grade import grade
 from impasto.cli.import_ import import_
 from impasto.cli.multi_value import ListCommand
 from impasto.cli.paint import paint
@@ -69,6 +70,7 @@ app = typer.Typer(
 app.command()(paint)
 app.command()(stylize)
 app.command()(texture)
+app.command()(grade)
 app.command()(video)
 app.command(epilog=f"Keys in the window: {KEYS_IN_WORDS}.")(webcam)
 app.command()(watch)

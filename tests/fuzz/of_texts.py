@@ -24,6 +24,7 @@ from impasto.cli.train import FLAGS as TRAIN_FLAGS
 from impasto.cli.video import FLAGS as VIDEO_FLAGS
 from impasto.errors import ImpastoError
 from impasto.evaluation.measuring import MeasurementStore
+from impasto.grading.cube import read_cube
 from impasto.options import kebab, parse_layers
 from impasto.painting.options import PaintOptions, TextureOptions
 from impasto.styles.mixture import load_styles
@@ -165,7 +166,16 @@ def _read_archive(data: bytes, folder: Path) -> None:
             assert shard.name(index) in str(error)
 
 
+def _read_cube(data: bytes, folder: Path) -> None:
+    lut = read_cube(stored(data, folder, "look.cube"))
+    assert lut.table.isfinite().all()
+    assert lut(lut.inputs[:, :, :64]).isfinite().all()
+
+
 _SELDOM = 200
+_CUBE = b'# a look\nTITLE "late sun"\nLUT_3D_SIZE 2\nDOMAIN_MIN 0 0 0\nDOMAIN_MAX 1.0 1.0 1e0\n' + b"".join(
+    b"%d %d %d.5\n" % (red, green, blue) for blue in (0, 1) for green in (0, 1) for red in (0, 1)
+)
 _STORE = b'{"key": "a", "values": {"ssim": 0.5, "style": 1.25}}\n{"key": "c", "values": {"ssim": 1}}\n'
 _MANIFEST = b'["a.jpg", 1234, "0123456789abcdef"]\n["b/c.png", 99, "fedcba9876543210"]\n'
 _TABLE = b"step,total,style,held_out_total\n10,0.5,0.25,\n20,0.25,0.125,0.75\n"
@@ -176,5 +186,6 @@ TARGETS = (
     Target("measured values", lambda: [_STORE], _read_store),
     Target("manifest", lambda: [_MANIFEST], _read_manifest),
     Target("table of losses", lambda: [_TABLE], _read_journal),
+    Target("LUT", lambda: [_CUBE], _read_cube),
     Target("archive of photos", _archives, _read_archive),
 )

@@ -1,0 +1,239 @@
+"""`impasto grade`: the colors of a reference picture, or of a LUT, given to photos."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from impasto.cli.display import complain, counted, progress, say, warn
+from impasto.cli.error_handling import INTERRUPTED, explained
+from impasto.cli.flags import OUTPUT, Flag, HelpAll, panel, with_flags
+from impasto.cli.paint import parse_style
+from impasto.cli.paint_session import parse_megapixels
+from impasto.errors import UsageError
+from impasto.grading.options import GradeOptions
+from impasto.stylizing.options import BulkOptions
+
+if TYPE_CHECKING:
+    from impasto.grading.grader import Grader
+    from impasto.stylizing.batch.inputs import Item
+    from impasto.stylizing.batch.pipeline import Event, Summary
+
+_MOST_LINES = 20
+
+FLAGS = {
+    "method": Flag("Method: transport, linear or reinhard", "NAME"),
+    "amount": Flag("Share of the grade, 0 (photo) to 1"),
+    "keep_lightness": Flag("Change hue and chroma only"),
+    "lut_size": Flag("Points on each side of the LUT that is made", "17|33|65", panel=OUTPUT),
+}
+
+
+@explained()
+@with_flags(GradeOptions, FLAGS)
+def grade(
+    *,
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PHOTO... REFERENCE",
+            help="Photos or folders; last the picture to take colors from, unless there is --lut.",
+        ),
+    ],
+    out: Annotated[
+        str | None,
+        typer.Option("--out", "-o", metavar="OUT", help="Output folder, or picture file."),
+    ] = None,
+    lut: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="LUT to apply, .cube or HaldCLUT."),
+    ] = None,
+    save_lut: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the grade as a LUT, .cube or .png."),
+    ] = None,
+    given: dict[str, Any],
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", metavar=" ", help="Replace pictures that exist.")
+    ] = BulkOptions.overwrite,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", metavar=" ", help="Only print what would be made.")
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", metavar=" ", help="Print nothing but errors.")
+    ] = False,
+    help_all: HelpAll = False,
+    suffix: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="SUFFIX",
+            help="Output format: jpg, png, webp or tiff [dim](as the photo)[/dim]",
+            **panel(OUTPUT),
+        ),
+    ] = BulkOptions.suffix,
+    bit_depth: Annotated[
+        int, typer.Option(metavar="8|16", help="Bits per channel of PNG and TIFF.", **panel(OUTPUT))
+    ] = BulkOptions.bit_depth,
+    quality: Annotated[
+        int,
+        typer.Option(
+            metavar="N", min=1, max=100, help="Quality of JPEG and WebP, 1 to 100.", **panel(OUTPUT)
+        ),
+    ] = BulkOptions.quality,
+    strip_metadata: Annotated[
+        bool,
+        typer.Option(
+            "--strip-metadata",
+            metavar=" ",
+            help="Do not write the photos' EXIF, nor the record of the options.",
+            **panel(OUTPUT),
+        ),
+    ] = BulkOptions.strip_metadata,
+    max_pixels: Annotated[
+        float | None,
+        typer.Option(metavar="MEGAPIXELS", help="Refuse larger photos [dim](250)[/dim]", **panel(OUTPUT)),
+    ] = None,
+) -> None:
+    """Give photos the colors of a picture, or of a LUT. Drawing and detail stay as they are."""
+    photos, reference = _split(inputs, has_lut=lut is not None)
+    if out is None and save_lut is None:
+        raise UsageError("missing OUT: name the result with -o, or a LUT to write with --save-lut")
+    options = BulkOptions(
+        bit_depth=bit_depth,
+        quality=quality,
+        strip_metadata=strip_metadata,
+        max_pixels=parse_megapixels(max_pixels),
+        suffix=suffix,
+        overwrite=overwrite,
+    )
+    chosen = GradeOptions(**given)
+    from impasto.grading.files import save_lut_of  # these bring torch, which --help need not wait for
+    from impasto.grading.grader import Grader
+    from impasto.grading.looks import check_look
+    from impasto.stylizing.batch.inputs import collect, count_kinds
+
+    passed_over: list[PurePath] = []
+    unreadable: dict[Path, str] = {}
+    target = "." if out is None else out
+    items = collect(photos, target, options, unreadable.__setitem__, passed_over.append) if out else []
+    _check_inputs_stay(items, [path for path in (reference, lut) if path])
+    if save_lut:
+        _check_save_lut(save_lut, photos, [*items], overwrite=overwrite)
+        check_look(save_lut)
+    grader = Grader(reference, lut=lut, options=chosen)
+    if not quiet:
+        _tell(grader.notes)
+    if dry_run:
+        for item in items:
+            say(f"{item.source} -> {item.target}")
+        _tell(
+            [
+                *unreadable.values(),
+                *(f"skips {path}: its suffix is not one of a picture" for path in passed_over),
+            ]
+        )
+        return
+    if save_lut and not items:
+        save_lut_of(Path(photos[0]), grader, save_lut)
+    if items:
+        _grade_items(items, grader, options, save_lut, unreadable, quiet=quiet)
+    if passed_over and not quiet:
+        warn(f"files skipped: {count_kinds(passed_over)}; --dry-run names them")
+    if save_lut and not quiet:
+        say(f"{save_lut}: the grade as a LUT")
+
+
+def _split(inputs: Sequence[str], *, has_lut: bool) -> tuple[list[str], Path | None]:
+    """Photos, and the reference, which is the last of the inputs."""
+    if has_lut:
+        return list(inputs), None
+    if len(inputs) < 2:
+        raise UsageError(
+            "missing REFERENCE, e.g. impasto grade photo.jpg sunset.jpg -o graded.jpg; or name a LUT: --lut"
+        )
+    return list(inputs[:-1]), parse_style(inputs[-1])[0]
+
+
+def _check_inputs_stay(items: Sequence[Item], inputs: Sequence[Path]) -> None:
+    for item in items:
+        if item.target.resolve() in [path.resolve() for path in inputs]:
+            raise UsageError(f"output {item.target} is the same file as an input: choose another name")
+
+
+def _check_save_lut(save_lut: Path, photos: Sequence[str], items: Sequence[Item], *, overwrite: bool) -> None:
+    if len(photos) > 1 or len(items) > 1 or Path(photos[0]).is_dir():
+        raise UsageError("--save-lut needs one photo: each photo has a grade of its own")
+    taken = [path.resolve() for item in items for path in (item.source, item.target)]
+    if save_lut.resolve() in taken:
+        raise UsageError(f"{save_lut} is the photo or its picture: choose another name for the LUT")
+    if save_lut.exists() and not overwrite:
+        raise UsageError(f"{save_lut} exists: name another file, or replace it with --overwrite")
+
+
+def _grade_items(
+    items: Sequence[Item],
+    grader: Grader,
+    options: BulkOptions,
+    save_lut: Path | None,
+    unreadable: dict[Path, str],
+    *,
+    quiet: bool,
+) -> None:
+    """Grade all photos below a progress bar, and tell what came of it."""
+    from impasto.grading.files import grade_all
+    from impasto.stylizing.batch.pipeline import Summary
+
+    summary, events, started = Summary(), list[Any](), time.monotonic()
+    with progress(quiet or len(items) == 1) as show:
+
+        def on_event(event: Event) -> None:
+            summary.add(event)
+            events.append(event)
+            show(len(events) / len(items), "grading", f"{len(events)}/{len(items)}")
+
+        try:
+            grade_all(items, grader, options, on_event, save_lut=save_lut)
+        except KeyboardInterrupt:
+            say(f"stopped: {summary.done} graded; the same command goes on from there")
+            raise typer.Exit(INTERRUPTED) from None
+    summary.failed += unreadable.items()
+    if not quiet:
+        _tell([note for event in events for note in event.notes])
+    _report(items, summary, events[-1], time.monotonic() - started, quiet=quiet)
+
+
+def _report(items: Sequence[Item], summary: Summary, last: Event, seconds: float, *, quiet: bool) -> None:
+    for _, reason in summary.failed[:_MOST_LINES]:
+        complain(reason)
+    if (more := len(summary.failed) - _MOST_LINES) > 0:
+        complain(f"and {more} more photos failed")
+    if len(items) == 1 and summary.kept:
+        complain(f"{items[0].target} exists, made with other inputs or options: replace it with --overwrite")
+        raise typer.Exit(1)
+    if not quiet:
+        if summary.kept:
+            _tell([f"{path} was made with other inputs or options, and was kept" for path in summary.kept])
+            warn("--overwrite replaces such pictures")
+        if len(items) > 1:
+            say(f"{counted(summary.done, 'photo')} graded, {summary.skipped} skipped in {seconds:.1f} s")
+        elif summary.skipped:
+            say(
+                f"{items[0].target} exists, made with the same inputs and options; --overwrite makes it again"
+            )
+        elif summary.done:
+            height, width = last.size
+            say(f"{items[0].target}: {width} x {height} pixels, graded in {seconds:.1f} s")
+    if summary.failed:
+        raise typer.Exit(1)
+
+
+def _tell(notes: Sequence[str]) -> None:
+    for note in notes[:_MOST_LINES]:
+        warn(note)
+    if len(notes) > _MOST_LINES:
+        warn(f"and {len(notes) - _MOST_LINES} more of that kind")
