@@ -125,9 +125,9 @@ class Distillation:
 
     def batch(self, step: int) -> Tensor:
         """Draw (N, 3, size, size) in 0..1: crops at random scale, mirrored, some with odd colors or noise."""
-        chance = random.Random(f"{self.options.seed}/{step}")
+        rng = random.Random(f"{self.options.seed}/{step}")
         crops = [
-            _crop(chance.choice(chance.choice(self.folders)), self.options.size, chance)
+            _crop(rng.choice(rng.choice(self.folders)), self.options.size, rng)
             for _ in range(self.options.batch)
         ]
         return torch.stack(crops).to(memory_format=torch.channels_last)
@@ -285,24 +285,24 @@ def _train(run: Distillation, checkpoint: Path) -> Iterator[DistillStep]:
         yield DistillStep(run.step, run.options.steps, dict(smooth), rate)
 
 
-def _crop(path: Path, size: int, chance: random.Random) -> Tensor:
+def _crop(path: Path, size: int, rng: random.Random) -> Tensor:
     with Image.open(path) as file:
         picture = file.convert("RGB")
-    side = chance.uniform(0.55, 1.0) * min(picture.size)
-    left, top = (chance.uniform(0, length - side) for length in picture.size)
+    side = rng.uniform(0.55, 1.0) * min(picture.size)
+    left, top = (rng.uniform(0, length - side) for length in picture.size)
     box = (left, top, left + side, top + side)
     pixels = np.asarray(picture.resize((size, size), Image.Resampling.BICUBIC, box))
     image = torch.from_numpy(pixels.copy()).permute(2, 0, 1).float() / 255
-    return _vary(image.flip(2) if chance.random() < 0.5 else image, chance)
+    return _vary(image.flip(2) if rng.random() < 0.5 else image, rng)
 
 
-def _vary(image: Tensor, chance: random.Random) -> Tensor:
+def _vary(image: Tensor, rng: random.Random) -> Tensor:
     """Vary colors, contrast or noise of some crops, as unfinished paintings do not look like photos."""
-    if chance.random() < 0.4:
-        gains = torch.tensor([chance.uniform(0.6, 1.5) for _ in range(3)]).view(3, 1, 1)
-        gray, saturation = image.mean(0, keepdim=True), chance.uniform(0.3, 1.8)
-        image = (gray + (image - gray) * saturation - 0.5) * gains + chance.uniform(0.35, 0.65)
-    if chance.random() < 0.25:
-        noise = torch.Generator().manual_seed(chance.getrandbits(32))
-        image = image + chance.uniform(0.0, 0.15) * torch.randn(image.shape, generator=noise)
+    if rng.random() < 0.4:
+        gains = torch.tensor([rng.uniform(0.6, 1.5) for _ in range(3)]).view(3, 1, 1)
+        gray, saturation = image.mean(0, keepdim=True), rng.uniform(0.3, 1.8)
+        image = (gray + (image - gray) * saturation - 0.5) * gains + rng.uniform(0.35, 0.65)
+    if rng.random() < 0.25:
+        noise = torch.Generator().manual_seed(rng.getrandbits(32))
+        image = image + rng.uniform(0.0, 0.15) * torch.randn(image.shape, generator=noise)
     return image.clamp(0, 1)

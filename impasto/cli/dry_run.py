@@ -52,7 +52,7 @@ def describe_stylizing(items: Sequence[Item], stylizer: Stylizer, options: Image
         "precision": str(stylizer.dtype).removeprefix("torch."),
         "size": f"{width} x {height}" if len(items) == 1 else f"up to {width} x {height}",
         "tile": "off" if most.tile is None else f"{most.tile} x {most.tile}",
-        **{name: str(value) for name, value in stylizer.finish.handles.record().items()},
+        **{name: str(value) for name, value in stylizer.finish.controls.record().items()},
     }
     console = Console(highlight=False)
     console.print(_table(rows))

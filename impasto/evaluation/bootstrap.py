@@ -49,9 +49,9 @@ class CrossedBootstrap:
     def __init__(self, present: NDArray[np.bool_], resamples: int = 2000, seed: int = 0) -> None:
         if not present.any():
             raise UsageError("there are no pairs of a photo and a style: give at least one")
-        dice = np.random.default_rng(seed)
+        generator = np.random.default_rng(seed)
         self._present = present.astype(np.float64)
-        self._by_photo, self._by_style = (_draws(dice, resamples, n) for n in present.shape)
+        self._by_photo, self._by_style = (_draws(generator, resamples, n) for n in present.shape)
         self._totals = ((self._by_photo @ self._present) * self._by_style).sum(1)
         self._decides = max(present.shape) > 1
 
@@ -75,16 +75,16 @@ def over_frames(values: FloatArray, resamples: int = 2000, seed: int = 0, block:
     mean = float(np.sqrt(values.mean()))
     if len(values) < 2 * block:
         return Estimate(mean)
-    dice = np.random.default_rng(seed)
+    generator = np.random.default_rng(seed)
     runs = -(-len(values) // block)
-    starts = dice.integers(0, len(values), (resamples, runs, 1))
+    starts = generator.integers(0, len(values), (resamples, runs, 1))
     chosen = ((starts + np.arange(block)) % len(values)).reshape(resamples, -1)[:, : len(values)]
     return Estimate(mean, *_interval(np.sqrt(values[chosen].mean(1))))
 
 
-def _draws(dice: np.random.Generator, resamples: int, count: int) -> FloatArray:
+def _draws(generator: np.random.Generator, resamples: int, count: int) -> FloatArray:
     """Draw counts of a bootstrap resample, (resamples, count)."""
-    return dice.multinomial(count, np.full(count, 1 / count), resamples).astype(np.float64)
+    return generator.multinomial(count, np.full(count, 1 / count), resamples).astype(np.float64)
 
 
 def _interval(means: FloatArray) -> tuple[float, float]:

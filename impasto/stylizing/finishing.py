@@ -27,7 +27,7 @@ class Postprocessor:
     """The last touches.
 
     Args:
-        handles: what is asked for.
+        controls: what is asked for.
         mask: white where the picture is to be seen, black where the photo stays; None for white.
 
     Attributes:
@@ -36,10 +36,10 @@ class Postprocessor:
     Raises ImageError: not a mask.
     """
 
-    def __init__(self, handles: StyleControls, mask: io.Source | None = None) -> None:
-        self.handles = handles
+    def __init__(self, controls: StyleControls, mask: io.Source | None = None) -> None:
+        self.controls = controls
         self._masks = Masks([] if mask is None else [mask])
-        self.halo = HALO if handles.detail else 0
+        self.halo = HALO if controls.detail else 0
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -49,13 +49,13 @@ class Postprocessor:
     @property
     def is_nothing(self) -> bool:
         """Return whether pictures stay as they are."""
-        handles = self.handles
-        keeps_color = handles.keep_color != "none" and handles.keep_color_amount > 0
-        return not (keeps_color or handles.detail or self._masks.digests)
+        controls = self.controls
+        keeps_color = controls.keep_color != "none" and controls.keep_color_amount > 0
+        return not (keeps_color or controls.detail or self._masks.digests)
 
     def record(self) -> dict[str, Any]:
         """Settings that affect the picture, JSON-serializable; empty by default."""
-        return {**self.handles.record(), **({"mask": mask} if (mask := self._digest()) else {})}
+        return {**self.controls.record(), **({"mask": mask} if (mask := self._digest()) else {})}
 
     def __call__(
         self,
@@ -74,11 +74,11 @@ class Postprocessor:
             alpha, seen: as for `imaging.color_transfer.keep_color`.
             size, box: of which picture they are a part, and which; without, they are whole.
         """
-        handles = self.handles
+        controls = self.controls
         picture = keep_color(
-            picture, photo, handles.keep_color, handles.keep_color_amount, seen=seen, alpha=alpha
+            picture, photo, controls.keep_color, controls.keep_color_amount, seen=seen, alpha=alpha
         )
-        picture = return_detail(picture, photo, handles.detail)
+        picture = return_detail(picture, photo, controls.detail)
         for mask in self._masks.parts(size or (photo.shape[-2], photo.shape[-1]), box):
             picture = blend(picture, photo, mask)
         return picture
@@ -98,7 +98,7 @@ class FramePostprocessor:
         """The finished picture of a photo, all (H, W, 3)."""
         if self._finish.is_nothing:
             return picture
-        seen = self._look(picture, photo) if self._finish.handles.is_statistical else None
+        seen = self._look(picture, photo) if self._finish.controls.is_statistical else None
         planes = (as_image(pixels).contiguous() for pixels in (picture, photo))  # thrice as fast
         return as_pixels(self._finish(*planes, seen=seen))
 

@@ -45,7 +45,7 @@ class FrameStyler(Protocol):
 
 
 class NetworkStyler:
-    """Networks, applied to each frame by itself; what the handles do to a picture is not in it."""
+    """Networks, applied to each frame by itself; postprocessing is not part of it."""
 
     part_frames = 250
 

@@ -53,7 +53,7 @@ class Stylizer:
         runtime: what computes. "auto" takes the fastest that is installed and paints as PyTorch does: on a
             CPU OpenVINO, which takes seconds to get ready, many times less than it saves with a video.
         refine: gradients of painting on top of what the networks make of a picture; not of frames.
-        handles: the fields of `StyleControls`, such as keep_color="luminance".
+        controls: the fields of `StyleControls`, such as keep_color="luminance".
 
     Attributes:
         ensembles: what paints, one for each region.
@@ -81,7 +81,7 @@ class Stylizer:
         precision: PrecisionName = "auto",
         runtime: RuntimeName = "auto",
         refine: int = 0,
-        **handles: Any,
+        **controls: Any,
     ) -> None:
         check_range("strength", strength, 0, 1)
         check_whole("refine", refine, 0, 1_000_000)
@@ -92,7 +92,7 @@ class Stylizer:
             raise UsageError("refine is for one style all over: leave out the regions")
         self.strength = strength
         self.device, self.dtype = resolve(runtime, device, precision)
-        self.finish = Postprocessor(StyleControls(**handles), mask)
+        self.finish = Postprocessor(StyleControls(**controls), mask)
         self.shares = RegionWeights([mask for mask, _ in regions], base=style is not None)
         wanted = [*(styles for _, styles in regions), *([] if style is None else [style])]
         self.ensembles = [Ensemble(one, strength, self.device, self.dtype, runtime) for one in wanted]
@@ -104,10 +104,10 @@ class Stylizer:
         self._frame_shape: tuple[int, ...] = ()
 
     def _estimate(self) -> float:
-        handles = self.finish.handles
+        controls = self.finish.controls
         networks = max(ensemble.per_pixel for ensemble in self.ensembles) - IMAGES
-        painting = IMAGES + networks / handles.stroke_size**2
-        finishing = bytes_per_pixel(lambda photo: Postprocessor(handles)(photo, photo)) * _UNSEEN
+        painting = IMAGES + networks / controls.stroke_size**2
+        finishing = bytes_per_pixel(lambda photo: Postprocessor(controls)(photo, photo)) * _UNSEEN
         more = _SHARES * (len(self.ensembles) - 1)
         return max(painting, 0 if self.finish.is_nothing else finishing) + more
 
@@ -197,7 +197,7 @@ class Stylizer:
 
     def seen_size(self, size: Size) -> Size:
         """Size at which networks see a photo of (height, width), so that strokes have their size."""
-        strokes = min(self.finish.handles.stroke_size, max(1.0, min(size) / _LEAST_SIDE))
+        strokes = min(self.finish.controls.stroke_size, max(1.0, min(size) / _LEAST_SIDE))
         height, width = (max(1, round(side / strokes)) for side in size)
         return height, width
 

@@ -56,7 +56,7 @@ class Tiler:
         networks = [network for ensemble in stylizer.ensembles for network, _ in ensemble.networks]
         self._step = lcm(*(network.multiple for network in networks))
         self._reach = max((-(-_reach(network) // self._step) * self._step for network in networks), default=0)
-        self._strokes = stylizer.finish.handles.stroke_size
+        self._strokes = stylizer.finish.controls.stroke_size
         self.halo = self._reach + self._finish.halo
         if self._strokes != 1:
             self.halo = ceil((self._reach + _KERNEL) * max(1.0, self._strokes)) + self._finish.halo
@@ -109,7 +109,9 @@ class Tiler:
             ),
             backdrop,
         )
-        return self._with_colors(known, planes, boxes, size) if self._finish.handles.is_statistical else known
+        return (
+            self._with_colors(known, planes, boxes, size) if self._finish.controls.is_statistical else known
+        )
 
     def _with_colors(self, known: Known, planes: Tensor, boxes: list[Box], size: Size) -> Known:
         """Also those of the picture, for which the sample is painted."""

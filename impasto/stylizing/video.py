@@ -289,10 +289,10 @@ def stylize_video(
     >>> impasto.stylize_video("holiday.mp4", "painted.mp4", "starry-night")
     """
     options = with_current_names(options)
-    handles = {
+    controls = {
         field.name: options.pop(field.name) for field in fields(StyleControls) if field.name in options
     }
-    stylizer = Stylizer(style, strength, mask=mask, region=region, **handles)
+    stylizer = Stylizer(style, strength, mask=mask, region=region, **controls)
     chosen, finish = VideoOptions(**options), FramePostprocessor(stylizer.finish)
     clip = open_clip(source, deinterlace=chosen.deinterlace)
     VideoJob(clip, NetworkStyler(stylizer), stylizer.record(), chosen, finish).run(Path(target), callback)

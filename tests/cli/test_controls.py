@@ -1,4 +1,4 @@
-"""The handles on `impasto stylize`, `impasto video` and `impasto webcam`."""
+"""The style controls of `impasto stylize`, `impasto video` and `impasto webcam`."""
 
 import json
 from dataclasses import replace

@@ -14,9 +14,9 @@ def test_by_default_there_is_nothing_to_record():
 
 
 def test_the_record_has_what_was_asked_for():
-    handles = StyleControls(keep_color="histogram", detail=0.5)
-    assert handles.record() == {"keep_color": "histogram", "detail": 0.5}
-    assert handles.is_statistical
+    controls = StyleControls(keep_color="histogram", detail=0.5)
+    assert controls.record() == {"keep_color": "histogram", "detail": 0.5}
+    assert controls.is_statistical
     assert not StyleControls(keep_color="histogram", keep_color_amount=0).is_statistical
     assert not StyleControls(keep_color="luminance").is_statistical
 

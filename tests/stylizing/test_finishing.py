@@ -47,9 +47,9 @@ def test_nothing_is_nothing(photo, painted):
 
 
 def test_color_first_then_detail_then_the_mask(photo, painted, half):
-    handles = StyleControls(keep_color="lab-transfer", keep_color_amount=0.7, detail=0.6)
+    controls = StyleControls(keep_color="lab-transfer", keep_color_amount=0.7, detail=0.6)
     colored = return_detail(keep_color(painted, photo, "lab-transfer", 0.7), photo, 0.6)
-    finished = Postprocessor(handles, half)(painted, photo)
+    finished = Postprocessor(controls, half)(painted, photo)
     torch.testing.assert_close(finished[..., :30], colored[..., :30])
     torch.testing.assert_close(finished[..., 34:], photo[..., 34:])
 

@@ -1,4 +1,4 @@
-"""Stylizers with handles, masks and regions: pictures, frames and tiles."""
+"""Stylizers with controls, masks and regions: pictures, frames and tiles."""
 
 import json
 
@@ -51,10 +51,10 @@ def same(one, other, within=1e-4):
 
 
 def test_the_last_touches_are_of_the_finish(family, photo, masks):
-    handles = {"keep_color": "histogram", "keep_color_amount": 0.8, "detail": 0.5}
-    expected = Postprocessor(StyleControls(**handles), masks["left"])(plain(family["night"], photo), photo)
-    same(exact("night", mask=masks["left"], **handles).picture(photo), expected)
-    door = impasto.load("night", mask=masks["left"], device="cpu", precision="float32", **handles)
+    controls = {"keep_color": "histogram", "keep_color_amount": 0.8, "detail": 0.5}
+    expected = Postprocessor(StyleControls(**controls), masks["left"])(plain(family["night"], photo), photo)
+    same(exact("night", mask=masks["left"], **controls).picture(photo), expected)
+    door = impasto.load("night", mask=masks["left"], device="cpu", precision="float32", **controls)
     same(door.picture(photo), expected)
 
 
@@ -141,7 +141,7 @@ def test_what_cannot_be(family, arguments, error, words):
 
 
 @pytest.mark.parametrize(
-    ("handles", "within"),
+    ("controls", "within"),
     [
         ({"keep_color": "luminance"}, 3),
         ({"keep_color": "histogram"}, 8),  # whose colors are taken from some of its pixels
@@ -150,9 +150,9 @@ def test_what_cannot_be(family, arguments, error, words):
     ],
 )
 @pytest.mark.parametrize("regions", [False, True])
-def test_a_frame_is_its_picture(family, photo, masks, handles, within, regions):
+def test_a_frame_is_its_picture(family, photo, masks, controls, within, regions):
     region = {masks["top"]: "wave"} if regions else {}
-    stylizer = exact("night", region=region, mask=masks["left"], **handles)
+    stylizer = exact("night", region=region, mask=masks["left"], **controls)
     frame = as_pixels(photo)
     expected = as_pixels(stylizer.picture(as_image(frame)))
     difference = np.abs(stylizer.frame(frame).astype(int) - expected)
@@ -170,7 +170,7 @@ def in_tiles(stylizer, planes, side=64):
 
 
 @pytest.mark.parametrize(
-    "handles",
+    "controls",
     [
         {"keep_color": "luminance"},
         {"keep_color": "histogram"},
@@ -182,12 +182,12 @@ def in_tiles(stylizer, planes, side=64):
 )
 @pytest.mark.parametrize("regions", [False, True])
 @pytest.mark.parametrize("is_clear", [False, True])
-def test_tiles_are_the_picture(family, picture, masks, handles, regions, is_clear):
+def test_tiles_are_the_picture(family, picture, masks, controls, regions, is_clear):
     photo = picture("coffee", 231)
     alpha = torch.ones(1, *photo.shape[1:])
     alpha[..., :60] = 0 if is_clear else 1
     more = {"region": {masks["top"]: "wave"}, "mask": masks["left"]} if regions else {}
-    stylizer = exact("night", **more, **handles)
+    stylizer = exact("night", **more, **controls)
     whole = stylizer.picture(photo, alpha if is_clear else None).mul(255).round()
     tiled = in_tiles(stylizer, torch.cat([photo, alpha]) if is_clear else photo)
     assert (tiled - whole).abs().max() <= 1

@@ -216,7 +216,7 @@ def test_masks_travel_as_bytes(run, store, family, tmp_path):
     )
     task = unpacked(packed(Task(config, BulkOptions())))
     stylizer = task.config.stylizer(tmp_path / "worker")
-    assert (stylizer.strength, stylizer.finish.handles.detail) == (0.5, 0.5)
+    assert (stylizer.strength, stylizer.finish.controls.detail) == (0.5, 0.5)
     assert len(stylizer.record()["regions"]) == 1
     assert run(["memory://photos/a.jpg"], "memory://masked", task.config)[0].done == 1
 
