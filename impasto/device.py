@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from impasto.errors import UsageError
+from impasto.errors import MemoryLimitError, UsageError
 
 if TYPE_CHECKING:
     import torch
@@ -135,6 +135,13 @@ def ran_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, OSError):
         return error.errno in (errno.ENOMEM, errno.EAGAIN)  # EAGAIN: a thread could not be started
     return isinstance(error, MemoryError)
+
+
+def memory_error(what: str, needed: float, available: float, advice: str) -> MemoryLimitError:
+    """Make the error for work, such as "tiles of 64 pixels need", that takes more bytes than are free."""
+    return MemoryLimitError(
+        f"{what} about {needed / 2**30:.1f} GB of memory and {available / 2**30:.1f} GB are free: {advice}"
+    )
 
 
 def cuda_libraries() -> int:

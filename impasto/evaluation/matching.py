@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from impasto.errors import ImageError, UsageError
-from impasto.imaging.files import IMAGE_SUFFIXES
+from impasto.imaging.files import IMAGE_SUFFIXES, is_image_name
 
 Pair = tuple[str, str]  # names of a photo and of a style
 
@@ -133,7 +133,7 @@ def _by_name(files: Sequence[Path], names: Mapping[Path, str]) -> dict[str, Path
 
 
 def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
+    return is_image_name(path) and path.is_file()
 
 
 def _check(pattern: str) -> None:

@@ -125,16 +125,10 @@ def check_size(width: int, height: int, name: str, max_pixels: int) -> None:
 
 def decode_file(file: IO[bytes], name: str, max_pixels: int) -> Decoded:
     """Decode an open picture file. Raises ImageError, or MissingExtraError for HEIC and raw photos."""
-
-    def reopen() -> ImageFile.ImageFile:
-        image = open_image(file, name)
-        make_canvas(image)
-        return image
-
     with explaining(name):
         image = open_image(file, name)
         check_size(*image.size, name, max_pixels)
-        return _decode(image, name, *decode_deep(image, name, reopen))
+        return _decode(image, name, *decode_deep(image, file, name))
 
 
 def decode_image(image: Image.Image, name: str) -> Decoded:
@@ -143,15 +137,19 @@ def decode_image(image: Image.Image, name: str) -> Decoded:
         return _decode(image, name, None, None)
 
 
-def decode_deep(
-    image: ImageFile.ImageFile, name: str, reopen: Callable[[], ImageFile.ImageFile]
-) -> tuple[Deep | None, str | None]:
+def decode_deep(image: ImageFile.ImageFile, file: IO[bytes], name: str) -> tuple[Deep | None, str | None]:
     """The samples of an opened file with colors of more than 8 bits or with floats, None for any other, and
     a note if they were tone-mapped.
 
     Args:
-        reopen: opens the file afresh, not decoded, and with its canvas.
+        file: of the image, which may be decoded twice.
     """
+
+    def reopen() -> ImageFile.ImageFile:
+        fresh = open_image(file, name)
+        make_canvas(fresh)
+        return fresh
+
     if has_deep_planes(image):
         raise ImageError(f"{name} keeps its 16-bit channels in separate planes; save it interleaved")
     if is_deep_color(image):

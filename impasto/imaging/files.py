@@ -6,7 +6,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import BinaryIO
 
 from impasto.atomic_files import draft
@@ -14,6 +14,11 @@ from impasto.errors import ImageError, UsageError
 from impasto.safe_paths import is_folder
 
 _SAMPLES, _SAMPLE = 32, 1 << 16  # places in a file, but for its end, and bytes at each
+
+
+def is_image_name(path: PurePath) -> bool:
+    """Return whether a file has the suffix of a picture, and is not hidden."""
+    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
 
 
 def check_target(path: str | os.PathLike[str]) -> Path:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -95,7 +95,7 @@ def open_large(
     with open_file(name) as file, explaining(name):
         image = open_image(file, name)
         check_size(*image.size, name, max_pixels)
-        deep, mapped = decode_deep(image, name, lambda: _open_roomy(file, name))
+        deep, mapped = decode_deep(image, file, name)
         make_canvas(image)
         orientation, exif, damage = read_exif(image)  # of some kinds it stands behind the pixels
         pages = describe_pages(image)
@@ -119,12 +119,6 @@ def shrunk(source: ImageSource, size: tuple[int, int]) -> Tensor:
         for top in range(0, height, rows)
     ]
     return resize(torch.cat(strips, 2), size)[0]
-
-
-def _open_roomy(file: IO[bytes], name: str) -> ImageFile.ImageFile:
-    image = open_image(file, name)
-    make_canvas(image)
-    return image
 
 
 class _Shallow:

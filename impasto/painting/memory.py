@@ -9,8 +9,7 @@ from math import prod
 import torch
 
 from impasto.backbones import Backbone
-from impasto.device import cuda_libraries
-from impasto.errors import MemoryLimitError
+from impasto.device import cuda_libraries, memory_error
 from impasto.imaging.geometry import fit_long_side
 from impasto.losses import SIMILARITIES
 from impasto.options import SUMMED
@@ -79,10 +78,8 @@ class Memory:
         needed = self.needed(size, iterations)
         if needed <= self.available:
             return
-        raise MemoryLimitError(
-            f"painting at {max(size)} pixels needs about {(needed + LIBRARIES) / 2**30:.1f} GB of memory and "
-            f"{self.available / 2**30:.1f} GB are free: {self._advice(size, iterations)}"
-        )
+        what, advice = f"painting at {max(size)} pixels needs", self._advice(size, iterations)
+        raise memory_error(what, needed + LIBRARIES, self.available, advice)
 
     def _advice(self, size: tuple[int, int], iterations: int) -> str:
         smallest = min(self.at_scale(size, iterations, side) for side in _SIDES)

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from impasto.device import cuda_libraries
-from impasto.errors import MemoryLimitError
+from impasto.device import cuda_libraries, memory_error
 
 _TRIAL_SIDE = 256  # pixels: a fraction of a second; borders, and kernels of one size, add little
 IMAGES = 4.0 * 12  # bytes a pixel: photo, picture, and two of them on the way
@@ -39,10 +38,7 @@ def check_memory(size: tuple[int, int], per_pixel: float, available: int) -> Non
         return
     side = int(0.95 * max(size) * (available / needed) ** 0.5)
     advice = f"try size={side}" if side >= _LEAST_SIDE else "close other programs"
-    raise MemoryLimitError(
-        f"a picture of {width} x {height} pixels needs about {needed / 2**30:.1f} GB of memory and "
-        f"{available / 2**30:.1f} GB are free: {advice}"
-    )
+    raise memory_error(f"a picture of {width} x {height} pixels needs", needed, available, advice)
 
 
 def peak_whole(pixels: int, per_pixel: float) -> int:

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from impasto.device import available_memory, ran_out_of_memory
+from impasto.device import available_memory, memory_error, ran_out_of_memory
 from impasto.errors import MemoryLimitError, UsageError
 from impasto.imaging.codecs.base import Samples
 from impasto.imaging.encoding import quantize
@@ -167,10 +167,7 @@ class Tiler:
         needed = self._stylizer.per_pixel * max(self.seen(size), self.sampled(size))
         available = available_memory(self._stylizer.device)
         if needed > available:
-            raise MemoryLimitError(
-                f"tiles of {self.side} pixels need about {needed / 2**30:.1f} GB of memory and "
-                f"{available / 2**30:.1f} GB are free: {self._advice()}"
-            )
+            raise memory_error(f"tiles of {self.side} pixels need", needed, available, self._advice())
 
     def _advice(self) -> str:
         smaller = self.side // 2

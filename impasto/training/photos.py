@@ -19,7 +19,7 @@ from PIL import Image
 
 from impasto.errors import ImageError, UsageError
 from impasto.imaging.decoding import check_size, explaining, open_image
-from impasto.imaging.files import IMAGE_SUFFIXES, open_file
+from impasto.imaging.files import IMAGE_SUFFIXES, is_image_name, open_file
 from impasto.safe_paths import exists, is_folder
 
 MAX_PIXELS = 100_000_000  # larger photos are skipped, as they take seconds and gigabytes to decode
@@ -343,8 +343,7 @@ def _pictures_in(tar: tarfile.TarFile) -> Iterator[tuple[str, int, int]]:
     while member := tar.next():
         tar.members = []  # type: ignore[attr-defined]  # the list would grow by a kilobyte per member
         name = PurePosixPath(member.name)
-        picture = name.suffix.lower() in IMAGE_SUFFIXES and not name.name.startswith(".")
-        if picture and member.isreg() and not member.issparse():
+        if is_image_name(name) and member.isreg() and not member.issparse():
             yield member.name, member.offset_data, member.size
 
 

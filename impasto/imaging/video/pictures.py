@@ -15,7 +15,7 @@ from impasto.errors import ImageError, VideoError
 from impasto.imaging import io
 from impasto.imaging.decoding import explaining, open_image
 from impasto.imaging.encoding import quantize
-from impasto.imaging.files import IMAGE_SUFFIXES
+from impasto.imaging.files import is_image_name
 from impasto.imaging.video.clip import ClipInfo, Frame, Seconds, check_frame
 from impasto.imaging.video.timed_frames import FrameRange, TimedFrame, select
 
@@ -148,7 +148,7 @@ def _milliseconds(picture: Image.Image) -> int:
 
 
 def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
+    return is_image_name(path) and path.is_file()
 
 
 def _natural(path: Path) -> tuple[list[tuple[int, str]], str]:
