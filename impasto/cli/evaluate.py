@@ -25,10 +25,10 @@ from impasto.stylizing.controls import StyleControls
 from impasto.stylizing.runtime import RuntimeName
 
 if TYPE_CHECKING:
-    from impasto.evaluation.artfid import ArtFid
     from impasto.evaluation.measuring import Method
     from impasto.evaluation.metrics import StyleMetrics
     from impasto.evaluation.outcome import Outcome
+    from impasto.evaluation.published import ArtFid
     from impasto.evaluation.warping import Flicker
 
 _NUMBERS = "measured.jsonl"
@@ -115,8 +115,8 @@ def evaluate(
     _check_methods([*folders, *(spec.name for spec in specs)], compare)
     _check_targets(json, html)
     from impasto.evaluation import report  # these bring torch, which --help need not wait for
-    from impasto.evaluation.artfid import measure_artfid
     from impasto.evaluation.matching import list_pictures
+    from impasto.evaluation.published import measure_artfid
 
     files = list_pictures(photos), list_pictures(styles)
     yardstick, artfid, notes = _load_metrics(options, also or (), quiet=quiet)
@@ -243,9 +243,8 @@ def _load_metrics(
     """Load the metrics, and notes about those that are missing."""
     from impasto import backbones
     from impasto.device import resolve_device
-    from impasto.evaluation.artfid import ArtFid
     from impasto.evaluation.metrics import StyleMetrics
-    from impasto.evaluation.published import load_likenesses
+    from impasto.evaluation.published import ArtFid, load_likenesses
 
     device = resolve_device(options.device)
     likenesses, notes = load_likenesses(also, device)

@@ -136,7 +136,7 @@ def _save_gif(path: Path, clip: _Clip) -> None:
 
 
 def _shared_palette(frames: Sequence[Image.Image]) -> Image.Image:
-    """A palette for some frames evenly spread over time; the last, which stays in view, counts most."""
+    """Choose a palette for frames spread evenly over time; the last, which stays in view, counts most."""
     step = max(1, len(frames) // _PALETTE_SAMPLES)
     samples = [frames[-1], *frames[::-step]]
     sheet = Image.new("RGB", (_PALETTE_SIDE * len(samples), _PALETTE_SIDE))
@@ -158,7 +158,7 @@ def _save_webp(path: Path, clip: _Clip) -> None:
 
 
 def _save_mp4(path: Path, clip: _Clip) -> None:
-    """H.264 that plays everywhere: 4:2:0, even sizes, index in front."""
+    """Write H.264 that plays everywhere: 4:2:0, even sizes, index in front."""
     av = ffmpeg.load(f"Writing {path}")
     width, height = (max(2, side - side % 2) for side in clip.frames[0].size)
     with av.open(path, "w", options={"movflags": "faststart"}) as container:

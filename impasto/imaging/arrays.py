@@ -13,7 +13,7 @@ _TOLERANCE = 1e-3  # rounding, as resampling and half precision leave it
 
 
 def from_numpy(array: NDArray[Any]) -> tuple[Tensor, int]:
-    """(3 or 4, H, W) float32 in [0, 1], and the bit depth, of an array of pixels.
+    """Convert an array of pixels to (3 or 4, H, W) float32 in [0, 1]; return it and the bit depth.
 
     Args:
         array: (H, W) or (H, W, 1, 3 or 4); uint8, uint16, or floating point in [0, 1].
@@ -36,7 +36,7 @@ def from_numpy(array: NDArray[Any]) -> tuple[Tensor, int]:
 
 
 def from_tensor(tensor: Tensor) -> Tensor:
-    """A copy, float32 on the CPU, of a (3 or 4, H, W) or (1, 3 or 4, H, W) tensor in [0, 1].
+    """Copy a (3 or 4, H, W) or (1, 3 or 4, H, W) tensor in [0, 1] to float32 on the CPU.
 
     Raises:
         UsageError: another shape or type.
@@ -51,13 +51,13 @@ def from_tensor(tensor: Tensor) -> Tensor:
 
 
 def over_white(colors: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(H, W, 3), laid over white by its straight opacity, (H, W), where it is not opaque."""
+    """Lay colors (H, W, 3) over white by their straight opacity (H, W)."""
     opacity = alpha[..., None].astype(np.uint16)
     return ((colors * opacity + 255 * (255 - opacity) + 127) // 255).astype(np.uint8)
 
 
 def without_hidden(image: Tensor, alpha: Tensor) -> Tensor:
-    """(..., 3, H, W) with the mean of the colors in place of those that its opacity (1, H, W) hides wholly.
+    """Replace the colors of (..., 3, H, W) that its opacity (1, H, W) hides wholly by the mean of the others.
 
     Hidden colors, often black, would shift statistics, and features of neighbours.
     """

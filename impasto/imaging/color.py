@@ -18,7 +18,7 @@ _SPACES = {"RGB": "RGB ", "L": "GRAY", "CMYK": "CMYK", "LAB": "Lab "}
 
 
 def _make_srgb() -> bytes:
-    """An sRGB ICC profile, the same bytes on every run: LittleCMS would write the time of day into it."""
+    """Make an sRGB ICC profile, of the same bytes on every run: LittleCMS would write the time into it."""
     profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     profile[_CREATION_DATE] = bytes.fromhex("07d000010001000000000000")
     return bytes(profile)
@@ -89,7 +89,7 @@ _LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)  # of linear sRGB
 
 
 def to_range(values: NDArray[np.floating], name: str) -> tuple[NDArray[np.float32], str | None]:
-    """Float samples (H, W, 1 to 4) in [0, 1], and a note if they were tone-mapped.
+    """Bring float samples (H, W, 1 to 4) into [0, 1]; return a note if they were tone-mapped.
 
     Values of at most 1 are a picture's, and stay as they are. Above, they are linear light, where 1 is white,
     and go through Reinhard's curve of 2002, whose white is the brightest pixel, and that of sRGB. A second or
@@ -111,7 +111,7 @@ def to_range(values: NDArray[np.floating], name: str) -> tuple[NDArray[np.float3
 
 
 def _reinhard(light: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Reinhard et al. 2002, equation 4, on luminance: the brightest pixel becomes white."""
+    """Tone-map luminance by Reinhard et al. 2002, equation 4: the brightest pixel becomes white."""
     luminance = light @ _LUMINANCE if light.shape[-1] == 3 else light[..., 0]
     white = max(1.0, float(luminance.max()))
     mapped: NDArray[np.float32] = light * ((1 + luminance / white**2) / (1 + luminance))[..., None]
@@ -119,7 +119,7 @@ def _reinhard(light: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _encode(light: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Linear light as values of sRGB."""
+    """Convert linear light to values of sRGB."""
     light = light.clip(0, 1)
     encoded: NDArray[np.float32] = np.where(
         light <= 0.0031308, 12.92 * light, 1.055 * light ** np.float32(1 / 2.4) - 0.055

@@ -204,7 +204,7 @@ def _deep_gray(image: Image.Image, name: str) -> tuple[Deep | None, str | None]:
 
 
 def with_key(deep: Deep, key: object) -> Deep:
-    """Samples with an alpha channel added if one color is declared transparent, as PNG can."""
+    """Add an alpha channel to samples if one color is declared transparent, as PNG can."""
     if key is None:
         return deep
     alpha = np.where((deep == np.asarray(key)).all(axis=-1, keepdims=True), 0, 65535)
@@ -212,7 +212,7 @@ def with_key(deep: Deep, key: object) -> Deep:
 
 
 def deep_to_samples(deep: Deep, profile: bytes | None) -> tuple[FloatSamples, str | None]:
-    """Samples of (H, W, 1 to 4) uint16, and a note; Pillow's color management works on 8 bits."""
+    """Convert (H, W, 1 to 4) uint16 to sRGB, with a note: Pillow's color management works on 8 bits."""
     channels = deep.shape[-1]
     converts, problem = changes_values(profile, "L" if channels < 3 else "RGB")
     if not converts:
@@ -223,7 +223,7 @@ def deep_to_samples(deep: Deep, profile: bytes | None) -> tuple[FloatSamples, st
 
 
 def _to_samples(image: Image.Image, profile: bytes | None) -> tuple[FloatSamples, str | None]:
-    """Samples of an 8-bit picture, and a note if its profile could not be used."""
+    """Convert an 8-bit picture to sRGB samples, with a note if its profile could not be used."""
     alpha = None
     if image.has_transparency_data:
         image = image.convert("LA" if image.mode in ("L", "LA", "La") else "RGBA")
@@ -246,7 +246,7 @@ def _shares(levels: NDArray[Any], most: int) -> FloatSamples:
 
 
 def read_exif(image: Image.Image) -> tuple[Any, bytes | None, str | None]:
-    """Orientation still to be applied, EXIF to keep, and a note if it is damaged."""
+    """Read the orientation still to be applied, the EXIF to keep, and a note if it is damaged."""
     orientation: Any = 1
     try:
         check_exif(image, "the picture")
@@ -260,12 +260,12 @@ def read_exif(image: Image.Image) -> tuple[Any, bytes | None, str | None]:
 
 
 def gaps(image: Image.Image) -> str | None:
-    """A note if the file of a decoded picture is cut short."""
+    """Make a note if the file of a decoded picture is cut short."""
     return image.note if isinstance(image, CutJpeg) else None
 
 
 def describe_pages(image: Image.Image) -> str | None:
-    """A note if the file holds several pictures."""
+    """Make a note if the file holds several pictures."""
     count = getattr(image, "n_frames", 1)
     if image.format == "TIFF" and count > 1:
         return f"has {count} pages; using the first"

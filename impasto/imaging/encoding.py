@@ -32,7 +32,7 @@ class Format:
 
 
 def find_format(path: str | os.PathLike[str], bit_depth: int) -> Format:
-    """The format that a file name's suffix stands for. Raises UsageError if it cannot hold `bit_depth`."""
+    """Find the format of a file name's suffix. Raises UsageError if it cannot hold `bit_depth`."""
     suffix = Path(path).suffix.lower()
     if suffix not in FORMATS:
         known = ", ".join(FORMATS)
@@ -55,7 +55,7 @@ def quantize(planes: Tensor, bit_depth: int) -> Samples:
 
 
 def to_pil(image: Tensor, alpha: Tensor | None = None) -> Image.Image:
-    """An 8-bit Pillow picture, RGB or RGBA, of (3, H, W) and (1, H, W). Raises ImageError for NaN."""
+    """Convert (3, H, W), and alpha (1, H, W), to an 8-bit Pillow picture. Raises ImageError for NaN."""
     planes = image if alpha is None else torch.cat([image, alpha.to(image)])
     return Image.fromarray(np.ascontiguousarray(quantize(planes, 8)))
 

@@ -55,7 +55,7 @@ def filter_graph(frame: Any, name: str, **options: str) -> Any:
 
 
 def reason(error: Exception) -> str:
-    """FFmpeg's own words, without number and file name."""
+    """Extract FFmpeg's message, without number and file name."""
     text = getattr(error, "strerror", None) or str(error)
     return str(text)[:1].lower() + str(text)[1:]
 

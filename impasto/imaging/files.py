@@ -22,7 +22,7 @@ def is_image_name(path: PurePath) -> bool:
 
 
 def check_target(path: str | os.PathLike[str]) -> Path:
-    """The path, if a file can be created there.
+    """Return the path, if a file can be created there.
 
     Raises:
         UsageError: the path is a folder.
@@ -92,7 +92,7 @@ def stream_kind(path: Path) -> str | None:
 
 
 def fingerprint(path: Path) -> str:
-    """A hash that changes when a file, or a file in a folder, is edited, without reading gigabytes.
+    """Hash a file or folder, so that an edit changes the hash, without reading gigabytes.
 
     Of a file: its length, its modification time, and 64 KB at each of 33 places spread evenly over it. Of a
     folder: names, lengths and modification times of all files in it. Empty for what is neither.

@@ -60,7 +60,7 @@ class FlowEstimator:
         return Motion(flow, (agreed & _inside(flow)).astype(np.float32))
 
     def _prepare(self, frame: FlowFrame) -> FlowFrame:
-        """Gray, and not too narrow."""
+        """Convert to gray, and widen narrow frames."""
         cv2 = self._cv2
         gray: FlowFrame = frame if frame.ndim == 2 else cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
         down, right = (max(0, _LEAST_SIDE - side) for side in gray.shape)
@@ -84,7 +84,7 @@ def carry(picture: NDArray[Any], flow: Floats, *, sharp: bool = False) -> NDArra
 
 
 def load_opencv() -> Any:
-    """The module. Raises MissingExtraError."""
+    """Import OpenCV. Raises MissingExtraError."""
     try:
         import cv2
     except ImportError as error:
@@ -108,6 +108,6 @@ def _inside(flow: Floats) -> NDArray[np.bool_]:
 
 @lru_cache(maxsize=4)
 def _grid(height: int, width: int) -> tuple[Floats, Floats]:
-    """Each pixel's place across and down."""
+    """Coordinates of each pixel, across and down."""
     down, across = np.mgrid[:height, :width].astype(np.float32)
     return across, down

@@ -12,7 +12,7 @@ from impasto.errors import UsageError
 
 
 def fit_long_side(size: tuple[int, int], long_side: int) -> tuple[int, int]:
-    """(height, width) of the same shape with this long side, at least one pixel each way."""
+    """Scale (height, width) to this long side, at least one pixel each way."""
     factor = long_side / max(size)
     height, width = (max(1, round(length * factor)) for length in size)
     return height, width
@@ -21,7 +21,7 @@ def fit_long_side(size: tuple[int, int], long_side: int) -> tuple[int, int]:
 def scale_ladder(
     long_side: int, scales: int | Sequence[int] | None = None, first: int = 128
 ) -> tuple[int, ...]:
-    """Long sides in pixels, growing, that end in `long_side`.
+    """List growing long sides in pixels that end in `long_side`.
 
     None doubles from `first`; a number gives that many rungs, each half the next; a sequence is taken as it
     is, and `long_side` is appended where it does not end so. Raises UsageError if it does not grow.
@@ -46,7 +46,7 @@ def scale_ladder(
 
 
 def split_iterations(total: int, rungs: int, ratio: float = 0.6) -> tuple[int, ...]:
-    """Iterations per scale, coarse first, at least one each.
+    """Split iterations among scales, coarse first, at least one each.
 
     Beyond that one, the first two scales have equal shares, and each later one `ratio` of the one before.
     """
@@ -58,7 +58,7 @@ def split_iterations(total: int, rungs: int, ratio: float = 0.6) -> tuple[int, .
 
 
 def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
-    """(N, C, H, W) to (N, C, height, width), bicubic without aliasing; clamped to [0, 1] if it changes."""
+    """Resize (N, C, H, W), bicubic without aliasing; clamped to [0, 1] if its size changes."""
     if tuple(image.shape[2:]) == tuple(size):
         return image
     return F.interpolate(image, size=size, mode="bicubic", antialias=True).clamp(0, 1)

@@ -153,7 +153,7 @@ def write_bands(
     quality: int = 95,
     record: str | None = None,
 ) -> None:
-    """`write` for bands of samples, the topmost first, (height, width) in all.
+    """Write a picture of (height, width) from bands of samples, the topmost first.
 
     A TIFF grows with them; for any other kind of file they are collected. Raises as `write`,
     before the first band is asked for if it is not of the disk.
@@ -182,14 +182,14 @@ def is_banded(path: str | os.PathLike[str]) -> bool:
 
 
 def read_record(path: str | os.PathLike[str]) -> str | None:
-    """The record that `write` left in a picture file, or None. Raises ImageError as `read` does."""
+    """Read the record that `write` left in a picture file; or None. Raises ImageError as `read`."""
     name = str(Path(path))
     with open_file(name) as file, explaining(name):
         return find_record(open_image(file, name).info.get("xmp"))
 
 
 def check_output(path: str | os.PathLike[str], *, bit_depth: int = 8) -> Path:
-    """The path, if a picture can be written there; ask before hours of work.
+    """Return the path, if a picture can be written there; call it before hours of work.
 
     Raises:
         UsageError: no suffix that can be written, at this depth, or the path is a folder.
@@ -207,7 +207,7 @@ def _from_decoded(name: str, decoded: Decoded, max_pixels: int) -> tuple[Tensor,
 
 
 def _split(name: str, planes: Tensor, max_pixels: int, bit_depth: int = 8) -> tuple[Tensor, ImageInfo]:
-    """Colors and info of (3 or 4, H, W)."""
+    """Split (3 or 4, H, W) into colors and info, which has the opacity."""
     height, width = planes.shape[1:]
     check_size(width, height, name, max_pixels)
     alpha = planes[3:].clone() if len(planes) == 4 and bool((planes[3] < 1).any()) else None
@@ -223,7 +223,7 @@ def _save(kind: Format, path: Path, target: Path, picture: SampleArray) -> None:
 
 
 def _collect(bands: Iterable[Samples], size: tuple[int, int], channels: int, bit_depth: int) -> Samples:
-    """All bands in one array; laid over white where alpha is one channel too many."""
+    """Collect all bands in one array; lay them over white where the format has no alpha."""
     samples: Samples = np.empty((*size, channels), np.uint8 if bit_depth == 8 else np.uint16)
     top = 0
     for band in bands:

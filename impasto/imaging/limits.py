@@ -110,7 +110,7 @@ def jpeg_segments(file: IO[bytes]) -> Iterator[tuple[int, int]]:
 
 
 def _next_marker(file: IO[bytes]) -> int | None:
-    """The next marker of a JPEG, behind which the file then stands; None at the end."""
+    """Find the next marker of a JPEG, and leave the file behind it; None at the end."""
     while block := file.read(_BLOCK):
         if found := _MARKER.search(block):
             file.seek(found.end() - len(block), SEEK_CUR)
@@ -235,7 +235,7 @@ class _DirectoryReader:
         return following, [self._value(entry) for entry in nested]
 
     def _value(self, entry: Any) -> int:
-        """The number that an entry has, or one that leads nowhere."""
+        """Read the number of an entry, or one that leads nowhere."""
         size = int(_TYPE_BYTES[min(entry["type"], len(_TYPE_BYTES) - 1)])
         value = int(entry["value"])
         stored = value.to_bytes(self._place_bytes, self._order)

@@ -20,7 +20,7 @@ _GROWN_SIDE = 256  # pixels: gaps are filled at this size
 
 
 def read_mask(source: io.Source, size: tuple[int, int]) -> tuple[Tensor, tuple[str, ...]]:
-    """A mask, from 0 where the photo stays to 1 where it is styled.
+    """Read a mask, from 0 where the photo stays to 1 where it is styled.
 
     Args:
         source: a picture, as `imaging.io.read` takes: its alpha channel if it has one, else its luma.
@@ -93,7 +93,7 @@ def _share_of(where: Tensor) -> float:
 
 
 def _filled(regions: Tensor) -> Tensor:
-    """(R, H, W) divided by its sum, and grown to where that is nothing."""
+    """Divide (R, H, W) by its sum, and grow it to where that is zero."""
     total = regions.sum(0, keepdim=True)
     if total.min() < _LEVEL:
         height, width = regions.shape[1:]

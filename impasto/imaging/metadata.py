@@ -41,7 +41,7 @@ _RECORD = re.compile(r"<impasto:record>(.*?)</impasto:record>", re.DOTALL)
 
 
 def clean_exif(exif: Image.Exif, dpi: tuple[float, float] | None = None) -> bytes | None:
-    """The EXIF of a photo that stays true for a picture made from it, or None if there is none.
+    """Select the EXIF of a photo that stays true for a picture made from it; None if there is none.
 
     `dpi` is what its file says beside the EXIF, as `find_dpi` tells it, and becomes a part of it.
 
@@ -57,7 +57,7 @@ def clean_exif(exif: Image.Exif, dpi: tuple[float, float] | None = None) -> byte
 
 
 def find_dpi(image: Image.Image) -> tuple[float, float] | None:
-    """Pixels per inch, across and down, that an opened file says outside of its EXIF; None if it does not."""
+    """Find the pixels per inch, across and down, in an opened file outside of its EXIF, or None."""
     dpi: Any = image.info.get("dpi")
     if isinstance(image, TiffImageFile):  # whose tags are its EXIF
         return None
@@ -70,14 +70,14 @@ def find_dpi(image: Image.Image) -> tuple[float, float] | None:
 
 
 def resolution_tags(dpi: tuple[float, float] | None) -> dict[int, Any]:
-    """Pixels per inch as tags of EXIF."""
+    """Convert pixels per inch to tags of EXIF."""
     if dpi is None:
         return {}
     return {_Tag.XResolution: dpi[0], _Tag.YResolution: dpi[1], _Tag.ResolutionUnit: _INCH}
 
 
 def dpi_of_exif(exif: bytes | None) -> tuple[float, float] | None:
-    """Pixels per inch, across and down, that EXIF bytes hold, or None."""
+    """Read the pixels per inch, across and down, from EXIF bytes, or None."""
     try:
         tags = load_exif(exif or b"")
         inch = 2.54 if tags.get(_Tag.ResolutionUnit, _INCH) == _CENTIMETER else 1.0
@@ -94,7 +94,7 @@ def _directory(exif: Image.Exif, tag: int) -> Mapping[int, Any]:
 
 
 def pack_exif(main: Mapping[int, Any], details: Mapping[int, Any], place: Mapping[int, Any]) -> bytes | None:
-    """EXIF bytes of a main, an Exif and a GPS directory (tag to value); None if all are empty."""
+    """Pack a main, an Exif and a GPS directory (tag to value) as EXIF bytes; None if all are empty."""
     exif = Image.Exif()
     exif.update(main)
     if details:
@@ -105,19 +105,19 @@ def pack_exif(main: Mapping[int, Any], details: Mapping[int, Any], place: Mappin
 
 
 def load_exif(data: bytes) -> Image.Exif:
-    """EXIF bytes, as `pack_exif` gives them, in Pillow's form."""
+    """Parse EXIF bytes of `pack_exif` with Pillow."""
     exif = Image.Exif()
     exif.load(data)
     return exif
 
 
 def pack_record(record: str) -> bytes:
-    """An XMP packet, UTF-8, that holds the record."""
+    """Pack the record into an XMP packet, UTF-8."""
     return _PACKET.format(record=escape(record)).encode()
 
 
 def find_record(xmp: bytes | str | None) -> str | None:
-    """The record in an XMP packet, or None."""
+    """Find the record in an XMP packet, or None."""
     text = xmp.decode("utf-8", "replace") if isinstance(xmp, bytes) else xmp or ""
     found = _RECORD.search(text)
     return unescape(found[1]) if found else None

@@ -76,7 +76,7 @@ class Planes:
 
 
 def find_size(path: str | os.PathLike[str]) -> tuple[int, int]:
-    """(height, width) as stored, perhaps to be turned, by the header alone. Raises as `imaging.io.read`."""
+    """Read (height, width) as stored, before EXIF turns it, from the header. Raises as `imaging.io.read`."""
     name = str(Path(path))
     with open_file(name) as file, explaining(name):
         width, height = open_image(file, name).size
@@ -107,7 +107,7 @@ def open_large(
 
 
 def shrunk(source: ImageSource, size: tuple[int, int]) -> Tensor:
-    """(channels, height, width) of a picture made smaller or larger, as `geometry.resize` does it.
+    """Resize a picture to (channels, height, width), as `geometry.resize` does it.
 
     Down to twice that size it is shrunk by whole numbers, and by strips: never is all of it there as floats.
     """
@@ -211,7 +211,7 @@ class Streamed:
         self._top, self._band = 0, np.empty((0, self._image.width, self._image.bands), np.uint8)
 
     def _rows(self, top: int, bottom: int) -> NDArray[Any]:
-        """(bottom - top, W, C), of which those that were read before are kept."""
+        """Read rows (bottom - top, W, C); those that were read before are kept."""
         if top < self._top:
             self._start()
         read = self._top + len(self._band)
@@ -230,7 +230,7 @@ class Streamed:
 
 
 def open_streamed(path: str | os.PathLike[str]) -> tuple[Streamed, ImageInfo]:
-    """A picture file to be read by parts; its size has no limit. `info.alpha` is None: the source has it.
+    """Open a picture file of any size to be read by parts. `info.alpha` is None: the source has it.
 
     Raises as `imaging.io.read`, and MissingExtraError without libvips.
     """
@@ -244,7 +244,7 @@ def open_streamed(path: str | os.PathLike[str]) -> tuple[Streamed, ImageInfo]:
 
 
 def _read_streamed_exif(header: ImageFile.ImageFile, source: Streamed) -> tuple[bytes | None, str | None]:
-    """EXIF to keep, and a note if it is damaged."""
+    """Read the EXIF to keep, with a note if it is damaged."""
     try:
         exif = header.getexif() if isinstance(header, TiffImageFile) else source.exif()
         return clean_exif(exif, find_dpi(header)), None
@@ -253,7 +253,7 @@ def _read_streamed_exif(header: ImageFile.ImageFile, source: Streamed) -> tuple[
 
 
 def _open_image(name: str) -> tuple[Any, Any]:
-    """A libvips image, upright and in sRGB, and the reader of its pixels."""
+    """Open a libvips image, upright and in sRGB, and the reader of its pixels."""
     pyvips = load_vips(f"Reading {name} by parts")
     options = {"fail_on": "warning", "revalidate": True}
     image = pyvips.Image.new_from_file(name, access="sequential", **options)

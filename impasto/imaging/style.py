@@ -109,13 +109,13 @@ def find_picture(image: Tensor) -> CropBox | None:
 
 
 def crop(image: Tensor, box: CropBox) -> Tensor:
-    """The box of (..., H, W)."""
+    """Cut the box out of (..., H, W)."""
     left, top, width, height = box
     return image[..., top : top + height, left : left + width]
 
 
 def _within(image: Tensor, box: CropBox) -> CropBox:
-    """The box without its outermost border."""
+    """Shrink the box by its outermost border."""
     part = crop(image, box)
     depths = _margins(part) or _frame(part) or _vignette(part)
     if depths is None:

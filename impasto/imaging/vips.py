@@ -6,9 +6,9 @@ from impasto.errors import MissingExtraError
 
 
 def load_vips(purpose: str) -> Any:
-    """The module pyvips, without the decoders that libvips does not answer for: SVG, PDF, ImageMagick's.
+    """Import pyvips, without the decoders that libvips calls unsafe: SVG, PDF, ImageMagick's.
 
-    Raises MissingExtraError, which says what it is needed for.
+    Raises MissingExtraError, which begins with the purpose.
     """
     try:
         import pyvips

@@ -67,14 +67,14 @@ class Ensemble:
         return names[0][0] if len(names) == 1 else " ".join(f"{name}:{share:.4g}" for name, share in names)
 
     def record(self) -> list[dict[str, Any]]:
-        """The styles, as JSON has them."""
+        """Describe the styles, JSON-serializable."""
         return [
             {"style": card.style, "card": fingerprint(card), "weight": round(share, 4)}
             for card, share in self.styles
         ]
 
     def picture(self, photos: Tensor) -> Tensor:
-        """(N, 3, H, W) in [0, 1] to float32 of the same shape, on the device."""
+        """Stylize (N, 3, H, W) in [0, 1] to float32 of the same shape, on the device."""
         photos = photos.to(self._device, torch.float32)
         painted = [self.photo_share * photos] if self.photo_share else []
         with torch.inference_mode():

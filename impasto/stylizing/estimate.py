@@ -22,7 +22,7 @@ _DECODED, _ENCODED = 4, 9  # bytes a pixel of a large photo, and of a picture wh
 
 
 def bytes_per_pixel(paint: Callable[[Tensor], Tensor], dtype: torch.dtype = torch.float32) -> float:
-    """Peak bytes per pixel of the image that a function of (1, 3, H, W) takes: measured on a small one."""
+    """Measure the peak bytes per pixel that a function of (1, 3, H, W) takes, on a small image."""
     image = torch.zeros(1, 3, _TRIAL_SIDE, _TRIAL_SIDE, dtype=dtype)
     live = _Live()
     with torch.inference_mode(), live:
@@ -42,14 +42,14 @@ def check_memory(size: tuple[int, int], per_pixel: float, available: int) -> Non
 
 
 def peak_whole(pixels: int, per_pixel: float) -> int:
-    """Peak bytes of a process that paints a picture of so many pixels at once, with `bytes_per_pixel`."""
+    """Estimate the peak bytes of a process that stylizes a picture of this many pixels whole."""
     return int(_LIBRARIES + pixels * (per_pixel - _GONE))
 
 
 def peak_in_tiles(
     pixels: int, per_pixel: float, *, sampled: int, seen: int, held: bool, collected: bool
 ) -> int:
-    """Peak bytes of a process that paints it in tiles.
+    """Estimate the peak bytes of a process that stylizes a picture in tiles.
 
     Three moments count: when the statistics are taken, in the last tile, and when the picture is compressed
     and the photo is gone.

@@ -44,7 +44,7 @@ class Large:
     tiler: BandMaker
 
     def bands(self, bit_depth: int) -> Iterator[Samples]:
-        """The picture as its maker gives it; then the photo gives way to the picture's compression."""
+        """Yield the picture as its maker does; then free the photo, as compression takes memory."""
         yield from self.tiler.bands(self.source, bit_depth)
         self.source.close()
 
@@ -71,8 +71,9 @@ def stylize_file(
 def read_photo(
     path: str | PathLike[str], target: str | PathLike[str], stylizer: Stylizer, options: ImageOptions
 ) -> tuple[Tensor | Large, io.ImageInfo]:
-    """(3, H, W) in [0, 1], or a large photo: at the size of the result, and
-    what came with it. The alpha of a large one is in its source. Raises as `imaging.io.read`.
+    """Read a photo at the size of the result: (3, H, W) in [0, 1], or a large photo; and its info.
+
+    The alpha of a large one is in its source. Raises as `imaging.io.read`.
     """
     stored = find_size(path)
     size = stored if options.size is None else fit_long_side(stored, options.size)
@@ -111,7 +112,7 @@ def open_source(
 
 
 def _read_whole(path: str | PathLike[str], options: ImageOptions) -> tuple[Tensor, io.ImageInfo]:
-    """(3, H, W) in [0, 1] at the size of the result, and what came with it. Raises as `imaging.io.read`."""
+    """Read (3, H, W) in [0, 1] at the size of the result, and its info. Raises as `imaging.io.read`."""
     photo, info = io.read(path, max_pixels=options.max_pixels or io.MAX_PIXELS)
     if options.size is None:
         return photo, info
@@ -142,7 +143,7 @@ def write_picture(
 
 
 def make_record(source: Path, style: dict[str, Any], options: ImageOptions) -> dict[str, Any]:
-    """All settings that affect a picture, JSON-serializable; of the photo, its length in bytes."""
+    """Collect all settings that affect a picture, JSON-serializable, and the length of the photo in bytes."""
     try:
         return record_of(source.stat().st_size, style, options)
     except OSError as error:
@@ -150,7 +151,7 @@ def make_record(source: Path, style: dict[str, Any], options: ImageOptions) -> d
 
 
 def record_of(length: int, style: dict[str, Any], options: ImageOptions) -> dict[str, Any]:
-    """Like `make_record`, for a photo of this many bytes."""
+    """Make the record for a photo of this many bytes."""
     return {
         **style,
         "size": options.size,

@@ -68,7 +68,7 @@ class LiveStyler:
         self._steadier: TemporalSmoother | None = None
 
     def __call__(self, photo: Pixels) -> Pixels:
-        """The picture of a frame, both (H, W, 3) RGB. Raises what `make` raised for another choice."""
+        """Stylize a frame, (H, W, 3) RGB. Raises what `make` raised for another choice."""
         self._take_made()
         self._follow(self.choice, photo)
         return self._finish(photo, self._steadied(photo, self._painter(photo)))
@@ -86,7 +86,7 @@ class LiveStyler:
         return self._steadier(photo, picture)
 
     def _follow(self, choice: LiveStyle, photo: Pixels) -> None:
-        """Go over to what is wanted, or have it made."""
+        """Switch to the wanted style, or start making it."""
         if choice == self.shown:
             return
         if choice in self._made:
@@ -168,7 +168,7 @@ class WebcamSession:
         self._first_target = record
 
     def record(self, target: Path) -> None:
-        """Begin a recording with the next picture, or end the one that there is."""
+        """Start a recording with the next picture, or end the present one."""
         self._wishes.put(lambda photo, picture: self._switch_recording(target, photo, picture))
 
     def save(self, target: Path) -> None:

@@ -47,7 +47,7 @@ def _start(network: StyleNetwork) -> Any:
 
 
 def export(network: StyleNetwork) -> bytes:
-    """`paint` as an ONNX model: "image" (1, 3, H, W) to "picture", sides multiples of the network's."""
+    """Export `paint` as an ONNX model: "image" (1, 3, H, W) to "picture", sides multiples of its own."""
     multiple = network.multiple
     example = torch.zeros(1, 3, *(max(n * multiple, network.least_side) for n in _EXAMPLE))
     sides = {axis + 2: multiple * Dim(name, min=2) for axis, name in enumerate(("rows", "columns"))}

@@ -75,7 +75,7 @@ class OpenVinoRunner:
         return self._core.compile_model(model, "CPU", self._settings)
 
     def _of_bytes(self, shape: tuple[int, ...]) -> Any:
-        """The model for frames: conversions are part of it, and cost next to nothing there."""
+        """Make the model for frames, which includes the conversions: they cost next to nothing there."""
         from openvino import Layout, Type
         from openvino.preprocess import PrePostProcessor
 
@@ -106,7 +106,7 @@ def _as_levels(picture: Any) -> Any:
 
 
 def _convert(network: StyleNetwork) -> Any:
-    """`openvino.convert_model` does the same, and reports to its makers that it was called."""
+    """Convert a network as `openvino.convert_model` does, without its report to the makers."""
     from openvino.frontend import FrontEndManager
     from openvino.frontend.pytorch import ConversionExtension
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
@@ -142,7 +142,7 @@ def _core() -> Any:
 
 
 def _load_openvino() -> Any:
-    """The library, kept from what it reports to its makers with: it would tell that it was imported."""
+    """Import OpenVINO without its telemetry, which would report the import to its makers."""
     loaded = _TELEMETRY in sys.modules or "openvino" in sys.modules
     if not loaded:
         sys.modules[_TELEMETRY] = None  # type: ignore[assignment]  # an import of it fails, as it may

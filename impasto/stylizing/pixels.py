@@ -11,12 +11,12 @@ from impasto.imaging.video.clip import Pixels
 
 
 def as_image(pixels: Pixels) -> Tensor:
-    """(H, W, 3) to (3, H, W) float32 in [0, 1]."""
+    """Convert (H, W, 3) to (3, H, W) float32 in [0, 1]."""
     return torch.from_numpy(np.divide(pixels, 255, dtype=np.float32)).permute(2, 0, 1)
 
 
 def as_pixels(image: Tensor) -> Pixels:
-    """(3, H, W), which need not be clamped, to (H, W, 3)."""
+    """Convert (3, H, W), which need not be clamped, to (H, W, 3)."""
     levels = image.clamp(0, 1).mul(255).round().byte()
     pixels: Pixels = levels.permute(1, 2, 0).contiguous().cpu().numpy()
     return pixels
@@ -26,7 +26,7 @@ _TOLERANCE = 1e-3  # rounding, as resampling and half precision leave it
 
 
 def as_batch(image: Tensor) -> Tensor:
-    """(3, H, W) or (N, 3, H, W) of floats in [0, 1] to (N, 3, H, W). Raises UsageError, ImageError."""
+    """Check floats (3, H, W) or (N, 3, H, W) in [0, 1]; return (N, 3, H, W). Raises ImpastoError."""
     if image.ndim not in (3, 4) or image.shape[-3] != 3 or not image.numel():
         raise UsageError(f"an image is (3, H, W) or (N, 3, H, W), not {tuple(image.shape)}")
     if not image.is_floating_point():

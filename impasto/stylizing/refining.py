@@ -49,7 +49,7 @@ class Refiner:
         self._pictures = find_pictures(style)
 
     def __call__(self, photos: Tensor, pictures: Tensor) -> Tensor:
-        """Both (N, 3, H, W) in [0, 1]; the refined pictures have the same shape and device."""
+        """Refine pictures of photos, both (N, 3, H, W) in [0, 1]; shape and device stay."""
         return torch.stack([self._refine(*pair) for pair in zip(photos, pictures, strict=True)])
 
     def _refine(self, photo: Tensor, picture: Tensor) -> Tensor:

@@ -37,7 +37,7 @@ class Masks:
         self._planes: tuple[Tensor, ...] = ()
 
     def parts(self, size: Size, box: Box | None = None) -> tuple[Tensor, ...]:
-        """(1, h, w) in [0, 1] of each, for a box of a picture of (height, width); None for all of it."""
+        """Masks (1, h, w) in [0, 1], for a box of a picture of (height, width); None for all of it."""
         small = fit_long_side(size, min(_MOST_SIDE, max(size)))
         if small != self._size:
             self._planes, notes = self._read(small)
@@ -63,7 +63,7 @@ class RegionWeights(Masks):
         self._base = base
 
     def parts(self, size: Size, box: Box | None = None) -> tuple[Tensor, ...]:
-        """(1, h, w) of each; (1, 1, 1) where there is but one."""
+        """Weights (1, h, w) of each region; (1, 1, 1) where there is only one."""
         return super().parts(size, box) if self._sources else (torch.ones(1, 1, 1),)
 
     def _read(self, size: Size) -> tuple[tuple[Tensor, ...], tuple[str, ...]]:

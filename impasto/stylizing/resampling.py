@@ -13,19 +13,19 @@ _A = -0.5  # its parameter, as where aliasing is suppressed
 
 
 def whole(size: Size) -> Box:
-    """The box of all of a picture."""
+    """Box of a whole picture."""
     return 0, 0, *size
 
 
 def grown(box: Box, by: int, size: Size, step: int = 1) -> Box:
-    """A box wider by some pixels, as far as the picture goes; its corner at multiples of `step`."""
+    """Grow a box by some pixels, within the picture; its corner is at multiples of `step`."""
     top, left, bottom, right = box
     start = (max(0, top - by) // step * step, max(0, left - by) // step * step)
     return *start, min(size[0], bottom + by), min(size[1], right + by)
 
 
 def hull(one: Box, other: Box) -> Box:
-    """The least box that holds both."""
+    """Smallest box that contains both."""
     starts = (min(pair) for pair in zip(one[:2], other[:2], strict=True))
     ends = (max(pair) for pair in zip(one[2:], other[2:], strict=True))
     top, left, bottom, right = *starts, *ends
@@ -33,13 +33,13 @@ def hull(one: Box, other: Box) -> Box:
 
 
 def crop(part: Tensor, place: Box, box: Box) -> Tensor:
-    """(..., h, w), the box, of a part of a picture that lies at `place`."""
+    """Cut a box, (..., h, w), out of the part of a picture at `place`."""
     down, across = place[:2]
     return part[..., box[0] - down : box[2] - down, box[1] - across : box[3] - across]
 
 
 def needed(box: Box, size: Size, before: Size) -> Box:
-    """The box of a picture of size `before` that a box of it depends on, when it is resized to `size`."""
+    """Box of a picture of size `before` that a box depends on after resizing to `size`."""
     if size == before:
         return box
     (top, bottom), (left, right) = (
@@ -49,7 +49,7 @@ def needed(box: Box, size: Size, before: Size) -> Box:
 
 
 def resampled(part: Tensor, place: Box, before: Size, box: Box, size: Size) -> Tensor:
-    """A box of a resized picture, bicubic without aliasing, as `imaging.geometry.resize` does it.
+    """Resize a part of a picture to a box of the result, bicubic, as `imaging.geometry.resize` does it.
 
     Args:
         part: (..., h, w) in [0, 1], that lies at `place` in a picture of size `before`, and holds what

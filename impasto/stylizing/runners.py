@@ -95,7 +95,7 @@ def excess(runner: Runner, network: StyleNetwork, dtype: torch.dtype) -> float |
 
 
 def difference(one: Tensor, other: Tensor) -> float:
-    """The 95th percentile of the absolute differences of two pictures, both clamped to [0, 1]."""
+    """Compute the 95th percentile of the absolute differences of two pictures, clamped to [0, 1]."""
     apart = (one.clamp(0, 1) - other.clamp(0, 1)).abs().flatten()
     return float(apart.kthvalue(max(1, round(0.95 * len(apart)))).values)
 

@@ -29,10 +29,10 @@ class Runner(Protocol):
     name: RuntimeName
 
     def __call__(self, batch: Tensor) -> Tensor:
-        """(N, 3, H, W) float32 in [0, 1] on the runner's device to the same shape, not clamped."""
+        """Stylize (N, 3, H, W) float32 in [0, 1], on the runner's device; the result is not clamped."""
 
     def frame(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """(H, W, 3) RGB to the same shape."""
+        """Stylize a frame, (H, W, 3) RGB."""
 
 
 def runtime_for(runtime: RuntimeName, photos: int) -> RuntimeName:
@@ -43,7 +43,7 @@ def runtime_for(runtime: RuntimeName, photos: int) -> RuntimeName:
 def resolve(
     runtime: RuntimeName, device: DeviceName, precision: PrecisionName
 ) -> tuple[torch.device, torch.dtype]:
-    """Device and precision of a runtime. All but PyTorch compute on the CPU.
+    """Resolve device and precision of a runtime. All but PyTorch compute on the CPU.
 
     Raises UsageError for names that are none, and for what a runtime cannot do.
     """

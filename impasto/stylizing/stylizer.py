@@ -144,7 +144,7 @@ class Stylizer:
         }
 
     def __call__(self, photo: io.Source) -> Image.Image:
-        """The picture of a photo: a file, a Pillow image, an array or a tensor, as `imaging.io.read` takes.
+        """Stylize a photo: a file, a Pillow image, an array or a tensor, as `imaging.io.read` takes.
 
         It has the photo's size to the pixel, and its transparency. Raises ImpastoError.
         """
@@ -216,7 +216,7 @@ class Stylizer:
         return self.finish(painted, photos, alpha=alpha)
 
     def _paint(self, photos: Tensor, paint: Callable[[Ensemble, Tensor], Tensor]) -> Tensor:
-        """Each region's picture where it belongs, (N, 3, H, W)."""
+        """Paint each region with its style, (N, 3, H, W)."""
         size = (photos.shape[-2], photos.shape[-1])
         seen = resize(photos, self.seen_size(size))
         if not self.shares.digests:
@@ -229,7 +229,7 @@ class Stylizer:
 
 
 def load(style: Styles | None, strength: float = 1.0, **options: Any) -> Stylizer:
-    """A style, ready to be applied: see `Stylizer`, whose arguments these are.
+    """Load a style, ready to be applied; takes the arguments of `Stylizer`.
 
     >>> impasto.load("starry-night")("photo.jpg").save("painting.jpg")
     """
@@ -237,13 +237,13 @@ def load(style: Styles | None, strength: float = 1.0, **options: Any) -> Stylize
 
 
 def _paint_as_frame(ensemble: Ensemble, photos: Tensor) -> Tensor:
-    """(1, 3, H, W) by the runtime's way for frames, which is the fast one."""
+    """Stylize (1, 3, H, W) by the runtime's path for frames, which is faster."""
     return as_image(ensemble.frame(as_pixels(photos[0])))[None]
 
 
 @contextmanager
 def _explaining(height: int, width: int) -> Iterator[None]:
-    """Tell the size where memory ran out in spite of the estimate."""
+    """Name the size in the error where memory ran out in spite of the estimate."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:

@@ -67,7 +67,7 @@ class Tiler:
         self.side = -(-side // self._step) * self._step
 
     def bands(self, source: ImageSource, bit_depth: int = 8) -> Iterator[Samples]:
-        """The picture of a photo from top to bottom: (rows, W, 3 or 4) uint8 or uint16, a tile high.
+        """Yield the picture of a photo from top to bottom: (rows, W, 3 or 4) uint8 or uint16, a tile high.
 
         Raises MemoryLimitError, ImageError: when the first band is asked for, or later.
         """
@@ -114,7 +114,7 @@ class Tiler:
         )
 
     def _with_colors(self, known: Known, planes: Tensor, boxes: list[Box], size: Size) -> Known:
-        """Also those of the picture, for which the sample is painted."""
+        """Add the colors of the picture, for which the sample is painted."""
         pictures = [
             self._paint(part[:3], box, size, box, size, known)
             for part, box in zip(planes, boxes, strict=True)
@@ -137,7 +137,7 @@ class Tiler:
         return quantize(whole, bit_depth)
 
     def _paint(self, photo: Tensor, seen: Box, small: Size, window: Box, size: Size, known: Known) -> Tensor:
-        """Each region's picture where it belongs: (3, h, w), the window of a picture of `size`.
+        """Paint each region with its style: (3, h, w), the window of a picture of `size`.
 
         `photo`, (3, h, w), is the box `seen` of what is resized to `small` for the networks.
         """
@@ -248,7 +248,7 @@ class CropView:
     backdrop: Tensor | None = None
 
     def region(self, box: Box) -> Tensor:
-        """(3 or 4, h, w) in [0, 1], by the source in the order of boxes."""
+        """Read a region, (3 or 4, h, w) in [0, 1]; regions are read in the order of the boxes."""
         place = needed(box, self.size, self.source.size)
         planes = filled(self.source.region(*place), self.backdrop)
         return resampled(planes, place, self.source.size, box, self.size)
@@ -260,7 +260,7 @@ def is_small(size: Size, per_pixel: float, device: torch.device) -> bool:
 
 
 def crops_of(size: Size, per_pixel: float, device: torch.device) -> list[Box]:
-    """The whole of a picture that is small, or boxes of one size from top to bottom, spread evenly."""
+    """Choose the whole of a small picture, or boxes of one size, spread evenly from top to bottom."""
     if is_small(size, per_pixel, device):
         return [whole(size)]
     (height, width), count = size, most_crops(per_pixel)
@@ -291,14 +291,14 @@ def find_backdrop(source: ImageSource, boxes: list[Box], size: Size) -> Tensor |
 
 
 def filled(planes: Tensor, backdrop: Tensor | None) -> Tensor:
-    """(3 or 4, h, w), with the backdrop where nothing can be seen."""
+    """Fill transparent pixels of (3 or 4, h, w) with the backdrop."""
     if backdrop is None:
         return planes
     return torch.cat([torch.where(planes[3:] > 0, planes[:3], backdrop), planes[3:]])
 
 
 def some_colors(planes: Tensor) -> Tensor:
-    """(C, n, 1): pixels of (N, C, h, w), evenly from all over it."""
+    """Sample pixels of (N, C, h, w) evenly, as (C, n, 1)."""
     colors = planes.transpose(0, 1).flatten(1)
     return colors[:, :: -(-colors.shape[1] // _COLORS), None]
 

@@ -1,4 +1,4 @@
-"""Style networks in PyTorch itself, and frames of bytes for whatever computes with tensors."""
+"""Run style networks in PyTorch, and frames of bytes by any function of tensors."""
 
 from __future__ import annotations
 
@@ -34,5 +34,5 @@ class TorchRunner:
 
 
 def paint_bytes(paint: Callable[[Tensor], Tensor], frame: Pixels) -> Pixels:
-    """(H, W, 3) through a function of (1, 3, H, W) in [0, 1], whose result need not be clamped."""
+    """Pass (H, W, 3) through a function of (1, 3, H, W) in [0, 1], whose result need not be clamped."""
     return as_pixels(paint(as_image(frame)[None])[0])

@@ -53,7 +53,7 @@ def _save_deep(path: Path, picture: SampleArray) -> None:
 
 
 def _compressed_rows(samples: NDArray[np.uint16]) -> Iterator[bytes]:
-    """Compressed rows, each stored as its difference from the row above (PNG filter 2)."""
+    """Compress rows, each stored as its difference from the row above (PNG filter 2)."""
     compressor = zlib.compressobj()
     above = np.zeros(samples[0].nbytes, np.uint8)
     for row in samples:

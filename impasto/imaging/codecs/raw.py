@@ -30,7 +30,7 @@ class RawPhoto(DeepFile):
         return exif
 
     def samples(self, name: str) -> tuple[Deep, str | None]:
-        """(H, W, 3) of 16 bits, upright, in sRGB, with the white balance of the camera; and no note."""
+        """Develop to (H, W, 3) of 16 bits, upright, in sRGB, with the camera's white balance."""
         with self._sensor() as sensor:
             return sensor.postprocess(use_camera_wb=True, output_bps=16), None
 

@@ -37,7 +37,7 @@ class DeepFile(ImageFile.ImageFile):
         return Image.Image.load(self)
 
     def exif_of_tiff(self) -> Image.Exif:
-        """Empty for a BigTIFF, and for what is no TIFF."""
+        """EXIF of a TIFF; empty for a BigTIFF and for other files."""
         exif, content = Image.Exif(), self.content()
         if content[:4] in (b"II*\0", b"MM\0*"):
             exif.load(b"Exif\0\0" + content)

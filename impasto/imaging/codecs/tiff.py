@@ -42,7 +42,7 @@ Tags = dict[int, tuple[int, ...]]
 
 
 def read_tags(file: IO[bytes]) -> tuple[Tags, list[Tags]]:
-    """The integers of a TIFF's first directory, and those of its SubIFDs and of the directory behind it."""
+    """Read the integers of a TIFF's first directory, and those of its SubIFDs and of the next directory."""
     reader = _TagReader(file)
     tags, following = reader.read(reader.first)
     places = [*tags.get(_TAG.SubIFDs, ()), *([following] if following else [])]
@@ -116,7 +116,7 @@ class FloatTiff(DeepFile):
         return self.exif_of_tiff()
 
     def samples(self, name: str) -> tuple[Deep, str | None]:
-        """(H, W, C), and a note if they were tone-mapped."""
+        """Decode to (H, W, C), with a note if the values were tone-mapped."""
         is_planar = self._tags.get(_TAG.PlanarConfiguration, (1,))[0] == _SEPARATE
         if is_planar and self._tags[_TAG.BitsPerSample][0] != 32:
             raise ImageError(f"{name} keeps its channels in separate planes; save it interleaved")
@@ -144,7 +144,7 @@ class _TagReader:
         self.first = int.from_bytes(head[8:16] if is_big else head[4:8], self._order)
 
     def read(self, place: int) -> tuple[Tags, int]:
-        """Tags with their integers, and where the next directory is."""
+        """Read tags with their integers, and the position of the next directory."""
         self._file.seek(min(place, 2**62))
         number = min(int.from_bytes(self._file.read(self._count_bytes), self._order), _MOST_TAGS)
         entries = BytesIO(self._file.read(number * (4 + 2 * self._place_bytes)))
@@ -195,7 +195,7 @@ class TiledTiff:
         file.write(self._header(0))
 
     def add(self, band: Samples) -> None:
-        """The next rows."""
+        """Add the next rows."""
         rows = np.concatenate([self._waiting, band])
         whole = len(rows) // _TILE * _TILE
         for top in range(0, whole, _TILE):
@@ -242,7 +242,7 @@ def _describe(
     exif: bytes | None,
     xmp: bytes | None,
 ) -> None:
-    """Tags of RGB samples (height, width, 3 or 4 channels), but for where they are in the file."""
+    """Set the tags of RGB samples (height, width, 3 or 4 channels), except their positions in the file."""
     if exif:
         loaded = load_exif(exif)
         for tag in loaded:
@@ -263,6 +263,6 @@ def _describe(
 
 
 def _compress(rows: Samples, level: int) -> bytes:
-    """Compressed rows, each sample stored as its difference from the one on its left."""
+    """Compress rows, each sample stored as its difference from the one on its left."""
     difference = np.diff(rows, axis=1, prepend=np.zeros_like(rows[:, :1]))
     return zlib.compress(difference.astype(rows.dtype.newbyteorder("<")).tobytes(), level)

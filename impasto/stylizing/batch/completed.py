@@ -107,7 +107,7 @@ class Entry:
 
 
 def digest_of(record: dict[str, Any]) -> str:
-    """16 hexadecimal digits that tell records apart."""
+    """Hash a record to 16 hexadecimal digits."""
     return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -35,12 +35,12 @@ class Store:
         self._files = files
 
     def normal(self, url: str) -> str:
-        """The URL as `find` gives it."""
+        """Write the URL as `find` returns it."""
         text: str = self._files.unstrip_protocol(self._files._strip_protocol(url))
         return text.rstrip("/")
 
     def find(self, url: str) -> dict[str, int]:
-        """The files below a folder, or that match a pattern, by URL with their length in bytes."""
+        """List the files below a folder, or that match a pattern: URL to length in bytes."""
 
         def listed() -> Mapping[str, Any]:
             self._files.invalidate_cache()
@@ -54,12 +54,12 @@ class Store:
         return {self._files.unstrip_protocol(entry["name"]): int(entry["size"] or 0) for entry in files}
 
     def read(self, url: str) -> bytes:
-        """Content of a file."""
+        """Read a file."""
         data: bytes = _retry(lambda: self._files.cat_file(url), url, "read")
         return data
 
     def write(self, url: str, data: bytes) -> None:
-        """Make a file of these bytes, whole."""
+        """Write a file of these bytes, whole."""
         self._make(url, lambda: self._files.pipe_file(url, data))
 
     def fetch(self, url: str, path: Path) -> None:
@@ -90,13 +90,13 @@ class Store:
 
 
 def normal(text: str) -> str:
-    """A URL as its store writes it in listings, without a slash at the end; a path as it is."""
+    """Write a URL as its store lists it, without a slash at the end; a path stays as it is."""
     return store_of(text).normal(text) if is_url(text) else text
 
 
 @cache
 def store_of(url: str) -> Store:
-    """The store of a URL. Raises UsageError for a kind that is not known, or whose library is missing."""
+    """Find the store of a URL. Raises UsageError for an unknown kind, or if its library is missing."""
     return _store(url.partition("://")[0].lower())
 
 
