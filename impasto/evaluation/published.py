@@ -1,4 +1,4 @@
-"""Load metrics of other libraries: SSIM from scikit-image, LPIPS from torchmetrics, ArtFID from its authors."""
+"""Load metrics of others: SSIM from scikit-image, LPIPS from torchmetrics, ArtFID from its authors."""
 
 from __future__ import annotations
 
