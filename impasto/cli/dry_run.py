@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from math import prod
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from impasto.backbones.vgg import needed_download
 from impasto.cli.display import as_time, plain, warn
+from impasto.device import resolve_device, resolve_precision
 from impasto.painting.base import BasePainter
 from impasto.perception import resolve_layers
 
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
     from impasto.stylizing.options import ImageOptions
     from impasto.stylizing.stylizer import Stylizer
     from impasto.stylizing.video_plan import VideoPlan
+    from impasto.training.options import TrainOptions
+    from impasto.training.photos import Photos
 
 _GB = 2**30
 
@@ -85,6 +90,42 @@ def describe_video(plan: VideoPlan) -> None:
         console.print(f"time    about {as_time(plan.seconds)}")
     for note in plan.notes:
         warn(note)
+
+
+def describe_training(style: Path, options: TrainOptions, photos: Photos, start: str | None) -> None:
+    """Print the resolved options, and what a training takes, from a few of its steps."""
+    from impasto.training.estimate import estimate_training
+
+    device = resolve_device(options.device)
+    values: dict[str, Any] = {field.name: getattr(options, field.name) for field in fields(options)}
+    values |= {"photos": photos.description, "style": style, "start": start or "by network"}
+    values |= {
+        "device": device,
+        "precision": str(resolve_precision(options.precision, device)).removeprefix("torch."),
+    }
+    if options.steps is not None:
+        del values["minutes"]
+    rows = {name: _as_option(value) for name, value in values.items() if value is not None}
+    console = Console(highlight=False)
+    console.print(_table(rows))
+    missing = needed_download(options.backbone)
+    if missing:
+        size = f"{missing.size / 1e6:.0f} MB"
+        warn(f"training would first download {missing.name}, {size}, from {missing.url}")
+        return
+    cost = estimate_training(style, options, photos)
+    if cost.memory is not None:
+        console.print(f"\nmemory  about {cost.memory / _GB:.2f} GB, without the processes that read photos")
+    console.print(f"disk    about {_as_size(cost.size)}, most of it only while it runs")
+    console.print(f"time    about {as_time(cost.seconds)}, for {cost.steps} steps")
+
+
+def _as_option(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return _as_list(value) if value and isinstance(value[0], tuple) else ", ".join(map(str, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _as_size(size: float) -> str:

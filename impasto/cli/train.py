@@ -109,6 +109,9 @@ def train(
     find_lr: Annotated[
         bool, typer.Option("--find-lr", metavar=" ", help="Only search and suggest a learning rate.")
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", metavar=" ", help="Only print options, steps, memory and time.")
+    ] = False,
     resume: ResumeFlag = False,
     quiet: QuietFlag = False,
     help_all: HelpAll = False,
@@ -144,6 +147,12 @@ def train(
     check_out(arguments, exists_already=find_lr)
     picture = _find_style(style, arguments)
     pictures = find_training_photos(arguments, options)
+    if dry_run:
+        from impasto.cli.dry_run import describe_training  # brings all that paints, too
+
+        begins = "primed by the recipe" if _primes(published, start) else start
+        describe_training(picture, options, pictures, begins)
+        return
     from impasto.training.train import train as train_network  # brings torch, which --help need not wait for
 
     with working(arguments, options) as watch:
@@ -245,11 +254,15 @@ def _prime_by_recipe(
     return replace(card, tensors={name: t.cpu().half().float() for name, t in card.tensors.items()})
 
 
+def _primes(recipe: Recipe | None, start: str | None) -> bool:
+    return bool(recipe and recipe.priming and not start)
+
+
 def _resumes(start: str | None, recipe: Recipe | None, plan: TrainingPlan) -> bool:
     """Return whether a checkpoint must exist; a recipe may have been interrupted during priming."""
     from impasto.training.checkpoints import workspace
 
-    if recipe and recipe.priming and not start:
+    if _primes(recipe, start):
         return plan.resume and (workspace(plan.out) / "checkpoint.pt").exists()
     return plan.resume
 

@@ -134,6 +134,29 @@ def test_trains(train: Impasto, studio: Path) -> None:
     }  # fmt: skip
 
 
+def test_dry_run(train: Impasto, studio: Path) -> None:
+    before = sorted(studio.rglob("*"))
+    result = train("-o", CARD, "--steps", 100, "--dry-run")
+    assert result.exit_code == 0, (result.stderr, result.exception)
+    lines = result.stdout.splitlines()
+    rows = {line.split()[0]: line.split(maxsplit=1)[1].strip() for line in lines if line.strip()}
+    assert rows["size"] == "32"
+    assert rows["photos"] == "3 photos in photos"
+    assert rows["start"] == "start.safetensors"
+    assert "minutes" not in rows
+    assert re.fullmatch(r"about \d+(\.\d)? (s|min|h), for 100 steps", rows["time"])
+    assert [line.split()[0] for line in lines[-3:]] == ["memory", "disk", "time"]
+    assert sorted(studio.rglob("*")) == before
+
+
+def test_dry_run_without_a_backbone(train: Impasto, studio: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMPASTO_CACHE", str(studio / "cache"))
+    result = train("-o", CARD, "--backbone", "vgg19", "--dry-run")
+    assert result.exit_code == 0, (result.stderr, result.exception)
+    assert "note: training would first download " in result.stderr
+    assert "time" not in result.stdout
+
+
 def test_the_card_paints(train: Impasto, impasto: Impasto) -> None:
     assert train("-o", CARD, "--quiet", "--name", "The Wave").output == ""
     assert load_card(CARD).style == "The Wave"
