@@ -102,15 +102,13 @@ def train(
     ] = None,
     start: Annotated[
         str | None,
-        typer.Option(
-            "--from", metavar="FILE", help="Start weights: a card, primed or random [dim](by network)[/dim]"
-        ),
+        typer.Option("--from", metavar="FILE", help="Start: card, primed, random [dim](by network)[/dim]"),
     ] = None,
     find_lr: Annotated[
         bool, typer.Option("--find-lr", metavar=" ", help="Only search and suggest a learning rate.")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", metavar=" ", help="Only print options, steps, memory and time.")
+        bool, typer.Option("--dry-run", metavar=" ", help="Only print the options and the cost.")
     ] = False,
     resume: ResumeFlag = False,
     quiet: QuietFlag = False,
