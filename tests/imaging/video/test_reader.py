@@ -13,7 +13,7 @@ from impasto.errors import MissingExtraError, UsageError, VideoError
 from impasto.imaging.video import open_clip
 from tests.imaging.films import RATE, SIZE, index_of, picture, write_film
 
-REAL_FILM = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "video" / "flower.mp4"
+REAL_FILM = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "video" / "flower.mp4"
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 
 from impasto.imaging.video.tone_mapping import HLG, PQ, WHITE, from_hlg, from_pq, roll_off, to_pq, to_sdr
 
-DOCS = Path(__file__).parents[2] / "docs" / "video.md"
+DOCS = Path(__file__).parents[3] / "docs" / "video.md"
 HLG_ROWS, PQ_ROWS = (
     (0.1, 0.25, 0.38, 0.5, 0.6, 0.75, 0.85, 0.95, 1.0),
     (0.1, 0.2, 0.38, 0.5, 0.58, 0.65, 0.7, 0.75),
