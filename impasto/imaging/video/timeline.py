@@ -14,7 +14,7 @@ from impasto.imaging.video.clip import Seconds
 # pause may be meant, unless it is longer than any film.
 _JUMP_IN_STREAMS = 10
 LONGEST_PAUSE = 30 * 3600
-_BACK = 1  # reordering of frames goes back by less
+_BACK = 1  # a little is no jump
 _UNKNOWN = Fraction(1, 25)  # how long a packet lasts that does not say so
 
 
@@ -47,7 +47,8 @@ class Timeline:
 
     def _follow(self, packet: Any) -> None:
         """Look for a jump before this packet."""
-        stamp = packet.pts if packet.dts is None else packet.dts
+        # frames are stored in another order than shown, at slow rates by many seconds
+        stamp = packet.pts if packet.dts is None and packet.stream.type != "video" else packet.dts
         if stamp is None:
             return
         base, track = packet.time_base, packet.stream.index

@@ -93,3 +93,13 @@ def test_a_jump_that_cannot_be_closed_is_named(tmp_path):
     frames = open_clip(film).frames()
     with pytest.raises(VideoError, match=r"film\.mkv is damaged or cut short at 0\.\d s: .* hours later"):
         list(frames)
+
+
+def test_frames_that_are_shown_for_seconds_are_no_jumps(tmp_path):
+    """Matroska tells no order of decoding for the first ones, and stores the fourth before the second."""
+    film = write_film(
+        tmp_path / "a.mkv", 6, rate=Fraction(1, 3), time_base=Fraction(1, 1000), stamps=range(0, 18_000, 3000)
+    )
+    clip = open_clip(film)
+    assert [float(frame.time) for frame in clip.frames()] == [0, 3, 6, 9, 12, 15]
+    assert clip.notes == ()
