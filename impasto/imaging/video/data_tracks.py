@@ -24,7 +24,8 @@ def add_data(
     for stream in source.streams.data:
         if is_timecode(stream) or is_text_of_chapters(stream, source):
             continue
-        if stream.name == _COPIED and suffix in MP4_LIKE:
+        is_known = stream.name == _COPIED and "mov" in source.format.name  # elsewhere it may be anything
+        if is_known and suffix in MP4_LIKE:
             track = CopiedTrack(output, stream, cut, suffix)
             describe(track.stream, stream)
             tracks[stream.index] = track.take

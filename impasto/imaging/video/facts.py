@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from fractions import Fraction
@@ -16,7 +17,9 @@ _TIMECODE = "timecode"
 _NO_TITLES = {"major_brand", "minor_version", "compatible_brands", "encoder", _TIMECODE}
 _OF_PHONES = ("com.apple.", "com.android.")  # which MP4 and MOV hold under their full names only
 _HOLD_TIMECODE = (*MP4_LIKE, ".mkv", ".webm")
+_MOST_NAMES = 10
 _DAY = 24  # hours
+_FASTEST = 255  # frames a second of a time code: MP4 and MOV have a byte for it
 _FINEST = 1_000_000  # denominator of a rate
 
 
@@ -40,7 +43,10 @@ def name_lost_titles(source: Any, path: Path) -> list[str]:
         kept = {_plain(key) for key in written.metadata} | set(written.metadata.values())
     titles = _titles(source).items()
     lost = [_plain(key) for key, text in titles if text and _plain(key) not in kept and text not in kept]
-    return [f"facts that it does not hold are left out ({', '.join(dict.fromkeys(lost))})"] if lost else []
+    names = list(dict.fromkeys(lost))
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    told = ", ".join(names[:_MOST_NAMES]) + more
+    return [f"facts that it does not hold are left out ({told})"] if lost else []
 
 
 def copy_timecode(source: Any, stream: Any, suffix: str, start: Fraction, rate: Fraction) -> list[str]:
@@ -77,8 +83,8 @@ def advance(code: str, frames: int, rate: Fraction) -> str | None:
     second keep up with the clock (SMPTE ST 12-1); there is no such thing at rates that are not near 30 or 60.
     """
     match = re.fullmatch(r"(\d{1,2}):(\d\d):(\d\d)([:;.])(\d{2,3})", code)
-    nominal = round(rate)
-    if match is None or nominal < 1:
+    nominal = math.floor(rate + Fraction(1, 2))  # as FFmpeg rounds it
+    if match is None or not 1 <= nominal <= _FASTEST:
         return None
     hours, minutes, seconds, mark, number = match.groups()
     if mark != ":" and nominal % 30:

@@ -88,7 +88,7 @@ class AnimatedClip:
         has_alpha, milliseconds = False, []
         for moment in self._moments(patient=True):
             milliseconds.append(moment.duration * 1000)
-            has_alpha = has_alpha or moment.content.has_transparency_data
+            has_alpha = has_alpha or _shows_through(moment.content)
         if len(milliseconds) < 2:
             raise VideoError(f"{path} is a single picture, not an animation; stylize it as a photo")
         total = sum(milliseconds, Fraction(0)) / 1000
@@ -145,6 +145,13 @@ def _checked(file: Any, name: str) -> Any:
 def _milliseconds(picture: Image.Image) -> int:
     said = round(picture.info.get("duration", 0))
     return said if said > _HASTE else _PAUSE
+
+
+def _shows_through(picture: Image.Image) -> bool:
+    """Return whether a pixel is transparent; many an animation declares a color for it and uses it nowhere."""
+    if not picture.has_transparency_data:
+        return False
+    return picture.convert("RGBA").getchannel("A").getextrema()[0] < 255
 
 
 def _is_picture(path: Path) -> bool:

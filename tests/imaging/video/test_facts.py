@@ -46,6 +46,31 @@ def test_what_is_lost_is_named_once(phone: Path, tmp_path: Path, name: str, lost
     assert notes == (f"{tmp_path / name}: facts that it does not hold are left out ({names})",)
 
 
+def test_many_lost_facts_are_counted(tmp_path: Path) -> None:
+    titles = {f"com.apple.quicktime.fact{number:02}": f"value {number}" for number in range(13)}
+    film = write_film(tmp_path / "a.mov", titles=titles, container_options={"movflags": "+use_metadata_tags"})
+    (note,) = remake(film, tmp_path / "b.ts")[1]
+    assert note.endswith(
+        "(fact00, fact01, fact02, fact03, fact04, fact05, fact06, fact07, fact08, fact09 and 3 more)"
+    )
+
+
+@pytest.mark.parametrize("rate", [Fraction(1, 3), Fraction(61, 2), Fraction(240), Fraction(1000)])
+@pytest.mark.parametrize("code", ["99:99:99:99", "01:00:00;00"])
+def test_no_time_code_spoils_a_video(tmp_path: Path, rate: Fraction, code: str) -> None:
+    film = write_film(
+        tmp_path / "a.mkv",
+        4,
+        rate=rate,
+        titles={"timecode": code},
+        time_base=Fraction(1, 1000),
+        stamps=[round(1000 * n / rate) for n in range(4)],
+    )
+    remake(film, tmp_path / "b.mov", cuts=())
+    with av.open(tmp_path / "b.mov") as container:
+        assert len(list(container.decode(video=0))) == 4
+
+
 def timecodes(path: Path) -> list[str]:
     with av.open(path) as container:
         assert len(container.streams.data) == (0 if path.suffix == ".mkv" else 1)
@@ -80,6 +105,9 @@ def test_a_time_code_that_is_lost(tmp_path: Path) -> None:
         ("00:01:00;02", 0, NTSC, "00:01:00;02"),
         ("00:00:59;59", 1, 2 * NTSC, "00:01:00;04"),
         ("00:00:00;00", 0, Fraction(25), None),
+        ("00:00:00:00", 61, Fraction(61, 2), "00:00:01:30"),  # 30.5 is 31 to FFmpeg
+        ("00:00:00;00", 0, Fraction(61, 2), None),
+        ("00:00:00:00", 1, Fraction(1, 3), None),
         ("noon", 0, Fraction(25), None),
     ],
 )

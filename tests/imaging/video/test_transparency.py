@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from impasto.imaging.video import ClipInfo, Color, Frame, SegmentWriter, choose_encoding, join, open_clip
 from impasto.imaging.video.open import holds_alpha
@@ -85,6 +86,16 @@ def test_pictures_and_animations(tmp_path: Path) -> None:
         assert holds_alpha(tmp_path / target, INFO)
     assert not holds_alpha(tmp_path / "folder/%03d.jpg", INFO)
     assert not holds_alpha(tmp_path / "folder", named)
+
+
+def test_animations_that_use_no_transparency_are_opaque(tmp_path: Path) -> None:
+    """As many a GIF declares a color for it."""
+    frames = [Image.fromarray(picture(index)).quantize(200) for index in range(3)]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:], transparency=255)
+    assert not open_clip(tmp_path / "a.gif").info.has_alpha
+    frames[1].putpixel((5, 5), 0)
+    frames[0].save(tmp_path / "b.gif", save_all=True, append_images=frames[1:], transparency=0, disposal=2)
+    assert open_clip(tmp_path / "b.gif").info.has_alpha
 
 
 def test_the_color_of_what_is_hidden_is_white() -> None:
