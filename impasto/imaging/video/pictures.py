@@ -148,10 +148,10 @@ def _milliseconds(picture: Image.Image) -> int:
 
 
 def _shows_through(picture: Image.Image) -> bool:
-    """Return whether a pixel is transparent; many an animation declares a color for it and uses it nowhere."""
+    """Return whether a pixel is transparent; many animations declare a color for it and use it nowhere."""
     if not picture.has_transparency_data:
         return False
-    return picture.convert("RGBA").getchannel("A").getextrema()[0] < 255
+    return bool((np.asarray(picture.convert("RGBA"))[..., 3] < 255).any())
 
 
 def _is_picture(path: Path) -> bool:
