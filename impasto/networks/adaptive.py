@@ -20,6 +20,7 @@ from impasto.networks.light import Light
 WeightTensors = dict[str, Tensor]
 
 _LEAST_VARIANCE = 1e-6  # lower limit of a channel's variance
+_MOST_DEVIATIONS = 3.0  # of an input from its mean: a graphic or a photo lies far from the paintings of training
 
 
 class Adaptive(nn.Module):
@@ -92,7 +93,7 @@ class Adaptive(nn.Module):
         Args:
             moments: `losses.second_moments` of a style's features at each layer, (N, C + 1, C + 1).
         """
-        seen = (self.look(moments) - self.centre) / self.spread
+        seen = ((self.look(moments) - self.centre) / self.spread).clamp(-_MOST_DEVIATIONS, _MOST_DEVIATIONS)
         code = F.silu(self.second(F.silu(self.first(seen))))
         vectors = self.to_vectors(code).split(list(self._vectors.values()), 1)
         shares = self.to_shares(code).unflatten(1, (len(self._matrices), -1))
