@@ -16,7 +16,7 @@ from impasto.imaging.geometry import fit_long_side, resize
 from impasto.imaging.style import read_style
 from impasto.networks.adaptive import Adaptive
 from impasto.networks.adaptive_file import EMBEDDED, load_adaptive
-from impasto.networks.card import Card
+from impasto.networks.card import ADAPTIVE, Card
 from impasto.networks.primed import digest
 from impasto.perception import shrink
 
@@ -60,6 +60,7 @@ def card_of(
         tensors=weights,
         style=name,
         base=adaptive.base or digest(adaptive.state_dict()),
+        recipe=ADAPTIVE,
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeVar, get_args
 
 from impasto.errors import UsageError
 
+PREDICTED_LIGHT = 0.75  # `keep_light` for networks that the adaptive network wrote: they paint clouds
 KeepColor = Literal["none", "luminance", "histogram", "lab-transfer"]
 StyleLoss = Literal["moments", "gram", "sliced", "nearest"]
 Pooling = Literal["max", "average", "l2"]

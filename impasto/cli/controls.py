@@ -14,6 +14,11 @@ from impasto.errors import UsageError
 FLAGS = {
     "keep_color": Flag("Keep the photo's colors: luminance, histogram or lab-transfer.", "HOW"),
     "keep_color_amount": Flag("Share of the photo's colors to keep, 0 to 1.", panel=CONTROL),
+    "keep_light": Flag(
+        "Share of the photo's large-scale light to restore, 0 to 1.",
+        panel=CONTROL,
+        unset="0.75 for a picture as the style, else 0",
+    ),
     "detail": Flag("Share of the photo's fine detail to restore, 0 to 1.", panel=CONTROL),
     "stroke_size": Flag("Factor of the stroke size, 0.25 to 4.", panel=CONTROL),
 }

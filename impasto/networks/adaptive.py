@@ -20,7 +20,9 @@ from impasto.networks.light import Light
 WeightTensors = dict[str, Tensor]
 
 _LEAST_VARIANCE = 1e-6  # lower limit of a channel's variance
-_MOST_DEVIATIONS = 3.0  # of an input from its mean: a graphic or a photo lies far from the paintings of training
+_MOST_DEVIATIONS = (
+    3.0  # of an input from its mean: a graphic or a photo lies far from the paintings of training
+)
 
 
 class Adaptive(nn.Module):

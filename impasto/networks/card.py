@@ -19,6 +19,7 @@ from impasto.networks.base import StyleNetwork
 from impasto.weights import load_floats, load_metadata, save_tensors
 
 KIND, FORMAT = "style card", 1
+ADAPTIVE = "adaptive"  # `Card.recipe` of cards that the adaptive network wrote
 
 _LARGEST_METADATA = 1_000_000  # characters; impasto's cards have some two thousand
 
@@ -36,7 +37,8 @@ class Card:
         training_data: description of the photos that the network was trained on.
         base: fingerprint of the primed weights that the training started from; empty if it started from
             random weights. Cards with equal bases interpolate.
-        recipe, options: recipe and options of the training.
+        recipe, options: recipe and options of the training. The recipe is "adaptive" where no training but
+            the adaptive network made the weights.
         scores: scores measured for the network, by name.
         impasto: version of impasto that made the card.
     """

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from impasto.imaging.video.clip import Pixels
 from impasto.networks import StyleNetwork
-from impasto.networks.card import Card
+from impasto.networks.card import ADAPTIVE, Card
 from impasto.networks.primed import fingerprint
 from impasto.styles.mixture import Styles, load_styles, mix
 from impasto.stylizing.estimate import IMAGES, bytes_per_pixel
@@ -65,6 +65,11 @@ class Ensemble:
         """ "starry-night", or "starry-night:0.6 great-wave:0.4"."""
         names = [(card.style or card.network, share) for card, share in self.styles]
         return names[0][0] if len(names) == 1 else " ".join(f"{name}:{share:.4g}" for name, share in names)
+
+    @property
+    def is_predicted(self) -> bool:
+        """Return whether the adaptive network wrote all of the styles' cards."""
+        return all(card.recipe == ADAPTIVE for card, _ in self.styles)
 
     def record(self) -> list[dict[str, Any]]:
         """Describe the styles, JSON-serializable."""

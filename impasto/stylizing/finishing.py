@@ -1,4 +1,4 @@
-"""Last touches: the photo's colors, its fine structure, and the photo itself where a mask is black."""
+"""Last touches: the photo's light, its colors, its fine structure, and itself where a mask is black."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from impasto.imaging import io
+from impasto.imaging import detail, io, light
 from impasto.imaging.color_transfer import keep_color
-from impasto.imaging.detail import HALO, return_detail
+from impasto.imaging.detail import return_detail
+from impasto.imaging.light import return_light
 from impasto.imaging.masks import blend
 from impasto.imaging.video.clip import Pixels
 from impasto.stylizing.controls import StyleControls
@@ -39,7 +40,7 @@ class Postprocessor:
     def __init__(self, controls: StyleControls, mask: io.Source | None = None) -> None:
         self.controls = controls
         self._masks = Masks([] if mask is None else [mask])
-        self.halo = HALO if controls.detail else 0
+        self.halo = (light.HALO if controls.keep_light else 0) + (detail.HALO if controls.detail else 0)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -51,7 +52,7 @@ class Postprocessor:
         """Return whether pictures stay as they are."""
         controls = self.controls
         keeps_color = controls.keep_color != "none" and controls.keep_color_amount > 0
-        return not (keeps_color or controls.detail or self._masks.digests)
+        return not (keeps_color or controls.keep_light or controls.detail or self._masks.digests)
 
     def record(self) -> dict[str, Any]:
         """Settings that affect the picture, JSON-serializable; empty by default."""
@@ -75,6 +76,10 @@ class Postprocessor:
             size, box: of which picture they are a part, and which; without, they are whole.
         """
         controls = self.controls
+        start = (0, 0) if box is None else box[:2]
+        if controls.is_statistical:
+            seen = seen or (picture, photo)  # before the light, as all that is known of a part's whole
+        picture = return_light(picture, photo, controls.keep_light or 0, seen=seen, alpha=alpha, offset=start)
         picture = keep_color(
             picture, photo, controls.keep_color, controls.keep_color_amount, seen=seen, alpha=alpha
         )

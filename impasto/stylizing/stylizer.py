@@ -92,10 +92,11 @@ class Stylizer:
             raise UsageError("refine is for one style all over: leave out the regions")
         self.strength = strength
         self.device, self.dtype = resolve(runtime, device, precision)
-        self.finish = Postprocessor(StyleControls(**controls), mask)
         self.shares = RegionWeights([mask for mask, _ in regions], base=style is not None)
         wanted = [*(styles for _, styles in regions), *([] if style is None else [style])]
         self.ensembles = [Ensemble(one, strength, self.device, self.dtype, runtime) for one in wanted]
+        predicted = all(ensemble.is_predicted for ensemble in self.ensembles)
+        self.finish = Postprocessor(StyleControls(**handles).for_networks(predicted=predicted), mask)
         self.refine = refine
         self._refiner = (
             Refiner(style, refine, strength, device, precision) if refine and style is not None else None

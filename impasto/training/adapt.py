@@ -22,6 +22,7 @@ from impasto.imaging.geometry import resize
 from impasto.networks.adaptive import Adaptive
 from impasto.networks.adaptive_file import save_adaptive
 from impasto.networks.primed import digest
+from impasto.options import PREDICTED_LIGHT
 from impasto.perception import Features, Perception
 from impasto.training.checkpoints import TrainingPlan
 from impasto.training.crops import Windows
@@ -168,7 +169,7 @@ class AdaptiveObjective:
 
     def __init__(self, perception: Perception, options: AdaptOptions) -> None:
         self._perception, self._pooled = perception, options.pooled
-        self._errors = WeightedErrors(perception, options)
+        self._errors = WeightedErrors(perception, options, returned=PREDICTED_LIGHT)
 
     def __call__(
         self, batch: StyleBatch, painted: Tensor, pool: Pool = alone

@@ -17,6 +17,7 @@ from impasto.errors import UsageError
 from impasto.imaging import io
 from impasto.imaging.color_transfer import ColorMoments, color_moments, map_colors
 from impasto.imaging.geometry import fit_long_side, resize
+from impasto.imaging.light import cell_means, replace_light
 from impasto.imaging.style import read_style
 from impasto.options import SUMMED, Layers
 from impasto.perception import Features, Perception, StyleTerm
@@ -110,10 +111,14 @@ class WeightedErrors:
     Args:
         perception: backbone with layers.
         options: weights.
+        returned: share of the large-scale light that pictures get back when they are made (`StyleControls`):
+            style and content are compared after that.
     """
 
-    def __init__(self, perception: Perception, options: TrainOptions | AdaptOptions) -> None:
-        self._perception = perception
+    def __init__(
+        self, perception: Perception, options: TrainOptions | AdaptOptions, returned: float = 0.0
+    ) -> None:
+        self._perception, self._returned = perception, returned
         self._weights = {
             "style": options.style_weight,
             "content": options.content_weight,
@@ -131,10 +136,11 @@ class WeightedErrors:
         colors: ColorMoments | None,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Weighted sum and unweighted terms; `colors`, if given, recolor the photos before encoding."""
-        features = self._perception.features(painted, self._layers)
         with torch.no_grad():
             shown = photos if colors is None else recolored(photos, colors)
             content = self._perception.content_terms(shown)
+        finished = replace_light(painted, cell_means(shown), self._returned) if self._returned else painted
+        features = self._perception.features(finished, self._layers)
         terms = {
             "style": style_error(features),
             "content": self._perception.content_error(features, content).mean(),

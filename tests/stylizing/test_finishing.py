@@ -7,6 +7,7 @@ from PIL import Image
 
 from impasto.imaging.color_transfer import keep_color, luma
 from impasto.imaging.detail import return_detail
+from impasto.imaging.light import return_light
 from impasto.stylizing import finishing
 from impasto.stylizing.controls import StyleControls
 from impasto.stylizing.finishing import FramePostprocessor, Postprocessor
@@ -46,9 +47,10 @@ def test_nothing_is_nothing(photo, painted):
     assert Postprocessor(StyleControls(stroke_size=2)).is_nothing  # which is of painting
 
 
-def test_color_first_then_detail_then_the_mask(photo, painted, half):
-    controls = StyleControls(keep_color="lab-transfer", keep_color_amount=0.7, detail=0.6)
-    colored = return_detail(keep_color(painted, photo, "lab-transfer", 0.7), photo, 0.6)
+def test_light_first_then_color_then_detail_then_the_mask(photo, painted, half):
+    controls = StyleControls(keep_light=0.5, keep_color="lab-transfer", keep_color_amount=0.7, detail=0.6)
+    lit = return_light(painted, photo, 0.5)
+    colored = return_detail(keep_color(lit, photo, "lab-transfer", 0.7, seen=(painted, photo)), photo, 0.6)
     finished = Postprocessor(controls, half)(painted, photo)
     torch.testing.assert_close(finished[..., :30], colored[..., :30])
     torch.testing.assert_close(finished[..., 34:], photo[..., 34:])

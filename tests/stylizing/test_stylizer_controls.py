@@ -58,6 +58,19 @@ def test_the_last_touches_are_of_the_finish(family, photo, masks):
     same(door.picture(photo), expected)
 
 
+def test_pictures_as_styles_keep_the_light_of_photos(family, photo, masks):
+    """Trained styles only where it is asked for."""
+    picture = impasto.styles.pictures()["swirling-night"]
+    bare = exact(picture, keep_light=0).picture(photo)
+    expected = Postprocessor(StyleControls(keep_light=0.75))(bare, photo)
+    same(exact(picture).picture(photo), expected)
+    assert (expected - bare).abs().max() > 0.05
+    assert exact(picture).record()["keep_light"] == 0.75
+    assert "keep_light" not in exact("night").record()
+    assert "keep_light" not in exact("night", region={masks["left"]: picture}).record()
+    assert exact("night", keep_light=0.4).record()["keep_light"] == 0.4
+
+
 @pytest.mark.parametrize(("strokes", "seen"), [(2.0, (50, 75)), (0.5, (200, 300)), (1.7, (59, 88))])
 def test_strokes_are_of_a_photo_made_smaller(family, photo, strokes, seen):
     small = resize(photo[None], seen)[0]
@@ -147,6 +160,7 @@ def test_what_cannot_be(family, arguments, error, words):
         ({"keep_color": "histogram"}, 8),  # whose colors are taken from some of its pixels
         ({"stroke_size": 2.0}, 3),
         ({"detail": 1.0}, 3),
+        ({"keep_light": 1.0}, 8),  # as the histogram's
     ],
 )
 @pytest.mark.parametrize("regions", [False, True])
@@ -176,6 +190,8 @@ def in_tiles(stylizer, planes, side=64):
         {"keep_color": "histogram"},
         {"keep_color": "lab-transfer", "keep_color_amount": 0.6},
         {"detail": 1.0},
+        {"keep_light": 0.8},
+        {"keep_light": 1.0, "keep_color": "lab-transfer", "detail": 0.5},
         {"stroke_size": 2.0},
         {"stroke_size": 0.7, "detail": 0.5, "keep_color": "luminance"},
     ],

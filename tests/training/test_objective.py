@@ -12,6 +12,7 @@ from torch import Tensor
 
 from impasto import backbones
 from impasto.imaging.color_transfer import color_moments
+from impasto.imaging.light import cell_means, replace_light
 from impasto.painting.objective import Objective, Style
 from impasto.painting.options import PaintOptions
 from impasto.perception import Perception
@@ -20,10 +21,11 @@ from impasto.training.objective import (
     FLAT,
     PrimingObjective,
     StyleObjective,
+    WeightedErrors,
     light_error,
     recolored,
 )
-from impasto.training.options import TrainOptions
+from impasto.training.options import AdaptOptions, TrainOptions
 
 Picture = Callable[[str, int], Tensor]
 WEIGHTS = {"content_weight": 0.3, "style_weight": 2.0, "tv_weight": 0.7}
@@ -176,6 +178,22 @@ def test_content_is_that_of_the_recolored_photo(compact_file: Path, photos: Tens
     assert objective(photos, recolored(photos, colors))[1]["content"] < 1e-6
     assert objective(photos, photos)[1]["content"] > 0.05
     assert objective(photos, recolored(photos, colors))[1]["light"] < 1e-9
+
+
+def test_errors_after_light_is_returned(compact_file: Path, photos: Tensor, style: Tensor) -> None:
+    """Clouds of cells are forgiven by as much as is returned, but for the light error itself."""
+    perception, colors = Perception(backbones.load(compact_file)), color_moments(style)
+    wanted = recolored(photos, colors)
+    clouds = torch.tensor([[0.2, -0.2], [-0.2, 0.2]])
+    cloudy = replace_light(wanted, cell_means(wanted) + clouds, 1.0)
+
+    def errors(returned: float) -> dict[str, Tensor]:
+        objective = WeightedErrors(perception, AdaptOptions(), returned)
+        return objective(photos, cloudy, lambda features: cloudy.mean(), colors)[1]
+
+    before, half, all_of_it = (errors(share) for share in (0.0, 0.5, 1.0))
+    assert before["content"] > 1.5 * half["content"] > 1.5 * all_of_it["content"]
+    assert before["light"] == half["light"] > 0
 
 
 def test_light_is_what_is_left_of_colors_in_squares(photos: Tensor, style: Tensor) -> None:

@@ -145,6 +145,8 @@ def _style(visit: Session, name: str | None, own: str | None) -> str | Path | No
 
 def handles_of(values: Mapping[str, Any]) -> StyleControls:
     """Read the sliders; whole numbers become floats, so that records agree with those of other commands."""
-    asked: dict[str, Any] = {each.name: values[each.name] for each in fields(StyleControls)}
+    asked: dict[str, Any] = {
+        each.name: values[each.name] for each in fields(StyleControls) if each.name in values
+    }
     floats: dict[str, Any] = {name: float(it) for name, it in asked.items() if isinstance(it, int)}
     return StyleControls(**(asked | floats))
