@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +78,8 @@ class StyleRequest:
 
     def painting(self) -> PaintOptions:
         """The options of a painting."""
-        asked = {each.name: getattr(self.handles, each.name) for each in fields(StyleControls)}
+        asked = asdict(self.handles)
+        del asked["keep_light"]  # a painting begins with the photo's light
         return PaintOptions(
             **{
                 **asked,
