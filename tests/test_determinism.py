@@ -70,7 +70,8 @@ def test_another_process_writes_the_same_bytes(tmp_path: Path, made: tuple[str, 
     assert digests(tmp_path / "second", COMMANDS[name], "2") == first
     command = COMMANDS[name]
     assert {str(command[command.index("-o") + 1]), *WRITTEN.get(name, ())} <= first.keys()
-    assert len(set(first.values())) == len(first), "files that differ have digests that differ"
+    distinct = [one for path, one in first.items() if Path(path).stem != "last"]  # which may be the best
+    assert len(set(distinct)) == len(distinct), "files that differ have digests that differ"
 
 
 @pytest.mark.parametrize("made", SEEDED, indirect=True)
