@@ -96,7 +96,7 @@ class Stylizer:
         wanted = [*(styles for _, styles in regions), *([] if style is None else [style])]
         self.ensembles = [Ensemble(one, strength, self.device, self.dtype, runtime) for one in wanted]
         predicted = all(ensemble.is_predicted for ensemble in self.ensembles)
-        self.finish = Postprocessor(StyleControls(**handles).for_networks(predicted=predicted), mask)
+        self.finish = Postprocessor(StyleControls(**controls).for_networks(predicted=predicted), mask)
         self.refine = refine
         self._refiner = (
             Refiner(style, refine, strength, device, precision) if refine and style is not None else None
