@@ -1,4 +1,4 @@
-"""`impasto grade`: the colors of a reference picture, or of a LUT, given to photos."""
+"""`impasto grade`: the colors of a reference picture, or of a LUT, given to photos and videos."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def grade(
         list[str],
         typer.Argument(
             metavar="PHOTO... REFERENCE",
-            help="Photos or folders; last the picture to take colors from, unless there is --lut.",
+            help="Photos, or a clip; last the picture to take colors from, unless there is --lut.",
         ),
     ],
     out: Annotated[
         str | None,
-        typer.Option("--out", "-o", metavar="OUT", help="Output folder, or picture file."),
+        typer.Option("--out", "-o", metavar="OUT", help="Output folder, picture or video."),
     ] = None,
     lut: Annotated[
         Path | None,
@@ -99,7 +99,7 @@ def grade(
         typer.Option(metavar="MEGAPIXELS", help="Refuse larger photos [dim](250)[/dim]", **panel(OUTPUT)),
     ] = None,
 ) -> None:
-    """Give photos the colors of a picture, or of a LUT. Drawing and detail stay as they are."""
+    """Give photos, or a video, the colors of a picture or of a LUT. Drawing and detail stay."""
     photos, reference = _split(inputs, has_lut=lut is not None)
     if out is None and save_lut is None:
         raise UsageError("missing OUT: name the result with -o, or a LUT to write with --save-lut")
@@ -116,7 +116,12 @@ def grade(
     from impasto.grading.grader import Grader
     from impasto.grading.looks import check_look
     from impasto.stylizing.batch.inputs import collect, count_kinds
+    from impasto.stylizing.video import is_video
 
+    if out is not None and is_video(Path(out)):
+        grader = Grader(reference, lut=lut, options=chosen)
+        _grade_video(photos, Path(out), grader, save_lut, overwrite=overwrite, dry_run=dry_run, quiet=quiet)
+        return
     passed_over: list[PurePath] = []
     unreadable: dict[Path, str] = {}
     target = "." if out is None else out
@@ -146,6 +151,47 @@ def grade(
         warn(f"files skipped: {count_kinds(passed_over)}; --dry-run names them")
     if save_lut and not quiet:
         say(f"{save_lut}: the grade as a LUT")
+
+
+def _grade_video(
+    sources: Sequence[str],
+    out: Path,
+    grader: Grader,
+    save_lut: Path | None,
+    *,
+    overwrite: bool,
+    dry_run: bool,
+    quiet: bool,
+) -> None:
+    """Grade a clip by one table, which is made of frames from all of it."""
+    from impasto.cli.video import run_job
+    from impasto.grading.looks import check_look, write_look
+    from impasto.grading.video import FrameGrader, lut_of_clip
+    from impasto.imaging.video.open import open_clip
+    from impasto.stylizing.options import VideoOptions
+    from impasto.stylizing.video import VideoJob
+
+    if len(sources) != 1:
+        raise UsageError(f"{out} is one video: name one clip to grade")
+    if save_lut:
+        if save_lut.exists() and not overwrite:
+            raise UsageError(f"{save_lut} exists: name another file, or replace it with --overwrite")
+        check_look(save_lut)
+    clip = open_clip(sources[0])
+    if dry_run:
+        say(f"{sources[0]} -> {out}")
+        return
+    table = lut_of_clip(clip, grader)
+    options = VideoOptions(steady=False, overwrite=overwrite)
+    run_job(
+        VideoJob(clip, FrameGrader(table), grader.record(), options),
+        lambda: grader.notes,
+        out,
+        quiet=quiet,
+        doing="grading",
+    )
+    if save_lut:
+        write_look(save_lut, table)
 
 
 def _split(inputs: Sequence[str], *, has_lut: bool) -> tuple[list[str], Path | None]:

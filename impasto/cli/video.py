@@ -165,24 +165,31 @@ def video(
 
         describe_video(job.plan(out))
     elif preview is None:
-        _run(job, made, out, quiet=quiet)
+        run_job(job, made.notes, out, quiet=quiet)
     else:
         _write_preview(job, preview, out, overwrite=options.overwrite, quiet=quiet)
 
 
-def _run(job: VideoJob, engine: _Engine, out: Path, *, quiet: bool) -> None:
-    """Make the video, and tell what came of it."""
+def run_job(
+    job: VideoJob,
+    notes: Callable[[], Sequence[str]],
+    out: Path,
+    *,
+    quiet: bool,
+    doing: str = "stylizing",
+) -> None:
+    """Make the video, and tell what came of it, with the notes of what makes its pictures."""
     from impasto.stylizing.video import is_video
 
-    told = _tell([*engine.notes(), *job.notes], [], quiet=quiet)
+    told = _tell([*notes(), *job.notes], [], quiet=quiet)
     started = time.monotonic()
     with stopping() as stop, progress(quiet) as show:
-        watch = _VideoProgress(show)
+        watch = _VideoProgress(show, doing)
         try:
             complete = job.run(out, watch, stop)
         except KeyboardInterrupt:  # the second one, or one before there was a first frame
             complete = False
-    _tell([*engine.notes(), *job.notes], told, quiet=quiet)
+    _tell([*notes(), *job.notes], told, quiet=quiet)
     if not complete:
         kept = "; the same command goes on from there" if is_video(out) else ""
         say(f"stopped after {counted(watch.frames, 'frame')}{kept}")
@@ -195,13 +202,13 @@ def _run(job: VideoJob, engine: _Engine, out: Path, *, quiet: bool) -> None:
 class _VideoProgress:
     """Draws the progress, and remembers the last of it."""
 
-    def __init__(self, show: Show) -> None:
-        self._show = show
+    def __init__(self, show: Show, doing: str) -> None:
+        self._show, self._doing = show, doing
         self.frames, self.rate = 0, 0.0
 
     def __call__(self, progress: Progress) -> None:
         self.frames, self.rate = progress.frames, progress.per_second
-        self._show(progress.done, "stylizing", f"{counted(self.frames, 'frame')}, {self.rate:.1f} a second")
+        self._show(progress.done, self._doing, f"{counted(self.frames, 'frame')}, {self.rate:.1f} a second")
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import json
 from dataclasses import fields
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -11,6 +12,7 @@ from PIL import Image
 from impasto.cli.grade import FLAGS
 from impasto.grading.options import GradeOptions
 from impasto.imaging import io
+from tests.clips import pan, read_clip, write_clip
 
 QUICK = ("--method", "linear", "--lut-size", 17)
 
@@ -98,6 +100,22 @@ def test_dry_run_writes_nothing(grade, workshop):
     assert sorted(path.name for path in workshop.iterdir()) == ["photo.jpg", "wave.jpg"]
 
 
+def test_grades_a_video_with_its_sound(grade, workshop):
+    write_clip(workshop / "clip.mp4", pan(6), sound=True)
+    result = grade("clip.mp4", "wave.jpg", "-o", "out.mp4", "--save-lut", "look.cube", *QUICK)
+    assert result.exit_code == 0, result.stderr
+    assert "out.mp4: 6 frames in " in result.stderr
+    made, before = read_clip(Path("out.mp4")), read_clip(Path("clip.mp4"))
+    assert (len(made), made[0].shape) == (6, before[0].shape)
+    with av.open("out.mp4") as container:
+        assert container.streams.audio
+    assert np.abs(made[0].mean((0, 1)) - before[0].mean((0, 1))).max() > 10
+    assert "out.mp4 exists" in error_of(grade("clip.mp4", "-o", "out.mp4", "--lut", "look.cube"), 2)
+    result = grade("clip.mp4", "-o", "again.mp4", "--lut", "look.cube")
+    assert result.exit_code == 0, result.stderr
+    assert np.abs(read_clip(Path("again.mp4"))[3].astype(int) - made[3]).max() <= 4
+
+
 def test_metadata_and_amount(grade, workshop):
     exif = Image.Exif()
     exif[0x010F] = "Maker"
@@ -139,6 +157,8 @@ def test_help_fits_a_screen(impasto):
             "choose another name for the LUT",
         ),
         (("photo.jpg", "wave.jpg", "wave.jpg", "-o", "b", "--save-lut", "c.cube"), 2, "needs one photo"),
+        (("photo.jpg", "clip.mp4", "wave.jpg", "-o", "a.mp4"), 2, "a.mp4 is one video: name one clip"),
+        (("photo.jpg", "wave.jpg", "-o", "a.mp4"), 1, "photo.jpg is not a video"),
         (("photo.jpg", "wave.jpg", "-o", "a.png", "--amount", "2"), 2, "amount must be from 0 to 1"),
         (("photo.jpg", "wave.jpg", "-o", "a.png", "--lut-size", "many"), 2, "--lut-size must be a whole"),
     ],

@@ -10,7 +10,8 @@ import numpy as np
 
 from impasto.imaging import ffmpeg
 from impasto.imaging.video.clip import Color, Pixels
-from impasto.imaging.video.tone_mapping import HLG, MAPPED_FORMAT, PEAK, PQ, tone_mapper
+from impasto.imaging.video.lookup import TABLE_FORMAT
+from impasto.imaging.video.tone_mapping import HLG, PEAK, PQ, tone_mapper
 
 _UNKNOWN = (0, 2, 3)  # code points of H.273 that say nothing: RGB has no matrix, not specified, reserved
 _LIMITED, _FULL = 1, 2
@@ -129,7 +130,7 @@ class Converter:
         }
         self._map: Callable[[Any], Pixels] | None = None
         if palette.hdr:
-            self._options["format"] = MAPPED_FORMAT
+            self._options["format"] = TABLE_FORMAT
             self._map = tone_mapper(palette.stored.transfer, palette.stored.primaries, palette.peak)
         elif palette.converts:
             self._options["dst_color_primaries"] = palette.shown.primaries

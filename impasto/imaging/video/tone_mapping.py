@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from impasto.imaging import ffmpeg
 from impasto.imaging.video.clip import Pixels
+from impasto.imaging.video.lookup import ColorTable
 
 Signals = NDArray[np.float64]
 
 PQ, HLG = 16, 18  # code points of H.273
 WHITE = 203.0  # cd/m2 of white in HDR, by Report BT.2408; white in SDR is as bright
 PEAK = 1000.0  # cd/m2 of HLG's nominal display, and of PQ that does not say what it was made on
-MAPPED_FORMAT = "gbrp16le"  # FFmpeg looks planes of 16 bits up in half the time of others
 _DISPLAY_GAMMA = 2.4  # of SDR, by BT.1886
 _SIDE = 49  # of the table: its grays are less than one level of 255 off
 _M1, _M2, _C1, _C2, _C3 = 2610 / 16384, 2523 / 32, 107 / 128, 2413 / 128, 2392 / 128  # of PQ
@@ -90,27 +87,8 @@ def to_sdr(signal: Signals, transfer: int, primaries: int, peak: float = PEAK) -
 
 
 def tone_mapper(transfer: int, primaries: int, peak: float) -> Callable[[Any], Pixels]:
-    """A function from `av` frames of the format MAPPED_FORMAT, of one size, to (H, W, 3) RGB bytes of SDR."""
+    """A function from `av` frames of the format TABLE_FORMAT, of one size, to (H, W, 3) RGB bytes of SDR."""
     axis = np.linspace(0, 1, _SIDE)
     blue, green, red = np.meshgrid(axis, axis, axis, indexing="ij")  # red changes fastest in the file
-    colors = to_sdr(np.stack([red, green, blue], -1), transfer, primaries, peak).reshape(-1, 3)
-    rounded = (255 * colors + 0.5) * 256 / 65_535  # so that the upper byte of 16 bits is the rounded level
-    lines = "\n".join(f"{r:.6f} {g:.6f} {b:.6f}" for r, g, b in rounded.tolist())
-    graph: Any = None
-
-    def convert(frame: Any) -> Pixels:
-        nonlocal graph
-        graph = _lookup(frame, f"LUT_3D_SIZE {_SIDE}\n{lines}\n") if graph is None else graph
-        graph.push(frame)
-        levels = graph.pull().to_ndarray()
-        return np.ascontiguousarray(levels.view(np.uint8)[:, :, 1::2])
-
-    return convert
-
-
-def _lookup(frame: Any, table: str) -> Any:
-    """A graph of FFmpeg's filters that looks colors up, for frames like this one."""
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "table.cube"
-        path.write_text(table, encoding="ascii")
-        return ffmpeg.filter_graph(frame, "lut3d", file=str(path), interp="tetrahedral")
+    colors = to_sdr(np.stack([red, green, blue], -1), transfer, primaries, peak)
+    return ColorTable(colors.reshape(-1, 3))
