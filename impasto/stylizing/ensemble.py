@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from impasto.imaging.video.clip import Pixels
 from impasto.networks import StyleNetwork
 from impasto.networks.card import ADAPTIVE, Card
 from impasto.networks.primed import fingerprint
@@ -16,6 +15,9 @@ from impasto.stylizing.estimate import IMAGES, bytes_per_pixel
 from impasto.stylizing.runners import make_runner
 from impasto.stylizing.runtime import Runner, RuntimeName
 from impasto.stylizing.torch_runtime import paint_bytes
+
+if TYPE_CHECKING:
+    from impasto.imaging.video.clip import Pixels
 
 
 class Ensemble:

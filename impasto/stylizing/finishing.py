@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from torch import Tensor
@@ -13,12 +13,14 @@ from impasto.imaging.color_transfer import keep_color
 from impasto.imaging.detail import return_detail
 from impasto.imaging.light import return_light
 from impasto.imaging.masks import blend
-from impasto.imaging.video.clip import Pixels
 from impasto.stylizing.controls import StyleControls
 from impasto.stylizing.pixels import as_image, as_pixels
 from impasto.stylizing.regions import Masks
 from impasto.stylizing.resampling import Box, Size
 from impasto.stylizing.scene_cuts import is_cut
+
+if TYPE_CHECKING:
+    from impasto.imaging.video.clip import Pixels
 
 _RECENT = 12  # frames whose colors count together, half a second: those of one would flicker
 _GRID = 64  # pixels of a frame's long side that they are taken from

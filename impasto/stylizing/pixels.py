@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from impasto.errors import ImageError, UsageError
-from impasto.imaging.video.clip import Pixels
+
+if TYPE_CHECKING:
+    from impasto.imaging.video.clip import Pixels
 
 
 def as_image(pixels: Pixels) -> Tensor:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from impasto.imaging.video.clip import Pixels
+if TYPE_CHECKING:
+    from impasto.imaging.video.clip import Pixels
+
 
 _SIDE = 32  # pixels of the thumbnails that are compared
 _BINS = 16  # of a histogram

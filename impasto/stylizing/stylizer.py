@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -16,7 +16,6 @@ from impasto.errors import MemoryLimitError, UsageError
 from impasto.imaging import io
 from impasto.imaging.arrays import without_hidden
 from impasto.imaging.geometry import resize
-from impasto.imaging.video.clip import Pixels
 from impasto.options import check_range, check_whole
 from impasto.styles.mixture import Styles
 from impasto.stylizing.controls import StyleControls
@@ -29,6 +28,9 @@ from impasto.stylizing.regions import RegionWeights
 from impasto.stylizing.resampling import Size
 from impasto.stylizing.runtime import RuntimeName, resolve
 from impasto.stylizing.torch_runtime import paint_bytes
+
+if TYPE_CHECKING:
+    from impasto.imaging.video.clip import Pixels
 
 StyleRegions = Mapping[Any, Styles] | Sequence[tuple[io.Source, Styles]]  # masks, each with its styles
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from impasto.imaging.video.clip import Pixels
 from impasto.networks import StyleNetwork
 from impasto.stylizing.pixels import as_image, as_pixels
 from impasto.stylizing.runtime import RuntimeName
+
+if TYPE_CHECKING:
+    from impasto.imaging.video.clip import Pixels
 
 
 class TorchRunner:
