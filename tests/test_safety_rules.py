@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-ROOMS = ("impasto", "examples", "benchmarks", "docs", "requirements")
-MODULES = sorted(path.relative_to(ROOT) for room in ROOMS for path in (ROOT / room).rglob("*.py"))
+FOLDERS = ("impasto", "examples", "benchmarks", "docs", "requirements")
+MODULES = sorted(path.relative_to(ROOT) for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
 WEIGHTS = Path("impasto/weights.py")
 
 # modules that run what they read, that read XML with its references, or that talk to the network
@@ -22,7 +22,7 @@ CODE = {"pickle", "_pickle", "cPickle", "dill", "cloudpickle", "joblib", "marsha
 XML = {"xml.etree", "xml.dom", "xml.sax.expatreader", "xml.parsers", "lxml"}
 NETWORK = {"requests", "httpx", "aiohttp", "urllib3", "ftplib", "urllib.request", "http.client", "socket"}
 BATCH = Path("impasto/stylizing/batch")
-DOORS = {  # modules that may import one of these, and what for
+ALLOWED = {  # modules that may import one of these, and what for
     "urllib.request": {WEIGHTS},  # what comes is compared with its SHA-256
     "http.client": {WEIGHTS},
     # is a port free; is there a cluster where one is named; what this machine is called
@@ -86,7 +86,7 @@ def forbidden(path: Path, name: str, call: ast.Call) -> str | None:
 
 
 def loads(path: Path, name: str, call: ast.Call) -> str | None:
-    """torch.load has one door, and is told to take data only; numpy.load never takes pickled objects."""
+    """torch.load is called in one module, and for data only; numpy.load never takes pickled objects."""
     if name == "torch.load":
         if path not in LOADERS:
             return "calls torch.load, which weights.load_plain is for"
@@ -139,7 +139,7 @@ def imports(path: Path, tree: ast.AST) -> Iterator[str]:
 def _wrong(path: Path, name: str) -> Iterator[str]:
     def within(modules: set[str]) -> str | None:
         found = next((module for module in modules if f"{name}.".startswith(f"{module}.")), None)
-        return None if found is None or path in DOORS.get(found, ()) else found
+        return None if found is None or path in ALLOWED.get(found, ()) else found
 
     if module := within(CODE):
         yield f"imports {module}, which runs what it reads"
@@ -171,8 +171,8 @@ def test_all_modules_are_looked_at() -> None:
 
 
 def test_exceptions_are_needed() -> None:
-    """A door that nobody goes through, or a stretched rule that is kept, is to be taken out of the tables."""
-    for module, paths in DOORS.items():
+    """Entries of the tables that no module needs any more are to be removed."""
+    for module, paths in ALLOWED.items():
         for path in paths:
             assert module in {*_modules(ast.parse((ROOT / path).read_text(encoding="utf-8")))}, (module, path)
     for path, told in STRETCHED:
@@ -192,7 +192,7 @@ def _modules(tree: ast.AST) -> Iterator[str]:
             yield node.module or ""
 
 
-def test_the_one_door_to_pickled_files_is_used() -> None:
+def test_the_one_module_that_reads_pickled_files_is_used() -> None:
     """The rule on torch.load would say nothing if weights were read in another way."""
     source = (ROOT / WEIGHTS).read_text(encoding="utf-8")
     assert source.count("torch.load(") == 1
