@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import av
 import numpy as np
 from PIL import Image
 
-from impasto.imaging.video.clip import Clip, ClipInfo, Frame
+from impasto.imaging.video.clip import Clip, ClipInfo, Color, Frame
 from impasto.imaging.video.encoding import choose_encoding
 from impasto.imaging.video.joining import join
 from impasto.imaging.video.open import open_clip
 from impasto.imaging.video.segments import SegmentWriter
+from impasto.imaging.video.stream_plan import plan_streams
 from impasto.stylizing.parts import ResumePoint, VideoParts
 from impasto.stylizing.temporal_smoothing import TemporalSmoother
 from tests.fuzz.target import MOST_PIXELS, Target, stored
@@ -48,9 +51,16 @@ def _frames() -> list[Frame]:
     return frames
 
 
-def _film(path: Path, codec: str, pixel_format: str = "yuv420p", sound: str = "") -> None:
+def _film(
+    path: Path,
+    codec: str,
+    pixel_format: str = "yuv420p",
+    sound: str = "",
+    titles: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     """A video of any codec that FFmpeg has, with a tone."""
     with av.open(str(path), "w") as container:
+        container.metadata.update(titles)
         stream: Any = container.add_stream(codec, rate=_RATE)
         stream.height, stream.width = _SIZE
         stream.pix_fmt, stream.codec_context.gop_size = pixel_format, 2
@@ -93,6 +103,9 @@ def _videos() -> tuple[bytes, ...]:
         "l.webm": lambda path: _film(path, "libsvtav1"),
         "m.ogv": lambda path: _film(path, "libtheora", sound="libvorbis"),
         "n.mov": lambda path: _film(path, "qtrle", "rgb24"),
+        "o.webm": lambda path: _film(path, "libvpx-vp9", "yuva420p"),
+        "p.mov": lambda path: _film(path, "prores_ks", "yuva444p10le"),
+        "q.mov": lambda path: _film(path, "libx264", titles={"timecode": "01:00:00:00", "make": "Apple"}),
     }
     files = []
     with tempfile.TemporaryDirectory() as folder:
@@ -132,6 +145,7 @@ def _look_at(clip: Clip, start: float) -> None:
     last: Fraction | None = None
     for frame in islice(clip.frames(start), _READ):
         assert frame.pixels.shape == (*clip.info.size, 3)
+        assert frame.alpha is None or frame.alpha.shape == clip.info.size
         assert last is None or frame.time > last
         last = frame.time
 
@@ -139,7 +153,9 @@ def _look_at(clip: Clip, start: float) -> None:
 def _read_sound(data: bytes, folder: Path) -> None:
     """A hostile video lends its sound to a good one."""
     segment = stored(_videos()[0], folder, "segment.mp4")
-    join([segment], stored(data, folder, "source"), folder / "joined.mp4", _INFO)
+    source, target = stored(data, folder, "source"), folder / "joined.mp4"
+    plan_streams(replace(_INFO, name=str(source), color=Color()), target, choose_encoding(target, _INFO))
+    join([segment], source, target, _INFO)
 
 
 def _read_segment(data: bytes, folder: Path) -> None:

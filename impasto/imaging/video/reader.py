@@ -55,8 +55,9 @@ class VideoClip:
         convert = Converter(self._probe.palette, self._probe.stored)
         decoder = _Decoder(self._path, self._probe, self._damage)
         for moment in select(decoder.moments(span.start), span):
-            pixels = self._probe.turn(convert(moment.content))
-            alpha = self._probe.turn(convert.alpha(moment.content)) if self.info.has_alpha else None
+            with ffmpeg.explaining(f"{self._path} has colors that cannot be converted"):
+                pixels = self._probe.turn(convert(moment.content))
+                alpha = self._probe.turn(convert.alpha(moment.content)) if self.info.has_alpha else None
             yield Frame(moment.index, moment.time, moment.duration, pixels, alpha)
 
 

@@ -225,3 +225,15 @@ def test_frames_as_large_as_a_bomb(tmp_path, monkeypatch):
     monkeypatch.setattr("impasto.imaging.video.clip.MOST_PIXELS", 1000)
     with pytest.raises(VideoError, match="has frames of 96 x 64 pixels, more than the limit of 1,000"):
         open_clip(film)
+
+
+def test_colors_that_nothing_converts(tmp_path):
+    path = write_film(tmp_path / "a.mov", 2, codec="prores_ks", pixel_format="yuv422p10le", options={})
+    data = bytearray(path.read_bytes())
+    at = data.find(b"icpf")
+    while at >= 0:
+        data[at + 20] = 64  # the matrix, by a number that means none
+        at = data.find(b"icpf", at + 1)
+    path.write_bytes(data)
+    with pytest.raises(VideoError, match=r"a\.mov has colors that cannot be converted"):
+        list(open_clip(path).frames())
