@@ -1,34 +1,34 @@
-"""The losses of a training as a chart in HTML: for any width, and in words for those who hear it."""
+"""Draw the losses of a training as an HTML chart of any width, with a text for screen readers."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 
-TERMS = ("style", "content")  # what is drawn; smoothness says little
+TERMS = ("style", "content")  # the losses drawn; smoothness says little
 _MOST_POINTS = 60  # of a line
-_MANTISSAS = ((1,), (1, 2, 5), tuple(range(1, 10)))  # of the numbers at the side, more where these are few
+_MANTISSAS = ((1,), (1, 2, 5), tuple(range(1, 10)))  # of axis labels, more of them for a narrow range
 _FEW_TICKS, _MANY_TICKS = 2, 7
 
 ChartPoint = tuple[float, float]  # a step, a loss
 
 
 class Curves:
-    """The losses so far. One thread may note them while another draws."""
+    """The losses so far. One thread may add losses while another draws."""
 
     def __init__(self) -> None:
         self._seen: dict[str, list[ChartPoint]] = {term: [] for term in TERMS}
         self._held_out: dict[str, list[ChartPoint]] = {term: [] for term in TERMS}
 
     def note(self, step: int, losses: dict[str, float], held_out: dict[str, float] | None = None) -> None:
-        """The losses of a step, and those on pictures that are held out, where they were measured."""
+        """Add the losses of a step, and those on held-out photos if they were measured."""
         for term in TERMS:
             for lines, values in ((self._seen, losses), (self._held_out, held_out or {})):
                 if 0 < values.get(term, 0.0) < math.inf:
                     lines[term].append((step, values[term]))
 
     def html(self) -> str:
-        """The chart, over a logarithmic scale; empty before there is a line to draw."""
+        """Return the chart, with a logarithmic scale; empty while there are fewer than two points."""
         lines = {term: smoothed(list(points)) for term, points in self._seen.items()}
         lines = {term: points for term, points in lines.items() if len(points) > 1}
         if not lines:
@@ -49,7 +49,7 @@ class Curves:
 def _plot(
     lines: Mapping[str, Sequence[ChartPoint]], dots: Mapping[str, Sequence[ChartPoint]], scale: _Scale
 ) -> str:
-    """Numbers at the side; and the drawing, stretched to any size, while its strokes keep their width."""
+    """Return axis labels and an SVG that stretches to any size, whose lines keep their width."""
     heights = [(tick, f"{scale.height(tick):.2f}") for tick in scale.ticks]
     numbers = "".join(f'<span style="top:{height}%">{tick:g}</span>' for tick, height in heights)
     grid = "".join(f'<path class="grid" d="M0 {height}H100"/>' for _, height in heights)
@@ -64,7 +64,7 @@ def _plot(
 
 
 class _Scale:
-    """Places in percent, from the left and from the top."""
+    """Positions in percent from the left and from the top."""
 
     def __init__(self, points: Sequence[ChartPoint]) -> None:
         self.last = max(step for step, _ in points)
@@ -85,7 +85,7 @@ class _Scale:
         return ",".join(map(self.place, points))
 
     def _choose_ticks(self) -> list[float]:
-        """Round numbers: powers of ten, and numbers between them where those are few."""
+        """Return round numbers: powers of ten, and numbers between them if those are few."""
         low, high = math.exp(self._low), math.exp(self._high)
         powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
         ticks: list[float] = []
@@ -98,7 +98,7 @@ class _Scale:
 
 
 def smoothed(points: Sequence[ChartPoint]) -> list[ChartPoint]:
-    """As few points as a chart can show, each the mean of its neighbours."""
+    """Average neighbouring points until there are at most 60."""
     size = -(-len(points) // _MOST_POINTS)
     groups = [points[first : first + size] for first in range(0, len(points), size or 1)]
     return [

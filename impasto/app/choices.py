@@ -1,4 +1,4 @@
-"""The styles that the page offers, each shown on a sample photo."""
+"""Styles offered on the page, each with a thumbnail of a sample photo in that style."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from impasto.imaging.geometry import fit_long_side, resize
 from impasto.networks.card import load_summary
 from impasto.stylizing.stylizer import Stylizer
 
-_SEEN, _SIDE = 480, 240  # pixels of the sample's long side: as networks see it, and as it is shown
+_SEEN, _SIDE = 480, 240  # long side in pixels: of the sample as networks get it, and of the thumbnail
 
 
 @dataclass(frozen=True)
@@ -20,9 +20,9 @@ class StyleOption:
     """A style that can be chosen.
 
     Attributes:
-        name: what ships under that name, or a card's file.
-        title: for people.
-        thumbnail: what the style makes of the sample.
+        name: of the shipped style.
+        title: of the work, for display.
+        thumbnail: the sample photo in this style.
     """
 
     name: str
@@ -44,7 +44,7 @@ def title_of(name: str) -> str:
 
 
 def thumbnail(style: str | Path, path: Path) -> Path:
-    """Write what a style, of any kind that `styles.load` takes, makes of the sample."""
+    """Write the sample photo in a style, of any kind that `styles.load` takes; return the path."""
     photo, info = io.read(styles.sample())
     seen = resize(photo[None], fit_long_side(info.size, _SEEN))[0]
     picture = Stylizer(str(style), runtime="torch").picture(seen)

@@ -1,4 +1,4 @@
-"""Clips that visitors bring: what they are, what may be made of them, and one frame at once."""
+"""Inspect uploaded clips, clamp requests to the limits, and preview a single frame."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from impasto.stylizing.runtime import RuntimeName
 from impasto.stylizing.stylizer import Stylizer
 from impasto.stylizing.video import VideoJob
 
-# FFmpeg's names of containers that refer to no other file, as playlists do; single pictures are told later
+# FFmpeg's names of containers, without playlists, which refer to other files; pictures are refused later
 _CONTAINERS = (
     "mov", "matroska", "avi", "mpegts", "mpeg", "mpegvideo", "asf", "flv", "ogg", "m4v", "h264", "hevc",
     "ivf", "dv", "mxf", "nut", "rm", "gif", "webp_pipe", "png_pipe", "jpeg_pipe",
@@ -36,11 +36,11 @@ _QUALITY = 90  # of the JPEGs that the page shows
 
 @dataclass(frozen=True)
 class Upload:
-    """A visitor's clip.
+    """A clip that a visitor uploaded.
 
     Attributes:
-        clip: can be read any number of times.
-        is_played: whether every browser plays it.
+        clip: its frames, which can be read any number of times.
+        is_played: True if every browser can play the file.
     """
 
     path: Path
@@ -53,7 +53,7 @@ class Upload:
 
 
 def missing() -> str | None:
-    """Name what must be installed before videos can be made; None if nothing is missing."""
+    """Return a sentence naming the libraries to install for videos; None if none is missing."""
     absent = [name for module, name in _LIBRARIES.items() if find_spec(module) is None]
     if not absent:
         return None
@@ -61,7 +61,7 @@ def missing() -> str | None:
 
 
 def open_upload(path: Path, limits: Limits) -> Upload:
-    """Look at a visitor's file. Raises ImpastoError where it is no video, or its frames are too large."""
+    """Open an uploaded clip. Raises ImpastoError if it is not a video or its frames are too large."""
     with ffmpeg.open_input(path, _CONTAINERS) as container:
         coded = [one.codec_context for one in container.streams.video if one.codec_context]
         codecs = [one.name for one in coded]
@@ -77,19 +77,19 @@ def _check_frames(path: Path, size: tuple[int, int], limits: Limits) -> None:
     height, width = size
     if height * width > limits.pixels:
         raise UsageError(
-            f"{path.name} has frames of {width} x {height} pixels, and {limits.megapixels:g} million pixels "
-            "are the most here: make it smaller first"
+            f"{path.name} has frames of {width} x {height} pixels, and the limit here is "
+            f"{limits.megapixels:g} million pixels: make it smaller first"
         )
 
 
 def fit(info: ClipInfo, options: VideoOptions, limits: Limits) -> tuple[VideoOptions, tuple[str, ...]]:
-    """Clamp a request to the clip and the limits; return it with sentences on what was cut.
+    """Clamp a request to the clip and the limits; return it with sentences that name what was cut.
 
-    The size is at most the clip's, and even, as browsers want it. Raises UsageError: nothing would be left.
+    The size is at most the clip's, and even, as browsers need it. Raises UsageError if no frame is left.
     """
     start, end, length = options.start, options.end, info.duration
     if length is not None and start >= length:
-        raise UsageError(f"the clip is {length:.1f} s long: begin before that, not at {start:g} s")
+        raise UsageError(f"the clip is {length:.1f} s long: choose a start before that, not {start:g} s")
     if length is not None and end is not None and end > length - 0.5 / info.rate:
         end = None
     notes: tuple[str, ...] = ()
@@ -97,13 +97,13 @@ def fit(info: ClipInfo, options: VideoOptions, limits: Limits) -> tuple[VideoOpt
     if last is None or last - start > limits.video_seconds:
         end = start + limits.video_seconds
         if last is not None:
-            most = f"{limits.video_seconds:g} s are the most here"
+            most = f"the limit here is {limits.video_seconds:g} s"
             notes = (f"{most}: the video goes from {start:g} s to {end:g} s of the clip",)
     return replace(options, end=end, size=even_size(info, options.size)), notes
 
 
 def even_size(info: ClipInfo, size: int | None) -> int | None:
-    """The long side to ask for: never more than the clip's, whose odd sides no browser plays as H.264."""
+    """Return the long side to request: at most the clip's; None keeps the clip's size, if it is even."""
     side = max(info.size)
     if size is not None and size < side:
         return size
@@ -113,10 +113,10 @@ def even_size(info: ClipInfo, size: int | None) -> int | None:
 def preview(
     visit: Session, path: Path, look: StyleRequest, moment: float, size: int | None, limits: Limits
 ) -> tuple[Path, Path]:
-    """The frame at a moment, in seconds, and its picture: two JPEGs. Raises ImpastoError."""
+    """Write the frame at a time in seconds and its stylized version as two JPEGs. Raises ImpastoError."""
     upload = open_upload(path, limits)
     check_pictures(look, limits)
-    stylizer = stylizer_of(look, "torch")  # which is ready at once
+    stylizer = stylizer_of(look, "torch")  # the only runtime without a start-up time
     options = VideoOptions(size=even_size(upload.info, size), steady=False, side_by_side=True)
     both = job_of(upload.clip, stylizer, options).preview(_number(upload.info, moment))
     middle = both.shape[1] // 2
@@ -126,19 +126,19 @@ def preview(
 
 
 def job_of(clip: Clip, stylizer: Stylizer, options: VideoOptions) -> VideoJob:
-    """The engine's job."""
+    """Return the job of the video engine for a clip."""
     return VideoJob(
         clip, NetworkStyler(stylizer), stylizer.record(), options, FramePostprocessor(stylizer.finish)
     )
 
 
 def stylizer_of(look: StyleRequest, runtime: RuntimeName) -> Stylizer:
-    """The networks of a look."""
+    """Return the networks for a style request."""
     return Stylizer(list(look.files), look.strength, runtime=runtime, **asdict(look.handles))
 
 
 def room(visit: Session, kind: str) -> Path:
-    """A new folder for what the page shows of that kind; of those before, only the last one stays."""
+    """Make a new folder for files of a kind; delete all earlier ones of that kind but the last."""
     before = sorted(visit.folder.glob(f"*/{kind}-*"), key=lambda path: path.name)
     for path in before[:-1]:
         visit.drop(path)
@@ -148,7 +148,7 @@ def room(visit: Session, kind: str) -> Path:
 
 
 def _number(info: ClipInfo, moment: float) -> int:
-    """Of the frame that is shown at a moment; the last one after the clip's end."""
+    """Return the number of the frame shown at a time in seconds; the last frame after the clip's end."""
     number = max(0, int(moment * info.rate))
     return number if info.frames is None else min(number, info.frames - 1)
 

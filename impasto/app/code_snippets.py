@@ -1,4 +1,4 @@
-"""The command line and the lines of Python that make what the page made."""
+"""Write the command line and the Python code that repeat a result of the page."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from impasto.painting.options import PaintOptions
 from impasto.stylizing.options import VideoOptions
 from impasto.training.options import TrainOptions
 
-_MANY = 5  # photos that a command line should not name one by one
+_MANY = 5  # from this number of photos on, a command line names a folder
 
 
 def command(result: Result) -> str:
-    """For a shell, in the folder of the photo and the styles."""
+    """Return the shell command for a picture, to be run in the folder of the photo and the styles."""
     look, out = result.look, file_name(result)
     weigh = len(look.files) > 1
     short = _short if result.kind == "stylized" else _painted_from
@@ -36,7 +36,7 @@ def command(result: Result) -> str:
 
 
 def python(result: Result) -> str:
-    """The same in Python."""
+    """Return the Python code for a picture."""
     photo, out = repr(result.photo.name), repr(file_name(result))
     if result.kind == "stylized":
         call = _call("impasto.load", [_value(look_styles(result.look))], _stylizing(result.look))
@@ -54,33 +54,33 @@ def python(result: Result) -> str:
 
 
 def film_command(film: Film) -> str:
-    """For a shell, in the folder of the clip and the style."""
+    """Return the shell command for a video, to be run in the folder of the clip and the style."""
     words = ["impasto", "video", film.source.name, film.path.name, "--style", _short(film.look.files[0][0])]
     return shlex.join([*words, *_flags(_filming(film))])
 
 
 def film_python(film: Film) -> str:
-    """The same in Python."""
+    """Return the Python code for a video."""
     names = [film.source.name, film.path.name, _short(film.look.files[0][0])]
     return f"import impasto\n\n{_call('impasto.stylize_video', list(map(repr, names)), _filming(film))}\n"
 
 
 def train_command(lesson: TrainRequest, name: str) -> str:
-    """For a shell, in the folder of the style and the photos."""
+    """Return the shell command for a training, to be run in the folder of the style and the photos."""
     words = ["impasto", "train", lesson.style.name, "-o", f"{name}.safetensors"]
     words += [word for name in _learned_from(lesson) for word in ("--photos", name)]
     return shlex.join([*words, *_flags(_learning(lesson))])
 
 
 def train_python(lesson: TrainRequest, name: str) -> str:
-    """The same in Python."""
+    """Return the Python code for a training."""
     photos = _learned_from(lesson)
     named = [lesson.style.name, f"{name}.safetensors", *([photos] if photos else [])]
     return f"import impasto\n\n{_call('impasto.train_style', list(map(repr, named)), _learning(lesson))}\n"
 
 
 def look_styles(look: StyleRequest) -> Any:
-    """The styles as `impasto.load` takes them: a name, or pairs."""
+    """Return the styles as `impasto.load` takes them: a name, or pairs of a name and a share."""
     pairs = [(_short(style), share) for style, share in look.files]
     return pairs[0][0] if len(pairs) == 1 else pairs
 
@@ -90,12 +90,12 @@ def _stylizing(look: StyleRequest) -> dict[str, Any]:
 
 
 def _learned_from(lesson: TrainRequest) -> list[str]:
-    """The photos, or, where these are many, a folder of them."""
+    """Return the names of the photos, or of a folder if there are many."""
     return [path.name for path in lesson.photos] if len(lesson.photos) < _MANY else ["photos"]
 
 
 def _learning(lesson: TrainRequest) -> dict[str, Any]:
-    """The minutes, or the steps instead, and what is not as by default."""
+    """Return the minutes or the steps, and the options that differ from the defaults."""
     options, usual = asdict(lesson.training()), asdict(TrainOptions())
     length = "minutes" if lesson.training().steps is None else "steps"
     others = [each.name for each in fields(TrainOptions) if each.name not in ("minutes", "steps")]
@@ -148,7 +148,7 @@ def _listed(pairs: list[tuple[str, float]]) -> str:
 
 
 def _painted_from(style: str | Path) -> str:
-    """A name that ships, or a picture's file: that of a card is the one it was trained on."""
+    """Return a shipped name or a picture's file name; for a card, that of the picture it was trained on."""
     return _short(style if isinstance(style, str) else picture_of(style) or style)
 
 

@@ -1,7 +1,8 @@
-"""Host names that the app answers to: pages of other sites cannot use it through a visitor's browser.
+"""Check host names, so that pages of other sites cannot use the app through a visitor's browser.
 
-A browser sends the name in the address bar as `Host`, and the page that asks as `Origin`. Another site can
-have a name of its own lead to this machine (DNS rebinding), but cannot change what the browser sends.
+A browser sends the name in the address bar as `Host`, and the page that sends the request as `Origin`.
+Another site can point a name of its own to this machine (DNS rebinding), but cannot change what the browser
+sends.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ _NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 
 
 class HostNames:
-    """Loopback names, those of the machine, and names that are given.
+    """Host names the app answers to: loopback names, those of the machine, and allowed names.
 
-    An app that listens on all addresses answers to any of them: an address leads where it says.
+    An app that listens on all addresses answers to any numeric address.
 
     Args:
         own: the address that the app listens on, and names of the machine.
-        given: further names, such as that of a server in front. Raises UsageError for what is none.
+        given: further names, such as that of a reverse proxy. Raises UsageError for an invalid name.
     """
 
     def __init__(self, *own: str, given: Iterable[str] = ()) -> None:
@@ -33,7 +34,7 @@ class HostNames:
         self._has_all = any(address.is_unspecified for address in addresses)
 
     def add(self, name: str) -> None:
-        """Answer to a further name from now on."""
+        """Allow a further name from now on."""
         self._given.add(_checked(name))
 
     def knows(self, host: str) -> bool:
@@ -47,8 +48,8 @@ class HostNames:
     def is_own_page(self, origin: str, host: str) -> bool:
         """Return whether a request's `Origin` is the app's own page, in a request with that `Host`.
 
-        Another port is another site. A server in front may ask by another name than the visitor's browser,
-        which is why names that are given count, whatever `Host` says.
+        Another port is another site. A reverse proxy may send another `Host` than the visitor's browser,
+        so an allowed name is accepted with any `Host`.
         """
         name = _name_of(origin)
         if name is None:
@@ -66,10 +67,10 @@ def _checked(name: str) -> str:
 
 
 def _name_of(url: str) -> str | None:
-    """The host name in an address; None where there is none."""
+    """Return the host name in an address; None if there is none."""
     try:
         parts = urlsplit(url)
-        parts.port  # raises ValueError for what is no number  # noqa: B018
+        parts.port  # raises ValueError if it is not a number  # noqa: B018
     except ValueError:
         return None
     return _plain(parts.hostname) if parts.hostname and "@" not in parts.netloc else None

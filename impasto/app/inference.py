@@ -1,4 +1,4 @@
-"""The work behind the photo page: pictures at once, and files to take home."""
+"""Stylize a photo for the page, and write the file to download."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from impasto.stylizing.images import stylize_file
 from impasto.stylizing.options import ImageOptions
 from impasto.stylizing.stylizer import Stylizer
 
-SHOWN = 1024  # pixels of the long side of what the page shows, at most
-_QUALITY = 90  # of the JPEG that the page shows
+SHOWN = 1024  # largest long side of a picture on the page, in pixels
+_QUALITY = 90  # of JPEGs on the page
 _WRITTEN = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
 
 
 def stylize(visit: Session, photo: Path, look: StyleRequest, limits: Limits) -> Result:
-    """The picture that networks make, at the size that the page shows. Raises ImpastoError."""
+    """Stylize a photo by networks, at the size shown on the page. Raises ImpastoError."""
     started = time.monotonic()
     check_pictures(look, limits)
     image, info = io.read(photo, max_pixels=limits.pixels)
@@ -41,7 +41,7 @@ def stylize(visit: Session, photo: Path, look: StyleRequest, limits: Limits) -> 
 
 
 def check_pictures(look: StyleRequest, limits: Limits) -> None:
-    """Raise ImpastoError for a visitor's picture with too many pixels, by its header alone."""
+    """Raise ImpastoError if an uploaded style picture has too many pixels, reading its header only."""
     for style, _ in look.styles:
         if isinstance(style, Path) and style.suffix != ".safetensors":
             height, width = find_size(style)
@@ -49,7 +49,7 @@ def check_pictures(look: StyleRequest, limits: Limits) -> None:
 
 
 def is_readable(photo: Path, limits: Limits) -> bool:
-    """Return whether a visitor's file is a picture, and not too large."""
+    """Return whether an uploaded file is a picture within the limits."""
     try:
         io.read(photo, max_pixels=limits.pixels)
     except ImpastoError:
@@ -78,24 +78,24 @@ def take_home(visit: Session, result: Result, limits: Limits, *, original: bool 
 
 
 def file_name(result: Result) -> str:
-    """Such as photo-starry-night.jpg."""
+    """Return the name of a download, such as photo-starry-night.jpg."""
     suffix = result.photo.suffix.lower()
     style = result.look.name.replace(" ", "-")
     return f"{result.photo.stem}-{style}{suffix if suffix in _WRITTEN else '.jpg'}"
 
 
 def shown_size(size: tuple[int, int]) -> tuple[int, int]:
-    """(height, width) at which the page shows a picture."""
+    """Return the (height, width) at which the page shows a picture."""
     return fit_long_side(size, min(SHOWN, max(size)))
 
 
 def fitted(alpha: Tensor | None, size: tuple[int, int]) -> Tensor | None:
-    """Alpha, (1, H, W), resized; None stays None."""
+    """Resize an alpha channel, (1, H, W); None stays None."""
     return None if alpha is None else resize(alpha[None], size)[0]
 
 
 def show(visit: Session, picture: Tensor, alpha: Tensor | None) -> Path:
-    """A JPEG for the page."""
+    """Write a picture as a JPEG for the page; return its path."""
     path = visit.new_file("picture.jpg")
     io.write(path, picture, alpha=alpha, quality=_QUALITY)
     return path

@@ -1,4 +1,4 @@
-"""Limits on what visitors of the app may ask for. All defaults are defined here."""
+"""Limits on requests of visitors. All defaults are defined here."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from impasto.options import check_range, check_whole
 
 @dataclass(frozen=True)
 class Limits:
-    """Immutable and checked: a value that cannot mean anything raises UsageError.
+    """Limits on requests; an invalid value raises UsageError.
 
     Attributes:
-        upload_mb: megabytes of a file.
-        megapixels: of a photo or style.
-        painting_size: pixels of the long side of a painting.
-        video_seconds: of a video that is made.
-        training_minutes: of a training.
-        training_photos: that a training learns from.
-        job_minutes: of a painting or a video; what there is then is kept.
+        upload_mb: largest file, in megabytes.
+        megapixels: largest photo, style picture or video frame.
+        painting_size: largest long side of a painting, in pixels.
+        video_seconds: longest video to make.
+        training_minutes: longest training.
+        training_photos: most photos of a training.
+        job_minutes: longest painting or video job; its result so far is kept.
         jobs: paintings, videos and trainings that run at the same time; others wait.
-        waiting: requests that may wait; more are turned away.
-        keep_minutes: for which what a visitor made is kept once nothing more is asked for.
-        results: pictures of a visitor that are kept, at most.
-        visits: visitors at the same time; the one who has been idle for longest makes way for another.
-        disk_gb: gigabytes of all files of all visitors; uploads are refused then, until old files have gone.
+        waiting: requests that may wait; further ones are refused.
+        keep_minutes: time after a visitor's last request until their files are deleted.
+        results: most pictures kept for a visitor.
+        visits: visitors at the same time; a new one replaces the one idle for longest.
+        disk_gb: space for the files of all visitors, in gigabytes; beyond it, uploads are refused.
     """
 
     upload_mb: float = 200.0

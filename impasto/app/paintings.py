@@ -1,4 +1,4 @@
-"""Paintings on the photo page: shown as they grow, kept when they are stopped."""
+"""Paint photos for the page: intermediate pictures while it runs, and a result even if it is stopped."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _FILM = ".webp"
 
 @dataclass(frozen=True)
 class Sketch:
-    """A painting as it stands.
+    """An intermediate or final state of a painting.
 
     Attributes:
         done: share of the work, 0 to 1.
-        left: seconds, by how it went so far.
-        shown: the photo and the picture so far, at the same size.
-        result: at the end.
-        notes: sentences for the visitor, such as why it ended early.
+        left: estimated seconds until the end.
+        shown: the photo and the picture so far, at one size.
+        result: the kept result, in the last state only.
+        notes: messages for the visitor, such as why it ended early.
     """
 
     done: float
@@ -46,7 +46,7 @@ class Sketch:
 
 
 def paint(visit: Session, photo: Path, look: StyleRequest, limits: Limits) -> Iterator[Sketch]:
-    """Paint, and show the picture twice a second; told to stop, or out of time, keep what there is.
+    """Paint, and yield the picture twice a second; if stopped or out of time, keep the picture so far.
 
     Raises ImpastoError.
     """
@@ -57,7 +57,7 @@ def paint(visit: Session, photo: Path, look: StyleRequest, limits: Limits) -> It
 
 
 def paint_quickly(visit: Session, photo: Path, look: StyleRequest, limits: Limits) -> Result:
-    """A quick painting at the size that the page shows: what `paint` begins with. Raises ImpastoError."""
+    """Paint with little effort, at the size shown on the page. Raises ImpastoError."""
     started = time.monotonic()
     side = min(limits.painting_size, max(16, *shown_size(find_size(photo))))  # 16 is the least of a painting
     look = replace(look, size=side, expert={**look.expert, "effort": "quick"})
@@ -73,14 +73,14 @@ def paint_quickly(visit: Session, photo: Path, look: StyleRequest, limits: Limit
 
 
 def _write_whole(visit: Session, image: Tensor, alpha: Tensor | None, record: str) -> Path:
-    """The picture in full, for downloads in any size."""
+    """Write the picture as a PNG at full size, for downloads; return its path."""
     whole = visit.new_file("painting.png")
     io.write(whole, image, alpha=alpha, record=record)
     return whole
 
 
 class _PaintJob:
-    """One painting at work."""
+    """A painting in progress."""
 
     def __init__(self, visit: Session, photo: Path, look: StyleRequest, painter: Painter) -> None:
         self._visit, self._photo, self._look, self._painter = visit, photo, look, painter

@@ -1,4 +1,4 @@
-"""The app as it runs: a folder of its own, visits that come to an end, and the page."""
+"""Serve the app: a temporary folder for all files, a timer that ends idle visits, and the page."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ _QUIET = {
     "GRADIO_ANALYTICS_ENABLED": "False",
     "GRADIO_ANALYTICS_CACHE_FREQUENCY": str(
         10**9
-    ),  # a table of requests that nobody looks at, after each one
+    ),  # disables a statistic that is otherwise computed after each request
     "GRADIO_ANALYTICS_MAX_EVENTS": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
 }
 _SWEEP = 30.0  # seconds
-_GIVEN_UP = 600.0  # seconds after which an upload that nothing more comes of has come to nothing
+_GIVEN_UP = 600.0  # seconds after which an upload without new data is deleted
 _PREFIX = "impasto-app-"
 _FOLDERS = re.compile(rf"{_PREFIX}[a-z0-9_]+")
 
@@ -52,17 +52,17 @@ def launch(
     """Serve the app until it is interrupted.
 
     Args:
-        limits: what visitors may ask for.
+        limits: on requests of visitors.
         host: the address to listen on; by default other machines do not see it.
         port: None takes 7860, or the next that is free.
-        share: give the app a public address, through a server of Gradio's makers.
-        allow_hosts: names that visitors reach the app by, such as that of a server in front of it. It answers
-            to loopback names, to `host` and to a public address anyway.
-        ready: is told the app's address.
+        share: give the app a public address, through a server of Gradio.
+        allow_hosts: further host names to answer to, such as that of a reverse proxy. The app always answers
+            to loopback names, to `host` and to its public address.
+        ready: called with the app's address.
 
     Raises:
         MissingExtraError: Gradio is not installed.
-        UsageError: the port is taken, or what is to be allowed is no host name.
+        UsageError: the port is taken, or an allowed host name is invalid.
     """
     with (
         _ending_in_order(),
@@ -75,7 +75,7 @@ def launch(
 
 @contextmanager
 def _ending_in_order() -> Iterator[None]:
-    """Clean up at SIGTERM (`kill`, containers) and SIGHUP (a closed terminal), too, as at Ctrl-C."""
+    """Treat SIGTERM (`kill`, containers) and SIGHUP (a closed terminal) like Ctrl-C: delete all files."""
     numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
     before = {number: signal.getsignal(number) for number in numbers}
     if threading.current_thread() is not threading.main_thread():
@@ -105,7 +105,7 @@ def serving(
     share: bool = False,
     allow_hosts: Iterable[str] = (),
 ) -> Iterator[str]:
-    """Serve the app for the length of a block, which receives the address; then end all sessions."""
+    """Serve the app during a `with` block, which receives the address; then end all sessions."""
     if find_spec("gradio") is None:
         raise MissingExtraError("Gradio", "app", "the web app")
     limits = limits or Limits()
@@ -126,7 +126,7 @@ def _serving(
     """Serve with the given folder for all files of visitors."""
     end = threading.Event()
     os.environ.update(_QUIET, GRADIO_TEMP_DIR=str(folder))
-    from impasto.app.choices import shipped  # these bring torch, and Gradio, which reads what was just set
+    from impasto.app.choices import shipped  # imports torch, and Gradio, which reads the variables set above
     from impasto.app.page.frame import build, serve
     from impasto.app.page.guard import forget_lost_sessions
     from impasto.app.sessions import VISITS, Sessions
@@ -148,7 +148,7 @@ def _serving(
         try:
             address = serve(page, limits, names, host=host, port=port, share=share)
         except OSError as error:
-            raise _unheard(host, port, error) from error
+            raise _cannot_listen(host, port, error) from error
         try:
             yield address
         finally:
@@ -159,27 +159,27 @@ def _serving(
 
 
 def examples() -> list[Path]:
-    """Photos to try the app with; their authors and licences are named in the README beside them."""
+    """Return example photos; the README beside them names authors and licences."""
     return sorted(_EXAMPLES.glob("*.jpg"))
 
 
 def _names_of_this_machine() -> list[str]:
-    """The names that others in its network know it by."""
+    """Return the names of this machine in its network."""
     name = socket.gethostname()
     return [name, f"{name.partition('.')[0]}.local"]
 
 
 def _check_free(host: str, port: int | None) -> None:
-    """Before seconds of preparation. Raises UsageError."""
+    """Raise UsageError if the port is taken, before the preparation, which takes seconds."""
     try:
         socket.create_server(
             (host, port or 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET
         ).close()
     except OSError as error:
-        raise _unheard(host, port, error) from error
+        raise _cannot_listen(host, port, error) from error
 
 
-def _unheard(host: str, port: int | None, error: OSError) -> UsageError:
+def _cannot_listen(host: str, port: int | None, error: OSError) -> UsageError:
     why = error.strerror or error
     return UsageError(f"the app cannot listen on {host}, port {port or 7860}: {why}; choose another port")
 
@@ -190,14 +190,14 @@ def _repeat(work: Callable[[], None], end: threading.Event, often: float) -> Non
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Delete uploads that came to nothing: Gradio gives a file its place only when all of it is there."""
+    """Delete abandoned uploads: Gradio moves a file to its folder only once it is complete."""
     for path in folder.glob("tmp*"):
-        with suppress(OSError):  # it has gone by now
+        with suppress(OSError):  # deleted in the meantime
             if path.is_file() and time.time() - path.stat().st_mtime > _GIVEN_UP:
                 path.unlink()
 
 
 def _give_back() -> None:
-    """Return freed memory to the system: glibc keeps what threads had, and some more for each new one."""
+    """Return freed memory to the system: glibc keeps that of ended threads, and more with each new one."""
     if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
         trim(0)

@@ -16,25 +16,25 @@ from impasto.app.limits import Limits
 from impasto.app.look import StyleRequest
 from impasto.errors import UsageError
 
-LONGEST_NAME = 100  # characters of a session's name, which its browser makes up
-VISITS = "visits"  # their folder, in the app's
+LONGEST_NAME = 100  # characters of a session's name, which the browser chooses
+VISITS = "visits"  # folder of all sessions, in the app's folder
 
-_DOWNLOADS = 4  # files of a visit that were handed out and are still there
-_RETIRED = 12  # files that nothing shows any more, for answers that are still on their way
+_DOWNLOADS = 4  # downloaded files kept for a visit
+_RETIRED = 12  # replaced files kept for a while, as a slow browser may still request them
 
 
 @dataclass(frozen=True)
 class Result:
-    """One picture of a visit.
+    """A picture made in a visit.
 
     Attributes:
-        kind: what made it: a network, a quick painting, or a painting.
-        photo: the visitor's file.
-        look: what was asked for.
-        shown: the picture as the page shows it, a JPEG, and the photo at the same size.
-        whole: the picture in full; None where it is made when it is asked for.
-        film: how it came about.
-        seconds: that it took.
+        kind: made by a network, a quick painting, or a painting.
+        photo: the uploaded file.
+        look: the request.
+        shown: two JPEGs for the page, the photo and the picture, at one size.
+        seconds: time it took.
+        whole: the picture at full size; None if it is made at download.
+        film: animation of the painting process.
     """
 
     kind: Literal["stylized", "sketched", "painted"]
@@ -47,21 +47,22 @@ class Result:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """Files that are deleted with the result."""
+        """Files to delete with the result."""
         return tuple(path for path in (*self.shown, self.whole, self.film) if path)
 
 
 @dataclass
 class Session:
-    """One visitor. Nobody but the app knows the folder's name, which cannot be guessed.
+    """A visitor's session. Its folder has a random name, so that no other visitor can guess it.
 
     Attributes:
-        folder: made with the first file.
-        results: the newest first.
-        current: the one on the page.
+        folder: created with the first file.
+        most: largest number of results to keep.
+        results: newest first.
+        current: the result on the page.
         cards: styles that the visitor trained, by name.
-        is_over: the visitor has left: nothing more is written for them.
-        has_files: something was written for them.
+        is_over: True once the visitor has left; no more files are written.
+        has_files: True once a file was written.
     """
 
     folder: Path
@@ -73,7 +74,7 @@ class Session:
     has_files: bool = False
     seen: float = field(default_factory=time.monotonic)
     _stop: threading.Event | None = None
-    _announced: threading.Event | None = None  # what stops a job that waits for its turn
+    _announced: threading.Event | None = None  # stops the job that waits for its turn
     _taken: list[Path] = field(default_factory=list)
     _retired: list[Path] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -83,21 +84,21 @@ class Session:
         return self._stop is not None
 
     def new_file(self, name: str) -> Path:
-        """A path for a file of that name, in a folder of its own. Raises UsageError after the visit's end."""
+        """Return a path in a new folder for a file of that name. Raises UsageError after the visit's end."""
         folder = self.folder / secrets.token_hex(8)
         with self._lock:
             if self.is_over:
-                raise UsageError("this visit is over: load the page again")
+                raise UsageError("this visit has ended: reload the page")
             folder.mkdir(parents=True)
             self.has_files = True
         return folder / Path(name).name
 
     def drop(self, file: Path) -> None:
-        """Delete a file that `new_file` named, with its folder."""
+        """Delete a file from `new_file`, with its folder."""
         shutil.rmtree(file.parent, ignore_errors=True)
 
     def hand_out(self, name: str) -> Path:
-        """Name a new file for download; only the last few downloads are kept."""
+        """Return a path for a new download; only the last few downloads are kept."""
         file = self.new_file(name)
         with self._lock:
             self._taken.append(file)
@@ -105,7 +106,7 @@ class Session:
         return file
 
     def add(self, result: Result) -> None:
-        """Keep a result: an answer takes the place of the last one to the same photo and styles."""
+        """Keep a result; it replaces an earlier quick result of the same photo and styles."""
         with self._lock:
             kept = [each for each in self.results if not _replaces(result, each)]
             gone = [each for each in self.results if _replaces(result, each)] + kept[self.most - 1 :]
@@ -114,13 +115,13 @@ class Session:
         self.retire(dict.fromkeys(path for each in gone for path in each.files if path not in still))
 
     def retire(self, files: Iterable[Path]) -> None:
-        """Delete files in a while: a page whose network is slow may yet ask for them."""
+        """Delete files after a while, as a slow browser may still request them."""
         with self._lock:
             self._retired += files
         self._make_way(self._retired, _RETIRED)
 
     def _make_way(self, files: list[Path], most: int) -> None:
-        """Delete the oldest of files that are more than so many."""
+        """Delete the oldest files until at most `most` are left."""
         with self._lock:
             gone = files[: max(0, len(files) - most)]
             del files[: len(gone)]
@@ -128,15 +129,15 @@ class Session:
             self.drop(path)
 
     def announce(self) -> None:
-        """A long job was asked for, and waits for its turn: from now on `stop` calls it off."""
+        """Note that a long job waits for its turn, so that `stop` cancels it."""
         with self._lock:
             self._announced = threading.Event()
 
     @contextmanager
     def job(self) -> Iterator[threading.Event]:
-        """A long job: gives what tells it to stop. One that runs already is told so.
+        """Run a long job in a `with` block, which receives the stop event; stop the job that runs already.
 
-        Raises UsageError if it was announced and called off.
+        Raises UsageError if the job was stopped while it waited.
         """
         with self._lock:
             stop, self._announced = self._announced or threading.Event(), None
@@ -151,18 +152,18 @@ class Session:
             with self._lock:
                 if self._stop is stop:
                     self._stop = None
-            if self.is_over:  # what the job wrote since then
+            if self.is_over:  # delete files that the job wrote after the visit's end
                 shutil.rmtree(self.folder, ignore_errors=True)
 
     def end(self) -> None:
-        """The visitor has left: the job that runs is told to stop, and the files are deleted."""
+        """End the visit: stop its job and delete its files."""
         with self._lock:
             self.is_over = True
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def stop(self) -> None:
-        """Tell the job that runs to come to its end, and call off the one that waits."""
+        """Stop the job that runs, and cancel the one that waits."""
         with self._lock:
             for job in (self._stop, self._announced):
                 if job:
@@ -170,7 +171,7 @@ class Session:
 
 
 class Sessions:
-    """All visits, in folders below `root`."""
+    """All sessions, in folders below `root`."""
 
     def __init__(self, root: Path, limits: Limits) -> None:
         self._root, self._limits = root, limits
@@ -181,12 +182,12 @@ class Sessions:
         return len(self._visits)
 
     def of(self, session: str) -> Session:
-        """The visit of a session, new or known.
+        """Return the session with a name, a new one if the name is unknown.
 
-        Raises UsageError: all visitors that there may be have jobs that run.
+        Raises UsageError if there are as many visitors as allowed, all with running jobs.
         """
         if len(session) > LONGEST_NAME:
-            raise UsageError("the session of this request has too long a name: load the page again")
+            raise UsageError("the session name of this request is too long: reload the page")
         with self._lock:
             gone = None
             if session not in self._visits:
@@ -200,25 +201,25 @@ class Sessions:
         return visit
 
     def _make_way(self) -> Session | None:
-        """Forget a visit if there are as many as there may be: one without files, else the longest idle."""
+        """Remove a session if there are as many as allowed: one without files, else the longest idle one."""
         if len(self._visits) < self._limits.visits:
             return None
         idle = [key for key, visit in self._visits.items() if not visit.is_busy]
         if not idle:
-            raise UsageError("there are too many visitors just now: try again later")
+            raise UsageError("there are too many visitors at the moment: try again later")
         return self._visits.pop(
             min(idle, key=lambda key: (self._visits[key].has_files, self._visits[key].seen))
         )
 
     def leave(self, session: str) -> None:
-        """End a visit: its job stops, its files are deleted."""
+        """End a session: stop its job and delete its files."""
         with self._lock:
             visit = self._visits.pop(session, None)
         if visit:
             visit.end()
 
     def sweep(self) -> None:
-        """End visits that have asked for nothing for too long, unless a job of theirs runs."""
+        """End sessions that have been idle for too long and have no running job."""
         oldest = time.monotonic() - 60 * self._limits.keep_minutes
         with self._lock:
             gone = [key for key, visit in self._visits.items() if visit.seen < oldest and not visit.is_busy]
@@ -226,7 +227,7 @@ class Sessions:
             self.leave(session)
 
     def close(self) -> None:
-        """End all."""
+        """End all sessions."""
         for session in list(self._visits):
             self.leave(session)
 

@@ -1,4 +1,4 @@
-"""A visitor's request for a training, translated to training options."""
+"""Translate a visitor's request for a training to training options."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from impasto.options import kebab
 from impasto.training.options import TrainOptions
 from impasto.training.photos import open_photo
 
-MINUTES = 5.0  # unless the visitor asks for others
-TAKEN = ("own", "none")  # names that mean something else in the page's lists of styles
+MINUTES = 5.0  # default length of a training
+TAKEN = ("own", "none")  # names with a special meaning in the page's style lists
 _LONGEST_NAME = 60  # characters
 
 
 @dataclass(frozen=True)
 class TrainRequest:
-    """Immutable and checked.
+    """A request for a training.
 
     Attributes:
-        style: the picture whose look is to be learned.
-        name: what the style is to be called, in any words; without it, as its file is.
-        photos: to learn from; without them, made-up pictures.
-        minutes: that it may take.
+        style: the style picture.
+        name: of the new style, in any words; empty takes the name of its file.
+        photos: to learn from; without any, synthetic pictures.
+        minutes: length of the training.
         expert: further fields of `TrainOptions`.
 
-    Raises UsageError for a value that cannot mean anything.
+    Raises UsageError for an invalid value.
     """
 
     style: Path
@@ -44,17 +44,17 @@ class TrainRequest:
         self.training()  # checks the rest
 
     def training(self) -> TrainOptions:
-        """The options of the training."""
+        """Return the options of the training."""
         return TrainOptions(**{"minutes": self.minutes, **self.expert})
 
     def check(self, limits: Limits) -> None:
-        """Raises UsageError for what is too much, and ImageError for a photo that is none."""
+        """Raise UsageError for a request beyond the limits, and ImageError for an unreadable photo."""
         if self.minutes > limits.training_minutes:
             raise UsageError(f"a training takes at most {limits.training_minutes:g} minutes here")
         if len(self.photos) > limits.training_photos:
             raise UsageError(
-                f"these are {len(self.photos)} photos, and here a training learns from "
-                f"{limits.training_photos} at most: choose some of them"
+                f"these are {len(self.photos)} photos, and a training takes at most "
+                f"{limits.training_photos} here: choose fewer"
             )
         for path in self.photos:
             try:
@@ -64,7 +64,7 @@ class TrainRequest:
                 raise ImageError(f"{path.name} cannot be read: {error.strerror or error}") from error
 
     def file_name(self, known: Collection[str]) -> str:
-        """Such as wave, which is safe as a file's name, or wave-2 where that is known or ships already."""
+        """Return the new style's file name, such as wave, or wave-2 if a style of that name exists."""
         base = kebab(self.name if self.name.strip() else self.style.stem)[:_LONGEST_NAME].strip("-")
         taken = {*known, *names(), *TAKEN}
         tries = (base if number == 1 else f"{base}-{number}" for number in range(1, len(taken) + 2))

@@ -1,4 +1,4 @@
-"""Trainings on the page: told of as they go on, and kept when they are stopped."""
+"""Train styles for the page: progress while it runs, and a card even if it is stopped."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from impasto.training.checkpoints import TrainingPlan, TrainStep, workspace
 from impasto.training.photos import find_photos
 from impasto.training.train import train as train_card
 
-_BETWEEN = 1.0  # seconds between two pieces of news
-_MOST_NAMES = 5  # of unreadable photos
+_BETWEEN = 1.0  # seconds between two reports
+_MOST_NAMES = 5  # of unreadable photos in a message
 
 
 @dataclass(frozen=True)
 class TrainingNews:
-    """A training as it stands.
+    """Progress of a training.
 
     Attributes:
         done: share of the work, 0 to 1.
-        left: seconds, by how it went so far.
+        left: estimated seconds until the end.
         curves: the losses.
-        sample: the newest sample pictures: photos that it does not learn from, over what becomes of them.
+        sample: the newest sample: held-out photos above, the same photos in the style below.
         name: of the finished style.
         card: its file, at the end.
-        notes: sentences for the visitor, such as why it ended early.
+        notes: messages for the visitor, such as why it ended early.
     """
 
     done: float
@@ -50,9 +50,9 @@ class TrainingNews:
 
 
 def train(visit: Session, lesson: TrainRequest, limits: Limits) -> Iterator[TrainingNews]:
-    """Train, with news every second; told to stop, keep what was learned. The card joins those of the visit.
+    """Train, and yield progress every second; if stopped, keep the style so far. The visit gets the card.
 
-    Nothing is left of a training that fails but the sample on the page. Raises ImpastoError.
+    After a failure only the sample on the page is kept. Raises ImpastoError.
     """
     lesson.check(limits)
     _, info = read_style(lesson.style, max_pixels=limits.pixels)
@@ -73,16 +73,16 @@ def train(visit: Session, lesson: TrainRequest, limits: Limits) -> Iterator[Trai
 
 
 def thumbnail_of(card: Path) -> Path:
-    """Path of the thumbnail of a card."""
+    """Return the path of a card's thumbnail."""
     return card.with_suffix(".jpg")
 
 
 class _Dropped(Exception):
-    """Nobody waits for the training any more."""
+    """The visitor has left, so that the training ends without a result."""
 
 
 class _Course:
-    """One training at work, in a thread of its own."""
+    """A training that runs in a thread of its own."""
 
     def __init__(self, visit: Session, lesson: TrainRequest, out: Path, stop: Event) -> None:
         self._visit, self._lesson, self._out, self._stop = visit, lesson, out, stop
@@ -93,7 +93,7 @@ class _Course:
         self._is_dropped = False
 
     def news(self) -> Iterator[TrainingNews]:
-        """While it runs. Raises what it raises, in the end."""
+        """Yield progress until the training ends; then raise its exception, if any."""
         with ThreadPoolExecutor(1, "training") as thread:
             running = thread.submit(self._run)
             try:
@@ -105,28 +105,28 @@ class _Course:
             running.result()
 
     def keep_picture(self) -> None:
-        """Beside the card, for paintings in the same look."""
+        """Copy the style picture beside the card, for paintings in this style."""
         folder = self._out.with_name(PICTURE)
         folder.mkdir()
         shutil.copy(self._lesson.style, folder)
 
     def end(self) -> TrainingNews:
-        """Once it has ended."""
+        """Return the progress after the end, with the last sample."""
         for last in sorted((workspace(self._out) / "samples").glob("*.jpg"))[-1:]:
             self._show(last)
         return replace(self._news(), done=1.0, left=0.0)
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Sentences for the visitor at the end."""
+        """Messages for the visitor at the end."""
         notes = []
         if self._step is None or self._step.done < 1:
             done = self._step.done if self._step else 0.0
-            notes.append(f"stopped at {done:.0%}: this is the style as it was learned so far")
+            notes.append(f"stopped at {done:.0%}: this is the style learned so far")
         if self._skipped:
-            names = ", ".join(self._skipped[:_MOST_NAMES])
-            more = len(self._skipped) - _MOST_NAMES
-            notes.append(f"not readable, and left out: {names}{f' and {more} more' if more > 0 else ''}")
+            names, more = ", ".join(self._skipped[:_MOST_NAMES]), len(self._skipped) - _MOST_NAMES
+            rest = f" and {more} more" if more > 0 else ""
+            notes.append(f"photos left out because they cannot be read: {names}{rest}")
         return tuple(notes)
 
     def _news(self) -> TrainingNews:
@@ -159,7 +159,7 @@ class _Course:
             self._curves.note(step.step, step.losses, step.validation)
 
     def _show(self, sample: Path) -> None:
-        """A copy of it, which outlives the folder of the training."""
+        """Copy a sample to the visit's files, as the folder of the training is deleted."""
         if self._sample:
             self._visit.retire([self._sample])
         self._sample = Path(shutil.copy(sample, self._visit.new_file("sample.jpg")))

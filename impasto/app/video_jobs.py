@@ -1,4 +1,4 @@
-"""Videos on the video page: told how far they are, kept as far as they came when they are stopped."""
+"""Make videos for the page: progress while it runs, and a shorter video if it is stopped."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from impasto.stylizing.options import VideoOptions
 from impasto.stylizing.progress import Progress
 from impasto.stylizing.video import VideoJob
 
-_BETWEEN = 0.5  # seconds between two looks at a video in the making
+_BETWEEN = 0.5  # seconds between two reports
 
 
 @dataclass(frozen=True)
 class Film:
-    """A video that was made.
+    """A finished video.
 
     Attributes:
         path: an MP4 that browsers play, with the clip's sound.
-        source: the visitor's clip.
-        look, options: what was asked for, within the limits.
-        frames: that it has.
-        seconds: that it took.
+        source: the uploaded clip.
+        look, options: the request, within the limits.
+        frames: number of frames.
+        seconds: time it took.
     """
 
     path: Path
@@ -44,14 +44,14 @@ class Film:
 
 @dataclass(frozen=True)
 class Take:
-    """A video in the making.
+    """Progress of a video job.
 
     Attributes:
-        progress: None while everything gets ready.
-        left: seconds, by how it went so far; None where nobody knows.
-        film: at the end, if there is any.
-        is_over: nothing more is to come.
-        notes: sentences for the visitor, such as why it ended early.
+        progress: None during the preparation.
+        left: estimated seconds until the end; None if unknown.
+        film: the finished video, in the last report, if there is one.
+        is_over: True in the last report.
+        notes: messages for the visitor, such as why it ended early.
     """
 
     progress: Progress | None = None
@@ -64,10 +64,10 @@ class Take:
 def make(
     visit: Session, path: Path, look: StyleRequest, options: VideoOptions, limits: Limits
 ) -> Iterator[Take]:
-    """Make a video, and tell twice a second how far it is.
+    """Make a video, and yield progress twice a second.
 
-    What is done stays a video when it is told to stop, or out of time, or when the clip is damaged further
-    on; nothing stays when nobody waits for it any more. Raises ImpastoError.
+    If it is stopped, runs out of time or meets a damaged part of the clip, the frames so far become the
+    video; if the visitor leaves, it is deleted. Raises ImpastoError.
     """
     with visit.job() as stop:
         started = time.monotonic()
@@ -91,16 +91,16 @@ def make(
 
 
 def film_name(path: Path, look: StyleRequest) -> str:
-    """Such as clip-starry-night.mp4."""
+    """Return the name of the video file, such as clip-starry-night.mp4."""
     return f"{path.stem}-{look.name.replace(' ', '-')}.mp4"
 
 
 class _Camera:
-    """A job in a thread of its own.
+    """A video job in a thread of its own.
 
     Attributes:
-        progress: the last that was heard.
-        notes: sentences for the visitor, more of them at the end.
+        progress: the latest report.
+        notes: messages for the visitor; more may follow at the end.
     """
 
     def __init__(self, job: VideoJob, stop: Event, deadline: float) -> None:
@@ -118,7 +118,7 @@ class _Camera:
         return (*self._job.notes, *self._ending)
 
     def roll(self, target: Path) -> Iterator[Progress]:
-        """Yield progress until the end; the thread has ended when this has, for any reason."""
+        """Yield progress until the end; the thread always ends before this generator does."""
         with ThreadPoolExecutor(1, "impasto-video") as pool:
             try:
                 work = pool.submit(self._job.run, target, self._hear, self._stop, cut=True)
@@ -139,7 +139,7 @@ class _Camera:
             self._stop.set()
 
     def _explain(self, work: Future[bool], target: Path) -> tuple[str, ...]:
-        """Why it ended early. Raises what the job raised where there is no video."""
+        """Return why the video ended early. Raises the job's exception if there is no video."""
         try:
             if work.result():
                 return ()

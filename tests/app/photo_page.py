@@ -83,7 +83,7 @@ class PhotoPage:
         self.page.locator("#status", has_text=words).wait_for()
 
     def code(self, place: str) -> str:
-        """A text under "How this is made"."""
+        """A text under "Command line and Python"."""
         lines = self.page.locator(f"{place} .cm-line")
         lines.first.wait_for()
         return "\n".join(lines.all_inner_texts())

@@ -143,7 +143,7 @@ def test_painting_shows_how_it_grows_and_the_command_makes_the_same(
     page = visit.page
     visit.open("More control")
     page.get_by_role("spinbutton", name="Size of a painting").fill("192")
-    page.get_by_role("button", name="Paint it").click()
+    page.get_by_role("button", name="Paint", exact=True).click()
     page.get_by_role("button", name="Stop").locator("visible=true").wait_for()
     seen, told = {visit.picture}, set()
     for _ in range(2000):
@@ -158,9 +158,9 @@ def test_painting_shows_how_it_grows_and_the_command_makes_the_same(
     working = [re.fullmatch(r"Painting, (\d+)%: (\d+ s|\d+ min) left", line) for line in told]
     assert sum(line is not None for line in working) >= 2, told
     page.get_by_role("button", name="Stop").locator("visible=true").wait_for(state="detached")
-    visit.open("Watch it happen")
+    visit.open("Animation of the painting")
     page.locator("#film img").wait_for()
-    visit.open("How this is made")
+    visit.open("Command line and Python")
     words = shlex.split(visit.code("#command"))
     visit.shoot("painted")
 
@@ -180,8 +180,8 @@ def test_stop_keeps_the_picture(visitor: Callable[..., PhotoPage], photo: Path) 
     answer = visit.answer(photo)
     page = visit.page
     visit.open("For experts")
-    page.get_by_label("Gradients").locator("visible=true").fill("5000")
-    page.get_by_role("button", name="Paint it").click()
+    page.get_by_label("Iterations").locator("visible=true").fill("5000")
+    page.get_by_role("button", name="Paint", exact=True).click()
     visit.wait_for_another(answer)
     page.get_by_role("button", name="Stop").locator("visible=true").click()
     visit.wait_for_news(AT_REST)
@@ -189,7 +189,7 @@ def test_stop_keeps_the_picture(visitor: Callable[..., PhotoPage], photo: Path) 
     visit.shoot("stopped")
     kept = pixels(visit.fetch(visit.picture or ""))
     assert np.abs(kept - pixels(photo).mean()).mean() > 5
-    assert page.get_by_role("button", name="Paint it").is_enabled()
+    assert page.get_by_role("button", name="Paint", exact=True).is_enabled()
     assert page.locator("#results img").count() == 2
 
 
@@ -197,12 +197,12 @@ def test_stop_calls_off_what_waits(visitor: Callable[..., PhotoPage], photo: Pat
     first, second = visitor(), visitor()
     first.answer(photo)
     first.open("For experts")
-    first.page.get_by_label("Gradients").locator("visible=true").fill("5000")
+    first.page.get_by_label("Iterations").locator("visible=true").fill("5000")
     first.page.locator("#paint").click()
     first.wait_for_news("Painting, ")
     second.answer(photo)
     second.page.locator("#paint").click()
-    second.wait_for_news("Waiting for its turn")
+    second.wait_for_news("Waiting for other jobs")
     second.page.locator("#stop").click()
     second.wait_for_news("Stopping")
     first.page.locator("#stop").click()
@@ -246,7 +246,7 @@ def test_the_download_is_what_the_command_makes(
 ) -> None:
     visit = visitor()
     visit.answer(photo)
-    visit.open("How this is made")
+    visit.open("Command line and Python")
     words = shlex.split(visit.code("#command"))
     with visit.page.expect_download() as download:
         visit.page.locator("#download").click()
@@ -278,7 +278,7 @@ def test_results_bring_their_settings_back(visitor: Callable[..., PhotoPage], ph
     assert page.locator("#results img").count() == 2
     page.locator("#results button").nth(1).click()
     assert visit.wait_for_another(scream) == night
-    visit.wait_for_news("these are its settings")
+    visit.wait_for_news("with its settings")
     visit.shoot("results")
     assert page.get_by_role("combobox", name="Style").locator("visible=true").input_value() == NIGHT
     assert float(strength.input_value()) == 0.5
@@ -312,7 +312,7 @@ def test_a_bad_file_is_told_in_a_sentence(
 
 def test_a_visitor_without_a_photo_is_told_what_to_do(visitor: Callable[..., PhotoPage]) -> None:
     visit = visitor()
-    visit.page.get_by_role("button", name="Paint it").click()
+    visit.page.get_by_role("button", name="Paint", exact=True).click()
     visit.toast.filter(has_text="Drop a photo first").wait_for()
     visit.page.locator("#download").click()
     visit.toast.filter(has_text="There is no picture yet").wait_for()
@@ -483,7 +483,7 @@ def test_everything_has_words(visitor: Callable[..., PhotoPage], photo: Path) ->
     """Every picture has a text in its place, every control a name, and the news are spoken."""
     visit = visitor()
     visit.answer(photo)
-    for title in ("The look of any picture", "More control", "For experts", "How this is made"):
+    for title in ("The look of any picture", "More control", "For experts", "Command line and Python"):
         visit.open(title)
     visit.code("#command")
     visit.shoot("everything")

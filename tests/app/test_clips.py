@@ -133,7 +133,7 @@ def test_a_picture_is_no_video(tmp_path: Path) -> None:
 
 
 def test_frames_that_are_too_large_are_refused(clip: Path, long_clip: Path) -> None:
-    with pytest.raises(UsageError, match=r"128 x 96 pixels, and 0\.01 million .* smaller"):
+    with pytest.raises(UsageError, match=r"128 x 96 pixels, and the limit here is 0\.01 million .* smaller"):
         clips.open_upload(long_clip, Limits(megapixels=0.01))
     clips.open_upload(clip, Limits(megapixels=0.01))
 
@@ -152,8 +152,8 @@ def test_what_is_asked_for_is_brought_into_the_limits(clip: Path) -> None:
     assert fit(tight, start=1.6) == (VideoOptions(start=1.6), ())
     cut, (note,) = fit(tight, start=1.0)
     assert (cut.start, cut.end) == (1.0, 1.5)
-    assert note == "0.5 s are the most here: the video goes from 1 s to 1.5 s of the clip"
-    with pytest.raises(UsageError, match=r"2\.0 s long: begin before that, not at 7 s"):
+    assert note == "the limit here is 0.5 s: the video goes from 1 s to 1.5 s of the clip"
+    with pytest.raises(UsageError, match=r"2\.0 s long: choose a start before that, not 7 s"):
         fit(start=7.0)
     endless = replace(info, duration=None)
     assert clips.fit(endless, VideoOptions(start=3.0), tight) == (VideoOptions(start=3.0, end=3.5), ())
@@ -217,7 +217,7 @@ def same(film: Film, path: Path) -> bool:
 
 def test_too_long_a_video_is_cut_and_told_before(clip: Path, visit: Session, made: object) -> None:
     first, *_, last = make(visit, clip, STARRY, VideoOptions(), Limits(video_seconds=0.5))
-    assert first.notes == ("0.5 s are the most here: the video goes from 0 s to 0.5 s of the clip",)
+    assert first.notes == ("the limit here is 0.5 s: the video goes from 0 s to 0.5 s of the clip",)
     assert last.film and last.film.frames == len(read_clip(last.film.path)) == 5
     assert "--end 0.5" in code_snippets.film_command(last.film)
 
@@ -348,7 +348,7 @@ def test_the_tab(join: Callable[..., Client], clip: Path, tmp_path: Path) -> Non
             with Image.open(picture) as image:
                 assert image.size == (64, 48)
         told, film, command, python = ask("/make_video", clip, side_by_side=True)
-        assert "10 frames in" in told  # of twenty: a second is the most here
+        assert "10 frames in" in told  # of twenty: the limit is a second
         assert command.startswith("impasto video 'my clip.mp4' 'my clip-the-scream.mp4' --style the-scream")
         assert "impasto.stylize_video('my clip.mp4'" in python
         film = Path(film["value"])

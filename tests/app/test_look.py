@@ -26,7 +26,7 @@ def test_names_are_those_that_ship() -> None:
 def test_a_text_never_names_a_file(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "wave.safetensors").write_bytes(b"")
-    with pytest.raises(UsageError, match=r"there is no style"):
+    with pytest.raises(UsageError, match=r"there is no style named"):
         StyleRequest(((name, 1.0),))
 
 
@@ -34,7 +34,7 @@ def test_a_text_never_names_a_file(name: str, tmp_path: Path, monkeypatch: pytes
 def test_nor_does_an_expert(field: str, tmp_path: Path) -> None:
     file = tmp_path / "picture.png"
     file.write_bytes(b"")
-    with pytest.raises(UsageError, match=rf"{field} is one of .* here, not "):
+    with pytest.raises(UsageError, match=rf"{field} must be one of .* here, not "):
         StyleRequest(NIGHT, expert={field: str(file)})
 
 

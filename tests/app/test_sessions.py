@@ -198,7 +198,7 @@ def test_leaving_deletes_everything(visits: Sessions, tmp_path: Path) -> None:
 def test_nothing_is_written_after_the_end(visits: Sessions, tmp_path: Path) -> None:
     visit = visits.of("one")
     visits.leave("one")
-    with pytest.raises(UsageError, match=r"over: load the page again"):
+    with pytest.raises(UsageError, match=r"has ended: reload the page"):
         visit.new_file("late.jpg")
     assert not list(tmp_path.iterdir())
 

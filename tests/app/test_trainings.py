@@ -273,7 +273,7 @@ def test_a_photo_that_breaks_on_the_way_is_left_out_and_named(
     whole = photos[0].read_bytes()
     broken.write_bytes(whole[: len(whole) // 2])  # its header is sound
     *_, last = train(visit, TrainRequest(style, photos=(*photos, broken), expert=SMALL), LIMITS)
-    assert last.notes == ("not readable, and left out: broken.png",)
+    assert last.notes == ("photos left out because they cannot be read: broken.png",)
 
 
 @pytest.mark.parametrize(
@@ -339,5 +339,5 @@ def test_through_the_page(style: Path, photos: tuple[Path, ...], join: Callable[
         assert shown
         with pytest.raises(AppError, match=r"our-sea"):
             stranger.predict(**asked)
-        with pytest.raises(AppError, match=r"[Dd]rop the picture"):
+        with pytest.raises(AppError, match=r"[Dd]rop a picture"):
             client.predict(style_picture=None, api_name="/train")

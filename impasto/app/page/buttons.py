@@ -12,11 +12,11 @@ from impasto.app.sessions import Session
 
 
 def announce(visit: Session, values: FieldValues) -> list[Any]:
-    """The job waits for its turn: its two buttons, and the line of news."""
+    """Note a waiting job; return updates of its two buttons and the status line."""
     visit.announce()
-    return [gr.Button(interactive=False), gr.Button(visible=True), status("Waiting for its turn")]
+    return [gr.Button(interactive=False), gr.Button(visible=True), status("Waiting for other jobs to finish")]
 
 
 def at_rest() -> list[Any]:
-    """The two buttons once the job has ended."""
+    """Return updates of the two buttons after the job's end."""
     return [gr.Button(interactive=True), gr.Button(visible=False)]

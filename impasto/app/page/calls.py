@@ -1,4 +1,4 @@
-"""Gradio's calls, made into calls of methods that take a visit and values by name."""
+"""Turn Gradio's callbacks into calls of methods that take a session and named values."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ FieldValues = dict[str, Any]
 def by_name(
     method: Callable[[Session, FieldValues], Any], names: Sequence[str], visits: Sessions
 ) -> Callable[..., Any]:
-    """A function with parameters of those names, which are those of Gradio's API, too.
+    """Return a callback whose parameters have those names, also in Gradio's API.
 
-    It calls `method` with the visit of whoever calls, and tells people what goes wrong.
+    It calls `method` with the caller's session, and turns errors into messages on the page.
     """
 
     def call(*values: Any) -> Any:
@@ -43,7 +43,7 @@ def by_name(
 
 
 def by_selection(method: Callable[[Session, int], Any], visits: Sessions) -> Callable[..., Any]:
-    """Like `by_name`, for a callback that takes the index of a picture chosen in a gallery."""
+    """Return a callback for a gallery, called with the index of the chosen picture."""
 
     def call(chosen: gr.SelectData, request: gr.Request) -> Any:
         with explaining():
@@ -54,6 +54,6 @@ def by_selection(method: Callable[[Session, int], Any], visits: Sessions) -> Cal
 
 
 def visit_of(request: gr.Request | None, visits: Sessions) -> Session:
-    """The visit of whoever calls; a call without a session has one of its own."""
+    """Return the caller's session; a call without a session gets a new one."""
     session = request.session_hash if request else None
     return visits.of(session or secrets.token_hex(16))

@@ -1,4 +1,4 @@
-"""The left side of the photo tab: what a visitor gives and asks for."""
+"""Left side of the photo tab: photo, styles and settings."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from impasto.app.trainings import thumbnail_of
 from impasto.errors import UsageError
 from impasto.stylizing.controls import LEAST_STROKE, MOST_STROKE, StyleControls
 
-STYLE = "starry-night"  # before another is chosen
-NONE = "none"  # nothing, among the names of styles
+STYLE = "starry-night"  # the default
+NONE = "none"  # name of no style in a list of styles
 
 _CARD = ".safetensors"
 
 
 class PhotoControls:
-    """Components, and what their values mean."""
+    """Components of the photo tab's left side, and the requests made from their values."""
 
     def __init__(self, limits: Limits, choices: Sequence[StyleOption], examples: Sequence[Path]) -> None:
         self._limits, self._choices = limits, choices
@@ -61,7 +61,7 @@ class PhotoControls:
 
     @property
     def fields(self) -> dict[str, gr.components.Component]:
-        """Components by the names of what they ask for."""
+        """Components by parameter names of the API."""
         names = [
             "photo", "style", "own", "strength", "stroke_size", "keep_color", "keep_color_amount", "detail",
             "second", "share", "size", "seed",
@@ -74,7 +74,7 @@ class PhotoControls:
         return [self.gallery, self.style, self.second]
 
     def offered(self, visit: Session) -> list[Any]:
-        """Contents of the style lists for a visitor who has trained styles."""
+        """Return the contents of the style lists for a visitor who has trained styles."""
         shipped = [(str(one.thumbnail), one.title) for one in self._choices]
         trained = [(str(thumbnail_of(card)), name) for name, card in visit.cards.items()]
         named = self.names(visit.cards)
@@ -83,7 +83,7 @@ class PhotoControls:
         ]  # fmt: skip
 
     def chosen(self, visit: Session, index: int) -> str:
-        """The name of a style in the gallery."""
+        """Return the name of the style at an index of the gallery."""
         return [*(one.name for one in self._choices), *visit.cards][index]
 
     def names(self, cards: Mapping[str, Path]) -> list[tuple[str, str]]:
@@ -91,12 +91,12 @@ class PhotoControls:
         return titles(self._choices, cards, "The picture dropped below")
 
     def look(self, visit: Session, values: Mapping[str, Any]) -> tuple[Path, StyleRequest]:
-        """The photo and what is asked of it. Raises UsageError."""
+        """Return the photo and the style request. Raises UsageError."""
         if not values["photo"]:
             raise UsageError("drop a photo first, or choose one of the examples")
         first, second = (_style(visit, values[name], values["own"]) for name in ("style", "second"))
         if first is None:
-            raise UsageError("choose a style, or drop a picture whose look is to be taken")
+            raise UsageError("choose a style, or drop a picture to use as a style")
         return Path(values["photo"]), StyleRequest(
             styles=mix(first, second, values["share"]),
             strength=float(values["strength"]),
@@ -107,7 +107,7 @@ class PhotoControls:
         )
 
     def values_of(self, result: Result) -> list[Any]:
-        """Values of the fields that made a result."""
+        """Return the values of the fields that produced a result."""
         look = result.look
         chosen = [style for style, _ in look.styles]
         own = [str(style) for style in chosen if isinstance(style, Path) and style.suffix != _CARD]
@@ -132,10 +132,10 @@ class PhotoControls:
 
 
 def _size_slider(most: int) -> gr.Slider:
-    """From 128 pixels up, or less where that is the limit, in steps of at most 64 that end at the limit."""
+    """Return a slider from 128 pixels (or less) to the limit, whose steps of at most 64 end at the limit."""
     least = min(128, most // 2)
     step = math.gcd(64, most - least)
-    return gr.Slider(least, most, min(512, most), step=step, label="Size of a painting, pixels")
+    return gr.Slider(least, most, min(512, most), step=step, label="Size of a painting, long side in pixels")
 
 
 def _style(visit: Session, name: str | None, own: str | None) -> str | Path | None:
@@ -144,7 +144,7 @@ def _style(visit: Session, name: str | None, own: str | None) -> str | Path | No
 
 
 def handles_of(values: Mapping[str, Any]) -> StyleControls:
-    """Read the sliders; whole numbers become floats, so that records agree with those of other commands."""
+    """Read the sliders; whole numbers become floats, so that records equal those of the command line."""
     asked: dict[str, Any] = {
         each.name: values[each.name] for each in fields(StyleControls) if each.name in values
     }

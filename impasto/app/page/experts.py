@@ -1,4 +1,4 @@
-"""The expert's panel: what the command line has beyond the handles, for paintings."""
+"""Panel with expert options of paintings, as on the command line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from impasto.painting.options import STARTS, Optimizer, PaintOptions
 
 _DEFAULT = PaintOptions()
 _NUMBERS = {
-    "iterations": "gradients",
+    "iterations": "the number of iterations",
     "learning_rate": "the learning rate",
     "content_weight": "the content weight",
     "style_weight": "the style weight",
@@ -26,18 +26,18 @@ class Experts:
     """The panel.
 
     Attributes:
-        fields: components by the names of the fields of `PaintOptions`. Numbers are texts, as a field for
-            numbers cannot be empty.
+        fields: components by fields of `PaintOptions`. Numbers are text fields, as Gradio's number fields
+            cannot be empty.
     """
 
     def __init__(self) -> None:
         with gr.Accordion("For experts", open=False):
-            gr.Markdown("These count for paintings. What is empty is left to impasto.")
+            gr.Markdown("These options apply to paintings. Empty fields use the defaults.")
             with gr.Row():
-                iterations = _text("Gradients", "50")
+                iterations = _text("Iterations", "50")
                 style_loss = _list("Style loss", get_args(StyleLoss), _DEFAULT.style_loss)
             with gr.Row():
-                optimizer = _list("Optimiser", get_args(Optimizer), _DEFAULT.optimizer)
+                optimizer = _list("Optimizer", get_args(Optimizer), _DEFAULT.optimizer)
                 learning_rate = _text("Learning rate", "1 for lbfgs, 0.02 for adam")
             with gr.Row():
                 init = _list("Start from", STARTS, _DEFAULT.init)
@@ -45,12 +45,12 @@ class Experts:
             content_layers = _text("Content layers", "relu3_1, relu4_1")
             style_layers = _text("Style layers", "relu1_1=0.5, relu2_1, relu3_1")
             with gr.Row():
-                content_weight = _text("Content weight", "from the strength")
-                style_weight = _text("Style weight", "from the strength")
+                content_weight = _text("Content weight", "set by the strength")
+                style_weight = _text("Style weight", "set by the strength")
             with gr.Row():
-                tv_weight = _text("Smoothness (TV)", "from the strength")
+                tv_weight = _text("Smoothness (TV)", "set by the strength")
                 pooling = _list("Pooling", get_args(Pooling), _DEFAULT.pooling)
-            normalize = gr.Checkbox(_DEFAULT.normalize, label="Errors relative to their targets")
+            normalize = gr.Checkbox(_DEFAULT.normalize, label="Normalize each loss by its target")
         self.fields: dict[str, gr.components.Component] = {
             "iterations": iterations,
             "style_loss": style_loss,
@@ -68,13 +68,13 @@ class Experts:
         }
 
     def asked(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the values that differ from `PaintOptions`. Raises UsageError where one is no number."""
+        """Return the values that differ from the defaults. Raises UsageError for an invalid number."""
         found = {name: _read(name, values[name]) for name in self.fields}
         return {name: v for name, v in found.items() if v is not None and v != getattr(_DEFAULT, name)}
 
 
 def shown(name: str, value: Any) -> Any:
-    """A field of `PaintOptions` as the panel shows it; None is what is left to impasto."""
+    """Return a field of `PaintOptions` as the panel shows it; None stands for the default."""
     if value is None:
         return "" if name in _NUMBERS or name.endswith("_layers") else getattr(_DEFAULT, name)
     if name in _NUMBERS:

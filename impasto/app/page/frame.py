@@ -1,4 +1,4 @@
-"""The page: its tabs, its looks, and how it is served."""
+"""Build and serve the page: its tabs and its theme."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from impasto.app.sessions import Sessions
 
 _TITLE = "impasto: your photo, painted"
 _HEAD = '<meta name="description" content="Neural style transfer: any photo, any style, on this machine.">'
-_WELCOME = "# impasto\nPhotos and videos in the look of any picture: at once, or painted with patience."
+_WELCOME = "# impasto\nTurn photos and videos into paintings, in the style of any picture."
 _CSS, _SCRIPT = (Path(__file__).with_name(name) for name in ("page.css", "page.js"))
 _FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
 _MONO = ("ui-monospace", "Consolas", "monospace")
-_AT_ONCE = 8  # short requests that are answered at the same time
+_AT_ONCE = 8  # short requests that run at the same time
 
 
 def build(
     visits: Sessions, limits: Limits, choices: Sequence[StyleOption], examples: Sequence[Path]
 ) -> gr.Blocks:
-    """The page."""
+    """Build the page."""
     keep = max(1, round(60 * limits.keep_minutes))
     page = gr.Blocks(title=_TITLE, analytics_enabled=False, delete_cache=(max(1, keep // 4), keep))
     with page:
@@ -58,9 +58,9 @@ def build(
 def serve(
     page: gr.Blocks, limits: Limits, names: HostNames, *, host: str, port: int | None, share: bool
 ) -> str:
-    """Start to serve the page in the background; returns its address. Raises OSError if the port is taken.
+    """Serve the page in the background; return its address. Raises OSError if the port is taken.
 
-    A public address is among the names from then on.
+    A public address is added to the allowed names.
     """
     page.queue(max_size=limits.waiting, default_concurrency_limit=_AT_ONCE, api_open=False)
     page.launch(
@@ -95,7 +95,7 @@ def serve(
 
 
 def _theme() -> gr.themes.Base:
-    """Warm and quiet, in the fonts that the visitor has: pictures are to be the only colors."""
+    """Return a plain theme with system fonts, so that the pictures stand out."""
     theme: gr.themes.Base = gr.themes.Soft(
         primary_hue="orange", neutral_hue="stone", font=list(_FONTS), font_mono=list(_MONO)
     )

@@ -1,8 +1,8 @@
-"""Turn off parts of Gradio that visitors must not reach, and check what its components take.
+"""Close unsafe entry points of Gradio, and check the values that its components receive.
 
-It would read any picture of this machine that a request names without saying that it was uploaded, and fetch
-what an address on the network names: past the limit on uploads, and from here. It would keep in memory what
-is uploaded as a text. Of a value of another kind than a component has it would say nothing.
+Without these checks, Gradio would read any picture of this machine that a request names, fetch network
+addresses from this machine without a limit on size, keep uploaded text fields in memory, and answer values
+of a wrong type without an explanation.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from impasto.app.sessions import VISITS
 
 _PARSER = route_utils.GradioMultiPartParser
 _ADDRESS = re.compile(r"\s*https?:", re.IGNORECASE)
-_FOREIGN = "This file was not uploaded here: drop it again."
-_ODD = "A value in this request is of another kind than its field: 'Use via API' shows which it takes."
+_FOREIGN = "This file was not uploaded here: upload it again."
+_ODD = "A value in this request has the wrong type for its field: 'Use via API' shows the types."
 
 
 def guard(page: gr.Blocks) -> None:
-    """Have the components of a page take values of their kind, and files that were uploaded."""
+    """Make the components of a page accept only uploaded files and values of the right type."""
     block: Any
     for block in page.blocks.values():
         block.async_move_resource_to_block_cache = _unfetched(block.async_move_resource_to_block_cache)
@@ -41,7 +41,7 @@ def guard(page: gr.Blocks) -> None:
 
 
 def forget_lost_sessions(page: gr.Blocks) -> None:
-    """Drop the requests of sessions that nobody can listen to any more: Gradio drops their messages only."""
+    """Drop the requests of closed sessions: Gradio itself drops only their messages."""
     requests, messages = page._queue.pending_event_ids_session, page._queue.pending_messages_per_session
     for session in list(requests):
         if session not in messages:
@@ -49,12 +49,12 @@ def forget_lost_sessions(page: gr.Blocks) -> None:
 
 
 def _files_only(*args: Any, **more: Any) -> Any:
-    """Gradio's parser of uploads, without texts."""
+    """Return Gradio's parser of uploads, which refuses text fields."""
     return _PARSER(*args, **{**more, "max_fields": 0})
 
 
 def _explained(preprocess: Callable[..., Awaitable[list[Any]]]) -> Callable[..., Awaitable[list[Any]]]:
-    """What Gradio cannot read in a request, it tells the log only."""
+    """Answer values that Gradio cannot read with a sentence; Gradio itself only logs a traceback."""
 
     async def preprocessed(*args: Any, **more: Any) -> list[Any]:
         try:
@@ -68,7 +68,7 @@ def _explained(preprocess: Callable[..., Awaitable[list[Any]]]) -> Callable[...,
 
 
 def _unfetched(take: Callable[[str | Path | None], Any]) -> Callable[[str | Path | None], Any]:
-    """Gradio deletes what it has taken when that is old; files of visits go when the visit ends."""
+    """Refuse addresses, leave files of visits in place, and renew the age of uploads that are used."""
 
     async def taking(file: str | Path | None) -> str | None:
         if file is not None and _ADDRESS.match(str(file)):
@@ -78,7 +78,7 @@ def _unfetched(take: Callable[[str | Path | None], Any]) -> Callable[[str | Path
         taken: str | None = await take(file)
         if taken:
             with suppress(OSError):
-                os.utime(taken)  # what is used is kept as if it had just come
+                os.utime(taken)  # Gradio deletes old files: a file in use counts as new
         return taken
 
     return taking
@@ -97,7 +97,7 @@ def _checked(block: Any, preprocess: Callable[[Any], Any]) -> Callable[[Any], An
 
 
 def _objection(block: Any, payload: Any) -> str | None:
-    """Say what a component's value must be; None where it is. Only a field for numbers can be empty."""
+    """Describe the value that a component needs; None if the payload is valid."""
     if isinstance(block, gr.Slider) or (isinstance(block, gr.Number) and payload is not None):
         least, most = block.minimum, block.maximum
         is_number = isinstance(payload, int | float) and not isinstance(payload, bool)
@@ -106,12 +106,12 @@ def _objection(block: Any, payload: Any) -> str | None:
     if isinstance(block, gr.Checkbox) and not isinstance(payload, bool):
         return "true or false"
     if isinstance(block, gr.Dropdown) and isinstance(payload, list | dict):
-        return "one of what it offers"
+        return "one of the choices offered"
     return None
 
 
 def _paths(payload: Any) -> Iterator[str]:
-    """Collect everything called a path in a component's input."""
+    """Yield every value of a key `path` in a component's input."""
     if isinstance(payload, BaseModel):
         payload = payload.model_dump()
     if isinstance(payload, Mapping):

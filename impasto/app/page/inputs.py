@@ -1,4 +1,4 @@
-"""Gradio's components, as this page needs them."""
+"""Gradio components, adapted for this page."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from gradio.data_classes import ImageData
 
 
 def picture(label: str, **more: Any) -> gr.Image:
-    """A picture that a visitor gives: the very file, so that its profile, its depth and its EXIF stay.
+    """Return a picture field that passes on the uploaded file unchanged, with profile, depth and EXIF.
 
-    What is no picture is told by impasto's own reader, which Gradio's would not come to.
+    Errors of unreadable files come from impasto's own reader instead of Gradio's.
     """
     image = gr.Image(
         label=label,
@@ -28,16 +28,16 @@ def picture(label: str, **more: Any) -> gr.Image:
 
 
 def pictures(label: str, shown: Sequence[tuple[Path, str]] = (), **more: Any) -> gr.Gallery:
-    """Small pictures to choose from, each with its title."""
+    """Return a gallery of small pictures with titles."""
     usual: dict[str, Any] = {"show_label": False, "elem_classes": "pictures", "object_fit": "cover"}
     return gr.Gallery(list(shown), label=label, allow_preview=False, buttons=[], **{**usual, **more})
 
 
 def style_list(label: str, offered: Sequence[tuple[str, str]], **more: Any) -> gr.Dropdown:
-    """A list of styles.
+    """Return a drop-down list of styles.
 
-    What a name stands for, if anything, is found out later, from the visit: Gradio knows of the styles that a
-    visitor trained only once a list was shown anew, as no client of the API does.
+    Names are checked later, against the session: Gradio would refuse the styles that a visitor trained, as
+    it knows only the choices of the page as it was built.
     """
     chooser = gr.Dropdown(list(offered), label=label, **more)
     chooser.preprocess = _name_of  # type: ignore[method-assign]

@@ -1,4 +1,4 @@
-"""ASGI middleware: where a request may come from and what it may hold, before Gradio takes it."""
+"""ASGI middleware that checks the origin, type and size of requests before Gradio sees them."""
 
 from __future__ import annotations
 
@@ -24,28 +24,26 @@ from impasto.app.sessions import LONGEST_NAME
 
 log = logging.getLogger("impasto.app")
 
-ADDRESSES_ARE_NOT_FETCHED = "Give the file itself: this app does not fetch addresses."
+ADDRESSES_ARE_NOT_FETCHED = "Upload the file itself: this app does not fetch addresses."
 
 _ASKED = re.compile(r"/file[=/]\s*https?:", re.IGNORECASE)
-_FULL = "Too many files are kept here just now: try again later."
-_BROKEN_OFF = "The upload was broken off."
-_NAME = "The app does not answer to this name: whoever runs it can allow the name by --allow-host."
+_FULL = "The disk space for uploads is used up at the moment: try again later."
+_BROKEN_OFF = "The upload was interrupted."
+_NAME = "The app does not answer to this host name: open it by the address that you were given for it."
 _FOREIGN = "A page of another site cannot use this app: open the app itself."
-_LONG = "This request is too long: files are uploaded one by one, and named in it."
-_NO_JSON = "This request is not a JSON object: 'Use via API' at the foot of the page shows what is."
-_LONG_NAME = "The session of this request has too long a name: load the page again."
-_NO_REQUEST = (
-    "This request asks for nothing that there is: 'Use via API' at the foot of the page shows what is."
-)
+_LONG = "This request is too long: upload files one by one, and name them in the request."
+_NO_JSON = "This request is not a JSON object: see 'Use via API' at the foot of the page."
+_LONG_NAME = "The session name of this request is too long: reload the page."
+_NO_REQUEST = "This request names an unknown function: see 'Use via API' at the foot of the page."
 
-_MOST_JSON = 4_000_000  # bytes of a request; one that names a thousand photos has less than a fourth of that
-_PAGE = 4096  # bytes that a file takes at least, however short
-_MEASURED_ANEW = 1.0  # seconds after which the files are measured again
-_LINGER = 5.0  # seconds for the rest of a refused request
+_MOST_JSON = 4_000_000  # bytes of a request; a thousand file names take less than a fourth
+_PAGE = 4096  # bytes that even an empty file takes on disk
+_MEASURED_ANEW = 1.0  # seconds until the files are measured again
+_LINGER = 5.0  # seconds to wait for the rest of a refused request
 
 
 class NoAddresses:
-    """Refuse requests for addresses in the place of files."""
+    """Refuse requests that name a network address in place of a file."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -58,7 +56,7 @@ class NoAddresses:
 
 
 class OwnPages:
-    """Refuse what pages of other sites ask for, and what is asked under a name that is not the app's."""
+    """Refuse requests from pages of other sites, and requests with an unknown host name."""
 
     def __init__(self, app: ASGIApp, names: HostNames) -> None:
         self._app, self._names = app, names
@@ -80,7 +78,7 @@ class OwnPages:
 
 
 class UploadQuota:
-    """Refuse an upload with which the app's files would have more than `most` bytes.
+    """Refuse an upload that would bring the app's files beyond `most` bytes.
 
     Bytes are counted while they arrive, those of all uploads together. A `MultiPartException` has Gradio's
     parser delete what it wrote.
@@ -117,7 +115,7 @@ class UploadQuota:
 
 
 class _Disk:
-    """The bytes of the app's files: as they were measured, and what has arrived since."""
+    """Size of the app's files: the last measurement, and the bytes that have arrived since."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -126,7 +124,7 @@ class _Disk:
         self._lock = asyncio.Lock()
 
     async def take(self, size: int) -> bool:
-        """Count bytes that have arrived; return False, and do not count them, where there is no space."""
+        """Count arrived bytes; return False, without counting them, if there is no space."""
         if not await self.has(size):
             return False
         self._arrived += size
@@ -156,13 +154,13 @@ class _Disk:
 def _bytes_in(folder: Path) -> int:
     total = 0
     for path in folder.rglob("*"):
-        with suppress(OSError):  # it has gone by now
+        with suppress(OSError):  # deleted in the meantime
             total += max(_PAGE, path.stat().st_size)
     return total
 
 
 def _announced(scope: Scope) -> int:
-    """The length that a request says it has; 0 where it does not."""
+    """Return the length in a request's header; 0 if there is none."""
     length = Headers(scope=scope).get("content-length", "")
     return int(length) if length.isdecimal() else 0
 
@@ -172,10 +170,10 @@ def _is_upload(scope: Scope) -> bool:
 
 
 class SmallRequests:
-    """Refuse what is sent elsewhere than to the upload, unless it is a JSON object that Gradio understands.
+    """Refuse requests other than uploads unless they are JSON objects that Gradio understands.
 
-    Gradio takes files elsewhere, too, without a limit, and JSON of any length. It looks up what a request
-    names without asking whether it is there.
+    Gradio accepts files without a limit at other routes, too, and JSON of any length, and it answers unknown
+    names in a request with an internal error.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -216,7 +214,7 @@ class SmallRequests:
 
 
 async def _read(incoming: _Incoming) -> bytes | None:
-    """The body of a request; None where it is too long."""
+    """Return the body of a request; None if it is too long."""
     body = bytearray()
     while not incoming.is_over:
         body += (await incoming()).get("body", b"")
@@ -226,14 +224,14 @@ async def _read(incoming: _Incoming) -> bytes | None:
 
 
 def _json_objection(body: bytes) -> str | None:
-    """Say what is wrong with a request; None where nothing is. An empty one is right."""
+    """Describe what is wrong with a request; None if it is valid. An empty one is valid."""
     if not body:
         return None
     try:
         request = json.loads(body, parse_constant=_no_number, parse_float=_finite, parse_int=_finite_int)
     except _NoNumberError as error:
-        return f"{error} is not a number that this app takes."
-    except (ValueError, RecursionError):  # which covers what is no Unicode
+        return f"{error} is not a finite number."
+    except (ValueError, RecursionError):  # ValueError covers invalid Unicode
         return _NO_JSON
     if not isinstance(request, dict):
         return _NO_JSON
@@ -242,7 +240,7 @@ def _json_objection(body: bytes) -> str | None:
 
 
 class _NoNumberError(Exception):
-    """JSON holds an infinite number, or one that is none."""
+    """JSON contains an infinite number or NaN."""
 
 
 def _no_number(text: str) -> NoReturn:
@@ -260,15 +258,15 @@ def _finite_int(text: str) -> int:
 
 
 def _no(words: str, status: int) -> JSONResponse:
-    """A refusal, as Gradio's clients read it."""
+    """Return a refusal in the form that Gradio's clients read."""
     return JSONResponse({"detail": words}, status_code=status)
 
 
 class _Incoming:
-    """The messages that a request comes in.
+    """The messages of a request's body.
 
     Attributes:
-        is_over: the last one has come.
+        is_over: True once the last one has arrived.
     """
 
     def __init__(self, receive: Receive) -> None:
@@ -282,7 +280,7 @@ class _Incoming:
 
 
 async def _refuse(response: Response, scope: Scope, incoming: _Incoming, send: Send) -> None:
-    """Answer once the rest of the request has come, or some time has gone: who is cut off sees no answer."""
+    """Answer after the rest of the request or a timeout: a client that is cut off would see no answer."""
     with suppress(TimeoutError):
         async with asyncio.timeout(_LINGER):
             while not incoming.is_over:

@@ -1,4 +1,4 @@
-"""The photo tab: a photo and a style, an answer at once, and a painting as it grows."""
+"""Photo tab: stylize a photo at once, or paint it with intermediate pictures."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ SAVE = """(file) => {
     document.body.appendChild(link);
     link.click();
     link.remove();
-}"""  # a file that the server has made is saved as if a link to it had been followed
+}"""  # downloads a file made by the server, as if the visitor had followed a link
 
 _WELCOME = "Drop a photo, or choose an example."
 
 
 class PhotoTab:
-    """The tab's components, and what they do."""
+    """Components and callbacks of the photo tab."""
 
     def __init__(
         self, visits: Sessions, limits: Limits, choices: Sequence[StyleOption], examples: Sequence[Path]
@@ -58,20 +58,20 @@ class PhotoTab:
         )
         self.status = gr.HTML(status(_WELCOME), elem_id="status")
         with gr.Row():
-            self.paint = gr.Button("Paint it", variant="primary", elem_id="paint")
+            self.paint = gr.Button("Paint", variant="primary", elem_id="paint")
             self.stop = gr.Button("Stop", variant="stop", visible=False, elem_id="stop")
             self.download = gr.Button("Download", elem_id="download")
         self.original = gr.Checkbox(True, label="Download in the photo's size", elem_id="original")
         self.file = gr.File(visible="hidden", elem_id="file")
-        with gr.Accordion("How this is made", open=False):
+        with gr.Accordion("Command line and Python", open=False):
             usual: dict[str, Any] = {"interactive": False, "wrap_lines": True, "show_line_numbers": False}
             self.command = gr.Code(
                 label="Command line", language="shell", lines=1, elem_id="command", **usual
             )
             self.python = gr.Code(label="Python", language="python", lines=4, elem_id="python", **usual)
-        with gr.Accordion("Watch it happen", open=False, visible=False) as self.cinema:
+        with gr.Accordion("Animation of the painting", open=False, visible=False) as self.cinema:
             self.film = gr.Image(
-                label="How the painting came about",
+                label="Animation of the painting",
                 interactive=False,
                 type="filepath",
                 format="webp",
@@ -79,7 +79,7 @@ class PhotoTab:
                 elem_id="film",
             )
         self.results = pictures(
-            "This visit's pictures: choose one to see it again, with its settings",
+            "Your pictures: choose one to see it again with its settings",
             elem_id="results",
             show_label=True,
         )
@@ -89,7 +89,7 @@ class PhotoTab:
         return [self.compare, self.status, self.results, self.command, self.python, self.film, self.cinema]
 
     def connect(self) -> None:
-        """Say what happens when."""
+        """Connect the components to their callbacks."""
         controls = self.controls
         names, given = list(controls.fields), list(controls.fields.values())
         quietly: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
@@ -145,11 +145,13 @@ class PhotoTab:
         self.results.select(repeat, None, [*self._outcome, *given], **quietly)
 
     def _stylize(self, visit: Session, values: FieldValues) -> list[Any]:
-        """The photo in a style, at once."""
+        """Stylize a photo at once: by a network, or by a quick painting."""
         photo, look = self.controls.look(visit, values)
         answer = paint_quickly if look.is_painted else stylize
         result = answer(visit, photo, look, self._limits)
-        return self._tell(visit, result, f"{_headline(result)}: {result.seconds:.1f} s. Paint it refines it.")
+        return self._tell(
+            visit, result, f"{_headline(result)}: {result.seconds:.1f} s. Press Paint for a finer picture."
+        )
 
     def _begin(self, visit: Session, values: FieldValues) -> list[Any]:
         """Stylize a new photo; do nothing if a result of this photo is on the page already."""
@@ -160,15 +162,15 @@ class PhotoTab:
         return self._stylize(visit, values)
 
     def _put_back(self, visit: Session, values: FieldValues) -> Any:
-        """No file stays in the photo's place that cannot be read."""
+        """Empty the photo field if its file cannot be read."""
         return gr.skip() if values["photo"] and is_readable(Path(values["photo"]), self._limits) else None
 
     def _give_up(self, visit: Session, values: FieldValues) -> list[Any]:
-        """Say again what is on the page: the painting came to nothing."""
+        """Show the status of the current picture again after a painting that failed."""
         return [*at_rest(), status(_headline(visit.current) if visit.current else _WELCOME)]
 
     def _paint(self, visit: Session, values: FieldValues) -> Iterator[list[Any]]:
-        """The photo painted by optimisation: the picture as it grows, and at last in full."""
+        """Paint a photo by optimization: intermediate pictures, and at last the result."""
         photo, look = self.controls.look(visit, values)
         for sketch in paint(visit, photo, look, self._limits):
             if sketch.result is None:
@@ -176,32 +178,32 @@ class PhotoTab:
                 yield [tuple(map(str, sketch.shown)), status(news, sketch.done), *self._skip(2)]
             else:
                 tell(sketch.notes)
-                until = "" if sketch.done == 1 else f", as far as {sketch.done:.0%}"
+                until = "" if sketch.done == 1 else f", stopped at {sketch.done:.0%}"
                 news = f"{_headline(sketch.result)}{until}: {seconds(sketch.result.seconds)}"
                 yield self._tell(visit, sketch.result, news)
 
     def _stop(self, visit: Session, values: FieldValues) -> str:
-        """Tell the job that runs to stop; what there is stays."""
+        """Stop the painting; keep the picture so far."""
         visit.stop()
         return status("Stopping…")
 
     def _download(self, visit: Session, values: FieldValues) -> str:
-        """The file of the picture on the page, with the photo's metadata, perhaps in the photo's size."""
+        """Return the file of the current picture, with the photo's metadata."""
         if visit.current is None:
             raise UsageError("there is no picture yet: drop a photo first")
         return str(take_home(visit, visit.current, self._limits, original=bool(values["original"])))
 
     def _repeat(self, visit: Session, index: int) -> list[Any]:
-        """Show a result again, with the settings that made it."""
+        """Show a result again, and bring back its settings."""
         result = visit.results[index]
-        told = self._tell(visit, result, f"{_headline(result)}: these are its settings")
+        told = self._tell(visit, result, f"{_headline(result)}, with its settings")
         return [*told, *self.controls.values_of(result)]
 
     def _take_example(self, chosen: gr.SelectData) -> str:
         return str(self._examples[int(chosen.index)])
 
     def _tell(self, visit: Session, result: Result, news: str) -> list[Any]:
-        """Values of the output components for a result."""
+        """Return the values of the output components for a result."""
         visit.current = result
         film = None if result.film is None else str(result.film)
         return [
@@ -215,7 +217,7 @@ class PhotoTab:
         ]
 
     def _skip(self, told: int = 0) -> list[Any]:
-        """Leave the rest of the outcome as it is."""
+        """Return updates that leave the output components after the first `told` unchanged."""
         return [gr.skip()] * (len(self._outcome) - told)
 
 

@@ -1,4 +1,4 @@
-"""The styles and colors that the tabs offer, and what their names mean."""
+"""Lists of styles and colors for the tabs, and the styles that their names stand for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from impasto.app.sessions import Session
 from impasto.errors import UsageError
 from impasto.options import KeepColor
 
-OWN = "own"  # the visitor's picture, among the names of styles
+OWN = "own"  # name of the uploaded style picture in a list of styles
 
 _COLORS = {
     "none": "the style's",
@@ -19,28 +19,28 @@ _COLORS = {
     "histogram": "the photo's, by histogram",
     "lab-transfer": "the photo's, by their averages",
 }
-COLORS = [(_COLORS[how], how) for how in get_args(KeepColor)]  # what a list of them shows and means
+COLORS = [(_COLORS[how], how) for how in get_args(KeepColor)]  # pairs of label and value
 
 
 def titles(choices: Sequence[StyleOption], cards: Iterable[str], own: str) -> list[tuple[str, str]]:
-    """Titles shown in a list of styles, with the names that they stand for.
+    """Return pairs of title and name for a list of styles.
 
     Args:
-        choices: that ship.
-        cards: names of those that the visitor trained.
-        own: what the visitor's picture is called.
+        choices: the shipped styles.
+        cards: names of styles that the visitor trained.
+        own: title of the uploaded style picture.
     """
     shipped = [(one.title, one.name) for one in choices]
-    return [*shipped, *((f"{name}, trained here", name) for name in cards), (own, OWN)]
+    return [*shipped, *((f"{name} (trained here)", name) for name in cards), (own, OWN)]
 
 
 def meaning(visit: Session, name: str, own: str | None) -> str | Path:
-    """Resolve a name: the visitor's picture, a card that the visitor trained, or a shipped style.
+    """Resolve a name: the uploaded picture, a card that the visitor trained, or a shipped style.
 
-    Raises UsageError: there is no picture.
+    Raises UsageError if no picture was uploaded.
     """
     if name == OWN:
         if not own:
-            raise UsageError("drop the picture whose look is to be taken, or choose a style")
+            raise UsageError("drop a picture to use as a style, or choose a style")
         return Path(own)
     return visit.cards.get(name, name)

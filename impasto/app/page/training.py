@@ -1,4 +1,4 @@
-"""The tab for training: a picture becomes a style of the visitor's own, while they watch."""
+"""Train tab: train a style from a picture, with samples and losses while it runs."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ from impasto.training.options import TrainOptions
 
 _USUAL = TrainOptions()
 _WELCOME = (
-    "Drop a picture whose look is to be learned. The training starts from its instant look, and comes closer "
-    "with every minute."
+    "Drop a style picture. The training starts from a rough version of the style and improves it with every "
+    "minute."
 )
 _EXPERTS = ("style_weight", "content_weight", "tv_weight", "style_size", "size", "learning_rate", "seed")
 
 
 class Offers(Protocol):
-    """Components elsewhere on the page that offer styles."""
+    """A tab that offers styles."""
 
     @property
     def lists(self) -> list[gr.components.Component]:
-        """Its components."""
+        """Its lists of styles."""
         ...
 
     def offered(self, visit: Session) -> list[Any]:
-        """Their contents for a visitor."""
+        """Return the contents of the lists for a visitor."""
         ...
 
 
 class TrainTab:
-    """The tab's components, and what they do."""
+    """Components and callbacks of the Train tab."""
 
     def __init__(self, visits: Sessions, limits: Limits) -> None:
         self._visits, self._limits = visits, limits
@@ -53,15 +53,17 @@ class TrainTab:
                 self._add_outcome()
 
     def _add_lesson(self) -> None:
-        self.style_picture = picture("Picture whose look is learned", height=260, elem_id="lesson")
+        self.style_picture = picture("Style picture", height=260, elem_id="lesson")
         self.name = gr.Textbox(
-            "", label="Name of the style", placeholder="that of the picture's file", max_length=80
+            "", label="Name of the style", placeholder="the name of the picture's file", max_length=80
         )
         self.photos = gr.File(
             [], label="Photos to learn from", file_count="multiple", file_types=["image"], height=170,
             elem_id="lessons",
         )  # fmt: skip
-        gr.Markdown("Without photos it learns from made-up pictures; some hundreds of all kinds do better.")
+        gr.Markdown(
+            "Without photos, the training uses synthetic pictures. A few hundred photos give better results."
+        )
         most = self._limits.training_minutes
         least = min(1.0, most / 2)
         self.minutes = gr.Slider(
@@ -71,10 +73,8 @@ class TrainTab:
             self.style_weight = _slider("Style weight", _USUAL.style_weight, 0.1, 10, 0.1)
             self.content_weight = _slider("Content weight", _USUAL.content_weight, 0, 1, 0.01)
             self.tv_weight = _slider("Smoothness (TV)", _USUAL.tv_weight, 0, 1, 0.01)
-            self.style_size = _slider(
-                "Size of the style, pixels: larger strokes", _USUAL.style_size, 128, 1024, 32
-            )
-            self.size = _slider("Size of what it learns from, pixels", _USUAL.size, 64, 512, 32)
+            self.style_size = _slider("Size of the style picture, pixels", _USUAL.style_size, 128, 1024, 32)
+            self.size = _slider("Size of the photo crops, pixels", _USUAL.size, 64, 512, 32)
             self.learning_rate = _slider("Learning rate", _USUAL.learning_rate, 0.0001, 0.02, 0.0001)
             self.seed = gr.Number(_USUAL.seed, label="Seed", minimum=0, precision=0)
 
@@ -83,25 +83,25 @@ class TrainTab:
         with gr.Row():
             self.start = gr.Button("Train", variant="primary", elem_id="train")
             self.stop = gr.Button(
-                "Stop, and keep what was learned", variant="stop", visible=False, elem_id="enough"
+                "Stop and keep the style so far", variant="stop", visible=False, elem_id="enough"
             )
-        self.card = gr.File(label="Your style, as a file", interactive=False, visible=False, elem_id="card")
+        self.card = gr.File(label="Your style card", interactive=False, visible=False, elem_id="card")
         self.sample = gr.Image(
-            label="Samples, before and after",
+            label="Samples: photos above, in the style below",
             interactive=False,
             type="filepath",
             buttons=["fullscreen"],
             elem_id="sample",
         )
         self.losses = gr.HTML("", elem_id="losses")
-        with gr.Accordion("How this is made", open=False):
+        with gr.Accordion("Command line and Python", open=False):
             usual: dict[str, Any] = {"interactive": False, "wrap_lines": True, "show_line_numbers": False}
             self.command = gr.Code(label="Command line", language="shell", lines=1, **usual)
             self.python = gr.Code(label="Python", language="python", lines=4, **usual)
 
     @property
     def fields(self) -> dict[str, gr.components.Component]:
-        """Components by the names of what they ask for."""
+        """Components by parameter names of the API."""
         return {
             name: getattr(self, name) for name in ("style_picture", "name", "photos", "minutes", *_EXPERTS)
         }
@@ -111,7 +111,7 @@ class TrainTab:
         return [self.status, self.sample, self.losses, self.card, self.command, self.python]
 
     def connect(self, *offers: Offers) -> None:
-        """Say what happens when; a style that is there at last is offered elsewhere, too."""
+        """Connect the components to their callbacks; a finished style is added to the other tabs' lists."""
         names, given = list(self.fields), list(self.fields.values())
         quietly: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
         buttons = [self.start, self.stop]
@@ -132,7 +132,7 @@ class TrainTab:
         )
 
     def _train(self, visit: Session, values: FieldValues) -> Iterator[list[Any]]:
-        """A network that learns the look of a picture: samples and losses, and at last its card."""
+        """Train a style: samples and losses while it runs, and at last its card."""
         lesson = _lesson(values)
         yield [status("Preparing", 0.0), None, "", gr.File(None, visible=False), gr.skip(), gr.skip()]
         sample: Path | None = None
@@ -144,7 +144,7 @@ class TrainTab:
                 continue
             tell(news.notes)
             yield [
-                status(f"{news.name} is ready: it stands among the styles of the other tabs now"),
+                status(f"{news.name} is ready: choose it in the Photo or Video tab"),
                 shown,
                 news.curves.html(),
                 gr.File(str(news.card), visible=True),
@@ -153,7 +153,7 @@ class TrainTab:
             ]
 
     def _stop(self, visit: Session, values: FieldValues) -> str:
-        """Tell the training to end; the style as it was learned so far stays."""
+        """Stop the training; keep the style so far."""
         visit.stop()
         return status("Stopping…")
 
@@ -161,7 +161,7 @@ class TrainTab:
 def _lesson(values: FieldValues) -> TrainRequest:
     """Build the training request from the values. Raises UsageError."""
     if not values["style_picture"]:
-        raise UsageError("drop the picture whose look is to be learned first")
+        raise UsageError("drop a style picture first")
     expert = {name: values[name] for name in _EXPERTS if values[name] not in (None, getattr(_USUAL, name))}
     whole = {name: int(value) for name, value in expert.items() if isinstance(getattr(_USUAL, name), int)}
     return TrainRequest(
@@ -182,8 +182,8 @@ def _shown(offer: Offers) -> Callable[[Session, FieldValues], list[Any]]:
 
 def _headline(news: TrainingNews) -> str:
     if not news.done:
-        return status("Preparing: the style's instant look is where it starts from", 0.0)
-    return status(f"Learning, {news.done:.0%}: {seconds(news.left)} left", news.done)
+        return status("Preparing the first version of the style", 0.0)
+    return status(f"Training, {news.done:.0%}: {seconds(news.left)} left", news.done)
 
 
 def _slider(label: str, value: float, least: float, most: float, step: float) -> gr.Slider:

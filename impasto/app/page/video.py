@@ -1,4 +1,4 @@
-"""The video tab: a clip and a style, one frame at once, and the whole as it is made."""
+"""Video tab: preview one frame of a clip in a style, and make the whole video."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from impasto.app.video_jobs import Film, make
 from impasto.errors import UsageError
 
 _WELCOME = "Drop a video, and choose a style."
-_LONGEST = 24 * 3600.0  # seconds: where the moment's slider ends as long as no clip has told its length
+_LONGEST = 24 * 3600.0  # seconds: end of the time slider for a clip of unknown length
 
 
 def add_video_tab(
     visits: Sessions, limits: Limits, choices: Sequence[StyleOption], photo: PhotoControls
 ) -> None:
-    """Add the tab to the page. Without the libraries, it tells what to install.
+    """Add the tab to the page; if libraries are missing, it shows what to install.
 
     Args:
         photo: the photo tab's controls.
@@ -43,7 +43,7 @@ def add_video_tab(
 
 
 class VideoTab:
-    """The tab's components, and what they do."""
+    """Components and callbacks of the Video tab."""
 
     def __init__(
         self, visits: Sessions, limits: Limits, choices: Sequence[StyleOption], photo: PhotoControls
@@ -56,7 +56,7 @@ class VideoTab:
 
     def _add_result(self) -> None:
         self.compare = gr.ImageSlider(
-            label="A frame, before and after",
+            label="Frame, before and after",
             interactive=False,
             buttons=["fullscreen"],
             max_height=480,
@@ -65,14 +65,14 @@ class VideoTab:
         )
         with gr.Row(equal_height=True, visible=False) as self.scan:
             self.moment = gr.Slider(
-                0, _LONGEST, 0, step=0.1, label="Frame at, seconds", min_width=160, elem_id="moment"
+                0, _LONGEST, 0, step=0.1, label="Frame to preview, seconds", min_width=160, elem_id="moment"
             )
             self.preview = gr.Button("Preview", min_width=120, scale=0, elem_id="preview")
         self.status = gr.HTML(status(_WELCOME), elem_id="video-status")
         with gr.Row():
             self.make = gr.Button("Make the video", variant="primary", elem_id="make")
             self.stop = gr.Button(
-                "Stop, and keep what is done", variant="stop", visible=False, elem_id="stop-video"
+                "Stop and keep the video so far", variant="stop", visible=False, elem_id="stop-video"
             )
         self.film = gr.Video(
             label="Your video",
@@ -81,13 +81,13 @@ class VideoTab:
             visible=False,
             elem_id="painted-video",
         )
-        with gr.Accordion("How this is made", open=False):
+        with gr.Accordion("Command line and Python", open=False):
             usual: dict[str, Any] = {"interactive": False, "wrap_lines": True, "show_line_numbers": False}
             self.command = gr.Code(label="Command line", language="shell", lines=1, **usual)
             self.python = gr.Code(label="Python", language="python", lines=4, **usual)
 
     def connect(self, tab: gr.Tab) -> None:
-        """Say what happens when."""
+        """Connect the components to their callbacks."""
         controls = self.controls
         quietly: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
         asked = {**controls.fields, "moment": self.moment}
@@ -137,7 +137,7 @@ class VideoTab:
         return by_name(method, list(asked), self._visits)
 
     def _open(self, visit: Session, values: FieldValues) -> list[Any]:
-        """Describe a clip, and select all of it that the limits allow."""
+        """Describe a clip, and select as much of it as the limits allow."""
         if not values["clip"]:
             return [
                 gr.Video(None, visible=False),
@@ -157,7 +157,7 @@ class VideoTab:
         return [shown, told, 0, end, moment, gr.Row(visible=True)]
 
     def _preview(self, visit: Session, values: FieldValues) -> list[Any]:
-        """One frame of a clip in a style, at once: before and after."""
+        """Stylize one frame of a clip: before and after."""
         if not values["clip"]:
             return [None, status(_WELCOME)]
         started, moment = time.monotonic(), float(values["moment"] or 0)
@@ -167,7 +167,7 @@ class VideoTab:
         return [tuple(map(str, shown)), status(told)]
 
     def _make(self, visit: Session, values: FieldValues) -> Iterator[list[Any]]:
-        """A clip in a style, with its sound: how far it is, and at last the video."""
+        """Make a video in a style, with the clip's sound: progress, and at last the video."""
         if not values["clip"]:
             raise UsageError("drop a video first")
         look, options = self.controls.look(visit, values), self.controls.options(values)
@@ -176,7 +176,7 @@ class VideoTab:
             yield [news(take), *([gr.skip()] * 3 if take.film is None else _told(take.film))]
 
     def _stop(self, visit: Session, values: FieldValues) -> str:
-        """Tell the video in the making to end there; what is done stays."""
+        """Stop the video job; keep the video so far."""
         visit.stop()
         return status("Stopping…")
 

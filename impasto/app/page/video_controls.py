@@ -1,4 +1,4 @@
-"""The left side of the video tab: the clip, and what is asked of it."""
+"""Left side of the video tab: clip, styles and settings."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from impasto.app.sessions import Session
 from impasto.stylizing.controls import LEAST_STROKE, MOST_STROKE
 from impasto.stylizing.options import VideoOptions
 
-_SIZE = 960  # pixels of the long side, unless something else is asked for
-_SIZES = [("the clip's", 0), *((f"{side} pixels", side) for side in (1920, 1280, _SIZE, 640, 480))]
+_SIZE = 960  # default long side, in pixels
+_SIZES = [("as in the clip", 0), *((f"{side} pixels", side) for side in (1920, 1280, _SIZE, 640, 480))]
 _KINDS = ["video", ".gif", ".webp", ".mkv", ".avi", ".mpg", ".ts", ".mts", ".wmv", ".flv"]
 
 
 class VideoControls:
-    """Components, and what their values mean.
+    """Components of the video tab's left side, and the requests made from their values.
 
     Args:
-        photo: the photo tab's, where visitors drop a picture whose look is to be taken.
+        photo: the controls of the photo tab.
     """
 
     def __init__(self, choices: Sequence[StyleOption], photo: PhotoControls) -> None:
@@ -38,15 +38,15 @@ class VideoControls:
                 self.gallery = pictures("Styles", offered, elem_id="video-styles")
                 self.style = style_list("Style", self._titles(()), value=STYLE, elem_id="video-style")
                 self.strength = gr.Slider(0, 1, 1, step=0.05, label="Strength")
-                self.steady = gr.Checkbox(True, label="Hold strokes still from frame to frame")
-                self.side_by_side = gr.Checkbox(False, label="Show the photo beside the picture")
+                self.steady = gr.Checkbox(True, label="Keep strokes steady from frame to frame")
+                self.side_by_side = gr.Checkbox(False, label="Show the original beside it")
             with gr.Column(elem_classes="handles"):
                 self._add_handles()
 
     def _add_clip(self) -> None:
         self.clip = gr.File(label="Your video", file_types=_KINDS, height=140, elem_id="clip")
         self.player = gr.Video(
-            label="Your video, to look at",
+            label="Player",
             interactive=False,
             buttons=[],
             visible=False,
@@ -57,11 +57,11 @@ class VideoControls:
         with gr.Row():
             times: dict[str, Any] = {"value": 0, "minimum": 0, "step": 0.1, "min_width": 120}
             self.start = gr.Number(label="Start, seconds", elem_id="start", **times)
-            self.end = gr.Number(label="End, seconds (0: the clip's)", elem_id="end", **times)
+            self.end = gr.Number(label="End, seconds (0: the end of the clip)", elem_id="end", **times)
 
     def _add_handles(self) -> None:
         with gr.Accordion("More control", open=False):
-            self.size = gr.Dropdown(_SIZES, value=_SIZE, label="Long side, at most")
+            self.size = gr.Dropdown(_SIZES, value=_SIZE, label="Largest long side")
             self.stroke_size = gr.Slider(LEAST_STROKE, MOST_STROKE, 1, step=0.05, label="Stroke size")
             self.keep_color = gr.Dropdown(COLORS, value="none", label="Colors")
             self.keep_color_amount = gr.Slider(0, 1, 1, step=0.05, label="How much of the photo's colors")
@@ -69,7 +69,7 @@ class VideoControls:
 
     @property
     def fields(self) -> dict[str, gr.components.Component]:
-        """Components by the names of what they ask for."""
+        """Components by parameter names of the API."""
         names = [
             "clip", "start", "end", "style", "strength", "steady", "side_by_side", "size", "stroke_size",
             "keep_color", "keep_color_amount", "detail",
@@ -78,16 +78,16 @@ class VideoControls:
 
     @property
     def lists(self) -> list[gr.components.Component]:
-        """Components that offer styles."""
+        """Its lists of styles."""
         return [self.gallery, self.style]
 
     def offered(self, visit: Session) -> list[Any]:
-        """Contents of the style lists for a visitor who has trained styles."""
+        """Return the contents of the style lists for a visitor who has trained styles."""
         shown = self._photo.offered(visit)[self._photo.lists.index(self._photo.gallery)]
         return [shown, gr.Dropdown(choices=self._titles(visit.cards))]
 
     def chosen(self, visit: Session, index: int) -> str:
-        """The name of a style in the gallery."""
+        """Return the name of the style at an index of the gallery."""
         return self._photo.chosen(visit, index)
 
     def look(self, visit: Session, values: Mapping[str, Any]) -> StyleRequest:

@@ -1,4 +1,4 @@
-"""Texts of the video tab: about a clip, and about a running job."""
+"""Texts of the video tab: description of a clip, and progress of a job."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def facts(upload: Upload, limits: Limits) -> str:
     ]
     lines = [", ".join(told)]
     if info.duration is None or info.duration > limits.video_seconds:
-        lines.append(f"Up to {clock(limits.video_seconds)} of it are made here: choose where.")
+        lines.append(f"At most {clock(limits.video_seconds)} of it can be made: choose start and end.")
     if not upload.is_played:
-        lines.append("It is not played here, as not every browser could; impasto reads it all the same.")
+        lines.append("The browser cannot play this file; impasto can still use it.")
     return "".join(f"<p>{escape(line)}</p>" for line in lines)
 
 
@@ -35,16 +35,16 @@ def news(take: Take) -> str:
         rate = film.frames / film.seconds
         return status(f"{film.frames} frames in {seconds(film.seconds)}, {rate:.1f} a second")
     if take.is_over:
-        return status("There is no video")
+        return status("No video was made")
     if progress is None:
-        return status("Getting ready", 0.0)
+        return status("Preparing", 0.0)
     words = f"{progress.done:.0%}: {progress.frames} frames, {progress.per_second:.1f} a second"
     left = "" if take.left is None else f", {seconds(take.left)} left"
     return status(words + left, progress.done)
 
 
 def clock(length: float) -> str:
-    """Such as 7.4 s, or 2:05 minutes."""
+    """Format a length of a clip, such as 7.4 s or 2:05 minutes."""
     if length < 60:
         return f"{length:.3g} s"
     minutes, rest = divmod(round(length), 60)

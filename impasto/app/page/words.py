@@ -33,35 +33,35 @@ def explaining() -> Iterator[None]:
             raise refusal("Memory ran out. Try a smaller size.") from error
         log.exception("a request failed")
         raise gr.Error(
-            "Something went wrong here; the app's log tells more.", title="Sorry", print_exception=False
+            "Something went wrong; the app's log has the details.", title="Sorry", print_exception=False
         ) from error
 
 
 def refusal(text: str) -> gr.Error:
-    """An error to raise for what a visitor asks in vain; what the text quotes of it may be of any length."""
+    """Return an error to raise for an invalid request; a long text is cut, as it may quote the request."""
     short = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
     return gr.Error(short, title="That did not work", print_exception=False)
 
 
 def status(text: str, done: float | None = None) -> str:
-    """HTML for one line of news, with a bar where a share of the work is known."""
+    """Return HTML for the status line, with a progress bar if the share of the work is known."""
     bar = "" if done is None else f'<progress max="1" value="{done:.3f}" aria-label="progress"></progress>'
     return f'<div class="status" role="status">{bar}<span>{escape(text)}</span></div>'
 
 
 def seconds(number: float) -> str:
-    """A duration as people say it."""
+    """Format a duration, such as 45 s or 3 min."""
     return f"{number:.0f} s" if number < 90 else f"{number / 60:.0f} min"
 
 
 def tell(notes: tuple[str, ...]) -> None:
-    """Show sentences that the visitor should hear."""
+    """Show messages to the visitor."""
     for note in notes:
         gr.Info(_sentence(note))
 
 
 def _sentence(text: str) -> str:
-    """Files are called by their names: where they lie here is nobody's business."""
+    """Reduce paths to file names, so that no folder of the server is shown; begin with a capital."""
     folders = rf"{re.escape(get_upload_folder())}([\\/](\w+-)?[0-9a-f]{{16,}}|[\\/]visits)*[\\/]"
     text = re.sub(folders, "", text)
     begins_with_a_name = "." in text.split(" ", 1)[0].rstrip(".:")
