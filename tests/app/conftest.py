@@ -34,6 +34,9 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 QUIET = ("--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync")
 
 
+LONGEST = 200  # seconds for one answer of the app, on a machine that is busy with other things
+
+
 def free_port() -> int:
     with socket.socket() as door:
         door.bind(("127.0.0.1", 0))
@@ -97,8 +100,18 @@ def run_app(limits: Limits | None = None) -> Iterator[App]:
                 _wait_until_it_is_there(process, said)
                 yield App(f"http://127.0.0.1:{port}", process.pid, Path(room), said)
             finally:
-                process.send_signal(signal.SIGTERM)
-                process.wait(60)
+                _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End the app in order; a process that does not end is killed, as `Popen` would wait for it forever."""
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(60)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(10)
+        pytest.fail("the app did not end within a minute of SIGTERM")
 
 
 def _wait_until_it_is_there(process: subprocess.Popen[bytes], said: IO[str]) -> None:
@@ -155,8 +168,11 @@ def join() -> Iterator[Callable[[str], Client]]:
     clients = []
 
     def joined(address: str, **more: Any) -> Client:
-        clients.append(Client(address, verbose=False, analytics_enabled=False, **more))
-        return clients[-1]
+        client = Client(address, verbose=False, analytics_enabled=False, **more)
+        # Gradio's `predict` waits without a limit, and an executor waits for the thread that calls it
+        client.predict = lambda *args, **named: client.submit(*args, **named).result(LONGEST)
+        clients.append(client)
+        return client
 
     yield joined
     for client in clients:
@@ -217,8 +233,10 @@ class Asking:
                     yield json.loads(line.removeprefix("data:"))
 
     def news(self, job: Job) -> Iterator[dict[str, Any]]:
-        """What is told of a job, from where it was left."""
+        """What is told of a job, from where it was left. Messages that keep the line alive have no end."""
+        end = time.monotonic() + LONGEST
         while True:
+            assert time.monotonic() < end, "the job did not end in time"
             self._said = self._said or self._listen()
             said = next(self._said, None)
             if said is None or said["msg"] == "close_stream":
@@ -263,9 +281,9 @@ class Asking:
 @cache
 def _what_there_is(address: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """The app's functions by their names, and what each takes."""
-    config = httpx.get(f"{address}/config").json()
+    config = httpx.get(f"{address}/config", timeout=60).json()
     functions = {each["api_name"]: each for each in config["dependencies"] if each["api_name"]}
-    return functions, httpx.get(f"{address}/gradio_api/info").json()["named_endpoints"]
+    return functions, httpx.get(f"{address}/gradio_api/info", timeout=60).json()["named_endpoints"]
 
 
 def write_photo(

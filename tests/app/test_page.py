@@ -44,7 +44,9 @@ def test_controls_follow_the_limits(tmp_path: Path) -> None:
     """In a process of its own, as Gradio leaves things open."""
     words = [sys.executable, "-W", "ignore", "-c", SLIDERS, json.dumps(CASES)]
     there = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=tmp_path, env=there)
+    done = subprocess.run(
+        words, capture_output=True, text=True, check=False, cwd=tmp_path, env=there, timeout=200
+    )
     assert done.returncode == 0, done.stderr
     for case, sliders in zip(CASES, json.loads(done.stdout), strict=True):
         for label, least, value, most, step in sliders:

@@ -267,7 +267,7 @@ def test_closing_ends_all(visits: Sessions, tmp_path: Path) -> None:
 
 def test_many_at_once(visits: Sessions) -> None:
     """Threads that come at the same time see the same visit, whose results stay complete."""
-    barrier, seen = threading.Barrier(8), []
+    barrier, seen = threading.Barrier(8, timeout=60), []
 
     def come(index: int) -> None:
         barrier.wait()
@@ -280,7 +280,7 @@ def test_many_at_once(visits: Sessions) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(60)
     visit = visits.of("one")
     assert all(each is visit for each in seen)
     assert len(visit.results) == 3

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import shlex
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import pairwise
@@ -34,7 +33,7 @@ from impasto.errors import ImageError, ImpastoError, UsageError
 from impasto.imaging import io
 from impasto.networks.card import Card, load_card
 from impasto.training.optimization import Training
-from tests.app.conftest import serve
+from tests.app.conftest import serve, wait_until
 
 if TYPE_CHECKING:
     from gradio_client import Client
@@ -320,11 +319,10 @@ def test_through_the_page(style: Path, photos: tuple[Path, ...], join: Callable[
             style_picture=handle_file(str(style)), photos=[handle_file(str(path)) for path in photos],
             name="Our sea", minutes=10, size=64, api_name="/train",
         )  # fmt: skip
-        while not any("figure" in news[2] for news in job.outputs()):
-            assert not job.done()
-            time.sleep(0.2)
+        wait_until(lambda: job.done() or any("figure" in news[2] for news in job.outputs()))
+        assert not job.done()
         assert "Stopping" in client.predict(api_name="/stop_training")
-        status, sample, losses, card, command, python = job.result()
+        status, sample, losses, card, command, python = job.result(60)
         assert "our-sea is ready" in status
         assert Path(sample).stat().st_size > 1000
         assert 'aria-label="Losses at step' in losses
