@@ -43,9 +43,9 @@ def paint(client: Client, photo: Path, style: str | Path, **more: Any) -> str:
     return line
 
 
-def download(client: Client, target: Path, *, original: bool = True) -> Path:
-    """The last picture of this client, in the photo's size and with its metadata, or as it was painted."""
-    return Path(shutil.move(client.predict(original=original, api_name="/download"), target))
+def download(client: Client, target: Path, *, size: str = "largest") -> Path:
+    """The last picture of this client, with the photo's metadata; size: largest, photo or picture."""
+    return Path(shutil.move(client.predict(size=size, api_name="/download"), target))
 
 
 def news(answer: Any) -> str:

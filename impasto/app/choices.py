@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from impasto import styles
-from impasto.app.look import names
+from impasto.app.look import names, title_of
 from impasto.imaging import io
 from impasto.imaging.geometry import fit_long_side, resize
-from impasto.networks.card import load_summary
 from impasto.stylizing.stylizer import Stylizer
 
 _SEEN, _SIDE = 480, 240  # long side in pixels: of the sample as networks get it, and of the thumbnail
@@ -33,14 +32,6 @@ class StyleOption:
 def shipped(folder: Path) -> list[StyleOption]:
     """Return every shipped style; write its thumbnail to the folder."""
     return [StyleOption(name, title_of(name), thumbnail(name, folder / f"{name}.jpg")) for name in names()]
-
-
-def title_of(name: str) -> str:
-    """ "The Scream, Edvard Munch" of a work that is known, "Swirling night" of a name."""
-    if path := styles.cards().get(name):
-        summary = load_summary(path)
-        return f"{summary.title}, {summary.artist}"
-    return name.replace("-", " ").capitalize()
 
 
 def thumbnail(style: str | Path, path: Path) -> Path:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 from torch import Tensor
 
 from impasto.app.limits import Limits
 from impasto.app.look import StyleRequest
 from impasto.app.sessions import Result, Session
-from impasto.errors import ImpastoError
+from impasto.errors import UsageError
 from impasto.imaging import io
 from impasto.imaging.decoding import check_size
 from impasto.imaging.geometry import fit_long_side, resize
 from impasto.imaging.sources import find_size
+from impasto.options import check_whole
 from impasto.stylizing.images import stylize_file
 from impasto.stylizing.options import ImageOptions
 from impasto.stylizing.stylizer import Stylizer
@@ -23,6 +26,31 @@ from impasto.stylizing.stylizer import Stylizer
 SHOWN = 1024  # largest long side of a picture on the page, in pixels
 _QUALITY = 90  # of JPEGs on the page
 _WRITTEN = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
+
+DownloadSize = Literal["largest", "photo", "picture"]
+DownloadFormat = Literal["photo", "jpg", "png", "webp", "tif"]
+
+
+@dataclass(frozen=True)
+class DownloadOptions:
+    """Options of a download; an invalid value raises UsageError.
+
+    Attributes:
+        size: "photo" for the photo's size, "picture" for the size at which it was painted or is shown,
+            "largest" for the larger of the two.
+        format: "photo" for the photo's format if it can be written, else JPEG; or a file suffix.
+        quality: 1 to 100, of JPEG and WebP.
+    """
+
+    size: DownloadSize = "largest"
+    format: DownloadFormat = "photo"
+    quality: int = 95
+
+    def __post_init__(self) -> None:
+        for name, known in (("size", get_args(DownloadSize)), ("format", get_args(DownloadFormat))):
+            if (value := getattr(self, name)) not in known:
+                raise UsageError(f"{name} must be one of {', '.join(known)}, not {value}")
+        check_whole("quality", self.quality, 1, 100)
 
 
 def stylize(visit: Session, photo: Path, look: StyleRequest, limits: Limits) -> Result:
@@ -48,38 +76,45 @@ def check_pictures(look: StyleRequest, limits: Limits) -> None:
             check_size(width, height, str(style), limits.pixels)
 
 
-def is_readable(photo: Path, limits: Limits) -> bool:
-    """Return whether an uploaded file is a picture within the limits."""
-    try:
-        io.read(photo, max_pixels=limits.pixels)
-    except ImpastoError:
-        return False
-    return True
+def check_readable(picture: Path, limits: Limits) -> None:
+    """Raise ImpastoError if an uploaded file is not a picture within the limits."""
+    io.read(picture, max_pixels=limits.pixels)
 
 
-def take_home(visit: Session, result: Result, limits: Limits, *, original: bool = True) -> Path:
-    """A file of the result with the photo's metadata, in the photo's format where that can be written.
+def download_sizes(result: Result) -> dict[DownloadSize, tuple[int, int]]:
+    """Return the (height, width) of each size in which a result can be downloaded."""
+    photo = find_size(result.photo)
+    picture = find_size(result.whole) if result.whole else shown_size(photo)
+    return {"largest": max(photo, picture, key=math.prod), "photo": photo, "picture": picture}
 
-    `original` gives it the photo's size; else it has the size at which it was painted, or is shown.
-    Raises ImpastoError.
-    """
-    target = visit.hand_out(file_name(result))
+
+def write_download(
+    visit: Session, result: Result, limits: Limits, options: DownloadOptions = DownloadOptions()
+) -> Path:
+    """Write a result with the photo's metadata as a file to download. Raises ImpastoError."""
+    target = visit.hand_out(file_name(result, options.format))
     if result.whole is None:
-        options = ImageOptions(size=None if original else SHOWN, max_pixels=limits.pixels)
-        stylize_file(result.photo, target, _stylizer(result.look), options)
+        side = SHOWN if options.size == "picture" else None
+        image = ImageOptions(size=side, quality=options.quality, max_pixels=limits.pixels)
+        stylize_file(result.photo, target, _stylizer(result.look), image)
         return target
-    picture, info = io.read(result.whole)
+    picture, _ = io.read(result.whole)
     _, photo = io.read(result.photo, max_pixels=limits.pixels)
-    size = photo.size if original else info.size
-    record = io.read_record(result.whole)
-    alpha = fitted(photo.alpha, size)
-    io.write(target, resize(picture[None], size)[0], alpha=alpha, exif=photo.exif, record=record)
+    size = download_sizes(result)[options.size]
+    io.write(
+        target,
+        resize(picture[None], size)[0],
+        alpha=fitted(photo.alpha, size),
+        exif=photo.exif,
+        quality=options.quality,
+        record=io.read_record(result.whole),
+    )
     return target
 
 
-def file_name(result: Result) -> str:
+def file_name(result: Result, kind: DownloadFormat = "photo") -> str:
     """Return the name of a download, such as photo-starry-night.jpg."""
-    suffix = result.photo.suffix.lower()
+    suffix = result.photo.suffix.lower() if kind == "photo" else f".{kind}"
     style = result.look.name.replace(" ", "-")
     return f"{result.photo.stem}-{style}{suffix if suffix in _WRITTEN else '.jpg'}"
 

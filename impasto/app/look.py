@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from impasto import backbones, styles
 from impasto.errors import UsageError
+from impasto.networks.card import load_summary
 from impasto.options import check_range
 from impasto.painting.options import STARTS, PaintOptions
 from impasto.stylizing.controls import StyleControls
@@ -61,6 +63,11 @@ class StyleRequest:
         return " and ".join(Path(style).stem for style, share in self.styles if share > 0)
 
     @property
+    def title(self) -> str:
+        """Titles of the styles, such as "The Scream, Edvard Munch, 1893"."""
+        return " and ".join(title_of(style) for style, share in self.styles if share > 0)
+
+    @property
     def files(self) -> tuple[tuple[str, float], ...]:
         """The styles as `Stylizer` takes them: pairs of a name or path and a share."""
         return tuple((str(style), share) for style, share in self.styles if share > 0)
@@ -94,6 +101,20 @@ class StyleRequest:
 def names() -> list[str]:
     """Return the names of shipped styles: trained ones, then pictures."""
     return [*styles.cards(), *(name for name in styles.pictures() if name not in styles.cards())]
+
+
+def title_of(style: str | Path) -> str:
+    """Return what the page calls a style: title, artist and year of a known work, else its name."""
+    return shipped_title(style) if isinstance(style, str) else style.stem
+
+
+@cache
+def shipped_title(name: str) -> str:
+    """Return "The Scream, Edvard Munch, 1893" for a known work, "Swirling night" for a name."""
+    if path := styles.cards().get(name):
+        summary = load_summary(path)
+        return ", ".join(filter(None, (summary.title, summary.artist, summary.year)))
+    return name.replace("-", " ").capitalize()
 
 
 def mix(first: str | Path, second: str | Path | None, share: float) -> tuple[WeightedStyle, ...]:

@@ -61,6 +61,7 @@ class Session:
         results: newest first.
         current: the result on the page.
         cards: styles that the visitor trained, by name.
+        uploads: the last readable file of each field.
         is_over: True once the visitor has left; no more files are written.
         has_files: True once a file was written.
     """
@@ -70,6 +71,7 @@ class Session:
     results: list[Result] = field(default_factory=list)
     current: Result | None = None
     cards: dict[str, Path] = field(default_factory=dict)
+    uploads: dict[str, Path] = field(default_factory=dict)
     is_over: bool = False
     has_files: bool = False
     seen: float = field(default_factory=time.monotonic)

@@ -20,7 +20,11 @@ _LOADED_BY_ITSELF = (
     "#strength input",
 )
 
-_IS_LOADED = "image => image.complete && image.naturalWidth > 0"
+# functions to wait for: a promise in `evaluate` would be waited for without a limit
+_IS_LOADED = """() => {
+    const picture = document.querySelectorAll('#compare img')[1];
+    return picture?.complete && picture.naturalWidth > 0;
+}"""
 _IS_ANOTHER = (
     "old => { const now = document.querySelectorAll('#compare img')[1]?.src; return now && now !== old; }"
 )
@@ -56,16 +60,18 @@ class PhotoPage:
     def slider(self) -> Locator:
         return self.page.get_by_role("slider", name="Before and after")
 
+    @property
+    def chosen(self) -> list[str]:
+        """Names of the styles that the gallery shows as chosen."""
+        return self.page.locator("#styles [aria-pressed=true]").all_inner_texts()
+
     def drop(self, photo: Path, place: str = "#photo") -> None:
         self.page.set_input_files(f"{place} input[type=file]", photo)
 
     def wait_for_another(self, old: str | None) -> str:
         """The picture that takes the place of an old one, once it is loaded."""
         self.page.wait_for_function(_IS_ANOTHER, arg=old)
-        self.page.locator("#compare img").nth(1).evaluate(
-            "image => image.complete || new Promise(done => { image.onload = image.onerror = done; })"
-        )
-        assert self.page.locator("#compare img").nth(1).evaluate(_IS_LOADED), "the picture is there"
+        self.page.wait_for_function(_IS_LOADED)
         assert self.picture is not None
         return self.picture
 
@@ -81,6 +87,12 @@ class PhotoPage:
 
     def wait_for_news(self, words: str) -> None:
         self.page.locator("#status", has_text=words).wait_for()
+
+    def choose(self, field: str, option: str) -> None:
+        """Choose from a list."""
+        chooser = self.page.get_by_role("combobox", name=field).locator("visible=true")
+        chooser.fill(option)
+        chooser.press("Enter")
 
     def code(self, place: str) -> str:
         """A text under "Command line and Python"."""

@@ -44,7 +44,7 @@ def pixels(path: Path) -> Any:
 
 def test_stylize_and_download(client: Client, photo: Path, tmp_path: Path) -> None:
     line = app_client.stylize(client, photo, "the-scream")
-    assert line.startswith("In the look of the-scream")
+    assert line.startswith("In the style of The Scream")
     home = app_client.download(client, tmp_path / "home.jpg")
     with Image.open(home) as picture:
         assert picture.size == (160, 120)
@@ -54,7 +54,7 @@ def test_stylize_and_download(client: Client, photo: Path, tmp_path: Path) -> No
 
 def test_a_picture_as_a_style(client: Client, photo: Path, tmp_path: Path) -> None:
     style = write_photo(tmp_path / "carpet.png", (30, 160, 90), (80, 80))
-    assert "In the look of carpet" in app_client.stylize(client, photo, style, strength=0.7)
+    assert "In the style of carpet" in app_client.stylize(client, photo, style, strength=0.7)
     answer = client.predict(**app_client.ask_for(photo, style), api_name="/stylize")
     assert answer[3].startswith("impasto paint photo.jpg carpet.png")
     assert "--effort quick" in answer[3]
@@ -65,7 +65,7 @@ def test_what_an_answer_holds(client: Client, photo: Path) -> None:
     answer = client.predict(**app_client.ask_for(photo, "starry-night"), api_name="/stylize")
     before, after = map(Path, answer[0])
     assert pixels(before).shape == pixels(after).shape == (120, 160, 3)
-    assert [each["caption"] for each in answer[2]] == ["Stylized, starry-night"]
+    assert [each["caption"] for each in answer[2]] == ["Stylized: The Starry Night, Vincent van Gogh, 1889"]
     assert answer[3].startswith("impasto stylize photo.jpg")
     assert "impasto.load('starry-night')" in answer[4]
     assert answer[5] is None
@@ -76,11 +76,11 @@ def test_paint_with_progress(
 ) -> None:
     last = app_client.paint(client, photo, "great-wave", size=128)
     lines = capsys.readouterr().out.splitlines()
-    assert last.startswith("Painted in the look of great-wave")
+    assert last.startswith("Painted in the style of Under the Wave off Kanagawa")
     shares = [int(found[1]) for line in lines if (found := re.match(r"Painting, (\d+)%: ", line))]
     assert shares
     assert shares == sorted(shares)
-    home = app_client.download(client, tmp_path / "home.jpg", original=False)
+    home = app_client.download(client, tmp_path / "home.jpg", size="picture")
     assert max(pixels(home).shape) == 128
 
 
@@ -91,7 +91,7 @@ def test_stop(client: Client, photo: Path) -> None:
     for answer in job:
         if "Painting" in answer[1]:
             client.predict(api_name="/stop")
-    assert app_client.news(job.outputs()[-1]).startswith("Painted in the look of")
+    assert app_client.news(job.outputs()[-1]).startswith("Painted in the style of")
 
 
 def test_errors_are_sentences(client: Client, photo: Path, tmp_path: Path) -> None:

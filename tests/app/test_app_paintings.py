@@ -13,12 +13,12 @@ import pytest
 from PIL import Image
 
 from impasto.app import paintings, sessions
-from impasto.app.inference import stylize, take_home
+from impasto.app.inference import DownloadOptions, stylize, write_download
 from impasto.app.limits import Limits
 from impasto.app.look import StyleRequest
 from impasto.app.paintings import Sketch, paint, paint_quickly
 from impasto.app.sessions import Session
-from impasto.errors import DivergenceError, ImpastoError
+from impasto.errors import DivergenceError, ImpastoError, UsageError
 from impasto.imaging import io
 from impasto.painting.paint import Painter
 from impasto.progress import Step
@@ -102,7 +102,7 @@ def test_the_picture_so_far_is_kept_when_it_is_stopped(visit: Session, photo: Pa
     assert sketches[-1].result is visit.results[0]
     assert 0 < sketches[-1].done < 1
     assert sketches[-1].notes[-1].startswith(f"stopped at {sketches[-1].done:.0%}")
-    home = take_home(visit, visit.results[0], Limits())
+    home = write_download(visit, visit.results[0], Limits())
     assert pixels(home).shape == pixels(photo).shape
 
 
@@ -238,7 +238,7 @@ def test_transparency_and_depth_come_home(visit: Session, tmp_path: Path) -> Non
     *_, last = paint(visit, photo, LOOK, Limits())
     assert last.result is not None
     for made in (result, last.result):
-        with Image.open(take_home(visit, made, Limits())) as home, Image.open(photo) as given:
+        with Image.open(write_download(visit, made, Limits())) as home, Image.open(photo) as given:
             assert home.mode == "RGBA"
             assert np.abs(np.asarray(home)[..., 3].astype(int) - np.asarray(given)[..., 3]).max() <= 2
 
@@ -255,5 +255,26 @@ def test_a_quick_painting_is_what_a_painting_begins_with(visit: Session, photo: 
     assert np.abs(pixels(first.shown[1]) - pixels(photo)).mean() > 5
     second = paint_quickly(visit, photo, replace(look, strength=0.3), Limits())
     assert visit.results == [second], "it takes the place of the first"
-    home = take_home(visit, second, Limits())
+    home = write_download(visit, second, Limits())
     assert pixels(home).shape == pixels(photo).shape
+
+
+def test_a_download_is_as_large_as_possible(visit: Session, photo: Path) -> None:
+    """A painting larger than the photo stays larger; other sizes and formats are there to choose."""
+    side = 2 * max(pixels(photo).shape)
+    look = replace(LOOK, size=side, expert={"iterations": 3})
+    *_, last = paint(visit, photo, look, Limits())
+    assert last.result is not None
+    large, given = write_download(visit, last.result, Limits()), pixels(photo).shape
+    assert max(pixels(large).shape) == side
+    assert large.suffix == photo.suffix
+    small = write_download(visit, last.result, Limits(), DownloadOptions("photo", "png"))
+    assert (small.suffix, pixels(small).shape) == (".png", given)
+    coarse = write_download(visit, last.result, Limits(), DownloadOptions(format="jpg", quality=50))
+    assert coarse.stat().st_size < large.stat().st_size
+
+
+@pytest.mark.parametrize("given", [{"size": "huge"}, {"format": "exe"}, {"quality": 0}])
+def test_download_options_are_checked(given: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match=next(iter(given))):
+        DownloadOptions(**given)

@@ -217,7 +217,7 @@ def test_many_uploads_at_once(full: App) -> None:
 
 def test_an_upload_that_is_broken_off_leaves_nothing(full: App) -> None:
     before, port = full.files, int(full.address.rpartition(":")[2])
-    with socket.create_connection(("127.0.0.1", port)) as line:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as line:
         head = f"POST /gradio_api/upload HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: 5000000\r\n"
         line.sendall(f"{head}Content-Type: {MULTIPART['Content-Type']}\r\n\r\n".encode() + FILE_HEAD)
         line.sendall(bytes(1_000_000))
@@ -356,7 +356,7 @@ def test_malformed_requests(address: str, route: str) -> None:
             answer = httpx.post(f"{address}/gradio_api/{route}", content=text, headers=kind)
             assert answer.status_code < 500, (name, value, answer.text)
             if isinstance(value, float) and not math.isfinite(value):
-                assert answer.json()["detail"].endswith("is not a number that this app takes.")
+                assert answer.json()["detail"].endswith("is not a number that can be used here.")
             elif not answer.is_success:
                 assert len(str(answer.json()["detail"])) > 10
 
@@ -434,7 +434,7 @@ def test_the_queue_is_limited(address: str, private: Path) -> None:
         for each, job in accepted:
             each.wait_for(job, "Painting")
             each("stop")
-            assert "Painted in the look of" in each.end(job)[1]
+            assert "Painted in the style of" in each.end(job)[1]
 
 
 def test_nobody_stops_the_work_of_another(address: str, private: Path) -> None:
@@ -450,4 +450,4 @@ def test_the_payloads_are_what_gradio_expects(ask: Asking, private: Path) -> Non
     """Else the refusals above would prove nothing."""
     answer = ask("stylize", photo=ask.upload(private), own=ask.upload(private), style="own", strength=0.5)
     assert json.dumps(answer).count("picture.jpg") >= 2
-    assert "In the look of private" in answer[1]
+    assert "In the style of private" in answer[1]

@@ -343,7 +343,7 @@ def test_the_tab(join: Callable[..., Client], clip: Path, tmp_path: Path) -> Non
             return client.predict(**given, **more, api_name=api_name)
 
         pictures, told = ask("/preview_video", clip, moment=0.5)
-        assert "The frame at 0.5 s in the look of the-scream" in told
+        assert "Frame at 0.5 s in the style of The Scream" in told
         for picture in pictures:
             with Image.open(picture) as image:
                 assert image.size == (64, 48)

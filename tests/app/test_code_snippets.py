@@ -13,7 +13,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from impasto.app import code_snippets
-from impasto.app.inference import file_name, stylize, take_home
+from impasto.app.inference import DownloadOptions, file_name, stylize, write_download
 from impasto.app.limits import Limits
 from impasto.app.look import StyleRequest, mix
 from impasto.app.paintings import paint
@@ -49,6 +49,8 @@ PAINTED: dict[str, Callable[[Path], StyleRequest]] = {
         },
     ),
 }  # fmt: skip
+
+AS_PAINTED = DownloadOptions("picture")
 
 
 @pytest.fixture
@@ -112,7 +114,7 @@ def test_stylized(
     name: str, photo: Path, own: Path, visit: Session, made_by_command: Callable[[Result], Path]
 ) -> None:
     result = stylize(visit, photo, LOOKS[name](own), Limits())
-    ours, theirs = take_home(visit, result, Limits()), made_by_command(result)
+    ours, theirs = write_download(visit, result, Limits()), made_by_command(result)
     assert ours.name == theirs.name
     assert np.array_equal(pixels(ours), pixels(theirs))
     assert np.abs(pixels(ours) - pixels(photo)).mean() > 5
@@ -126,7 +128,7 @@ def test_stylized_in_python(
     name: str, own: Path, lossless: Path, visit: Session, run_python: Callable[[Result], Path]
 ) -> None:
     result = stylize(visit, lossless, LOOKS[name](own), Limits())
-    ours, theirs = pixels(take_home(visit, result, Limits())), pixels(run_python(result))
+    ours, theirs = pixels(write_download(visit, result, Limits())), pixels(run_python(result))
     assert np.abs(ours - theirs).mean() < 1.5, "of 255: a stylizer that is kept takes the fastest runtime"
 
 
@@ -136,7 +138,7 @@ def test_painted(
 ) -> None:
     *_, last = paint(visit, photo, PAINTED[name](own), Limits())
     assert last.result is not None
-    ours = take_home(visit, last.result, Limits(), original=False)
+    ours = write_download(visit, last.result, Limits(), AS_PAINTED)
     theirs = made_by_command(last.result)
     assert ours.name == theirs.name
     assert np.array_equal(pixels(ours), pixels(theirs))
@@ -148,5 +150,5 @@ def test_painted_in_python(
 ) -> None:
     *_, last = paint(visit, lossless, PAINTED[name](own), Limits())
     assert last.result is not None
-    ours = take_home(visit, last.result, Limits(), original=False)
+    ours = write_download(visit, last.result, Limits(), AS_PAINTED)
     assert np.array_equal(pixels(ours), pixels(run_python(last.result)))

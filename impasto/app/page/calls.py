@@ -53,6 +53,18 @@ def by_selection(method: Callable[[Session, int], Any], visits: Sessions) -> Cal
     return call
 
 
+def by_choice(method: Callable[[Session, int], str], visits: Sessions) -> Callable[..., Any]:
+    """Return a callback for a gallery of styles: the chosen name, and an update of the gallery.
+
+    The gallery forgets the choice, as it would not report a second choice of one picture in a row.
+    """
+
+    def chosen(visit: Session, index: int) -> list[Any]:
+        return [method(visit, index), gr.Gallery(selected_index=None)]
+
+    return by_selection(chosen, visits)
+
+
 def visit_of(request: gr.Request | None, visits: Sessions) -> Session:
     """Return the caller's session; a call without a session gets a new one."""
     session = request.session_hash if request else None

@@ -14,8 +14,8 @@ from impasto.app.choices import StyleOption
 from impasto.app.limits import Limits
 from impasto.app.look import StyleRequest, mix
 from impasto.app.page.experts import Experts, shown
-from impasto.app.page.inputs import picture, pictures, style_list
-from impasto.app.page.style_choices import COLORS, OWN, meaning, titles
+from impasto.app.page.inputs import heading, picture, pictures, style_list
+from impasto.app.page.style_choices import COLORS, OWN, OWN_TITLE, meaning, titles
 from impasto.app.sessions import Result, Session
 from impasto.app.trainings import thumbnail_of
 from impasto.errors import UsageError
@@ -34,15 +34,16 @@ class PhotoControls:
         self._limits, self._choices = limits, choices
         with gr.Column(scale=2, min_width=300, elem_classes="left"):
             with gr.Column(elem_classes="givens"):
-                self.photo = picture("Your photo", height=260, elem_id="photo")
+                self.photo = picture("Your photo", height=220, elem_id="photo")
                 named = [(path, path.stem.replace("-", " ").capitalize()) for path in examples]
+                heading("Examples")
                 self.examples = pictures("Examples", named, elem_id="examples")
             with gr.Column(elem_classes="styles"):
+                heading("Styles")
+                self.own = picture(OWN_TITLE, height=130, elem_id="own", elem_classes="own")
                 offered = [(one.thumbnail, one.title) for one in choices]
                 self.gallery = pictures("Styles", offered, elem_id="styles")
                 self.style = style_list("Style", self.names({}), value=STYLE, elem_id="style")
-                with gr.Accordion("The look of any picture", open=False):
-                    self.own = picture("Drop a painting, a pattern, a photo", height=200, elem_id="own")
                 self.strength = gr.Slider(0, 1, 1, step=0.05, label="Strength", elem_id="strength")
             with gr.Column(elem_classes="handles"):
                 self._add_handles()
@@ -88,7 +89,7 @@ class PhotoControls:
 
     def names(self, cards: Mapping[str, Path]) -> list[tuple[str, str]]:
         """Titles and names in the style lists of a visitor with these cards."""
-        return titles(self._choices, cards, "The picture dropped below")
+        return titles(self._choices, cards)
 
     def look(self, visit: Session, values: Mapping[str, Any]) -> tuple[Path, StyleRequest]:
         """Return the photo and the style request. Raises UsageError."""
@@ -135,7 +136,7 @@ def _size_slider(most: int) -> gr.Slider:
     """Return a slider from 128 pixels (or less) to the limit, whose steps of at most 64 end at the limit."""
     least = min(128, most // 2)
     step = math.gcd(64, most - least)
-    return gr.Slider(least, most, min(512, most), step=step, label="Size of a painting, long side in pixels")
+    return gr.Slider(least, most, min(512, most), step=step, label="Size of a painting, pixels")
 
 
 def _style(visit: Session, name: str | None, own: str | None) -> str | Path | None:

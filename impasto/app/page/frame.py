@@ -36,7 +36,7 @@ def build(
     keep = max(1, round(60 * limits.keep_minutes))
     page = gr.Blocks(title=_TITLE, analytics_enabled=False, delete_cache=(max(1, keep // 4), keep))
     with page:
-        gr.Markdown(_WELCOME)
+        gr.Markdown(_WELCOME, elem_classes="welcome")
         with gr.Tab("Photo"):
             photo = PhotoTab(visits, limits, choices, examples)
         add_video_tab(visits, limits, choices, photo.controls)
@@ -101,10 +101,26 @@ def _theme() -> gr.themes.Base:
     )
     for mode in ("", "_dark"):
         quiet = {
+            f"button_primary_background_fill{mode}": "*primary_700",
+            f"button_primary_background_fill_hover{mode}": "*primary_800",
+            f"button_primary_text_color{mode}": "white",
             f"block_title_background_fill{mode}": "none",
             f"block_title_text_color{mode}": "*body_text_color",
             f"block_label_background_fill{mode}": "*background_fill_primary",
             f"block_label_text_color{mode}": "*body_text_color",
         }
         theme = theme.set(**quiet)
-    return theme.set(block_title_padding="0")
+    return theme.set(
+        block_title_padding="0",
+        color_accent="*primary_700",
+        body_background_fill="*neutral_100",
+        block_border_width="1px",
+        block_border_color="*neutral_300",
+        block_shadow="none",
+        input_border_width="1px",
+        input_border_color="*neutral_400",
+        checkbox_border_color="*neutral_500",
+        button_border_width="1px",
+        button_primary_border_color="*primary_700",
+        button_secondary_border_color="*neutral_400",
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,11 @@ def pictures(label: str, shown: Sequence[tuple[Path, str]] = (), **more: Any) ->
     """Return a gallery of small pictures with titles."""
     usual: dict[str, Any] = {"show_label": False, "elem_classes": "pictures", "object_fit": "cover"}
     return gr.Gallery(list(shown), label=label, allow_preview=False, buttons=[], **{**usual, **more})
+
+
+def heading(text: str) -> gr.HTML:
+    """Return a heading of a group of components."""
+    return gr.HTML(f"<h2>{escape(text)}</h2>", elem_classes="heading", padding=False)
 
 
 def style_list(label: str, offered: Sequence[tuple[str, str]], **more: Any) -> gr.Dropdown:

@@ -230,7 +230,7 @@ def _json_objection(body: bytes) -> str | None:
     try:
         request = json.loads(body, parse_constant=_no_number, parse_float=_finite, parse_int=_finite_int)
     except _NoNumberError as error:
-        return f"{error} is not a finite number."
+        return f"{error} is not a number that can be used here."
     except (ValueError, RecursionError):  # ValueError covers invalid Unicode
         return _NO_JSON
     if not isinstance(request, dict):

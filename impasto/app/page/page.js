@@ -1,4 +1,4 @@
-// What Gradio's components leave out: words for pictures, and the keyboard for sliders.
+// Accessible names for pictures, the chosen style in galleries, and the keyboard for sliders and numbers.
 () => {
   const STEPS = { ArrowLeft: -0.02, ArrowRight: 0.02, PageDown: -0.1, PageUp: 0.1, Home: -1, End: 1 };
 
@@ -14,6 +14,38 @@
     if (words) picture.alt = words;
   };
 
+  const captionOf = (thumbnail) => thumbnail.querySelector(".caption-label")?.textContent.trim();
+
+  const set = (element, name, value) => {
+    if (element.getAttribute(name) !== value) element.setAttribute(name, value);
+  };
+
+  const nameThumbnails = () => {
+    for (const thumbnail of document.querySelectorAll(".pictures .thumbnail-item")) {
+      const caption = captionOf(thumbnail);
+      if (caption) set(thumbnail, "aria-label", caption);
+    }
+  };
+
+  // scrolls sideways only: the page stays where it is
+  const show = (thumbnail) => {
+    const strip = thumbnail.closest(".grid-container");
+    const [inner, outer] = [thumbnail.getBoundingClientRect(), strip.getBoundingClientRect()];
+    if (inner.right > outer.right || inner.left < outer.left) strip.scrollLeft += inner.left - outer.left;
+  };
+
+  // which style is chosen in each gallery; the lists of styles tell it
+  const mark = () => {
+    for (const [gallery, title] of Object.entries(window.impastoChosen ?? {})) {
+      for (const thumbnail of document.querySelectorAll(`${gallery} .thumbnail-item`)) {
+        const chosen = String(captionOf(thumbnail) === title);
+        if (chosen === "true" && thumbnail.getAttribute("aria-pressed") !== chosen) show(thumbnail);
+        set(thumbnail, "aria-pressed", chosen);
+      }
+    }
+  };
+  window.impastoMark = mark;
+
   const placeOf = (slider) => {
     const way = slider.parentElement.getBoundingClientRect();
     const handle = slider.getBoundingClientRect();
@@ -26,7 +58,7 @@
     if (slider.getAttribute("aria-valuenow") !== percent) slider.setAttribute("aria-valuenow", percent);
   };
 
-  // the slider knows the mouse only: a key is a short drag
+  // the slider reacts to the mouse only: a key is turned into a short drag
   const move = (slider, step) => {
     const { way, share, middle, height } = placeOf(slider);
     const target = way.left + way.width * Math.min(0.98, Math.max(0.02, share + step));
@@ -50,7 +82,19 @@
     tell(slider);
   };
 
+  // an accessible name holds the text that is seen
+  const nameUploads = () => {
+    for (const button of document.querySelectorAll(".block button:has(input[type=file]), .block button.boundedheight")) {
+      const text = button.textContent.replace(/\s+/g, " ").trim();
+      if (text) set(button, "aria-label", `${labelOf(button)}: ${text}`);
+    }
+    document.querySelectorAll(".empty[aria-label]").forEach((element) => set(element, "role", "img"));
+  };
+
   const mend = () => {
+    nameUploads();
+    nameThumbnails();
+    mark();
     document.querySelectorAll('.block img[alt=""]').forEach(describe);
     document.querySelectorAll("[data-testid=slider]:not([role=slider])").forEach(equip);
     document.querySelectorAll(".block [role=textbox]:not([aria-label])").forEach((field) => {
@@ -59,7 +103,14 @@
     });
   };
 
-  // a bar is let go by the mouse only: a key counts as that
+  // a number field reports its value when it loses the focus: Enter counts as that
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || !event.target.matches?.("input[type=number]")) return;
+    event.target.blur();
+    event.target.focus();
+  });
+
+  // a range slider reports its value when the mouse is released: a key counts as that
   document.addEventListener("keyup", (event) => {
     if (!event.target.matches?.("input[type=range]") || !/^(Arrow|Page|Home|End)/.test(event.key)) return;
     event.target.dispatchEvent(new PointerEvent("pointerup", { bubbles: true }));

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +10,24 @@ import gradio as gr
 
 from impasto.app import code_snippets
 from impasto.app.choices import StyleOption
-from impasto.app.inference import is_readable, stylize, take_home
+from impasto.app.inference import (
+    DownloadOptions,
+    check_readable,
+    download_sizes,
+    stylize,
+    write_download,
+)
 from impasto.app.limits import Limits
 from impasto.app.page.buttons import announce, at_rest
-from impasto.app.page.calls import FieldValues, by_name, by_selection
-from impasto.app.page.controls import STYLE, PhotoControls
+from impasto.app.page.calls import FieldValues, by_choice, by_name, by_selection
+from impasto.app.page.controls import PhotoControls
 from impasto.app.page.inputs import pictures
-from impasto.app.page.style_choices import OWN
-from impasto.app.page.words import seconds, status, tell
+from impasto.app.page.style_choices import highlight_script
+from impasto.app.page.uploads import connect_own_style, last_upload
+from impasto.app.page.words import pixels, seconds, status, tell
 from impasto.app.paintings import paint, paint_quickly
 from impasto.app.sessions import Result, Session, Sessions
-from impasto.errors import UsageError
+from impasto.errors import ImpastoError, UsageError
 
 SAVE = """(file) => {
     if (!file) return;
@@ -33,6 +40,11 @@ SAVE = """(file) => {
 }"""  # downloads a file made by the server, as if the visitor had followed a link
 
 _WELCOME = "Drop a photo, or choose an example."
+_DOWNLOAD = DownloadOptions()
+_SIZES = [("Largest", "largest"), ("As the photo", "photo"), ("As painted or shown", "picture")]
+_FORMATS = [
+    ("As the photo", "photo"), ("JPEG", "jpg"), ("PNG", "png"), ("WebP", "webp"), ("TIFF", "tif")
+]  # fmt: skip
 
 
 class PhotoTab:
@@ -41,7 +53,7 @@ class PhotoTab:
     def __init__(
         self, visits: Sessions, limits: Limits, choices: Sequence[StyleOption], examples: Sequence[Path]
     ) -> None:
-        self._visits, self._limits, self._examples = visits, limits, examples
+        self._visits, self._limits, self._choices, self._examples = visits, limits, choices, examples
         with gr.Row(elem_classes="photo-tab"):
             self.controls = PhotoControls(limits, choices, examples)
             with gr.Column(scale=3, min_width=320, elem_classes="right"):
@@ -57,11 +69,16 @@ class PhotoTab:
             format="jpeg",
         )
         self.status = gr.HTML(status(_WELCOME), elem_id="status")
-        with gr.Row():
+        with gr.Row(elem_classes="actions"):
             self.paint = gr.Button("Paint", variant="primary", elem_id="paint")
             self.stop = gr.Button("Stop", variant="stop", visible=False, elem_id="stop")
             self.download = gr.Button("Download", elem_id="download")
-        self.original = gr.Checkbox(True, label="Download in the photo's size", elem_id="original")
+        with gr.Accordion("Download options", open=False, elem_id="download-options"):
+            self.size = gr.Dropdown(_SIZES, value=_DOWNLOAD.size, label="Size", elem_id="download-size")
+            self.format = gr.Dropdown(_FORMATS, value=_DOWNLOAD.format, label="Format", elem_id="format")
+            self.quality = gr.Slider(
+                50, 100, _DOWNLOAD.quality, step=1, label="Quality of JPEG and WebP", elem_id="quality"
+            )
         self.file = gr.File(visible="hidden", elem_id="file")
         with gr.Accordion("Command line and Python", open=False):
             usual: dict[str, Any] = {"interactive": False, "wrap_lines": True, "show_line_numbers": False}
@@ -86,7 +103,16 @@ class PhotoTab:
 
     @property
     def _outcome(self) -> list[gr.components.Component]:
-        return [self.compare, self.status, self.results, self.command, self.python, self.film, self.cinema]
+        return [
+            self.compare,
+            self.status,
+            self.results,
+            self.command,
+            self.python,
+            self.film,
+            self.cinema,
+            self.size,
+        ]
 
     def connect(self) -> None:
         """Connect the components to their callbacks."""
@@ -116,10 +142,12 @@ class PhotoTab:
         at_once["api_visibility"] = "private"
         begun = controls.photo.change(**{**at_once, "fn": ask(self._begin)})
         begun.failure(ask(self._put_back, ("photo",)), controls.photo, controls.photo, **quietly)
-        choose = by_selection(controls.chosen, self._visits)
-        controls.gallery.select(choose, None, [controls.style], **quietly).then(**at_once)
-        own = [controls.own, controls.style]
-        controls.own.input(_choose_own, own, [controls.style], **quietly).then(**at_once)
+        choose = by_choice(controls.chosen, self._visits)
+        chosen = controls.gallery.select(choose, None, [controls.style, controls.gallery], **quietly)
+        chosen.success(**at_once)
+        connect_own_style(controls.own, controls.style, self._visits, self._limits).success(**at_once)
+        mark = highlight_script("styles", self._choices)
+        gr.on(None, None, [controls.style], js=mark, **quietly)
         controls.examples.select(self._take_example, None, [controls.photo], **quietly)
 
         buttons = [self.paint, self.stop]
@@ -133,8 +161,8 @@ class PhotoTab:
         stop = ask(self._stop, ())
         self.stop.click(stop, None, [self.status], queue=False, api_name="stop", show_progress="hidden")
         self.download.click(
-            ask(self._download, ("original",)),
-            [self.original],
+            ask(self._download, ("size", "format", "quality")),
+            [self.size, self.format, self.quality],
             [self.file],
             api_name="download",
             concurrency_id="instant",
@@ -149,21 +177,26 @@ class PhotoTab:
         photo, look = self.controls.look(visit, values)
         answer = paint_quickly if look.is_painted else stylize
         result = answer(visit, photo, look, self._limits)
-        return self._tell(
-            visit, result, f"{_headline(result)}: {result.seconds:.1f} s. Press Paint for a finer picture."
-        )
+        visit.uploads["photo"] = photo
+        told = f"{_headline(result)}: {result.seconds:.1f} s. Press Paint for a finer picture."
+        return self._tell(visit, result, told)
 
     def _begin(self, visit: Session, values: FieldValues) -> list[Any]:
         """Stylize a new photo; do nothing if a result of this photo is on the page already."""
         if not values["photo"]:
+            visit.uploads.pop("photo", None)
             return [None, status(_WELCOME), *self._skip(2)]
         if visit.current and visit.current.photo == Path(values["photo"]):
             return self._skip()
         return self._stylize(visit, values)
 
     def _put_back(self, visit: Session, values: FieldValues) -> Any:
-        """Empty the photo field if its file cannot be read."""
-        return gr.skip() if values["photo"] and is_readable(Path(values["photo"]), self._limits) else None
+        """Return to the last photo if the new file cannot be read."""
+        try:
+            check_readable(Path(values["photo"]), self._limits)
+        except ImpastoError:
+            return last_upload(visit, "photo")
+        return gr.skip()
 
     def _give_up(self, visit: Session, values: FieldValues) -> list[Any]:
         """Show the status of the current picture again after a painting that failed."""
@@ -179,7 +212,8 @@ class PhotoTab:
             else:
                 tell(sketch.notes)
                 until = "" if sketch.done == 1 else f", stopped at {sketch.done:.0%}"
-                news = f"{_headline(sketch.result)}{until}: {seconds(sketch.result.seconds)}"
+                size = pixels(download_sizes(sketch.result)["picture"])
+                news = f"{_headline(sketch.result)}{until}: {size} in {seconds(sketch.result.seconds)}"
                 yield self._tell(visit, sketch.result, news)
 
     def _stop(self, visit: Session, values: FieldValues) -> str:
@@ -191,7 +225,8 @@ class PhotoTab:
         """Return the file of the current picture, with the photo's metadata."""
         if visit.current is None:
             raise UsageError("there is no picture yet: drop a photo first")
-        return str(take_home(visit, visit.current, self._limits, original=bool(values["original"])))
+        options = DownloadOptions(values["size"], values["format"], int(values["quality"]))
+        return str(write_download(visit, visit.current, self._limits, options))
 
     def _repeat(self, visit: Session, index: int) -> list[Any]:
         """Show a result again, and bring back its settings."""
@@ -214,6 +249,7 @@ class PhotoTab:
             code_snippets.python(result),
             film,
             gr.Accordion(visible=film is not None),
+            gr.Dropdown(choices=_sizes_of(result)),
         ]
 
     def _skip(self, told: int = 0) -> list[Any]:
@@ -221,15 +257,15 @@ class PhotoTab:
         return [gr.skip()] * (len(self._outcome) - told)
 
 
-def _choose_own(own: str | None, style: str) -> str:
-    if own:
-        return OWN
-    return STYLE if style == OWN else style
+def _sizes_of(result: Result) -> list[tuple[str, str]]:
+    """Return the choices of sizes to download, each with its pixels."""
+    sizes: Mapping[Any, tuple[int, int]] = download_sizes(result)
+    return [(f"{title}: {pixels(sizes[name])}", name) for title, name in _SIZES]
 
 
 def _name(result: Result) -> str:
-    return f"{result.kind.capitalize()}, {result.look.name}"
+    return f"{result.kind.capitalize()}: {result.look.title}"
 
 
 def _headline(result: Result) -> str:
-    return f"{'Painted in' if result.kind == 'painted' else 'In'} the look of {result.look.name}"
+    return f"{'Painted in' if result.kind == 'painted' else 'In'} the style of {result.look.title}"

@@ -13,6 +13,7 @@ from impasto.app.limits import Limits
 from impasto.app.page.buttons import announce, at_rest
 from impasto.app.page.calls import FieldValues, by_name
 from impasto.app.page.inputs import picture
+from impasto.app.page.uploads import connect_picture
 from impasto.app.page.words import seconds, status, tell
 from impasto.app.sessions import Session, Sessions
 from impasto.app.train_request import MINUTES, TrainRequest
@@ -114,6 +115,7 @@ class TrainTab:
         """Connect the components to their callbacks; a finished style is added to the other tabs' lists."""
         names, given = list(self.fields), list(self.fields.values())
         quietly: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+        connect_picture(self.style_picture, self._visits, self._limits, "style to train")
         buttons = [self.start, self.stop]
         begun = self.start.click(
             by_name(announce, (), self._visits), None, [*buttons, self.status], **quietly

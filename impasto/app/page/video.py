@@ -14,8 +14,10 @@ from impasto.app.choices import StyleOption
 from impasto.app.clips import missing, open_upload, preview
 from impasto.app.limits import Limits
 from impasto.app.page.buttons import announce, at_rest
-from impasto.app.page.calls import FieldValues, by_name, by_selection
+from impasto.app.page.calls import FieldValues, by_choice, by_name
 from impasto.app.page.controls import PhotoControls
+from impasto.app.page.style_choices import highlight_script
+from impasto.app.page.uploads import connect_own_style, put_back
 from impasto.app.page.video_controls import VideoControls
 from impasto.app.page.video_news import facts, news
 from impasto.app.page.words import status, tell
@@ -48,7 +50,7 @@ class VideoTab:
     def __init__(
         self, visits: Sessions, limits: Limits, choices: Sequence[StyleOption], photo: PhotoControls
     ) -> None:
-        self._visits, self._limits = visits, limits
+        self._visits, self._limits, self._choices = visits, limits, choices
         with gr.Row(elem_classes="photo-tab"):
             self.controls = VideoControls(choices, photo)
             with gr.Column(scale=3, min_width=320, elem_classes="right"):
@@ -69,7 +71,7 @@ class VideoTab:
             )
             self.preview = gr.Button("Preview", min_width=120, scale=0, elem_id="preview")
         self.status = gr.HTML(status(_WELCOME), elem_id="video-status")
-        with gr.Row():
+        with gr.Row(elem_classes="actions"):
             self.make = gr.Button("Make the video", variant="primary", elem_id="make")
             self.stop = gr.Button(
                 "Stop and keep the video so far", variant="stop", visible=False, elem_id="stop-video"
@@ -106,11 +108,17 @@ class VideoTab:
         changes = [one.input for one in (controls.style, controls.keep_color, controls.size)]
         changes += [one.release for one in (*sliders, self.moment)]
         gr.on(changes, **frame, trigger_mode="always_last")
-        choose = by_selection(controls.chosen, self._visits)
-        controls.gallery.select(choose, None, [controls.style], **quietly).then(**frame)
+        choose = by_choice(controls.chosen, self._visits)
+        chosen = controls.gallery.select(choose, None, [controls.style, controls.gallery], **quietly)
+        chosen.success(**frame)
+        connect_own_style(controls.own, controls.style, self._visits, self._limits).success(**frame)
+        mark = highlight_script("video-styles", self._choices)
+        gr.on(None, None, [controls.style], js=mark, **quietly)
         look_at = self._ask(self._open, {"clip": controls.clip})
         opened = [controls.player, controls.facts, controls.start, controls.end, self.moment, self.scan]
-        controls.clip.change(look_at, [controls.clip], opened, **quietly).success(**frame)
+        looked = controls.clip.change(look_at, [controls.clip], opened, **quietly)
+        looked.failure(**put_back(controls.clip, "clip", self._visits))
+        looked.success(**frame)
         tab.select(self._ask(self._offer, {}), None, controls.lists, **quietly)
         self._connect_job(quietly)
 
@@ -138,7 +146,11 @@ class VideoTab:
 
     def _open(self, visit: Session, values: FieldValues) -> list[Any]:
         """Describe a clip, and select as much of it as the limits allow."""
-        if not values["clip"]:
+        clip = Path(values["clip"]) if values["clip"] else None
+        if clip and clip == visit.uploads.get("clip"):
+            return [gr.skip()] * 6  # an unreadable clip was replaced by the one before
+        if clip is None:
+            visit.uploads.pop("clip", None)
             return [
                 gr.Video(None, visible=False),
                 gr.HTML("", visible=False),
@@ -147,7 +159,8 @@ class VideoTab:
                 gr.skip(),
                 gr.Row(visible=False),
             ]
-        upload = open_upload(Path(values["clip"]), self._limits)
+        upload = open_upload(clip, self._limits)
+        visit.uploads["clip"] = clip
         length = upload.info.duration
         end = round(min(length or 0.0, self._limits.video_seconds), 2)
         last = _LONGEST if length is None else max(0.1, length - 0.1)
@@ -163,7 +176,7 @@ class VideoTab:
         started, moment = time.monotonic(), float(values["moment"] or 0)
         look, size = self.controls.look(visit, values), self.controls.options(values).size
         shown = preview(visit, Path(values["clip"]), look, moment, size, self._limits)
-        told = f"The frame at {moment:g} s in the look of {look.name}: {time.monotonic() - started:.1f} s"
+        told = f"Frame at {moment:g} s in the style of {look.title}: {time.monotonic() - started:.1f} s"
         return [tuple(map(str, shown)), status(told)]
 
     def _make(self, visit: Session, values: FieldValues) -> Iterator[list[Any]]:

@@ -10,8 +10,8 @@ import gradio as gr
 from impasto.app.choices import StyleOption
 from impasto.app.look import StyleRequest
 from impasto.app.page.controls import STYLE, PhotoControls, handles_of
-from impasto.app.page.inputs import pictures, style_list
-from impasto.app.page.style_choices import COLORS, meaning, titles
+from impasto.app.page.inputs import heading, picture, pictures, style_list
+from impasto.app.page.style_choices import COLORS, OWN_TITLE, meaning, titles
 from impasto.app.sessions import Session
 from impasto.stylizing.controls import LEAST_STROKE, MOST_STROKE
 from impasto.stylizing.options import VideoOptions
@@ -34,6 +34,8 @@ class VideoControls:
             with gr.Column(elem_classes="givens"):
                 self._add_clip()
             with gr.Column(elem_classes="styles"):
+                heading("Styles")
+                self.own = picture(OWN_TITLE, height=130, elem_id="video-own", elem_classes="own")
                 offered = [(one.thumbnail, one.title) for one in choices]
                 self.gallery = pictures("Styles", offered, elem_id="video-styles")
                 self.style = style_list("Style", self._titles(()), value=STYLE, elem_id="video-style")
@@ -72,9 +74,9 @@ class VideoControls:
         """Components by parameter names of the API."""
         names = [
             "clip", "start", "end", "style", "strength", "steady", "side_by_side", "size", "stroke_size",
-            "keep_color", "keep_color_amount", "detail",
+            "keep_color", "keep_color_amount", "detail", "own",
         ]  # fmt: skip
-        return {**{name: getattr(self, name) for name in names}, "own": self._photo.own}
+        return {name: getattr(self, name) for name in names}
 
     @property
     def lists(self) -> list[gr.components.Component]:
@@ -106,4 +108,4 @@ class VideoControls:
         )
 
     def _titles(self, cards: Iterable[str]) -> list[tuple[str, str]]:
-        return titles(self._choices, cards, "The picture dropped in the photo tab")
+        return titles(self._choices, cards)

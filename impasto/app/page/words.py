@@ -54,6 +54,11 @@ def seconds(number: float) -> str:
     return f"{number:.0f} s" if number < 90 else f"{number / 60:.0f} min"
 
 
+def pixels(size: tuple[int, int]) -> str:
+    """Format a (height, width), such as 640 x 480 pixels."""
+    return f"{size[1]} x {size[0]} pixels"
+
+
 def tell(notes: tuple[str, ...]) -> None:
     """Show messages to the visitor."""
     for note in notes:
