@@ -4,7 +4,7 @@
 
 Paintings alone leave a network without experience of comic colors, mosaics, stained glass, ornaments and
 ink, whose statistics lie far from theirs. Each graphic is made from one picture of PICTURES and its own
-number, and is the same in every run.
+number, and is the same in every run. Needs SciPy, which comes with scikit-image.
 """
 
 from __future__ import annotations
