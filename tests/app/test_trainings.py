@@ -250,7 +250,7 @@ def test_a_photo_that_is_none_is_told_by_its_name_alone(
 def test_more_than_the_limits_allow(visit: Session, style: Path, photos: tuple[Path, ...]) -> None:
     with pytest.raises(UsageError, match=r"at most 10 minutes"):
         next(train(visit, TrainRequest(style, minutes=11), LIMITS))
-    with pytest.raises(UsageError, match=r"6 photos.*4 at most"):
+    with pytest.raises(UsageError, match=r"6 photos.*at most 4 here"):
         next(train(visit, TrainRequest(style, photos=photos * 2), LIMITS))
     with pytest.raises(UsageError, match=r"minutes must be positive"):
         TrainRequest(style, minutes=0)
@@ -337,5 +337,5 @@ def test_through_the_page(style: Path, photos: tuple[Path, ...], join: Callable[
         assert shown
         with pytest.raises(AppError, match=r"our-sea"):
             stranger.predict(**asked)
-        with pytest.raises(AppError, match=r"[Dd]rop a picture"):
+        with pytest.raises(AppError, match=r"[Dd]rop a style picture"):
             client.predict(style_picture=None, api_name="/train")
