@@ -157,6 +157,17 @@ def post_file(app: App, content: Any, name: str = "photo.jpg") -> httpx.Response
     return httpx.post(f"{app.address}/gradio_api/upload", files={"files": (name, content)}, timeout=60)
 
 
+def test_an_upload_that_is_broken_off_leaves_nothing(full: App) -> None:
+    """While there is room: the tests after this one fill the disk."""
+    before, port = full.files, int(full.address.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as line:
+        head = f"POST /gradio_api/upload HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: 5000000\r\n"
+        line.sendall(f"{head}Content-Type: {MULTIPART['Content-Type']}\r\n\r\n".encode() + FILE_HEAD)
+        line.sendall(bytes(1_000_000))
+        wait_until(lambda: full.files != before)
+    wait_until(lambda: full.files == before)
+
+
 def test_too_many_uploads(full: App) -> None:
     """What is there counts, a visitor's results as well; what they have made goes on being shown."""
     answers = [post_file(full, secrets.token_bytes(4_000_000)) for _ in range(4)]
@@ -213,16 +224,6 @@ def test_many_uploads_at_once(full: App) -> None:
     assert set(statuses) == {200, 413}
     assert len(full.files - before) == statuses.count(200)
     assert sum(path.stat().st_size for path in full.files) < DISK
-
-
-def test_an_upload_that_is_broken_off_leaves_nothing(full: App) -> None:
-    before, port = full.files, int(full.address.rpartition(":")[2])
-    with socket.create_connection(("127.0.0.1", port), timeout=60) as line:
-        head = f"POST /gradio_api/upload HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: 5000000\r\n"
-        line.sendall(f"{head}Content-Type: {MULTIPART['Content-Type']}\r\n\r\n".encode() + FILE_HEAD)
-        line.sendall(bytes(1_000_000))
-        wait_until(lambda: full.files != before)
-    wait_until(lambda: full.files == before)
 
 
 def test_texts_are_not_uploaded(full: App) -> None:
