@@ -13,7 +13,7 @@ from impasto import backbones
 from impasto.backbones.distill import DistillOptions, DistillStep, Teachers, distill, pictures_in
 from impasto.cli.display import Show, progress, say
 from impasto.cli.error_handling import INTERRUPTED, explained
-from impasto.cli.flags import Flag, with_flags
+from impasto.cli.flags import Flag, QuietFlag, with_flags
 from impasto.cli.signals import stopping
 from impasto.errors import UsageError
 from impasto.imaging.files import check_target
@@ -52,9 +52,7 @@ def command(
     ],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Output file: .safetensors.")],
     given: dict[str, Any],
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", metavar=" ", help="Print nothing but errors.")
-    ] = False,
+    quiet: QuietFlag = False,
 ) -> None:
     """Train the compact backbone to imitate the features of VGG-19.
 

@@ -11,6 +11,7 @@ import typer
 from impasto.cli.card_file import check_card_file
 from impasto.cli.display import say, warn
 from impasto.cli.error_handling import explained
+from impasto.cli.flags import QuietFlag
 
 
 @explained()
@@ -26,9 +27,7 @@ def encode(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", metavar=" ", help="Replace a file that exists.")
     ] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", metavar=" ", help="Print nothing but errors.")
-    ] = False,
+    quiet: QuietFlag = False,
 ) -> None:
     """Save the style of a picture as a card, which works without the picture."""
     check_card_file(out, replaces=overwrite)

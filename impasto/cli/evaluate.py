@@ -15,7 +15,7 @@ from rich.text import Text
 
 from impasto.cli.display import Show, as_time, complain, download, plain, progress, say, warn
 from impasto.cli.error_handling import INTERRUPTED, explained
-from impasto.cli.flags import EXPERT, Flag, HelpAll, with_flags
+from impasto.cli.flags import EXPERT, Flag, HelpAll, QuietFlag, with_flags
 from impasto.errors import UsageError
 from impasto.evaluation.options import Also, EngineName, EngineSpec, EvaluateOptions
 from impasto.options import check_choice, check_range
@@ -92,9 +92,7 @@ def evaluate(
         typer.Option(metavar="[NAME=]CLIP...", help="Styled video to measure the flicker of."),
     ] = None,
     original: Annotated[Path | None, typer.Option(metavar="CLIP", help="Original video of --video.")] = None,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", metavar=" ", help="Print nothing but errors.")
-    ] = False,
+    quiet: QuietFlag = False,
     help_all: HelpAll = False,
 ) -> None:
     """Measure style and content of pictures, beside controls, with confidence intervals."""

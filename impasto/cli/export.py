@@ -11,6 +11,7 @@ import typer
 from impasto.cli.completion import style_names
 from impasto.cli.display import counted, progress, say, warn
 from impasto.cli.error_handling import explained
+from impasto.cli.flags import QuietFlag
 from impasto.export.options import ExportOptions
 
 if TYPE_CHECKING:
@@ -57,9 +58,7 @@ def export(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", metavar=" ", help="Replace output that exists.")
     ] = ExportOptions.overwrite,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", metavar=" ", help="Print nothing but errors.")
-    ] = False,
+    quiet: QuietFlag = False,
 ) -> None:
     """Export a style for other programs: ONNX, TorchScript, or a static web page."""
     options = ExportOptions(

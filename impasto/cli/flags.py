@@ -92,6 +92,49 @@ HelpAll = Annotated[
     typer.Option("--help-all", is_eager=True, callback=show_all, metavar="", help="Show all options."),
 ]
 
+# flags that several commands have
+QuietFlag = Annotated[bool, typer.Option("--quiet", "-q", metavar=" ", help="Print nothing but errors.")]
+SuffixFlag = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        metavar="SUFFIX",
+        help="Output format: jpg, png, webp or tiff [dim](as the photo)[/dim]",
+        **panel(OUTPUT),
+    ),
+]
+BitDepthFlag = Annotated[
+    int, typer.Option(metavar="8|16", help="Bits per channel of PNG and TIFF.", **panel(OUTPUT))
+]
+QualityFlag = Annotated[
+    int,
+    typer.Option(metavar="N", min=1, max=100, help="Quality of JPEG and WebP, 1 to 100.", **panel(OUTPUT)),
+]
+StripMetadataFlag = Annotated[
+    bool,
+    typer.Option(
+        "--strip-metadata",
+        metavar=" ",
+        help="Do not write the photos' EXIF, nor the record of the options.",
+        **panel(OUTPUT),
+    ),
+]
+MaxPixelsFlag = Annotated[
+    float | None,
+    typer.Option(metavar="MEGAPIXELS", help="Refuse larger photos [dim](250)[/dim]", **panel(OUTPUT)),
+]
+DeviceFlag = Annotated[
+    str, typer.Option(metavar="auto|cpu|cuda|mps|xpu", help="Device to compute on.", **panel(EXPERT))
+]
+PrecisionFlag = Annotated[
+    str,
+    typer.Option(metavar="auto|float32|bfloat16", help="Number format of the network.", **panel(EXPERT)),
+]
+RuntimeFlag = Annotated[
+    str,
+    typer.Option(metavar="auto|torch|openvino|onnxruntime", help="Inference library.", **panel(EXPERT)),
+]
+
 
 def _parameter(name: str, flag: Flag, hint: Any, default: Any) -> Parameter:
     types = list(_flatten(hint))

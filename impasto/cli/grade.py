@@ -11,7 +11,18 @@ import typer
 
 from impasto.cli.display import complain, counted, progress, say, warn
 from impasto.cli.error_handling import INTERRUPTED, explained
-from impasto.cli.flags import OUTPUT, Flag, HelpAll, panel, with_flags
+from impasto.cli.flags import (
+    OUTPUT,
+    BitDepthFlag,
+    Flag,
+    HelpAll,
+    MaxPixelsFlag,
+    QualityFlag,
+    QuietFlag,
+    StripMetadataFlag,
+    SuffixFlag,
+    with_flags,
+)
 from impasto.cli.paint import parse_style
 from impasto.cli.paint_session import parse_megapixels
 from impasto.errors import UsageError
@@ -63,41 +74,13 @@ def grade(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", metavar=" ", help="Only print what would be made.")
     ] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", metavar=" ", help="Print nothing but errors.")
-    ] = False,
+    quiet: QuietFlag = False,
     help_all: HelpAll = False,
-    suffix: Annotated[
-        str | None,
-        typer.Option(
-            "--format",
-            metavar="SUFFIX",
-            help="Output format: jpg, png, webp or tiff [dim](as the photo)[/dim]",
-            **panel(OUTPUT),
-        ),
-    ] = BulkOptions.suffix,
-    bit_depth: Annotated[
-        int, typer.Option(metavar="8|16", help="Bits per channel of PNG and TIFF.", **panel(OUTPUT))
-    ] = BulkOptions.bit_depth,
-    quality: Annotated[
-        int,
-        typer.Option(
-            metavar="N", min=1, max=100, help="Quality of JPEG and WebP, 1 to 100.", **panel(OUTPUT)
-        ),
-    ] = BulkOptions.quality,
-    strip_metadata: Annotated[
-        bool,
-        typer.Option(
-            "--strip-metadata",
-            metavar=" ",
-            help="Do not write the photos' EXIF, nor the record of the options.",
-            **panel(OUTPUT),
-        ),
-    ] = BulkOptions.strip_metadata,
-    max_pixels: Annotated[
-        float | None,
-        typer.Option(metavar="MEGAPIXELS", help="Refuse larger photos [dim](250)[/dim]", **panel(OUTPUT)),
-    ] = None,
+    suffix: SuffixFlag = BulkOptions.suffix,
+    bit_depth: BitDepthFlag = BulkOptions.bit_depth,
+    quality: QualityFlag = BulkOptions.quality,
+    strip_metadata: StripMetadataFlag = BulkOptions.strip_metadata,
+    max_pixels: MaxPixelsFlag = None,
 ) -> None:
     """Give photos, or a video, the colors of a picture or of a LUT. Drawing and detail stay."""
     photos, reference = _split(inputs, has_lut=lut is not None)

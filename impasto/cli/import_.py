@@ -11,6 +11,7 @@ import typer
 from impasto.cli.card_file import check_card_file
 from impasto.cli.display import say, warn
 from impasto.cli.error_handling import explained
+from impasto.cli.flags import QuietFlag
 
 
 @explained()
@@ -41,9 +42,7 @@ def import_(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", metavar=" ", help="Replace a file that exists.")
     ] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", metavar=" ", help="Print nothing but errors.")
-    ] = False,
+    quiet: QuietFlag = False,
 ) -> None:
     """Convert a published checkpoint of Johnson's network to a style card."""
     check_card_file(out, replaces=overwrite)

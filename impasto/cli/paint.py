@@ -15,16 +15,23 @@ from impasto.cli import controls
 from impasto.cli.completion import recipe_names
 from impasto.cli.display import download
 from impasto.cli.error_handling import explained
-from impasto.cli.flags import CONTROL, EXPERT, Flag, HelpAll, panel, with_flags
+from impasto.cli.flags import (
+    CONTROL,
+    EXPERT,
+    BitDepthFlag,
+    Flag,
+    HelpAll,
+    QualityFlag,
+    QuietFlag,
+    panel,
+    with_flags,
+)
 from impasto.cli.paint_session import (
     Animate,
-    BitDepth,
     DryRun,
     MaxPixels,
     Out,
     Output,
-    QualityFlag,
-    Quiet,
     SaveEvery,
     StripMetadata,
     check_output,
@@ -191,10 +198,10 @@ def paint(
     ] = None,
     animate: Animate = None,
     dry_run: DryRun = False,
-    quiet: Quiet = False,
+    quiet: QuietFlag = False,
     help_all: HelpAll = False,
     save_every: SaveEvery = None,
-    bit_depth: BitDepth = Output.bit_depth,
+    bit_depth: BitDepthFlag = Output.bit_depth,
     quality: QualityFlag = Output.quality,
     strip_metadata: StripMetadata = False,
     max_pixels: MaxPixels = None,

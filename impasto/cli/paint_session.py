@@ -63,17 +63,9 @@ Animate = Annotated[
 DryRun = Annotated[
     bool, typer.Option("--dry-run", metavar=" ", help="Only print options, sizes, memory and time.")
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", metavar=" ", help="Print nothing but errors.")]
 SaveEvery = Annotated[
     int | None,
     typer.Option(metavar="N", min=1, help="Also save every Nth iteration, as OUT-0010.", **panel(OUTPUT)),
-]
-BitDepth = Annotated[
-    int, typer.Option(metavar="8|16", help="Bits per channel of PNG and TIFF.", **panel(OUTPUT))
-]
-QualityFlag = Annotated[
-    int,
-    typer.Option(metavar="N", min=1, max=100, help="Quality of JPEG and WebP, 1 to 100.", **panel(OUTPUT)),
 ]
 StripMetadata = Annotated[
     bool,

@@ -8,13 +8,12 @@ from typing import Any
 
 from impasto.cli.display import say
 from impasto.cli.error_handling import explained
-from impasto.cli.flags import EXPERT, Flag, HelpAll, with_flags
+from impasto.cli.flags import EXPERT, Flag, HelpAll, QuietFlag, with_flags
 from impasto.cli.training_session import (
     LOOP_FLAGS,
     OutFlag,
     OverwriteFlag,
     PhotosFlag,
-    QuietFlag,
     ResumeFlag,
     TensorboardFlag,
     TrainingArguments,

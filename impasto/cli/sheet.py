@@ -14,6 +14,7 @@ from impasto import styles
 from impasto.cli.completion import style_names
 from impasto.cli.display import Show, counted, progress, say
 from impasto.cli.error_handling import explained
+from impasto.cli.flags import QuietFlag
 from impasto.cli.paint import parse_style
 from impasto.cli.styles import credit_of
 from impasto.errors import UsageError
@@ -135,9 +136,7 @@ def sheet(
         int | None,
         typer.Option(metavar="PIXELS", help="Long side of a picture in pixels [dim](400; paint 256)[/dim]"),
     ] = None,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", metavar=" ", help="Print nothing but errors.")
-    ] = False,
+    quiet: QuietFlag = False,
 ) -> None:
     """Write a contact sheet: a row for each style, a column for each strength."""
     _check(strengths or (), strokes or (), keep_color or ())

@@ -16,7 +16,20 @@ from impasto.cli.completion import style_names
 from impasto.cli.controls import FLAGS, Mask, RegionFlags, parse_regions, require_style
 from impasto.cli.display import Show, complain, progress, say, warn
 from impasto.cli.error_handling import INTERRUPTED, explained
-from impasto.cli.flags import EXPERT, OUTPUT, HelpAll, panel, with_flags
+from impasto.cli.flags import (
+    EXPERT,
+    BitDepthFlag,
+    DeviceFlag,
+    HelpAll,
+    MaxPixelsFlag,
+    PrecisionFlag,
+    QualityFlag,
+    QuietFlag,
+    StripMetadataFlag,
+    SuffixFlag,
+    panel,
+    with_flags,
+)
 from impasto.cli.paint import parse_size, parse_tile
 from impasto.cli.paint_session import parse_megapixels
 from impasto.device import DeviceName
@@ -88,49 +101,16 @@ def stylize(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", metavar=" ", help="Only print what would be made, and its memory.")
     ] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", metavar=" ", help="Print nothing but errors.")
-    ] = False,
+    quiet: QuietFlag = False,
     help_all: HelpAll = False,
     region: RegionFlags = None,
-    suffix: Annotated[
-        str | None,
-        typer.Option(
-            "--format",
-            metavar="SUFFIX",
-            help="Output format: jpg, png, webp or tiff [dim](as the photo)[/dim]",
-            **panel(OUTPUT),
-        ),
-    ] = BulkOptions.suffix,
-    bit_depth: Annotated[
-        int, typer.Option(metavar="8|16", help="Bits per channel of PNG and TIFF.", **panel(OUTPUT))
-    ] = BulkOptions.bit_depth,
-    quality: Annotated[
-        int,
-        typer.Option(
-            metavar="N", min=1, max=100, help="Quality of JPEG and WebP, 1 to 100.", **panel(OUTPUT)
-        ),
-    ] = BulkOptions.quality,
-    strip_metadata: Annotated[
-        bool,
-        typer.Option(
-            "--strip-metadata",
-            metavar=" ",
-            help="Do not write the photos' EXIF, nor the record of the options.",
-            **panel(OUTPUT),
-        ),
-    ] = BulkOptions.strip_metadata,
-    max_pixels: Annotated[
-        float | None,
-        typer.Option(metavar="MEGAPIXELS", help="Refuse larger photos [dim](250)[/dim]", **panel(OUTPUT)),
-    ] = None,
-    device: Annotated[
-        str, typer.Option(metavar="auto|cpu|cuda|mps|xpu", help="Device to compute on.", **panel(EXPERT))
-    ] = "auto",
-    precision: Annotated[
-        str,
-        typer.Option(metavar="auto|float32|bfloat16", help="Number format of the network.", **panel(EXPERT)),
-    ] = "auto",
+    suffix: SuffixFlag = BulkOptions.suffix,
+    bit_depth: BitDepthFlag = BulkOptions.bit_depth,
+    quality: QualityFlag = BulkOptions.quality,
+    strip_metadata: StripMetadataFlag = BulkOptions.strip_metadata,
+    max_pixels: MaxPixelsFlag = None,
+    device: DeviceFlag = "auto",
+    precision: PrecisionFlag = "auto",
     tile: Annotated[
         str,
         typer.Option(

@@ -11,18 +11,15 @@ import typer
 from impasto import styles
 from impasto.cli.display import download
 from impasto.cli.error_handling import explained
-from impasto.cli.flags import Flag, HelpAll, with_flags
+from impasto.cli.flags import BitDepthFlag, Flag, HelpAll, QualityFlag, QuietFlag, with_flags
 from impasto.cli.paint import FLAGS as PAINT_FLAGS
 from impasto.cli.paint import parse_style
 from impasto.cli.paint_session import (
     Animate,
-    BitDepth,
     DryRun,
     MaxPixels,
     Out,
     Output,
-    QualityFlag,
-    Quiet,
     SaveEvery,
     StripMetadata,
     check_output,
@@ -71,10 +68,10 @@ def texture(
     given: dict[str, Any],
     animate: Animate = None,
     dry_run: DryRun = False,
-    quiet: Quiet = False,
+    quiet: QuietFlag = False,
     help_all: HelpAll = False,
     save_every: SaveEvery = None,
-    bit_depth: BitDepth = Output.bit_depth,
+    bit_depth: BitDepthFlag = Output.bit_depth,
     quality: QualityFlag = Output.quality,
     strip_metadata: StripMetadata = False,
     max_pixels: MaxPixels = None,

@@ -15,13 +15,12 @@ from impasto import recipes, styles
 from impasto.cli.completion import recipe_names
 from impasto.cli.display import say
 from impasto.cli.error_handling import explained
-from impasto.cli.flags import EXPERT, OUTPUT, Flag, HelpAll, panel, with_flags
+from impasto.cli.flags import EXPERT, OUTPUT, Flag, HelpAll, QuietFlag, panel, with_flags
 from impasto.cli.training_session import (
     LOOP_FLAGS,
     OutFlag,
     OverwriteFlag,
     PhotosFlag,
-    QuietFlag,
     ResumeFlag,
     TensorboardFlag,
     TrainingArguments,

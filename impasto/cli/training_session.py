@@ -85,7 +85,6 @@ TensorboardFlag = Annotated[
     bool,
     typer.Option("--tensorboard", metavar=" ", help="Also write TensorBoard event files.", **panel(OUTPUT)),
 ]
-QuietFlag = Annotated[bool, typer.Option("--quiet", "-q", metavar=" ", help="Print nothing but errors.")]
 
 
 def check_length(given: Mapping[str, Any]) -> None:

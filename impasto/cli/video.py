@@ -16,7 +16,18 @@ from impasto.cli.controls import FLAGS as HANDLE_FLAGS
 from impasto.cli.controls import Mask, RegionFlags, parse_regions, require_style
 from impasto.cli.display import Show, as_time, counted, progress, say, warn
 from impasto.cli.error_handling import INTERRUPTED, explained
-from impasto.cli.flags import EXPERT, OUTPUT, Flag, HelpAll, panel, with_flags
+from impasto.cli.flags import (
+    EXPERT,
+    OUTPUT,
+    DeviceFlag,
+    Flag,
+    HelpAll,
+    PrecisionFlag,
+    QuietFlag,
+    RuntimeFlag,
+    panel,
+    with_flags,
+)
 from impasto.cli.paint import parse_size, parse_style
 from impasto.cli.signals import stopping
 from impasto.errors import UsageError
@@ -100,9 +111,7 @@ def video(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", metavar=" ", help="Only print what would be made, and what it takes.")
     ] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", metavar=" ", help="Print nothing but errors.")
-    ] = False,
+    quiet: QuietFlag = False,
     help_all: HelpAll = False,
     region: RegionFlags = None,
     engine: Annotated[
@@ -113,17 +122,9 @@ def video(
             **panel(EXPERT),
         ),
     ] = "network",
-    runtime: Annotated[
-        str,
-        typer.Option(metavar="auto|torch|openvino|onnxruntime", help="Inference library.", **panel(EXPERT)),
-    ] = "auto",
-    device: Annotated[
-        str, typer.Option(metavar="auto|cpu|cuda|mps|xpu", help="Device to compute on.", **panel(EXPERT))
-    ] = "auto",
-    precision: Annotated[
-        str,
-        typer.Option(metavar="auto|float32|bfloat16", help="Number format of the network.", **panel(EXPERT)),
-    ] = "auto",
+    runtime: RuntimeFlag = "auto",
+    device: DeviceFlag = "auto",
+    precision: PrecisionFlag = "auto",
 ) -> None:
     """Apply a style to a video, and keep its sound. The same command continues an interrupted run."""
     if engine not in ENGINES:

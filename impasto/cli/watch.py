@@ -14,7 +14,14 @@ from impasto.cli.controls import FLAGS as HANDLE_FLAGS
 from impasto.cli.controls import Mask, require_style
 from impasto.cli.display import as_time, complain, counted, say, warn
 from impasto.cli.error_handling import explained
-from impasto.cli.flags import EXPERT, HelpAll, panel, with_flags
+from impasto.cli.flags import (
+    DeviceFlag,
+    HelpAll,
+    PrecisionFlag,
+    QuietFlag,
+    RuntimeFlag,
+    with_flags,
+)
 from impasto.cli.paint import parse_size
 from impasto.cli.signals import stopping
 from impasto.stylizing.controls import StyleControls
@@ -54,21 +61,11 @@ def watch(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", metavar=" ", help="Replace results that exist.")
     ] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", metavar=" ", help="Print nothing but errors.")
-    ] = False,
+    quiet: QuietFlag = False,
     help_all: HelpAll = False,
-    runtime: Annotated[
-        str,
-        typer.Option(metavar="auto|torch|openvino|onnxruntime", help="Inference library.", **panel(EXPERT)),
-    ] = "auto",
-    device: Annotated[
-        str, typer.Option(metavar="auto|cpu|cuda|mps|xpu", help="Device to compute on.", **panel(EXPERT))
-    ] = "auto",
-    precision: Annotated[
-        str,
-        typer.Option(metavar="auto|float32|bfloat16", help="Number format of the network.", **panel(EXPERT)),
-    ] = "auto",
+    runtime: RuntimeFlag = "auto",
+    device: DeviceFlag = "auto",
+    precision: PrecisionFlag = "auto",
 ) -> None:
     """Apply a style to photos and clips as they arrive in a folder, until Ctrl-C. Restarts repeat nothing."""
     require_style(style, {})

@@ -20,7 +20,14 @@ from impasto.cli.completion import style_names
 from impasto.cli.controls import FLAGS, Mask
 from impasto.cli.display import say
 from impasto.cli.error_handling import INTERRUPTED, explained
-from impasto.cli.flags import EXPERT, HelpAll, panel, with_flags
+from impasto.cli.flags import (
+    DeviceFlag,
+    HelpAll,
+    PrecisionFlag,
+    QuietFlag,
+    RuntimeFlag,
+    with_flags,
+)
 from impasto.cli.signals import stopping
 from impasto.errors import UsageError
 from impasto.stylizing.controls import StyleControls
@@ -76,21 +83,11 @@ def webcam(
     window: Annotated[
         bool, typer.Option(metavar=" ", help="Show a window; without one, record until Ctrl-C.")
     ] = True,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", metavar=" ", help="Print nothing but errors.")
-    ] = False,
+    quiet: QuietFlag = False,
     help_all: HelpAll = False,
-    runtime: Annotated[
-        str,
-        typer.Option(metavar="auto|torch|openvino|onnxruntime", help="Inference library.", **panel(EXPERT)),
-    ] = "auto",
-    device: Annotated[
-        str, typer.Option(metavar="auto|cpu|cuda|mps|xpu", help="Device to compute on.", **panel(EXPERT))
-    ] = "auto",
-    precision: Annotated[
-        str,
-        typer.Option(metavar="auto|float32|bfloat16", help="Number format of the network.", **panel(EXPERT)),
-    ] = "auto",
+    runtime: RuntimeFlag = "auto",
+    device: DeviceFlag = "auto",
+    precision: PrecisionFlag = "auto",
 ) -> None:
     """Apply a style to the camera's picture live, in a window."""
     controls = StyleControls(**handles)
