@@ -6,6 +6,7 @@ import math
 import re
 import warnings
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from functools import wraps
 from numbers import Integral, Real
 from typing import Any, Literal, TypeVar, get_args
@@ -25,6 +26,19 @@ RENAMED = {
 }  # earlier names of fields, which files and callers may still use, and the current names
 
 OptionsClass = TypeVar("OptionsClass", bound=type)
+OptionsT = TypeVar("OptionsT")
+
+
+def from_keywords(options: type[OptionsT], given: Mapping[str, Any]) -> OptionsT:
+    """Make an options object from keywords.
+
+    Raises UsageError, which lists the valid names, for an unknown name; and as the options class.
+    """
+    known = [field.name for field in fields(options)]  # type: ignore[arg-type]
+    for name in given:
+        if name not in known:
+            raise UsageError(f"there is no option {name}: choose among {', '.join(known)}")
+    return options(**given)
 
 
 def with_current_names(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
@@ -22,6 +22,7 @@ from impasto.imaging.codecs.base import Samples
 from impasto.imaging.encoding import quantize
 from impasto.imaging.sources import ImageSource, Planes
 from impasto.imaging.style import read_style
+from impasto.options import from_keywords
 
 _BAND = 1 << 20  # pixels
 
@@ -116,21 +117,12 @@ def grade(
     """
     if save_lut is not None:
         check_look(save_lut)
-    grader = Grader(reference, lut=lut, options=make_options(**options))
+    grader = Grader(reference, lut=lut, options=from_keywords(GradeOptions, options))
     image, info = io.read(photo)
     table = grader.lut(_as_source(image, info.alpha))
     if save_lut is not None:
         write_look(save_lut, table)
     return io.to_pil(table(image), info.alpha)
-
-
-def make_options(**options: Any) -> GradeOptions:
-    """Make GradeOptions from keywords. Raises UsageError, which lists valid names, for an unknown name."""
-    known = [field.name for field in fields(GradeOptions)]
-    for name in options:
-        if name not in known:
-            raise UsageError(f"there is no option {name}: choose among {', '.join(known)}")
-    return GradeOptions(**options)
 
 
 def _as_source(image: Tensor, alpha: Tensor | None) -> Planes:

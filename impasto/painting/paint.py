@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -10,12 +10,12 @@ from PIL import Image
 from torch import Tensor
 
 from impasto.backbones import Backbone
-from impasto.errors import UsageError
 from impasto.imaging import io
 from impasto.imaging.color_transfer import keep_color, match_colors
 from impasto.imaging.detail import enlarge_along, return_detail
 from impasto.imaging.geometry import resize
 from impasto.imaging.masks import blend
+from impasto.options import from_keywords
 from impasto.painting.base import BasePainter
 from impasto.painting.inputs import PaintRegions, PaintStyles, read_regions, read_styles, split_regions
 from impasto.painting.objective import Style
@@ -66,11 +66,7 @@ def paint(
 
 def make_options(**options: Any) -> PaintOptions:
     """Make PaintOptions from keywords. Raises UsageError, which lists valid names, for an unknown name."""
-    known = [field.name for field in fields(PaintOptions)]
-    for name in options:
-        if name not in known:
-            raise UsageError(f"there is no option {name}: choose among {', '.join(known)}")
-    return PaintOptions(**options)
+    return from_keywords(PaintOptions, options)
 
 
 class Painter(BasePainter):

@@ -9,7 +9,7 @@ objects, is left out.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from math import log2
 from typing import Any
 
@@ -17,9 +17,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from impasto.errors import UsageError
 from impasto.imaging import io
 from impasto.imaging.geometry import fit_long_side, resize
+from impasto.options import from_keywords
 from impasto.painting.base import BasePainter
 from impasto.painting.inputs import PaintStyles, read_styles
 from impasto.painting.objective import Style
@@ -52,11 +52,7 @@ def texture(
 
     >>> impasto.texture("wave.jpg", (768, 1024)).save("texture.png")
     """
-    known = [field.name for field in fields(TextureOptions)]
-    for name in options:
-        if name not in known:
-            raise UsageError(f"there is no option {name}: choose among {', '.join(known)}")
-    painter = TexturePainter(style, TextureOptions(size, **options))
+    painter = TexturePainter(style, from_keywords(TextureOptions, {"size": size, **options}))
     for step in painter.steps():
         if callback:
             callback(step)
