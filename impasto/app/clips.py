@@ -16,13 +16,11 @@ from impasto.imaging import ffmpeg, io
 from impasto.imaging.geometry import resize
 from impasto.imaging.video.clip import Clip, ClipInfo, Pixels
 from impasto.imaging.video.open import open_clip
-from impasto.stylizing.finishing import FramePostprocessor
-from impasto.stylizing.frames import NetworkStyler
 from impasto.stylizing.options import VideoOptions
 from impasto.stylizing.pixels import as_image
 from impasto.stylizing.runtime import RuntimeName
 from impasto.stylizing.stylizer import Stylizer
-from impasto.stylizing.video import VideoJob
+from impasto.stylizing.video import network_job
 
 # FFmpeg's names of containers, without playlists, which refer to other files; pictures are refused later
 _CONTAINERS = (
@@ -118,18 +116,11 @@ def preview(
     check_pictures(look, limits)
     stylizer = stylizer_of(look, "torch")  # the only runtime without a start-up time
     options = VideoOptions(size=even_size(upload.info, size), steady=False, side_by_side=True)
-    both = job_of(upload.clip, stylizer, options).preview(_number(upload.info, moment))
+    both = network_job(upload.clip, stylizer, options).preview(_number(upload.info, moment))
     middle = both.shape[1] // 2
     folder = room(visit, "previews")
     frame = _show(folder / "frame.jpg", both[:, :middle])
     return frame, _show(folder / f"frame-{look.name}.jpg", both[:, middle:])
-
-
-def job_of(clip: Clip, stylizer: Stylizer, options: VideoOptions) -> VideoJob:
-    """Return the job of the video engine for a clip."""
-    return VideoJob(
-        clip, NetworkStyler(stylizer), stylizer.record(), options, FramePostprocessor(stylizer.finish)
-    )
 
 
 def stylizer_of(look: StyleRequest, runtime: RuntimeName) -> Stylizer:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
-from impasto.app.clips import fit, job_of, open_upload, room, stylizer_of
+from impasto.app.clips import fit, open_upload, room, stylizer_of
 from impasto.app.inference import check_pictures
 from impasto.app.limits import Limits
 from impasto.app.look import StyleRequest
@@ -17,7 +17,7 @@ from impasto.app.sessions import Session
 from impasto.errors import VideoError
 from impasto.stylizing.options import VideoOptions
 from impasto.stylizing.progress import Progress
-from impasto.stylizing.video import VideoJob
+from impasto.stylizing.video import VideoJob, network_job
 
 _BETWEEN = 0.5  # seconds between two reports
 
@@ -77,7 +77,7 @@ def make(
         yield Take(notes=notes)
         stylizer, folder = stylizer_of(look, "auto"), room(visit, "videos")
         target = folder / film_name(path, look)
-        camera = _Camera(job_of(upload.clip, stylizer, options), stop, started + 60 * limits.job_minutes)
+        camera = _Camera(network_job(upload.clip, stylizer, options), stop, started + 60 * limits.job_minutes)
         try:
             for progress in camera.roll(target):
                 yield Take(progress, _left(progress))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable, Sequence
 from math import prod
 from pathlib import Path
@@ -11,7 +10,7 @@ from impasto.grading.grader import GradedBands, Grader
 from impasto.grading.looks import write_look
 from impasto.imaging.sources import find_size
 from impasto.stylizing.batch.inputs import Item
-from impasto.stylizing.batch.pipeline import Event, Summary, compare, failure, make_folders
+from impasto.stylizing.batch.pipeline import Event, Summary, compare, failure, is_disk_full, make_folders
 from impasto.stylizing.images import Large, make_record, open_source, write_picture
 from impasto.stylizing.options import BulkOptions
 
@@ -59,6 +58,6 @@ def _grade_file(item: Item, grader: Grader, options: BulkOptions, save_lut: Path
             write_look(save_lut, lut)
         return Event(item, "done", size=info.size, notes=info.notes)
     except Exception as error:  # nothing that one photo can do may stop the others
-        if isinstance(error.__cause__, OSError) and error.__cause__.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_disk_full(error):
             raise  # the next ones would not fit either
         return failure(item, error)

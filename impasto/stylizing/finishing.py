@@ -1,4 +1,4 @@
-"""Last touches: the photo's light, its colors, its fine structure, and itself where a mask is black."""
+"""Restore light, colors and detail of the photo in a picture, and the photo where a mask is black."""
 
 from __future__ import annotations
 

@@ -293,9 +293,15 @@ def stylize_video(
         field.name: options.pop(field.name) for field in fields(StyleControls) if field.name in options
     }
     stylizer = Stylizer(style, strength, mask=mask, region=region, **controls)
-    chosen, finish = VideoOptions(**options), FramePostprocessor(stylizer.finish)
+    chosen = VideoOptions(**options)
     clip = open_clip(source, deinterlace=chosen.deinterlace)
-    VideoJob(clip, NetworkStyler(stylizer), stylizer.record(), chosen, finish).run(Path(target), callback)
+    network_job(clip, stylizer, chosen).run(Path(target), callback)
+
+
+def network_job(clip: Clip, stylizer: Stylizer, options: VideoOptions) -> VideoJob:
+    """Make the job that stylizes a clip by networks, frame by frame."""
+    finish = FramePostprocessor(stylizer.finish)
+    return VideoJob(clip, NetworkStyler(stylizer), stylizer.record(), options, finish)
 
 
 class _Stopped(Exception):

@@ -19,12 +19,10 @@ from impasto.imaging.files import IMAGE_SUFFIXES
 from impasto.imaging.video.encoding import CONTAINERS
 from impasto.imaging.video.open import open_clip
 from impasto.safe_paths import exists, is_folder
-from impasto.stylizing.finishing import FramePostprocessor
-from impasto.stylizing.frames import NetworkStyler
 from impasto.stylizing.images import stylize_file
 from impasto.stylizing.options import ImageOptions, VideoOptions
 from impasto.stylizing.stylizer import Stylizer
-from impasto.stylizing.video import VideoJob
+from impasto.stylizing.video import network_job
 
 LOG = "impasto-watch.jsonl"  # in the folder of the results
 _OTHER_CLIPS = (".3gp", ".flv", ".m2ts", ".mpeg", ".mpg", ".mts", ".wmv")  # whose results are .mp4
@@ -228,9 +226,7 @@ class WatchStyler:
 
     def _style_clip(self, arrival: Arrival, stop: Event) -> tuple[str, ...] | None:
         clip = open_clip(arrival.source, deinterlace=self._videos.deinterlace)
-        finish = FramePostprocessor(self._stylizer.finish)
-        styler, record = NetworkStyler(self._stylizer), self._stylizer.record()
-        job = VideoJob(clip, styler, record, self._videos, finish)
+        job = network_job(clip, self._stylizer, self._videos)
         return job.notes if job.run(arrival.target, stop=stop) else None
 
 

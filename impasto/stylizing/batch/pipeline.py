@@ -134,7 +134,7 @@ class Pipeline:
             write_picture(photo.item.target, picture, photo.info, photo.record, self._options)
             return Event(photo.item, "done", size=photo.info.size, notes=photo.info.notes)
         except Exception as error:
-            if isinstance(error.__cause__, OSError) and error.__cause__.errno in (errno.ENOSPC, errno.EDQUOT):
+            if is_disk_full(error):
                 raise  # the next ones would not fit either
             return failure(photo.item, error)
 
@@ -142,6 +142,11 @@ class Pipeline:
         """Wait until at most so many pictures are still to be written."""
         while len(self._writing) > most:
             self._tell(self._writing.popleft()())
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Return whether a file could not be written because there is no room for it."""
+    return isinstance(error.__cause__, OSError) and error.__cause__.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def compare(target: Path, record: dict[str, Any], options: BulkOptions) -> ItemStatus:
