@@ -30,9 +30,8 @@ from impasto.evaluation import WarpingError
 from impasto.imaging.flow import Motion
 from impasto.imaging.video.clip import ClipInfo, Frame, Pixels
 from impasto.imaging.video.encoding import choose_encoding
-from impasto.imaging.video.joining import join
 from impasto.imaging.video.open import open_clip
-from impasto.imaging.video.segments import SegmentWriter
+from impasto.imaging.video.segments import SegmentWriter, join
 from impasto.stylizing.frames import NetworkStyler
 from impasto.stylizing.sequence import Sequence as VideoSequence
 from impasto.stylizing.stylizer import Stylizer

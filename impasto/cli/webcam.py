@@ -93,8 +93,7 @@ def webcam(
     controls = StyleControls(**handles)
     from impasto.cli.window import Window
     from impasto.imaging.files import check_target  # these bring torch, which --help need not wait for
-    from impasto.imaging.video.camera import open_camera
-    from impasto.imaging.video.recording import check_recording
+    from impasto.imaging.video.camera import check_recording, open_camera
     from impasto.stylizing.finishing import FramePostprocessor, Postprocessor
     from impasto.stylizing.live import LiveStyle, LiveStyler, WebcamSession
 

@@ -14,7 +14,7 @@ from impasto.grading.lut import Lut, identity
 from impasto.imaging.geometry import fit_long_side, resize
 from impasto.imaging.sources import Planes
 from impasto.imaging.video.clip import Clip, Pixels
-from impasto.imaging.video.lookup import ColorTable
+from impasto.imaging.video.color import ColorTable
 from impasto.stylizing.pixels import as_image
 
 _SEEN = 12  # frames, evenly spread over a clip, that its colors are taken from

@@ -15,9 +15,8 @@ import numpy as np
 
 from impasto.errors import ImpastoError
 from impasto.imaging import io
-from impasto.imaging.video.camera import Camera, Shot
+from impasto.imaging.video.camera import Camera, Recorder, Shot
 from impasto.imaging.video.clip import Pixels, fit_even, resized
-from impasto.imaging.video.recording import Recorder
 from impasto.stylizing.temporal_smoothing import TemporalSmoother
 
 _KEPT = 6  # networks: so many to go back to without waiting

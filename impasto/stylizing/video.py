@@ -19,9 +19,8 @@ from impasto.imaging import io
 from impasto.imaging.files import fingerprint
 from impasto.imaging.video.clip import Clip, Frame, Pixels, fit_even, resized
 from impasto.imaging.video.encoding import CONTAINERS, Encoding, choose_encoding, opaque_note
-from impasto.imaging.video.joining import join
 from impasto.imaging.video.open import check_sink, holds_alpha, open_clip, open_sink
-from impasto.imaging.video.segments import SegmentWriter
+from impasto.imaging.video.segments import SegmentWriter, join
 from impasto.imaging.video.sinks import Sink
 from impasto.imaging.video.stream_plan import plan_streams
 from impasto.options import with_current_names

@@ -19,9 +19,8 @@ from PIL import Image
 
 from impasto.imaging.video.clip import Clip, ClipInfo, Color, Frame
 from impasto.imaging.video.encoding import choose_encoding
-from impasto.imaging.video.joining import join
 from impasto.imaging.video.open import open_clip
-from impasto.imaging.video.segments import SegmentWriter
+from impasto.imaging.video.segments import SegmentWriter, join
 from impasto.imaging.video.stream_plan import plan_streams
 from impasto.stylizing.parts import ResumePoint, VideoParts
 from impasto.stylizing.temporal_smoothing import TemporalSmoother

@@ -2,9 +2,8 @@
 
 from impasto.imaging.video.clip import Clip, ClipInfo, Color, Frame
 from impasto.imaging.video.encoding import Encoding, choose_encoding
-from impasto.imaging.video.joining import join
 from impasto.imaging.video.open import open_clip, open_sink
-from impasto.imaging.video.segments import SegmentWriter
+from impasto.imaging.video.segments import SegmentWriter, join
 from impasto.imaging.video.sinks import Sink
 
 __all__ = [

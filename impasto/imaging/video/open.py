@@ -9,13 +9,12 @@ from pathlib import Path
 from impasto.errors import UsageError, VideoError
 from impasto.imaging.encoding import FORMATS, find_format
 from impasto.imaging.files import stream_kind
-from impasto.imaging.video.animations import GifSink, WebpSink
 from impasto.imaging.video.clip import Clip, ClipInfo
 from impasto.imaging.video.deinterlacing import Deinterlace
 from impasto.imaging.video.encoding import CONTAINERS
 from impasto.imaging.video.pictures import AnimatedClip, FolderClip
 from impasto.imaging.video.reader import VideoClip
-from impasto.imaging.video.sinks import FolderSink, Sink
+from impasto.imaging.video.sinks import FolderSink, GifSink, Sink, WebpSink
 from impasto.safe_paths import is_folder
 
 _PICTURE_RATE = Fraction(25)

@@ -17,7 +17,7 @@ from impasto.imaging.decoding import explaining, open_image
 from impasto.imaging.encoding import quantize
 from impasto.imaging.files import is_image_name
 from impasto.imaging.video.clip import ClipInfo, Frame, Seconds, check_frame
-from impasto.imaging.video.timed_frames import FrameRange, TimedFrame, select
+from impasto.imaging.video.timing import FrameRange, TimedFrame, select
 
 _SIDEWAYS = (5, 6, 7, 8)  # values of the EXIF orientation that swap height and width
 _HASTE = 10  # milliseconds: what claims to be as short is shown for a tenth of a second, as browsers do

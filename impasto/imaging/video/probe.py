@@ -12,9 +12,8 @@ from typing import Any
 from impasto.errors import VideoError
 from impasto.imaging import ffmpeg
 from impasto.imaging.video.clip import MOST_PIXELS, ClipInfo, check_frame
+from impasto.imaging.video.color import ColorSpec, Rotation, find_decoder, find_palette, find_turn, has_alpha
 from impasto.imaging.video.deinterlacing import LOOK_AT, Deinterlace, Fields, choose_fields, is_interlaced
-from impasto.imaging.video.rgb import ColorSpec, Rotation, find_palette, find_turn
-from impasto.imaging.video.transparency import find_decoder, has_alpha
 
 _FASTEST = 1000  # frames a second
 _PICTURE_BRANDS = ("avif", "heic", "heix", "mif1")

@@ -11,15 +11,21 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from impasto.imaging import ffmpeg
-from impasto.imaging.video.attachments import add_covers, copy_attachments, is_cover
-from impasto.imaging.video.chapters import copy_chapters
 from impasto.imaging.video.clip import ClipInfo
-from impasto.imaging.video.data_tracks import add_data, is_text_of_chapters
 from impasto.imaging.video.encoding import FORMATS, Encoding
-from impasto.imaging.video.facts import holds_timecode, is_timecode
+from impasto.imaging.video.other_streams import (
+    add_covers,
+    add_data,
+    add_subtitles,
+    copy_attachments,
+    copy_chapters,
+    holds_timecode,
+    is_cover,
+    is_text_of_chapters,
+    is_timecode,
+)
 from impasto.imaging.video.probe import find_video
 from impasto.imaging.video.sound import SoundCut, add_tracks
-from impasto.imaging.video.subtitles import add_subtitles
 
 _WHOLE = SoundCut(Fraction(0), None, is_whole=True)
 _KEPT, _LOST = "copied", "left out"

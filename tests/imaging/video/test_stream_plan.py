@@ -7,8 +7,7 @@ import pytest
 from impasto.imaging.video import choose_encoding, open_clip
 from impasto.imaging.video.stream_plan import plan_streams
 from tests.imaging.films import write_film
-from tests.imaging.video.test_facts import CAMERA, with_places
-from tests.imaging.video.test_subtitles import with_subtitles
+from tests.imaging.video.test_other_streams import CAMERA, with_places, with_subtitles
 
 
 def fates(source: Path, target: Path) -> dict[str, str]:
