@@ -18,6 +18,7 @@ from impasto.networks.adaptive import Adaptive
 from impasto.networks.adaptive_file import EMBEDDED, load_adaptive
 from impasto.networks.card import ADAPTIVE, Card
 from impasto.networks.primed import digest
+from impasto.options import Pooling
 from impasto.perception import shrink
 
 LONG_SIDE = 512  # pixels to which a style is resized, as in training
@@ -44,7 +45,8 @@ def card_of(
 ) -> Card:
     """Make the style card of a tensor (3, H, W) in [0, 1] with opacity (1, H, W)."""
     size = fit_long_side((image.shape[1], image.shape[2]), LONG_SIDE)
-    backbone, adaptive = _backbone(), _network(network or EMBEDDED)
+    adaptive = _network(network or EMBEDDED)
+    backbone = _backbone(adaptive.pooling)
     seen = image if alpha is None else without_hidden(image, alpha)
     features = backbone(resize(seen[None], size), backbone.layers)
     masks = {}
@@ -79,8 +81,8 @@ def _encode_known(path: Path, modified: int, size: int) -> Card:
 
 
 @lru_cache(maxsize=1)
-def _backbone() -> Backbone:
-    return backbones.load("compact")
+def _backbone(pooling: Pooling) -> Backbone:
+    return backbones.load("compact", pooling=pooling)
 
 
 @lru_cache(maxsize=1)

@@ -8,7 +8,7 @@ A predicted network is therefore as fast as a trained one, and can be saved as a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 import torch
 import torch.nn.functional as F
@@ -16,13 +16,12 @@ from torch import Tensor, nn
 
 from impasto.networks.base import whole_numbers
 from impasto.networks.light import Light
+from impasto.options import Pooling
 
 WeightTensors = dict[str, Tensor]
 
 _LEAST_VARIANCE = 1e-6  # lower limit of a channel's variance
-_MOST_DEVIATIONS = (
-    3.0  # of an input from its mean: a graphic or a photo lies far from the paintings of training
-)
+_MOST_DEVIATIONS = 3.0  # of an input from its mean: a graphic lies far from the paintings of training
 
 
 class Adaptive(nn.Module):
@@ -37,12 +36,13 @@ class Adaptive(nn.Module):
         directions: number of learned directions for each convolution's weights.
         combinations: number of learned combinations of a layer's channels, whose correlations are inputs.
         light: keywords of the `Light` network.
+        pooling: pooling in the backbone that the second moments are from.
 
     Attributes:
         base: `Card.base` of the style cards that training began with. Predicted cards have this base, too, so
             that all these cards interpolate.
 
-    Raises ValueError for invalid sizes.
+    Raises ValueError for invalid sizes and an unknown pooling.
     """
 
     centre: Tensor
@@ -56,13 +56,17 @@ class Adaptive(nn.Module):
         directions: int = 5,
         combinations: int = 16,
         light: Mapping[str, Any] | None = None,
+        pooling: Pooling = "max",
     ) -> None:
         super().__init__()
+        if pooling not in get_args(Pooling):
+            raise ValueError(f"there is no pooling {pooling}")
         widths = whole_numbers("widths", widths, count=range(1, 17))
         hidden = whole_numbers("hidden", hidden, count=[2])
         directions, looked_at = whole_numbers("directions and combinations", [directions, combinations])
         skeleton = _skeleton(light or {})
-        self.config: dict[str, Any] = {
+        self.pooling: Pooling = pooling
+        self._sizes: dict[str, Any] = {
             "widths": widths,
             "hidden": hidden,
             "directions": directions,
@@ -85,9 +89,14 @@ class Adaptive(nn.Module):
         )
 
     @property
+    def config(self) -> dict[str, Any]:
+        """Keywords that make a network of this shape."""
+        return {**self._sizes, "pooling": self.pooling}
+
+    @property
     def light(self) -> Light:
         """Make a `Light` network of the right shape, without weights: on the device "meta"."""
-        return _skeleton(self.config["light"])
+        return _skeleton(self._sizes["light"])
 
     def forward(self, moments: Sequence[Tensor]) -> list[WeightTensors]:
         """Predict the weights of a style network, by name, for each style.

@@ -51,6 +51,7 @@ def adapt(styles: Photos, network: Adaptive, options: AdaptOptions, plan: Traini
 
     Can be interrupted and resumed like `train`. Raises ImpastoError, the base class of all errors.
     """
+    network.pooling = TrainOptions.pooling
     with init_distributed(resolve_device(options.device)) as group:
         settings = {  # settings that must match when a training is resumed
             **asdict(options),

@@ -9,12 +9,20 @@ import pytest
 import torch
 
 from impasto import backbones
+from impasto.encoding import card_of
 from impasto.errors import UsageError
 from impasto.networks.adaptive import Adaptive
 from impasto.networks.adaptive_file import load_adaptive
 from impasto.networks.card import Card
 from impasto.perception import Perception
-from impasto.training.adapt import AdaptiveModule, AdaptiveObjective, StyleWindows, adapt, style_batch
+from impasto.training.adapt import (
+    AdaptiveModule,
+    AdaptiveObjective,
+    StyleWindows,
+    _perceive,
+    adapt,
+    style_batch,
+)
 from impasto.training.checkpoints import TrainingPlan, TrainStep, workspace
 from impasto.training.distributed import ProcessGroup
 from impasto.training.options import AdaptOptions
@@ -90,6 +98,21 @@ def test_a_resumed_training_is_the_uninterrupted_one(
     adapt(plan.photos, start(), options(steps=6), replace(plan, resume=True))
     one, other = (load_adaptive(path).state_dict() for path in (plan.out, whole.out))
     assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_encoding_gives_the_weights_that_were_trained(
+    plan: TrainingPlan, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("impasto.encoding.LONG_SIDE", 64)  # the size of a window
+    chosen = options(steps=2, learning_rate=0.3, clip=100.0)
+    adapt(plan.photos, start(), chosen, plan)
+    network = load_adaptive(plan.out)
+    windows = StyleWindows(plan.photos, _perceive(chosen, ALONE), chosen, ALONE.device)
+    moments, _ = windows.known([0])
+    trained = network(list(moments.values()))[0]
+    card = card_of(windows.window(0)[0], network=plan.out)
+    for name, tensor in card.tensors.items():
+        assert torch.allclose(tensor, trained[name], atol=1e-5), name
 
 
 def test_styles_are_the_same_whenever_asked_for(plan: TrainingPlan, perception: Perception) -> None:
