@@ -15,8 +15,7 @@ class InstanceNorm(nn.Module):
     """Normalize each channel of each image to mean 0, variance 1; scale and shift (Ulyanov et al. 2016).
 
     Computed as a group norm with one channel per group, which keeps the channels_last layout: on a CPU this
-        is
-    several times as fast as `nn.InstanceNorm2d`. Parameters have the names that `nn.InstanceNorm2d` uses.
+    is several times as fast as `nn.InstanceNorm2d`. Parameters have the names that `nn.InstanceNorm2d` uses.
     """
 
     def __init__(self, channels: int) -> None:

@@ -111,8 +111,8 @@ class EnlargingConvolution(Convolution):
 
     A pixel of the large image is a weighted mean of two small pixels in each direction, so three large pixels
     depend on three small pixels: each of the four pixels of a square is a convolution of the small image,
-        with
-    a kernel computed from the learned kernel (sub-pixel convolution, Shi et al. 2016, with tied kernels).
+    with a kernel computed from the learned kernel (sub-pixel convolution, Shi et al. 2016, with tied
+    kernels).
     """
 
     def __init__(self, inputs: int, outputs: int) -> None:

@@ -64,8 +64,7 @@ def reach(network: StyleNetwork) -> int:
     """Receptive field radius in pixels with fixed statistics: a multiple of network.multiple.
 
     Found by stylizing an image with a square of NaN, on the CPU: some convolutions of other devices spread
-        NaN
-    over the whole picture.
+    NaN over the whole picture.
     """
     trial, square = deepcopy(network).cpu().float(), network.multiple
     blocks = _LEAST_TRIAL // square | 1

@@ -184,8 +184,7 @@ class PrimingObjective:
     """Mean squared difference of colors, or content error at relu1_1.
 
     Features determine the drawing, but hardly the level of colors: so the content loss includes a tenth of
-        the
-    color difference.
+    the color difference.
     """
 
     pools = False

@@ -310,8 +310,7 @@ class Watchdog:
     """Checks the value and the pictures of each step, so that a broken training can be rolled back.
 
     Blobs are spots far outside the range of colors: a network can pass signal strength through instance norm
-        in
-    a few huge activations (Karras et al. 2020), which appear at one place in every picture.
+    in a few huge activations (Karras et al. 2020), which appear at one place in every picture.
     """
 
     def __init__(self) -> None:
