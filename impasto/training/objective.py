@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from impasto import backbones, losses
@@ -27,7 +26,6 @@ from impasto.weights import ProgressCallback
 _RANGE_WEIGHT = 10.0
 FLAT = 0.1  # lower limit of a crop's variance, relative to its mean square, for crops of plain sky
 _PIXEL_WEIGHT = 0.1
-_LIGHT_SIDE = 16  # pixels over which colors are averaged to large-scale light
 _FLAT_LIGHT = 1e-3  # variance of colors below which a style counts as single-colored
 _OWN = 0.6  # share of a crop in the statistics that it is recolored by; the rest is statistics of photos
 
@@ -156,13 +154,13 @@ class WeightedErrors:
 
 
 def light_error(painted: Tensor, recolored: Tensor, covariance: Tensor) -> Tensor:
-    """Mean squared difference of colors averaged over 16 x 16 pixels, relative to a style's variance, (N,).
+    """Mean squared difference of large-scale light (`cell_means`), relative to a style's variance, (N,).
 
     Args:
-        painted, recolored: (N, 3, H, W), at least 16 pixels each way.
+        painted, recolored: (N, 3, H, W).
         covariance: covariance of the style's colors, (3, 3) or (N, 3, 3).
     """
-    difference = F.avg_pool2d(painted - recolored, _LIGHT_SIDE).square().mean((1, 2, 3))
+    difference = cell_means(painted - recolored).square().mean((1, 2, 3))
     return difference / (covariance.diagonal(dim1=-2, dim2=-1).mean(-1) + _FLAT_LIGHT)
 
 
