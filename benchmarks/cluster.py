@@ -19,8 +19,7 @@ from benchmarks.report import console, machine, print_table, save_section
 from benchmarks.settings import ROOT, SHIPPED_PHOTO
 from impasto.styles.mixture import load_styles
 from impasto.stylizing import BulkOptions, Stylizer
-from impasto.stylizing.batch.completed import CompletedItems
-from impasto.stylizing.batch.dispatcher import Dispatcher
+from impasto.stylizing.batch.dispatcher import CompletedItems, Dispatcher
 from impasto.stylizing.batch.inputs import collect_work_items
 from impasto.stylizing.batch.pipeline import Event
 from impasto.stylizing.batch.pools import ProcessPool, SerialPool, WorkerPool, processors

@@ -33,9 +33,9 @@ from impasto.imaging.video.encoding import choose_encoding
 from impasto.imaging.video.open import open_clip
 from impasto.imaging.video.segments import SegmentWriter, join
 from impasto.stylizing.frames import NetworkStyler
-from impasto.stylizing.sequence import Sequence as VideoSequence
+from impasto.stylizing.frames import Sequence as VideoSequence
+from impasto.stylizing.motion import TemporalSmoother
 from impasto.stylizing.stylizer import Stylizer
-from impasto.stylizing.temporal_smoothing import TemporalSmoother
 
 SECTIONS = ("steady", "speed")
 PANS = {"pan 3 right, 1 down": (3, 1), "pan 8 right, 8 down": (8, 8), "pan 1.5 right": (1.5, 0)}

@@ -4,7 +4,7 @@ import pytest
 
 from impasto.options import RENAMED, with_current_names
 from impasto.painting.options import PaintOptions
-from impasto.stylizing.controls import StyleControls
+from impasto.stylizing.options import StyleControls
 from impasto.training.options import TrainOptions
 
 

@@ -13,7 +13,7 @@ from impasto.errors import UsageError
 from impasto.networks.card import load_summary
 from impasto.options import check_range
 from impasto.painting.options import STARTS, PaintOptions
-from impasto.stylizing.controls import StyleControls
+from impasto.stylizing.options import StyleControls
 
 PICTURE = "picture"  # the folder of the picture that a card was trained on
 _CARD = ".safetensors"

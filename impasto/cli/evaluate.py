@@ -21,7 +21,7 @@ from impasto.evaluation.options import Also, EngineName, EngineSpec, EvaluateOpt
 from impasto.options import check_choice, check_range
 from impasto.painting.options import PaintOptions
 from impasto.safe_paths import exists, is_file
-from impasto.stylizing.controls import StyleControls
+from impasto.stylizing.options import StyleControls
 from impasto.stylizing.runtime import RuntimeName
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from impasto.imaging import io
 from impasto.imaging.geometry import fit_long_side, resize
 from impasto.painting.options import PaintOptions
 from impasto.painting.paint import Painter
-from impasto.stylizing.controls import StyleControls
+from impasto.stylizing.options import StyleControls
 from impasto.stylizing.runtime import runtime_for
 from impasto.stylizing.stylizer import Stylizer
 

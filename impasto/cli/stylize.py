@@ -35,12 +35,11 @@ from impasto.cli.paint_session import parse_megapixels
 from impasto.device import DeviceName
 from impasto.errors import ImageError, ImpastoError, UsageError
 from impasto.stylizing.batch.filesystems import is_url
-from impasto.stylizing.controls import StyleControls
-from impasto.stylizing.options import BulkOptions
+from impasto.stylizing.options import BulkOptions, StyleControls
 from impasto.stylizing.runtime import MANY, runtime_for
 
 if TYPE_CHECKING:
-    from impasto.stylizing.batch.completed import CompletedItems
+    from impasto.stylizing.batch.dispatcher import CompletedItems
     from impasto.stylizing.batch.inputs import Item, WorkItem
     from impasto.stylizing.batch.pipeline import Event
     from impasto.stylizing.batch.workers import PictureBytes, StylizerConfig
@@ -163,7 +162,7 @@ def stylize(
         overwrite=overwrite,
     )
     controls = StyleControls(**handles)
-    from impasto.stylizing.batch.completed import CompletedItems
+    from impasto.stylizing.batch.dispatcher import CompletedItems
     from impasto.stylizing.batch.inputs import collect, collect_work_items, count_kinds, is_picture
     from impasto.stylizing.batch.pipeline import (
         stylize_all,  # these bring torch, which --help need not wait for

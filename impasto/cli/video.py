@@ -32,8 +32,7 @@ from impasto.cli.paint import parse_size, parse_style
 from impasto.cli.signals import stopping
 from impasto.errors import UsageError
 from impasto.painting.options import PaintOptions
-from impasto.stylizing.controls import StyleControls
-from impasto.stylizing.options import VideoOptions
+from impasto.stylizing.options import StyleControls, VideoOptions
 
 if TYPE_CHECKING:
     from impasto.stylizing.finishing import FramePostprocessor
@@ -240,10 +239,10 @@ def _paint_engine(
     cuts: bool,
 ) -> _Engine:
     from impasto import backbones
+    from impasto.imaging.masks import RegionWeights
     from impasto.painting.inputs import read_styles
     from impasto.stylizing.finishing import FramePostprocessor, Postprocessor
     from impasto.stylizing.frames import PaintStyler
-    from impasto.stylizing.regions import RegionWeights
 
     groups = [*regions.values(), *([style] if style else [])]
     styles, notes = read_styles([[parse_style(text) for text in group] for group in groups])

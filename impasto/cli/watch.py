@@ -24,8 +24,7 @@ from impasto.cli.flags import (
 )
 from impasto.cli.paint import parse_size
 from impasto.cli.signals import stopping
-from impasto.stylizing.controls import StyleControls
-from impasto.stylizing.options import ImageOptions, VideoOptions
+from impasto.stylizing.options import ImageOptions, StyleControls, VideoOptions
 
 if TYPE_CHECKING:
     from impasto.stylizing.watching import FolderWatcher, WatchResult, WatchStyler

@@ -30,7 +30,7 @@ from impasto.cli.flags import (
 )
 from impasto.cli.signals import stopping
 from impasto.errors import UsageError
-from impasto.stylizing.controls import StyleControls
+from impasto.stylizing.options import StyleControls
 
 if TYPE_CHECKING:
     from impasto.cli.window import Window

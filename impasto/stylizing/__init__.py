@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from impasto.stylizing.batch.inputs import Item, collect
     from impasto.stylizing.batch.pipeline import Event, Summary, stylize_all
-    from impasto.stylizing.controls import StyleControls
     from impasto.stylizing.images import stylize_file
-    from impasto.stylizing.options import BulkOptions, ImageOptions, VideoOptions
+    from impasto.stylizing.options import BulkOptions, ImageOptions, StyleControls, VideoOptions
     from impasto.stylizing.stylizer import Stylizer, load
     from impasto.stylizing.video import VideoJob, stylize_video
 

@@ -17,7 +17,7 @@ from impasto.errors import ImpastoError
 from impasto.imaging import io
 from impasto.imaging.video.camera import Camera, Recorder, Shot
 from impasto.imaging.video.clip import Pixels, fit_even, resized
-from impasto.stylizing.temporal_smoothing import TemporalSmoother
+from impasto.stylizing.motion import TemporalSmoother
 
 _KEPT = 6  # networks: so many to go back to without waiting
 

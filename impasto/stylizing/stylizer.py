@@ -15,17 +15,15 @@ from impasto.device import DeviceName, PrecisionName, available_memory, ran_out_
 from impasto.errors import MemoryLimitError, UsageError
 from impasto.imaging import io
 from impasto.imaging.arrays import without_hidden
-from impasto.imaging.geometry import resize
+from impasto.imaging.geometry import Size, resize
+from impasto.imaging.masks import RegionWeights
 from impasto.options import check_range, check_whole
 from impasto.styles.mixture import Styles
-from impasto.stylizing.controls import StyleControls
 from impasto.stylizing.ensemble import Ensemble
 from impasto.stylizing.estimate import IMAGES, bytes_per_pixel, check_memory
-from impasto.stylizing.finishing import FramePostprocessor, Postprocessor
+from impasto.stylizing.finishing import FramePostprocessor, Postprocessor, Refiner
+from impasto.stylizing.options import StyleControls
 from impasto.stylizing.pixels import as_batch, as_image, as_pixels
-from impasto.stylizing.refining import Refiner
-from impasto.stylizing.regions import RegionWeights
-from impasto.stylizing.resampling import Size
 from impasto.stylizing.runtime import RuntimeName, resolve
 from impasto.stylizing.torch_runtime import paint_bytes
 

@@ -21,12 +21,12 @@ from impasto.device import available_memory, memory_error, ran_out_of_memory
 from impasto.errors import MemoryLimitError, UsageError
 from impasto.imaging.codecs.base import Samples
 from impasto.imaging.encoding import quantize
+from impasto.imaging.geometry import Box, Size, crop, grown, hull, needed, resampled, whole
 from impasto.imaging.sources import ImageSource
 from impasto.networks import StyleNetwork, build
 from impasto.networks.statistics import Statistics, collect, paint_part, reach
 from impasto.stylizing.ensemble import Ensemble
 from impasto.stylizing.options import LEAST_TILE, TileOption
-from impasto.stylizing.resampling import Box, Size, crop, grown, hull, needed, resampled, whole
 from impasto.stylizing.stylizer import Stylizer
 
 _TILE_BYTES = 512 << 20

@@ -25,13 +25,11 @@ from impasto.imaging.video.sinks import Sink
 from impasto.imaging.video.stream_plan import plan_streams
 from impasto.options import with_current_names
 from impasto.styles.mixture import Styles
-from impasto.stylizing.controls import StyleControls
 from impasto.stylizing.finishing import FramePostprocessor, Postprocessor
-from impasto.stylizing.frames import FrameStyler, NetworkStyler
-from impasto.stylizing.options import VideoOptions
+from impasto.stylizing.frames import FrameStyler, NetworkStyler, Sequence, ShownFrame
+from impasto.stylizing.options import StyleControls, VideoOptions
 from impasto.stylizing.parts import ResumePoint, VideoParts
 from impasto.stylizing.progress import Progress, ProgressReporter
-from impasto.stylizing.sequence import Sequence, ShownFrame
 from impasto.stylizing.stylizer import StyleRegions, Stylizer
 from impasto.stylizing.video_plan import VideoPlan, count_frames, try_frames
 

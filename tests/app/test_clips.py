@@ -27,8 +27,7 @@ from impasto.app.sessions import Session, Sessions
 from impasto.app.video_jobs import Film, Take, make
 from impasto.cli import app as commands
 from impasto.errors import ImpastoError, UsageError, VideoError
-from impasto.stylizing.controls import StyleControls
-from impasto.stylizing.options import VideoOptions
+from impasto.stylizing.options import StyleControls, VideoOptions
 from impasto.stylizing.stylizer import Stylizer
 from tests.app.conftest import serve
 from tests.clips import pan, read_clip, write_clip

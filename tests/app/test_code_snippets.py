@@ -19,7 +19,7 @@ from impasto.app.look import StyleRequest, mix
 from impasto.app.paintings import paint
 from impasto.app.sessions import Result, Session
 from impasto.cli import app
-from impasto.stylizing.controls import StyleControls
+from impasto.stylizing.options import StyleControls
 from tests.app.conftest import write_photo
 
 LOOKS: dict[str, Callable[[Path], StyleRequest]] = {

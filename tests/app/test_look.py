@@ -12,7 +12,7 @@ from impasto.app.limits import Limits
 from impasto.app.look import BALANCED, StyleRequest, mix, names
 from impasto.errors import UsageError
 from impasto.painting.options import PaintOptions
-from impasto.stylizing.controls import StyleControls
+from impasto.stylizing.options import StyleControls
 
 NIGHT: tuple[tuple[str | Path, float], ...] = (("starry-night", 1.0),)
 

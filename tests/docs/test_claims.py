@@ -20,7 +20,7 @@ from impasto.networks import blocks, light
 from impasto.painting import objective, solver
 from impasto.painting.options import PaintOptions
 from impasto.perception.comparisons import _SHARE_OF_MOMENTS, COMPARISONS
-from impasto.stylizing import optical_flow, temporal_smoothing, tiles
+from impasto.stylizing import motion, tiles
 from impasto.training import objective as training_objective
 from impasto.training.objective import FLAT
 from impasto.training.options import TrainOptions
@@ -42,11 +42,11 @@ def is_tied(pixel: int) -> bool:
 @pytest.mark.parametrize(
     ("said", "is_so"),
     [
-        (r"0.8 \, v", temporal_smoothing._SHARE == 0.8),
-        (r"|}{0.12}", optical_flow._TOLERANCE == 0.12),
+        (r"0.8 \, v", motion._SHARE == 0.8),
+        (r"|}{0.12}", motion._CHANGE == 0.12),
         (
             "windows of 15 pixels, between 1 and 1.2",
-            (temporal_smoothing._WINDOW, temporal_smoothing._MOST_GAIN) == (15, 1.2),
+            (motion._WINDOW, motion._MOST_GAIN) == (15, 1.2),
         ),
         ("0.026 with the effort", PaintOptions(effort="best").weights[0] == 0.026),
         (r"C + 0.3 \, E_\text{light}", objective._LIGHT_WEIGHT == 0.3),

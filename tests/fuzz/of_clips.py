@@ -22,8 +22,8 @@ from impasto.imaging.video.encoding import choose_encoding
 from impasto.imaging.video.open import open_clip
 from impasto.imaging.video.segments import SegmentWriter, join
 from impasto.imaging.video.stream_plan import plan_streams
+from impasto.stylizing.motion import TemporalSmoother
 from impasto.stylizing.parts import ResumePoint, VideoParts
-from impasto.stylizing.temporal_smoothing import TemporalSmoother
 from tests.fuzz.target import MOST_PIXELS, Target, stored
 
 _SIZE, _COUNT, _RATE = (48, 64), 5, Fraction(10)

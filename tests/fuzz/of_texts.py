@@ -28,11 +28,10 @@ from impasto.grading.cube import read_cube
 from impasto.options import kebab, parse_layers
 from impasto.painting.options import PaintOptions, TextureOptions
 from impasto.styles.mixture import load_styles
-from impasto.stylizing.batch.completed import FOLDER as MANIFEST_FOLDER
-from impasto.stylizing.batch.completed import Manifest
+from impasto.stylizing.batch.dispatcher import FOLDER as MANIFEST_FOLDER
+from impasto.stylizing.batch.dispatcher import Manifest
 from impasto.stylizing.batch.inputs import collect
-from impasto.stylizing.controls import StyleControls
-from impasto.stylizing.options import VideoOptions
+from impasto.stylizing.options import StyleControls, VideoOptions
 from impasto.training.metrics_log import MetricsLog
 from impasto.training.options import TrainOptions
 from impasto.training.photos import Shard

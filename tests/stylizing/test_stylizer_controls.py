@@ -14,8 +14,8 @@ from impasto.imaging.geometry import resize
 from impasto.imaging.masks import read_mask
 from impasto.imaging.sources import Planes
 from impasto.stylizing import ImageOptions, Stylizer, collect, stylize_all, stylize_file, tiles
-from impasto.stylizing.controls import StyleControls
 from impasto.stylizing.finishing import Postprocessor
+from impasto.stylizing.options import StyleControls
 from impasto.stylizing.pixels import as_image, as_pixels
 from impasto.stylizing.tiles import Tiler
 

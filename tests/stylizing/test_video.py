@@ -18,9 +18,8 @@ from impasto.atomic_files import only_writer
 from impasto.errors import UsageError, VideoError
 from impasto.imaging.video.clip import Pixels
 from impasto.imaging.video.open import open_clip
-from impasto.stylizing.controls import StyleControls
 from impasto.stylizing.finishing import FramePostprocessor, Postprocessor
-from impasto.stylizing.options import VideoOptions
+from impasto.stylizing.options import StyleControls, VideoOptions
 from impasto.stylizing.progress import Progress
 from impasto.stylizing.video import VideoJob
 from tests.clips import pan, read_clip, write_clip

@@ -19,7 +19,7 @@ from impasto.app.page.style_choices import COLORS, OWN, OWN_TITLE, meaning, titl
 from impasto.app.sessions import Result, Session
 from impasto.app.trainings import thumbnail_of
 from impasto.errors import UsageError
-from impasto.stylizing.controls import LEAST_STROKE, MOST_STROKE, StyleControls
+from impasto.stylizing.options import LEAST_STROKE, MOST_STROKE, StyleControls
 
 STYLE = "starry-night"  # the default
 NONE = "none"  # name of no style in a list of styles

@@ -13,8 +13,7 @@ from impasto.app.page.controls import STYLE, PhotoControls, handles_of
 from impasto.app.page.inputs import heading, picture, pictures, style_list
 from impasto.app.page.style_choices import COLORS, OWN_TITLE, meaning, titles
 from impasto.app.sessions import Session
-from impasto.stylizing.controls import LEAST_STROKE, MOST_STROKE
-from impasto.stylizing.options import VideoOptions
+from impasto.stylizing.options import LEAST_STROKE, MOST_STROKE, VideoOptions
 
 _SIZE = 960  # default long side, in pixels
 _SIZES = [("as in the clip", 0), *((f"{side} pixels", side) for side in (1920, 1280, _SIZE, 640, 480))]

@@ -23,9 +23,8 @@ from impasto.networks.card import Card
 from impasto.stylizing.batch.filesystems import is_url, store_of
 from impasto.stylizing.batch.inputs import Item, WorkItem
 from impasto.stylizing.batch.pipeline import Event, Photo, Pipeline, failure
-from impasto.stylizing.controls import StyleControls
 from impasto.stylizing.images import Large
-from impasto.stylizing.options import BulkOptions
+from impasto.stylizing.options import BulkOptions, StyleControls
 from impasto.stylizing.runtime import RuntimeName
 from impasto.stylizing.stylizer import Stylizer
 

@@ -12,15 +12,14 @@ from PIL import Image
 
 from impasto.errors import ClusterError, ImageError, UsageError
 from impasto.stylizing import BulkOptions, Stylizer, Summary
-from impasto.stylizing.batch import completed, dispatcher, filesystems
-from impasto.stylizing.batch.completed import CompletedItems
-from impasto.stylizing.batch.dispatcher import Dispatcher, make_pool
+from impasto.stylizing.batch import dispatcher, filesystems
+from impasto.stylizing.batch.dispatcher import CompletedItems, Dispatcher, make_pool
 from impasto.stylizing.batch.filesystems import is_url
 from impasto.stylizing.batch.inputs import WorkItem, collect_work_items
 from impasto.stylizing.batch.pipeline import Event
 from impasto.stylizing.batch.pools import SerialPool
 from impasto.stylizing.batch.workers import Answer, PictureBytes, StylizerConfig, Task, packed, unpacked
-from impasto.stylizing.controls import StyleControls
+from impasto.stylizing.options import StyleControls
 
 
 @pytest.fixture
@@ -145,8 +144,8 @@ def test_one_picture(run, store):
 
 
 def test_many_parts_become_one(run, store, monkeypatch, draw):
-    monkeypatch.setattr(completed, "_ENTRIES", 1)
-    monkeypatch.setattr(completed, "_MOST_PARTS", 2)
+    monkeypatch.setattr(dispatcher, "_ENTRIES", 1)
+    monkeypatch.setattr(dispatcher, "_MOST_PARTS", 2)
     run(["memory://photos"], "memory://out")
     assert len(store.find("/out/.impasto")) == 1
     assert run(["memory://photos"], "memory://out")[0].skipped == 3

@@ -14,8 +14,7 @@ from impasto import styles
 from impasto.errors import ClusterError, ImageError, UsageError
 from impasto.networks.card import load_card
 from impasto.stylizing import BulkOptions, Stylizer
-from impasto.stylizing.batch.completed import CompletedItems
-from impasto.stylizing.batch.dispatcher import Dispatcher
+from impasto.stylizing.batch.dispatcher import CompletedItems, Dispatcher
 from impasto.stylizing.batch.inputs import WorkItem, collect_work_items
 from impasto.stylizing.batch.pipeline import Event
 from impasto.stylizing.batch.pools import ProcessPool

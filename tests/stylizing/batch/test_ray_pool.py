@@ -17,8 +17,7 @@ from skimage import data
 from impasto.errors import ClusterError
 from impasto.networks.card import load_card
 from impasto.stylizing import BulkOptions, Stylizer
-from impasto.stylizing.batch.completed import CompletedItems
-from impasto.stylizing.batch.dispatcher import Dispatcher
+from impasto.stylizing.batch.dispatcher import CompletedItems, Dispatcher
 from impasto.stylizing.batch.inputs import collect_work_items
 from impasto.stylizing.batch.pipeline import Event
 from impasto.stylizing.batch.ray_pool import RayPool

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from impasto.errors import UsageError
-from impasto.stylizing.controls import StyleControls
+from impasto.stylizing.options import StyleControls
 
 
 def test_by_default_there_is_nothing_to_record():

@@ -7,10 +7,12 @@ from skimage import data
 from impasto.errors import UsageError
 from impasto.evaluation import WarpingError
 from impasto.imaging.flow import FlowFrame, Motion
-from impasto.stylizing.temporal_smoothing import TemporalSmoother
+from impasto.stylizing.motion import Between, TemporalSmoother, is_cut
+from tests.clips import Pixels, pan
 
 SHIFT = 4  # pixels to the right, from frame to frame
 SIZE = 120, 160
+FIRST, SECOND = data.astronaut()[:240, :320], data.coffee()[:240, :320]
 
 
 def photos(count: int) -> list[FlowFrame]:
@@ -112,3 +114,45 @@ def test_frames_of_any_shape(size: tuple[int, int]) -> None:
 def test_photo_and_picture_of_two_sizes() -> None:
     with pytest.raises(UsageError, match="not of one frame"):
         TemporalSmoother()(np.zeros((20, 20, 3), np.uint8), np.zeros((20, 21, 3), np.uint8))
+
+
+@pytest.mark.parametrize("frames", [(FIRST, SECOND), (SECOND, FIRST), (FIRST, FIRST // 4)])
+def test_another_scene(frames: tuple[Pixels, Pixels]) -> None:
+    assert is_cut(*frames)
+
+
+def turned(shift: int) -> Pixels:
+    return np.ascontiguousarray(data.astronaut()[:240, shift : shift + 320])
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        (FIRST, FIRST),
+        (turned(0), turned(32)),  # a tenth of the width in a frame
+        (FIRST, (0.9 * FIRST + 0.1 * SECOND).astype(np.uint8)),  # of a fade
+        (FIRST, (FIRST * 0.85).astype(np.uint8)),
+        (FIRST, FIRST[::2, ::2]),
+    ],
+)
+def test_the_same_scene(frames: tuple[Pixels, Pixels]) -> None:
+    assert not is_cut(*frames)
+
+
+def test_a_smoother_begins_anew() -> None:
+    """Without it, something of the scene before shows through."""
+    pictures = []
+    for cuts in (True, False):
+        steadier = TemporalSmoother(cuts=cuts)
+        steadier(FIRST, 255 - FIRST)
+        pictures.append(steadier(SECOND, 255 - SECOND))
+    np.testing.assert_array_equal(pictures[0], 255 - SECOND)
+    assert (pictures[1] != 255 - SECOND).any()
+
+
+def test_nothing_is_carried_to_a_frame_beside_a_cut() -> None:
+    before, now = pan(2, (96, 128))
+    after = np.ascontiguousarray(SECOND[:96, :128])
+    assert Between().find(now, before, after) is None
+    assert Between().find(now, after, before) is None
+    assert Between(cuts=False).find(now, before, after) is not None
