@@ -16,6 +16,7 @@ import impasto
 from docs.generators.elsewhere import with_links
 from impasto.cli.display import with_flags
 from impasto.imaging import color_transfer, detail
+from impasto.imaging import light as cell_light
 from impasto.networks import blocks, light
 from impasto.painting import objective, solver
 from impasto.painting.options import PaintOptions
@@ -54,7 +55,7 @@ def is_tied(pixel: int) -> bool:
         (r"10 \, E_\text{range}", objective._RANGE_WEIGHT == training_objective._RANGE_WEIGHT == 10),
         (r"m = 0.6 \, m_\text{crop} + 0.4", training_objective._OWN == 0.6),
         ("70 % of the style error (`--pooled`)", TrainOptions.pooled == 0.7),
-        ("Over squares of 16 x 16 pixels", training_objective._LIGHT_SIDE == 16),
+        ("Over squares of 16 x 16 pixels", cell_light._CELL == 16),
         ("1 for `gram`", COMPARISONS["gram"].balance == 1),
         ("1.5 for `moments`", COMPARISONS["moments"].balance == 1.5),
         ("3 for `sliced`", COMPARISONS["sliced"].balance == 3),
