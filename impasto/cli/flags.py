@@ -6,6 +6,7 @@ A flag that is not given says nothing, so that recipes and records are overridde
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import wraps
@@ -104,7 +105,12 @@ SuffixFlag = Annotated[
     ),
 ]
 BitDepthFlag = Annotated[
-    int, typer.Option(metavar="8|16", help="Bits per channel of PNG and TIFF.", **panel(OUTPUT))
+    str,
+    typer.Option(
+        metavar="auto|8|16",
+        help="Bits per channel of PNG and TIFF; auto: as the photo.",
+        **panel(OUTPUT),
+    ),
 ]
 QualityFlag = Annotated[
     int,
@@ -134,6 +140,22 @@ RuntimeFlag = Annotated[
     str,
     typer.Option(metavar="auto|torch|openvino|onnxruntime", help="Inference library.", **panel(EXPERT)),
 ]
+
+
+def parse_megapixels(number: float | None) -> int | None:
+    """Pixels; None is None."""
+    if number is None:
+        return None
+    if not 0 < number < math.inf:
+        raise UsageError(f"--max-pixels must be a number of megapixels above 0, not {number}")
+    return round(number * 1e6)
+
+
+def parse_bit_depth(text: str) -> int | None:
+    """Bits per channel; None for auto."""
+    if text not in ("auto", "8", "16"):
+        raise UsageError(f"--bit-depth is auto, 8 or 16, not {text}")
+    return None if text == "auto" else int(text)
 
 
 def _parameter(name: str, flag: Flag, hint: Any, default: Any) -> Parameter:

@@ -21,10 +21,11 @@ from impasto.cli.flags import (
     QuietFlag,
     StripMetadataFlag,
     SuffixFlag,
+    parse_bit_depth,
+    parse_megapixels,
     with_flags,
 )
 from impasto.cli.paint import parse_style
-from impasto.cli.paint_session import parse_megapixels
 from impasto.errors import UsageError
 from impasto.grading.options import GradeOptions
 from impasto.stylizing.options import BulkOptions
@@ -77,7 +78,7 @@ def grade(
     quiet: QuietFlag = False,
     help_all: HelpAll = False,
     suffix: SuffixFlag = BulkOptions.suffix,
-    bit_depth: BitDepthFlag = BulkOptions.bit_depth,
+    bit_depth: BitDepthFlag = "auto",
     quality: QualityFlag = BulkOptions.quality,
     strip_metadata: StripMetadataFlag = BulkOptions.strip_metadata,
     max_pixels: MaxPixelsFlag = None,
@@ -87,7 +88,7 @@ def grade(
     if out is None and save_lut is None:
         raise UsageError("missing OUT: name the result with -o, or a LUT to write with --save-lut")
     options = BulkOptions(
-        bit_depth=bit_depth,
+        bit_depth=parse_bit_depth(bit_depth),
         quality=quality,
         strip_metadata=strip_metadata,
         max_pixels=parse_megapixels(max_pixels),

@@ -24,6 +24,8 @@ from impasto.cli.flags import (
     QualityFlag,
     QuietFlag,
     panel,
+    parse_bit_depth,
+    parse_megapixels,
     with_flags,
 )
 from impasto.cli.paint_session import (
@@ -37,7 +39,6 @@ from impasto.cli.paint_session import (
     check_output,
     make,
     open_frames,
-    parse_megapixels,
 )
 from impasto.errors import UsageError
 from impasto.painting.options import PaintOptions
@@ -201,7 +202,7 @@ def paint(
     quiet: QuietFlag = False,
     help_all: HelpAll = False,
     save_every: SaveEvery = None,
-    bit_depth: BitDepthFlag = Output.bit_depth,
+    bit_depth: BitDepthFlag = "auto",
     quality: QualityFlag = Output.quality,
     strip_metadata: StripMetadata = False,
     max_pixels: MaxPixels = None,
@@ -217,7 +218,7 @@ def paint(
         dry_run=dry_run,
         quiet=quiet,
         save_every=save_every,
-        bit_depth=bit_depth,
+        bit_depth=parse_bit_depth(bit_depth),
         quality=quality,
         strip_metadata=strip_metadata,
         max_pixels=parse_megapixels(max_pixels),

@@ -5,7 +5,6 @@ Imports no torch before it is called.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -38,19 +37,10 @@ class Output:
     dry_run: bool = False
     quiet: bool = False
     save_every: int | None = None
-    bit_depth: int = 8
+    bit_depth: int | None = None
     quality: int = 95
     strip_metadata: bool = False
     max_pixels: int | None = None
-
-
-def parse_megapixels(number: float | None) -> int | None:
-    """Pixels; None is None."""
-    if number is None:
-        return None
-    if not 0 < number < math.inf:
-        raise UsageError(f"--max-pixels must be a number of megapixels above 0, not {number}")
-    return round(number * 1e6)
 
 
 Out = Annotated[
@@ -116,10 +106,11 @@ def open_frames(output: Output) -> AnimationWriter | None:
 def make(painter: BasePainter, output: Output, frames: AnimationWriter | None) -> None:
     """Print warnings, paint and save; with --dry-run print only the plan."""
     from impasto.cli import dry_run
-    from impasto.imaging.encoding import find_format
+    from impasto.imaging.encoding import find_format, lost_depth
 
     started = time.monotonic()
-    for note in () if output.quiet else painter.notes:
+    lost = lost_depth(output.out, output.bit_depth, "the photo", painter.bit_depth) if output.out else ()
+    for note in () if output.quiet else (*painter.notes, *lost):
         warn(note)
     if output.dry_run:
         dry_run.describe(painter)
@@ -194,6 +185,7 @@ def _advising(painter: BasePainter) -> Iterator[None]:
 
 def _save(painter: BasePainter, step: Step, output: Output, path: Path) -> None:
     from impasto.imaging import io
+    from impasto.imaging.encoding import kept_depth
 
     image, alpha = painter.finish(step)
     io.write(
@@ -201,7 +193,7 @@ def _save(painter: BasePainter, step: Step, output: Output, path: Path) -> None:
         image,
         alpha=alpha,
         exif=None if output.strip_metadata else painter.exif,
-        bit_depth=output.bit_depth,
+        bit_depth=kept_depth(path, output.bit_depth, painter.bit_depth),
         quality=output.quality,
         record=None if output.strip_metadata else painter.record(step),
     )

@@ -28,10 +28,11 @@ from impasto.cli.flags import (
     StripMetadataFlag,
     SuffixFlag,
     panel,
+    parse_bit_depth,
+    parse_megapixels,
     with_flags,
 )
 from impasto.cli.paint import parse_size, parse_tile
-from impasto.cli.paint_session import parse_megapixels
 from impasto.device import DeviceName
 from impasto.errors import ImageError, ImpastoError, UsageError
 from impasto.stylizing.batch.filesystems import is_url
@@ -104,7 +105,7 @@ def stylize(
     help_all: HelpAll = False,
     region: RegionFlags = None,
     suffix: SuffixFlag = BulkOptions.suffix,
-    bit_depth: BitDepthFlag = BulkOptions.bit_depth,
+    bit_depth: BitDepthFlag = "auto",
     quality: QualityFlag = BulkOptions.quality,
     strip_metadata: StripMetadataFlag = BulkOptions.strip_metadata,
     max_pixels: MaxPixelsFlag = None,
@@ -153,7 +154,7 @@ def stylize(
         raise UsageError("--workers needs --cluster: add --cluster auto")
     options = BulkOptions(
         size=parse_size(size),
-        bit_depth=bit_depth,
+        bit_depth=parse_bit_depth(bit_depth),
         quality=quality,
         strip_metadata=strip_metadata,
         max_pixels=parse_megapixels(max_pixels),

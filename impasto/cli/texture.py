@@ -11,7 +11,16 @@ import typer
 from impasto import styles
 from impasto.cli.display import download
 from impasto.cli.error_handling import explained
-from impasto.cli.flags import BitDepthFlag, Flag, HelpAll, QualityFlag, QuietFlag, with_flags
+from impasto.cli.flags import (
+    BitDepthFlag,
+    Flag,
+    HelpAll,
+    QualityFlag,
+    QuietFlag,
+    parse_bit_depth,
+    parse_megapixels,
+    with_flags,
+)
 from impasto.cli.paint import FLAGS as PAINT_FLAGS
 from impasto.cli.paint import parse_style
 from impasto.cli.paint_session import (
@@ -25,7 +34,6 @@ from impasto.cli.paint_session import (
     check_output,
     make,
     open_frames,
-    parse_megapixels,
 )
 from impasto.errors import UsageError
 from impasto.painting.options import TextureOptions
@@ -71,7 +79,7 @@ def texture(
     quiet: QuietFlag = False,
     help_all: HelpAll = False,
     save_every: SaveEvery = None,
-    bit_depth: BitDepthFlag = Output.bit_depth,
+    bit_depth: BitDepthFlag = "auto",
     quality: QualityFlag = Output.quality,
     strip_metadata: StripMetadata = False,
     max_pixels: MaxPixels = None,
@@ -83,7 +91,7 @@ def texture(
         dry_run=dry_run,
         quiet=quiet,
         save_every=save_every,
-        bit_depth=bit_depth,
+        bit_depth=parse_bit_depth(bit_depth),
         quality=quality,
         strip_metadata=strip_metadata,
         max_pixels=parse_megapixels(max_pixels),

@@ -31,18 +31,30 @@ class Format:
     is_banded: bool = False
 
 
-def find_format(path: str | os.PathLike[str], bit_depth: int) -> Format:
-    """Find the format of a file name's suffix. Raises UsageError if it cannot hold `bit_depth`."""
+def find_format(path: str | os.PathLike[str], bit_depth: int | None) -> Format:
+    """Find the format of a file name's suffix. Raises UsageError if it cannot hold `bit_depth`, if given."""
     suffix = Path(path).suffix.lower()
     if suffix not in FORMATS:
         known = ", ".join(FORMATS)
         raise UsageError(f"{path} has no suffix that says how to write it; end the name with one of {known}")
     kind = FORMATS[suffix]
-    if bit_depth not in (8, 16):
+    if bit_depth not in (None, 8, 16):
         raise UsageError(f"bit_depth is 8 or 16, not {bit_depth}")
-    if bit_depth not in kind.bit_depths:
+    if bit_depth and bit_depth not in kind.bit_depths:
         raise UsageError(f"{path} cannot hold {bit_depth} bits per channel as {kind.name}; use .png or .tiff")
     return kind
+
+
+def kept_depth(path: str | os.PathLike[str], wanted: int | None, source: int) -> int:
+    """Bits per channel to write: as wanted, or else those of the source if the format can hold them."""
+    return wanted or min(source, max(find_format(path, wanted).bit_depths))
+
+
+def lost_depth(path: str | os.PathLike[str], wanted: int | None, name: str, source: int) -> tuple[str, ...]:
+    """Tell in a sentence if a picture loses depth that nobody said it should lose."""
+    if wanted or (kept := kept_depth(path, wanted, source)) == source:
+        return ()
+    return (f"{name} has {source} bits per channel, {path} only {kept}: end its name with .png or .tiff",)
 
 
 def quantize(planes: Tensor, bit_depth: int) -> Samples:

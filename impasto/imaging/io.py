@@ -188,11 +188,11 @@ def read_record(path: str | os.PathLike[str]) -> str | None:
         return find_record(open_image(file, name).info.get("xmp"))
 
 
-def check_output(path: str | os.PathLike[str], *, bit_depth: int = 8) -> Path:
+def check_output(path: str | os.PathLike[str], *, bit_depth: int | None = 8) -> Path:
     """Return the path, if a picture can be written there; call it before hours of work.
 
     Raises:
-        UsageError: no suffix that can be written, at this depth, or the path is a folder.
+        UsageError: no suffix that can be written, at this depth if one is given, or the path is a folder.
         ImageError: its folder is missing or not writable.
     """
     target = check_target(path)

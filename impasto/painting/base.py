@@ -74,6 +74,11 @@ class BasePainter(ABC):
         """EXIF data of the photo; None if it has none."""
         return None
 
+    @property
+    def bit_depth(self) -> int:
+        """Bits per channel of the photo, 8 or 16; of a texture, 8."""
+        return 8
+
     @abstractmethod
     def finish(self, step: Step) -> tuple[Tensor, Tensor | None]:
         """Picture of any step at the full size, (3, H, W), and its alpha, (1, H, W) or None."""

@@ -115,6 +115,11 @@ class Painter(BasePainter):
         """EXIF data of the photo; None if it has none."""
         return self.info.exif
 
+    @property
+    def bit_depth(self) -> int:
+        """Bits per channel of the photo, 8 or 16."""
+        return self.info.bit_depth
+
     def finish(self, step: Step) -> tuple[Tensor, Tensor | None]:
         """Picture of any step at the full size, (3, H, W), and its alpha, (1, H, W) or None."""
         photo = resize(self.photo[None], self.size)[0]

@@ -17,6 +17,7 @@ from impasto.device import available_memory
 from impasto.errors import ImageError
 from impasto.imaging import io
 from impasto.imaging.codecs.base import Samples
+from impasto.imaging.encoding import kept_depth, lost_depth
 from impasto.imaging.geometry import fit_long_side, resize
 from impasto.imaging.sources import ImageSource, Planes, find_size, open_large, shrunk
 from impasto.stylizing.batch.inputs import Item
@@ -75,6 +76,14 @@ def read_photo(
 
     The alpha of a large one is in its source. Raises as `imaging.io.read`.
     """
+    photo, info = _read_photo(path, target, stylizer, options)
+    lost = lost_depth(target, options.bit_depth, str(path), info.bit_depth)
+    return photo, replace(info, notes=(*info.notes, *lost))
+
+
+def _read_photo(
+    path: str | PathLike[str], target: str | PathLike[str], stylizer: Stylizer, options: ImageOptions
+) -> tuple[Tensor | Large, io.ImageInfo]:
     stored = find_size(path)
     size = stored if options.size is None else fit_long_side(stored, options.size)
     tiler = make_tiler(stylizer, size, options.tile)
@@ -132,11 +141,12 @@ def write_picture(
 
     A large photo is painted at the same time.
     """
-    common: dict[str, Any] = {"bit_depth": options.bit_depth, "quality": options.quality}
+    depth = kept_depth(path, options.bit_depth, info.bit_depth)
+    common: dict[str, Any] = {"bit_depth": depth, "quality": options.quality}
     if not options.strip_metadata:
         common |= {"exif": info.exif, "record": json.dumps({"impasto": version("impasto"), **record})}
     if isinstance(picture, Large):
-        bands = picture.bands(options.bit_depth)
+        bands = picture.bands(depth)
         io.write_bands(path, bands, info.size, channels=picture.source.channels, **common)
     else:
         io.write(path, picture, alpha=info.alpha, **common)

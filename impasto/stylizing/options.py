@@ -27,7 +27,7 @@ class ImageOptions:
 
     Attributes:
         size: long side of the result in pixels; None keeps the photo's.
-        bit_depth: 8, or 16 for PNG and TIFF.
+        bit_depth: 8, or 16 for PNG and TIFF; None keeps the photo's where the format can.
         quality: 1 to 100, of JPEG and WebP.
         strip_metadata: write neither the photo's EXIF nor the record that tells how the picture was made.
         max_pixels: the largest photo to accept; None is `imaging.io.MAX_PIXELS`, but no limit where a photo
@@ -37,7 +37,7 @@ class ImageOptions:
     """
 
     size: int | None = None
-    bit_depth: int = 8
+    bit_depth: int | None = None
     quality: int = 95
     strip_metadata: bool = False
     max_pixels: int | None = None
@@ -53,7 +53,7 @@ class ImageOptions:
         elif self.tile not in ("auto", "off"):
             raise UsageError(f"tile must be auto, off or a number of pixels, not {self.tile}")
         check_whole("quality", self.quality, 1, 100)
-        if self.bit_depth not in (8, 16):
+        if self.bit_depth not in (None, 8, 16):
             raise UsageError(f"bit_depth is 8 or 16, not {self.bit_depth}")
 
 

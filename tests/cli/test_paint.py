@@ -230,6 +230,15 @@ def test_sixteen_bits(paint):
     assert ((image * 255 - (image * 255).round()).abs() > 0.1).any()  # more than 8 bits can say
 
 
+def test_the_depth_of_the_photo_is_kept_where_the_format_can(paint):
+    io.write("deep.png", io.read("photo.jpg")[0], bit_depth=16)
+    deep = ("deep.png", "wave.jpg")
+    assert "16 bits" not in paint("-o", OUT, "--iterations", 1, pictures=deep).stderr
+    assert io.read(OUT)[1].bit_depth == 16
+    assert "out.jpg only 8" in paint("-o", "out.jpg", "--iterations", 1, pictures=deep).stderr
+    assert "16 bits" not in paint("-o", "out.jpg", "--bit-depth", 8, "--iterations", 1, pictures=deep).stderr
+
+
 def test_quality(paint):
     for quality in (30, 95):
         assert paint("-o", f"{quality}.jpg", "--quality", quality).exit_code == 0
@@ -511,7 +520,7 @@ def rubbish(workshop):
         ("photo.jpg", ["-o", "./wave.jpg"], 2, ["wave.jpg is the same file as an input"]),
         ("photo.jpg", ["-o", "clear.png", "--init", "clear.png"], 2, ["clear.png is the same file as an"]),
         ("photo.jpg", ["-o", "out.jpg", "--bit-depth", "16"], 2, ["16 bits", ".png"]),
-        ("photo.jpg", ["--bit-depth", "12"], 2, ["8 or 16"]),
+        ("photo.jpg", ["--bit-depth", "12"], 2, ["--bit-depth is auto, 8 or 16, not 12"]),
         ("photo.jpg", ["--animate", "out.avi"], 2, ["out.avi", ".gif"]),
         ("none.jpg", ["--animate", "none/out.gif"], 1, ["there is no folder"]),
         ("photo.jpg", ["--animate", "wave.jpg"], 2, ["wave.jpg is the same file as an input"]),

@@ -202,7 +202,7 @@ def test_a_terminal_sees_a_bar(stylize):
         (["album", "-o", "out.png"], ["night"], 2, ["name a folder for many"]),
         (["photo.jpg", "-o", "wave.jpg/x"], ["night"], 1, ["cannot be made"]),
         (["photo.jpg", "--format", "gif"], ["night"], 2, [".png"]),
-        (["photo.jpg", "--bit-depth", "12"], ["night"], 2, ["bit_depth is 8 or 16"]),
+        (["photo.jpg", "--bit-depth", "12"], ["night"], 2, ["--bit-depth is auto, 8 or 16, not 12"]),
         (["photo.jpg", "-o", "o.jpg", "--bit-depth", "16"], ["night"], 2, ["16 bits"]),
         (["photo.jpg", "--strength", "1.5"], ["night"], 2, ["strength must be from 0 to 1, not 1.5"]),
         (["photo.jpg", "--size", "big"], ["night"], 2, ["--size must be a number of pixels, or original"]),

@@ -53,6 +53,19 @@ def test_sixteen_bits(stylizer, draw, out):
     assert ((image * 255 - (image * 255).round()).abs() > 0.1).any()
 
 
+@pytest.mark.parametrize("tile", ["off", 64])
+def test_the_depth_of_the_photo_is_kept_where_the_format_can(stylizer, tmp_path, tile):
+    deep, options = tmp_path / "deep.tif", ImageOptions(tile=tile)
+    io.write(deep, torch.rand(3, 70, 90), bit_depth=16)
+    assert stylize_file(deep, tmp_path / "a.tif", stylizer, options).notes == ()
+    assert io.read(tmp_path / "a.tif")[1].bit_depth == 16
+    (note,) = stylize_file(deep, tmp_path / "a.jpg", stylizer, options).notes
+    assert "16 bits per channel" in note
+    assert "a.jpg only 8" in note
+    stylize_file(deep, tmp_path / "b.png", stylizer, ImageOptions(tile=tile, bit_depth=8))
+    assert io.read(tmp_path / "b.png")[1].bit_depth == 8
+
+
 def test_alpha_stays_or_is_laid_over_white(stylizer, draw, out):
     photo = draw("clear.png", mode="RGBA")
     stylize_file(photo, out, stylizer)

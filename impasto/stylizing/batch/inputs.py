@@ -229,7 +229,7 @@ def _is_picture(path: Path) -> bool:
 def rename(place: AnyPath, options: BulkOptions) -> AnyPath:
     """Give a path the suffix of its result: its own where that can be written, or .png."""
     kind = FORMATS.get(place.suffix.lower())
-    if options.suffix is None and kind and options.bit_depth in kind.bit_depths:
+    if options.suffix is None and kind and (options.bit_depth or 8) in kind.bit_depths:
         return place
     stem = place.stem if has_picture_suffix(place) else place.name
     return place.with_name(stem + (options.suffix or ".png"))
