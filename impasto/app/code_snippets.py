@@ -10,8 +10,8 @@ from typing import Any
 from impasto.app.inference import file_name
 from impasto.app.look import StyleRequest, picture_of
 from impasto.app.sessions import Result
-from impasto.app.train_request import TrainRequest
-from impasto.app.video_jobs import Film
+from impasto.app.trainings import TrainRequest
+from impasto.app.videos import Film
 from impasto.painting.options import PaintOptions
 from impasto.stylizing.options import VideoOptions
 from impasto.training.options import TrainOptions

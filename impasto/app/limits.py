@@ -20,7 +20,8 @@ class Limits:
         training_minutes: longest training.
         training_photos: most photos of a training.
         job_minutes: longest painting or video job; its result so far is kept.
-        jobs: paintings, videos and trainings that run at the same time; others wait.
+        answers: quick answers, previews and downloads that are made at the same time; others wait.
+        paintings, videos, trainings: jobs of each kind that run at the same time; others wait.
         waiting: requests that may wait; further ones are refused.
         keep_minutes: time after a visitor's last request until their files are deleted.
         results: most pictures kept for a visitor.
@@ -35,7 +36,10 @@ class Limits:
     training_minutes: float = 60.0
     training_photos: int = 1000
     job_minutes: float = 20.0
-    jobs: int = 1
+    answers: int = 2
+    paintings: int = 1
+    videos: int = 1
+    trainings: int = 1
     waiting: int = 40
     keep_minutes: float = 120.0
     results: int = 24
@@ -50,7 +54,8 @@ class Limits:
             check_range(name, getattr(self, name), 0.01, math.inf)
         check_whole("painting_size", self.painting_size, 64, 100_000)
         check_whole("training_photos", self.training_photos, 1, 10_000_000)
-        check_whole("jobs", self.jobs, 1, 1000)
+        for name in ("answers", "paintings", "videos", "trainings"):
+            check_whole(name, getattr(self, name), 1, 1000)
         check_whole("waiting", self.waiting, 1, 100_000)
         check_whole("results", self.results, 1, 1000)
         check_whole("visits", self.visits, 1, 100_000)

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from torch import Tensor
 
-from impasto.app.inference import fitted, show, shown_size
+from impasto import backbones
+from impasto.app.inference import check_pictures, fitted, show, shown_size
+from impasto.app.jobs import BackgroundJob
 from impasto.app.limits import Limits
 from impasto.app.look import StyleRequest
 from impasto.app.sessions import Result, Session
 from impasto.errors import DivergenceError
 from impasto.imaging import io
 from impasto.imaging.animation import AnimationWriter
+from impasto.imaging.decoding import check_size
 from impasto.imaging.geometry import resize
 from impasto.imaging.sources import find_size
 from impasto.painting.paint import Painter
+from impasto.painting.scales import plan
+from impasto.perception import resolve_layers
 from impasto.progress import Step
 
 _BETWEEN = 0.5  # seconds between two sketches
@@ -45,15 +51,32 @@ class Sketch:
     notes: tuple[str, ...] = ()
 
 
-def paint(visit: Session, photo: Path, look: StyleRequest, limits: Limits) -> Iterator[Sketch]:
-    """Paint, and yield the picture twice a second; if stopped or out of time, keep the picture so far.
+def paint(visit: Session, photo: Path, look: StyleRequest, limits: Limits) -> BackgroundJob[Sketch]:
+    """Start a painting, which reports twice a second; if stopped or out of time, it keeps the picture so far.
 
-    Raises ImpastoError.
+    Raises ImpastoError for a request that cannot be painted, before it waits for its turn.
     """
     look = replace(look, size=min(look.size, limits.painting_size))
-    with visit.job() as stop:
+    amount = work_of(photo, look, limits)
+
+    def work(job: BackgroundJob[Sketch]) -> None:
         painter = Painter(photo, look.pictures, look.painting(), max_pixels=limits.pixels)
-        yield from _PaintJob(visit, photo, look, painter).sketches(stop.is_set, 60 * limits.job_minutes)
+        _Painting(visit, photo, look, painter, job).run(60 * limits.job_minutes)
+
+    return visit.start("painting", work, amount)
+
+
+def work_of(photo: Path, look: StyleRequest, limits: Limits) -> float:
+    """Check a request by headers alone; return the pixels of all gradients. Raises ImpastoError."""
+    height, width = find_size(photo)
+    check_size(width, height, str(photo), limits.pixels)
+    check_pictures(look, limits)
+    options = look.painting()
+    if options.backbone == "compact":  # others may have to be downloaded
+        resolve_layers(backbones.load("compact"), options.content_layers, options.style_layers)
+    assert look.pictures
+    scales = plan((height, width), options)
+    return float(sum(math.prod(scale.size) * scale.iterations for scale in scales))
 
 
 def paint_quickly(visit: Session, photo: Path, look: StyleRequest, limits: Limits) -> Result:
@@ -79,11 +102,13 @@ def _write_whole(visit: Session, image: Tensor, alpha: Tensor | None, record: st
     return whole
 
 
-class _PaintJob:
+class _Painting:
     """A painting in progress."""
 
-    def __init__(self, visit: Session, photo: Path, look: StyleRequest, painter: Painter) -> None:
-        self._visit, self._photo, self._look, self._painter = visit, photo, look, painter
+    def __init__(
+        self, visit: Session, photo: Path, look: StyleRequest, painter: Painter, job: BackgroundJob[Sketch]
+    ) -> None:
+        self._visit, self._photo, self._look, self._painter, self._job = visit, photo, look, painter, job
         self._started = time.monotonic()
         self._size = shown_size(painter.size)
         before = resize(painter.photo[None], self._size)[0]
@@ -94,30 +119,34 @@ class _PaintJob:
     def _seconds(self) -> float:
         return time.monotonic() - self._started
 
-    def sketches(self, is_told: Callable[[], bool], most: float) -> Iterator[Sketch]:
+    def run(self, most: float) -> None:
+        """Paint for at most that many seconds, and report."""
         last, step, note = -_BETWEEN, None, ""
         film = self._visit.new_file(f"film{_FILM}")
         with AnimationWriter(film) as frames, closing(self._steps()) as steps:
             try:
                 for step in steps:
                     frames.add(step.image)
-                    if is_told() or self._seconds > most:
+                    if self._job.stop.is_set() or self._seconds > most:
                         break
                     if self._seconds - last >= _BETWEEN:
                         last = self._seconds
-                        yield self._sketch(step)
+                        self._tell(self._sketch(step))
             except DivergenceError as error:
                 if step is None:
                     raise
                 note = f"{error}; this is the last good picture"
             assert step is not None  # there is at least one gradient
         if step.done < 1 and not note:
-            why = "stopped" if is_told() else "out of time"
+            why = "stopped" if self._job.stop.is_set() else "out of time"
             note = f"{why} at {step.done:.0%}: this is the picture so far"
-        yield self._finish(step, film, tuple(filter(None, (*self._painter.notes, note))))
+        self._tell(self._finish(step, film, tuple(filter(None, (*self._painter.notes, note)))))
 
     def _steps(self) -> Generator[Step, None, None]:
         yield from self._painter.steps()
+
+    def _tell(self, sketch: Sketch) -> None:
+        self._job.tell(sketch, sketch.left)
 
     def _sketch(self, step: Step) -> Sketch:
         image, alpha = self._painter.finish(step)

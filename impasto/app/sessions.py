@@ -1,4 +1,4 @@
-"""Sessions of visitors: each has a folder, results, and at most one long job."""
+"""Sessions of visitors: each has a folder, results, and at most one job of each kind."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import secrets
 import shutil
 import threading
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+from impasto.app.jobs import BackgroundJob, JobKind, JobQueues, News
 from impasto.app.limits import Limits
 from impasto.app.look import StyleRequest
 from impasto.errors import UsageError
@@ -58,32 +58,34 @@ class Session:
     Attributes:
         folder: created with the first file.
         most: largest number of results to keep.
+        queues: of all visitors.
         results: newest first.
         current: the result on the page.
         cards: styles that the visitor trained, by name.
         uploads: the last readable file of each field.
+        jobs: the newest job of each kind.
         is_over: True once the visitor has left; no more files are written.
         has_files: True once a file was written.
     """
 
     folder: Path
     most: int
+    queues: JobQueues
     results: list[Result] = field(default_factory=list)
     current: Result | None = None
     cards: dict[str, Path] = field(default_factory=dict)
     uploads: dict[str, Path] = field(default_factory=dict)
+    jobs: dict[JobKind, BackgroundJob[Any]] = field(default_factory=dict)
     is_over: bool = False
     has_files: bool = False
     seen: float = field(default_factory=time.monotonic)
-    _stop: threading.Event | None = None
-    _announced: threading.Event | None = None  # stops the job that waits for its turn
     _taken: list[Path] = field(default_factory=list)
     _retired: list[Path] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def is_busy(self) -> bool:
-        return self._stop is not None
+        return any(not job.is_over for job in self.jobs.values())
 
     def new_file(self, name: str) -> Path:
         """Return a path in a new folder for a file of that name. Raises UsageError after the visit's end."""
@@ -130,53 +132,51 @@ class Session:
         for path in gone:
             self.drop(path)
 
-    def announce(self) -> None:
-        """Note that a long job waits for its turn, so that `stop` cancels it."""
-        with self._lock:
-            self._announced = threading.Event()
+    def start(
+        self, kind: JobKind, work: Callable[[BackgroundJob[News]], None], amount: float
+    ) -> BackgroundJob[News]:
+        """Start a job, or have it wait for its turn; it stops the visit's earlier job of that kind.
 
-    @contextmanager
-    def job(self) -> Iterator[threading.Event]:
-        """Run a long job in a `with` block, which receives the stop event; stop the job that runs already.
+        Args:
+            work: called with the job when it is its turn.
+            amount: of work, in the units of its kind.
 
-        Raises UsageError if the job was stopped while it waited.
+        Raises UsageError after the visit's end, or if as many requests wait as allowed.
         """
+        if before := self.jobs.get(kind):
+            before.cancel()
         with self._lock:
-            stop, self._announced = self._announced or threading.Event(), None
-            if stop.is_set():
-                raise UsageError("this was stopped before it began")
-            if self._stop:
-                self._stop.set()
-            self._stop = stop
-        try:
-            yield stop
-        finally:
-            with self._lock:
-                if self._stop is stop:
-                    self._stop = None
-            if self.is_over:  # delete files that the job wrote after the visit's end
-                shutil.rmtree(self.folder, ignore_errors=True)
+            if self.is_over:
+                raise UsageError("this visit has ended: reload the page")
+            ticket = self.queues.enter(kind, amount)
+            self.jobs[kind] = BackgroundJob(self.queues, ticket, work, self._delete_late_files)
+            return self.jobs[kind]
+
+    def _delete_late_files(self) -> None:
+        """Delete files that a job wrote after the visit's end."""
+        if self.is_over:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def stop(self, kind: JobKind) -> None:
+        """Stop the job of a kind, or take it out of its queue."""
+        if job := self.jobs.get(kind):
+            job.cancel()
 
     def end(self) -> None:
-        """End the visit: stop its job and delete its files."""
+        """End the visit: stop its jobs and delete its files."""
         with self._lock:
             self.is_over = True
-        self.stop()
+        for job in list(self.jobs.values()):
+            job.cancel()
         shutil.rmtree(self.folder, ignore_errors=True)
-
-    def stop(self) -> None:
-        """Stop the job that runs, and cancel the one that waits."""
-        with self._lock:
-            for job in (self._stop, self._announced):
-                if job:
-                    job.set()
 
 
 class Sessions:
-    """All sessions, in folders below `root`."""
+    """All sessions, in folders below `root`, and the queues that they share."""
 
     def __init__(self, root: Path, limits: Limits) -> None:
         self._root, self._limits = root, limits
+        self.queues = JobQueues(limits)
         self._visits: dict[str, Session] = {}
         self._lock = threading.Lock()
 
@@ -195,7 +195,7 @@ class Sessions:
             if session not in self._visits:
                 gone = self._make_way()
                 folder = self._root / secrets.token_hex(16)
-                self._visits[session] = Session(folder, self._limits.results)
+                self._visits[session] = Session(folder, self._limits.results, self.queues)
             visit = self._visits[session]
             visit.seen = time.monotonic()
         if gone:
@@ -214,7 +214,7 @@ class Sessions:
         )
 
     def leave(self, session: str) -> None:
-        """End a session: stop its job and delete its files."""
+        """End a session: stop its jobs and delete its files."""
         with self._lock:
             visit = self._visits.pop(session, None)
         if visit:
@@ -229,9 +229,12 @@ class Sessions:
             self.leave(session)
 
     def close(self) -> None:
-        """End all sessions."""
+        """End all sessions, and wait for their jobs to end."""
+        jobs = [job for visit in self._visits.values() for job in visit.jobs.values()]
         for session in list(self._visits):
             self.leave(session)
+        for job in jobs:
+            job.wait()
 
 
 def _replaces(new: Result, old: Result) -> bool:

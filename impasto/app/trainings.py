@@ -4,26 +4,82 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from threading import Event
+from typing import Any
 
 from impasto.app.chart import Curves
 from impasto.app.choices import thumbnail
+from impasto.app.jobs import BackgroundJob
 from impasto.app.limits import Limits
-from impasto.app.look import PICTURE
+from impasto.app.look import PICTURE, names
 from impasto.app.sessions import Session
-from impasto.app.train_request import TrainRequest
+from impasto.errors import ImageError, UsageError
+from impasto.imaging.decoding import check_size
 from impasto.imaging.style import read_style
+from impasto.options import kebab
 from impasto.training.api import instant_start, made_up
 from impasto.training.checkpoints import TrainingPlan, TrainStep, workspace
-from impasto.training.photos import find_photos
+from impasto.training.options import TrainOptions
+from impasto.training.photos import find_photos, open_photo
 from impasto.training.train import train as train_card
 
-_BETWEEN = 1.0  # seconds between two reports
+MINUTES = 5.0  # default length of a training
+TAKEN = ("own", "none")  # names with a special meaning in the page's style lists
+_LONGEST_NAME = 60  # characters
 _MOST_NAMES = 5  # of unreadable photos in a message
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """A request for a training.
+
+    Attributes:
+        style: the style picture.
+        name: of the new style, in any words; empty takes the name of its file.
+        photos: to learn from; without any, synthetic pictures.
+        minutes: length of the training.
+        expert: further fields of `TrainOptions`.
+
+    Raises UsageError for an invalid value.
+    """
+
+    style: Path
+    name: str = ""
+    photos: tuple[Path, ...] = ()
+    minutes: float = MINUTES
+    expert: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.training()  # checks the rest
+
+    def training(self) -> TrainOptions:
+        """Return the options of the training."""
+        return TrainOptions(**{"minutes": self.minutes, **self.expert})
+
+    def check(self, limits: Limits) -> None:
+        """Raise UsageError for a request beyond the limits, and ImageError for an unreadable photo."""
+        if self.minutes > limits.training_minutes:
+            raise UsageError(f"a training takes at most {limits.training_minutes:g} minutes here")
+        if len(self.photos) > limits.training_photos:
+            raise UsageError(
+                f"these are {len(self.photos)} photos, and a training takes at most "
+                f"{limits.training_photos} here: choose fewer"
+            )
+        for path in self.photos:
+            try:
+                with open_photo(path.read_bytes(), path.name) as photo:
+                    check_size(*photo.size, path.name, limits.pixels)
+            except OSError as error:
+                raise ImageError(f"{path.name} cannot be read: {error.strerror or error}") from error
+
+    def file_name(self, known: Collection[str]) -> str:
+        """Return the new style's file name, such as wave, or wave-2 if a style of that name exists."""
+        base = kebab(self.name if self.name.strip() else self.style.stem)[:_LONGEST_NAME].strip("-")
+        taken = {*known, *names(), *TAKEN}
+        tries = (base if number == 1 else f"{base}-{number}" for number in range(1, len(taken) + 2))
+        return next(name for name in tries if name not in taken)
 
 
 @dataclass(frozen=True)
@@ -49,27 +105,31 @@ class TrainingNews:
     notes: tuple[str, ...] = ()
 
 
-def train(visit: Session, lesson: TrainRequest, limits: Limits) -> Iterator[TrainingNews]:
-    """Train, and yield progress every second; if stopped, keep the style so far. The visit gets the card.
+def train(visit: Session, lesson: TrainRequest, limits: Limits) -> BackgroundJob[TrainingNews]:
+    """Start a training; if stopped, it keeps the style so far. The visit gets the card.
 
-    After a failure only the sample on the page is kept. Raises ImpastoError.
+    After a failure only the sample on the page is kept. Raises ImpastoError for a request that cannot be met,
+    before it waits for its turn.
     """
     lesson.check(limits)
     _, info = read_style(lesson.style, max_pixels=limits.pixels)
-    with visit.job() as stop:
+
+    def work(job: BackgroundJob[TrainingNews]) -> None:
         name = lesson.file_name(visit.cards)
         out = visit.new_file(f"{name}.safetensors")
-        course = _Course(visit, lesson, out, stop)
+        course = _Course(visit, lesson, out, job)
         try:
-            yield from course.news()
+            course.run()
             course.keep_picture()
             visit.cards[name] = out
-            yield replace(course.end(), name=name, card=out, notes=(*info.notes, *course.notes))
+            job.tell(replace(course.end(), name=name, card=out, notes=(*info.notes, *course.notes)))
         except _Dropped:
             pass
         finally:
             gone = workspace(out) if name in visit.cards else out.parent
             shutil.rmtree(gone, ignore_errors=True)
+
+    return visit.start("training", work, 60 * lesson.minutes)
 
 
 def thumbnail_of(card: Path) -> Path:
@@ -82,27 +142,32 @@ class _Dropped(Exception):
 
 
 class _Course:
-    """A training that runs in a thread of its own."""
+    """A training in progress."""
 
-    def __init__(self, visit: Session, lesson: TrainRequest, out: Path, stop: Event) -> None:
-        self._visit, self._lesson, self._out, self._stop = visit, lesson, out, stop
+    def __init__(
+        self, visit: Session, lesson: TrainRequest, out: Path, job: BackgroundJob[TrainingNews]
+    ) -> None:
+        self._visit, self._lesson, self._out, self._job = visit, lesson, out, job
         self._curves = Curves()
         self._step: TrainStep | None = None
         self._sample: Path | None = None
         self._skipped: list[str] = []
-        self._is_dropped = False
 
-    def news(self) -> Iterator[TrainingNews]:
-        """Yield progress until the training ends; then raise its exception, if any."""
-        with ThreadPoolExecutor(1, "training") as thread:
-            running = thread.submit(self._run)
-            try:
-                while wait([running], _BETWEEN).not_done:
-                    yield self._news()
-            except BaseException:  # such as GeneratorExit
-                self._is_dropped = True
-                raise
-            running.result()
+    def run(self) -> None:
+        """Train until the end or until the job is stopped, and report."""
+        self._tell()
+        style, options = self._lesson.style, self._lesson.training()
+        plan = TrainingPlan(
+            find_photos(self._lesson.photos) if self._lesson.photos else made_up(options),
+            self._out,
+            start=instant_start(style, self._out),
+            about={"style": self._out.stem},
+            checkpoint_seconds=math.inf,
+            on_step=self._note,
+            is_enough=self._is_enough,
+        )
+        train_card(style, options, plan)
+        thumbnail(self._out, thumbnail_of(self._out))
 
     def keep_picture(self) -> None:
         """Copy the style picture beside the card, for paintings in this style."""
@@ -136,19 +201,9 @@ class _Course:
         left = step.seconds_left or 60 * self._lesson.minutes * (1 - step.done)
         return TrainingNews(step.done, left, self._curves, self._sample)
 
-    def _run(self) -> None:
-        style, options = self._lesson.style, self._lesson.training()
-        plan = TrainingPlan(
-            find_photos(self._lesson.photos) if self._lesson.photos else made_up(options),
-            self._out,
-            start=instant_start(style, self._out),
-            about={"style": self._out.stem},
-            checkpoint_seconds=math.inf,
-            on_step=self._note,
-            is_enough=self._is_enough,
-        )
-        train_card(style, options, plan)
-        thumbnail(self._out, thumbnail_of(self._out))
+    def _tell(self) -> None:
+        news = self._news()
+        self._job.tell(news, news.left)
 
     def _note(self, step: TrainStep) -> None:
         self._step = step
@@ -157,6 +212,7 @@ class _Course:
         self._skipped += [Path(name).name for name in step.skipped]
         if not step.complaint:
             self._curves.note(step.step, step.losses, step.validation)
+        self._tell()
 
     def _show(self, sample: Path) -> None:
         """Copy a sample to the visit's files, as the folder of the training is deleted."""
@@ -165,6 +221,6 @@ class _Course:
         self._sample = Path(shutil.copy(sample, self._visit.new_file("sample.jpg")))
 
     def _is_enough(self) -> bool:
-        if self._is_dropped or self._visit.is_over:
+        if self._visit.is_over:
             raise _Dropped
-        return self._stop.is_set()
+        return self._job.stop.is_set()

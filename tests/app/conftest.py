@@ -24,6 +24,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from impasto.app.jobs import BackgroundJob, Waiting
 from impasto.app.limits import Limits
 
 if TYPE_CHECKING:
@@ -177,6 +178,34 @@ def join() -> Iterator[Callable[[str], Client]]:
     yield joined
     for client in clients:
         client.close()
+
+
+class Reports(list[Any]):
+    """All reports of jobs, also those that come too fast to be followed.
+
+    Attributes:
+        then: called after each report, in the thread of the job.
+    """
+
+    then: Callable[[Any], None] = staticmethod(lambda news: None)
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> Reports:
+    reports, tell = Reports(), BackgroundJob.tell
+
+    def telling(job: BackgroundJob[Any], news: Any, left: float | None = None) -> None:
+        tell(job, news, left)
+        reports.append(news)
+        reports.then(news)
+
+    monkeypatch.setattr(BackgroundJob, "tell", telling)
+    return reports
+
+
+def followed(job: BackgroundJob[Any]) -> list[Any]:
+    """Reports of a job, followed to its end. Raises its error."""
+    return [news for news in job.follow(0.01) if not isinstance(news, Waiting)]
 
 
 @dataclass

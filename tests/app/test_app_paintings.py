@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from PIL import Image
 
 from impasto.app import paintings, sessions
 from impasto.app.inference import DownloadOptions, stylize, write_download
+from impasto.app.jobs import BackgroundJob, JobQueues
 from impasto.app.limits import Limits
 from impasto.app.look import StyleRequest
 from impasto.app.paintings import Sketch, paint, paint_quickly
@@ -22,7 +24,7 @@ from impasto.errors import DivergenceError, ImpastoError, UsageError
 from impasto.imaging import io
 from impasto.painting.paint import Painter
 from impasto.progress import Step
-from tests.app.conftest import write_photo
+from tests.app.conftest import Reports, followed, write_photo
 
 LOOK = StyleRequest((("starry-night", 1.0),), size=64, expert={"iterations": 12})
 
@@ -30,7 +32,7 @@ LOOK = StyleRequest((("starry-night", 1.0),), size=64, expert={"iterations": 12}
 @pytest.fixture
 def visit(tmp_path: Path) -> Session:
     (tmp_path / "visit").mkdir()
-    return Session(tmp_path / "visit", 24)
+    return Session(tmp_path / "visit", 24, JobQueues(Limits()))
 
 
 @pytest.fixture
@@ -54,11 +56,10 @@ def pixels(path: Path) -> Any:
 
 
 @pytest.mark.usefixtures("often")
-def test_sketches_become_the_painting(visit: Session, photo: Path) -> None:
-    sketches = []
-    for sketch in paint(visit, photo, LOOK, Limits()):
-        assert all(path.is_file() for path in sketch.shown)
-        sketches.append((sketch, pixels(sketch.shown[1])))
+def test_sketches_become_the_painting(visit: Session, photo: Path, told: Reports) -> None:
+    sketches: list[Any] = []
+    told.then = lambda sketch: sketches.append((sketch, pixels(sketch.shown[1])))
+    followed(paint(visit, photo, LOOK, Limits()))
     *working, (last, picture) = sketches
     assert [sketch.done for sketch, _ in sketches] == sorted(sketch.done for sketch, _ in sketches)
     assert len(working) >= 10
@@ -72,9 +73,10 @@ def test_sketches_become_the_painting(visit: Session, photo: Path) -> None:
 
 
 @pytest.mark.usefixtures("often")
-def test_the_last_sketches_stay_for_a_slow_network(visit: Session, photo: Path) -> None:
+def test_the_last_sketches_stay_for_a_slow_network(visit: Session, photo: Path, told: Reports) -> None:
     """Answers that are still on their way when the painting has ended are not of files that are gone."""
-    *late, _ = [sketch.shown[1] for sketch in paint(visit, photo, LOOK, Limits())][-8:]
+    followed(paint(visit, photo, LOOK, Limits()))
+    *late, _ = [sketch.shown[1] for sketch in told][-8:]
     assert all(path.is_file() for path in late)
 
 
@@ -82,7 +84,7 @@ def test_the_last_sketches_stay_for_a_slow_network(visit: Session, photo: Path) 
 def test_what_is_kept(visit: Session, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The photo and the picture as they are shown, the picture in full, the film: no sketches, in the end."""
     monkeypatch.setattr(sessions, "_RETIRED", 0)
-    *_, last = paint(visit, photo, LOOK, Limits())
+    *_, last = followed(paint(visit, photo, LOOK, Limits()))
     assert last.result is not None
     assert last.result.film is not None
     assert files(visit.folder) == set(last.result.files)
@@ -92,35 +94,38 @@ def test_what_is_kept(visit: Session, photo: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.usefixtures("often")
-def test_the_picture_so_far_is_kept_when_it_is_stopped(visit: Session, photo: Path) -> None:
-    sketches: list[Sketch] = []
-    for sketch in paint(visit, photo, LOOK, Limits()):
-        sketches.append(sketch)
-        if len(sketches) == 3:
-            visit.stop()
-    assert len(sketches) == 4
-    assert sketches[-1].result is visit.results[0]
-    assert 0 < sketches[-1].done < 1
-    assert sketches[-1].notes[-1].startswith(f"stopped at {sketches[-1].done:.0%}")
+def test_the_picture_so_far_is_kept_when_it_is_stopped(visit: Session, photo: Path, told: Reports) -> None:
+    told.then = lambda sketch: visit.stop("painting") if len(told) == 3 else None
+    *_, last = followed(paint(visit, photo, LOOK, Limits()))
+    assert len(told) == 4
+    assert last.result is visit.results[0]
+    assert 0 < last.done < 1
+    assert last.notes[-1].startswith(f"stopped at {last.done:.0%}")
     home = write_download(visit, visit.results[0], Limits())
     assert pixels(home).shape == pixels(photo).shape
 
 
 @pytest.mark.usefixtures("often")
-def test_a_new_painting_stops_the_one_before(visit: Session, photo: Path) -> None:
-    first = paint(visit, photo, LOOK, Limits())
-    next(first)
-    second = paint(visit, photo, LOOK, Limits())
-    next(second)
-    *_, last = first
+def test_a_new_painting_stops_the_one_before(visit: Session, photo: Path, told: Reports) -> None:
+    jobs: list[BackgroundJob[Sketch]] = []
+    told.then = lambda sketch: jobs.append(paint(visit, photo, LOOK, Limits())) if not jobs else None
+    *_, last = followed(paint(visit, photo, LOOK, Limits()))
     assert "stopped" in last.notes[-1]
-    *_, last = second
+    *_, last = followed(jobs[0])
     assert last.done == 1
+
+
+def test_what_cannot_be_painted_does_not_wait(visit: Session, photo: Path) -> None:
+    """It is refused before there is a job, by its layers as well."""
+    look = StyleRequest((("starry-night", 1.0),), size=64, expert={"style_layers": "relu9_9"})
+    with pytest.raises(ImpastoError, match="relu9_9"):
+        paint(visit, photo, look, Limits())
+    assert not visit.jobs
 
 
 def test_time_runs_out(visit: Session, photo: Path) -> None:
     look = StyleRequest((("starry-night", 1.0),), size=128, expert={"iterations": 2000})
-    *_, last = paint(visit, photo, look, Limits(job_minutes=0.01))
+    *_, last = followed(paint(visit, photo, look, Limits(job_minutes=0.01)))
     assert last.notes[-1].startswith("out of time at ")
     assert last.result is visit.results[0]
     assert last.result.seconds >= 0.6
@@ -129,7 +134,7 @@ def test_time_runs_out(visit: Session, photo: Path) -> None:
 
 def test_no_painting_is_larger_than_allowed(visit: Session, photo: Path) -> None:
     look = StyleRequest((("starry-night", 1.0),), size=512, expert={"iterations": 1})
-    *_, last = paint(visit, photo, look, Limits(painting_size=80))
+    *_, last = followed(paint(visit, photo, look, Limits(painting_size=80)))
     assert last.result is not None
     assert max(pixels(last.result.whole or Path()).shape) == 80
     assert last.result.look.size == 80
@@ -141,7 +146,7 @@ def test_no_painting_is_larger_than_allowed(visit: Session, photo: Path) -> None
 def test_photos_with_too_many_pixels(visit: Session, photo: Path, job: Any) -> None:
     write_photo(photo, size=(200, 100))
     with pytest.raises(ImpastoError, match=r"20,000 pixels"):
-        list(job(visit, photo, LOOK, Limits(megapixels=0.015)))
+        job(visit, photo, LOOK, Limits(megapixels=0.015))
     assert not files(visit.folder)
     assert not visit.is_busy
 
@@ -149,7 +154,7 @@ def test_photos_with_too_many_pixels(visit: Session, photo: Path, job: Any) -> N
 def test_a_style_with_too_many_pixels(visit: Session, photo: Path, tmp_path: Path) -> None:
     style = write_photo(tmp_path / "large.png", size=(200, 100))
     with pytest.raises(ImpastoError, match=r"20,000 pixels"):
-        list(paint(visit, photo, StyleRequest(((style, 1.0),), size=64), Limits(megapixels=0.015)))
+        paint(visit, photo, StyleRequest(((style, 1.0),), size=64), Limits(megapixels=0.015))
 
 
 def failing(after: int, kind: type[Exception]) -> Any:
@@ -170,7 +175,7 @@ def test_a_painting_that_diverges_keeps_its_last_good_picture(
     visit: Session, photo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Painter, "steps", failing(3, DivergenceError))
-    *_, last = paint(visit, photo, LOOK, Limits())
+    *_, last = followed(paint(visit, photo, LOOK, Limits()))
     assert last.result is visit.results[0]
     assert last.notes == ("the loss became infinite; this is the last good picture",)
 
@@ -180,41 +185,36 @@ def test_nothing_is_kept_of_one_that_never_was(
 ) -> None:
     monkeypatch.setattr(Painter, "steps", failing(0, DivergenceError))
     with pytest.raises(DivergenceError):
-        list(paint(visit, photo, LOOK, Limits()))
+        followed(paint(visit, photo, LOOK, Limits()))
     assert not visit.results
     assert not visit.is_busy
 
 
 @pytest.mark.usefixtures("often")
-def test_a_visitor_who_leaves_ends_the_work(visit: Session, photo: Path) -> None:
-    work = paint(visit, photo, LOOK, Limits())
-    next(work)
-    visit.end()
+def test_a_visitor_who_leaves_ends_the_work(visit: Session, photo: Path, told: Reports) -> None:
+    told.then = lambda sketch: visit.end()
     with pytest.raises(ImpastoError):
-        list(work)
+        followed(paint(visit, photo, LOOK, Limits()))
     assert not visit.folder.exists()
     assert not visit.is_busy
 
 
 @pytest.mark.usefixtures("often")
-@pytest.mark.parametrize("end", ["cancelled", "failed", "stopped"])
-def test_memory_is_given_back(visit: Session, photo: Path, end: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("end", ["failed", "stopped"])
+def test_memory_is_given_back(
+    visit: Session, photo: Path, end: str, told: Reports, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of what Python allocates; `test_app_load` looks at the whole process."""
     if end == "failed":
         monkeypatch.setattr(Painter, "steps", failing(4, RuntimeError))
 
+    told.then = lambda sketch: visit.stop("painting") if end == "stopped" else None
+
     def once() -> None:
-        work = paint(visit, photo, LOOK, Limits())
-        next(work)
-        if end == "cancelled":
-            work.close()  # type: ignore[attr-defined]
-        elif end == "stopped":
-            visit.stop()
-            list(work)
-        else:
-            with pytest.raises(RuntimeError):
-                list(work)
+        with pytest.raises(RuntimeError) if end == "failed" else nullcontext():
+            followed(paint(visit, photo, LOOK, Limits()))
         visit.results.clear()
+        told.clear()
 
     once()
     tracemalloc.start()
@@ -235,7 +235,7 @@ def test_transparency_and_depth_come_home(visit: Session, tmp_path: Path) -> Non
         picture.putalpha(Image.linear_gradient("L").resize(picture.size))
         picture.save(photo)
     result = stylize(visit, photo, LOOK, Limits())
-    *_, last = paint(visit, photo, LOOK, Limits())
+    *_, last = followed(paint(visit, photo, LOOK, Limits()))
     assert last.result is not None
     for made in (result, last.result):
         with Image.open(write_download(visit, made, Limits())) as home, Image.open(photo) as given:
@@ -263,7 +263,7 @@ def test_a_download_is_as_large_as_possible(visit: Session, photo: Path) -> None
     """A painting larger than the photo stays larger; other sizes and formats are there to choose."""
     side = 2 * max(pixels(photo).shape)
     look = replace(LOOK, size=side, expert={"iterations": 3})
-    *_, last = paint(visit, photo, look, Limits())
+    *_, last = followed(paint(visit, photo, look, Limits()))
     assert last.result is not None
     large, given = write_download(visit, last.result, Limits()), pixels(photo).shape
     assert max(pixels(large).shape) == side

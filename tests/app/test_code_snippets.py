@@ -14,13 +14,14 @@ from typer.testing import CliRunner
 
 from impasto.app import code_snippets
 from impasto.app.inference import DownloadOptions, file_name, stylize, write_download
+from impasto.app.jobs import JobQueues
 from impasto.app.limits import Limits
 from impasto.app.look import StyleRequest, mix
 from impasto.app.paintings import paint
 from impasto.app.sessions import Result, Session
 from impasto.cli import app
 from impasto.stylizing.options import StyleControls
-from tests.app.conftest import write_photo
+from tests.app.conftest import followed, write_photo
 
 LOOKS: dict[str, Callable[[Path], StyleRequest]] = {
     "default": lambda own: StyleRequest((("starry-night", 1.0),)),
@@ -74,7 +75,7 @@ def own(photo: Path) -> Path:
 @pytest.fixture
 def visit(tmp_path: Path) -> Session:
     (tmp_path / "visit").mkdir()
-    return Session(tmp_path / "visit", 24)
+    return Session(tmp_path / "visit", 24, JobQueues(Limits()))
 
 
 @pytest.fixture
@@ -136,7 +137,7 @@ def test_stylized_in_python(
 def test_painted(
     name: str, photo: Path, own: Path, visit: Session, made_by_command: Callable[[Result], Path]
 ) -> None:
-    *_, last = paint(visit, photo, PAINTED[name](own), Limits())
+    *_, last = followed(paint(visit, photo, PAINTED[name](own), Limits()))
     assert last.result is not None
     ours = write_download(visit, last.result, Limits(), AS_PAINTED)
     theirs = made_by_command(last.result)
@@ -148,7 +149,7 @@ def test_painted(
 def test_painted_in_python(
     name: str, own: Path, lossless: Path, visit: Session, run_python: Callable[[Result], Path]
 ) -> None:
-    *_, last = paint(visit, lossless, PAINTED[name](own), Limits())
+    *_, last = followed(paint(visit, lossless, PAINTED[name](own), Limits()))
     assert last.result is not None
     ours = write_download(visit, last.result, Limits(), AS_PAINTED)
     assert np.array_equal(pixels(ours), pixels(run_python(last.result)))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from impasto.app import sessions as module
+from impasto.app.jobs import BackgroundJob
 from impasto.app.limits import Limits
 from impasto.app.look import StyleRequest
 from impasto.app.sessions import Result, Session, Sessions
@@ -23,6 +26,23 @@ NIGHT, WAVE = StyleRequest((("starry-night", 1.0),)), StyleRequest((("great-wave
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is replaced is deleted without delay."""
     monkeypatch.setattr(module, "_RETIRED", 0)
+
+
+@contextmanager
+def working(visit: Session) -> Iterator[BackgroundJob[None]]:
+    """A painting of a visit that goes on until it is stopped, or until the end of the block."""
+    free = threading.Event()
+
+    def work(job: BackgroundJob[None]) -> None:
+        while not job.stop.wait(0.001) and not free.is_set():
+            pass
+
+    job: BackgroundJob[None] = visit.start("painting", work, 1.0)
+    try:
+        yield job
+    finally:
+        free.set()
+        job.wait()
 
 
 @pytest.fixture
@@ -63,7 +83,7 @@ def test_sessions_have_folders_of_their_own(visits: Sessions, tmp_path: Path) ->
 def test_nothing_is_made_before_there_is_something_to_keep(tmp_path: Path) -> None:
     visits = Sessions(tmp_path / "visits", Limits())
     for number in range(10):
-        visits.of(str(number)).stop()
+        visits.of(str(number)).stop("painting")
     assert not list(tmp_path.iterdir())
 
 
@@ -91,12 +111,12 @@ def test_visits_are_limited(tmp_path: Path) -> None:
 def test_a_visit_with_a_job_does_not_make_way(tmp_path: Path) -> None:
     visits = Sessions(tmp_path, Limits(visits=2))
     busy, idle = visits.of("busy"), visits.of("idle")
-    with busy.job():
+    with working(busy):
         result(idle)
         visits.of("next")
         assert idle.is_over
         assert not busy.is_over
-        with visits.of("next").job(), pytest.raises(UsageError, match="too many visitors"):
+        with working(visits.of("next")), pytest.raises(UsageError, match="too many visitors"):
             visits.of("last")
     assert visits.of("last") is visits.of("last")
 
@@ -139,21 +159,6 @@ def test_the_oldest_make_way(visits: Sessions) -> None:
     made = [result(visit, painted=True) for _ in range(5)]
     assert visit.results == made[:1:-1]
     assert files(visit.folder) == {path for each in made[2:] for path in each.files}
-
-
-def test_a_job_is_called_off_before_its_turn(visits: Sessions) -> None:
-    visit = visits.of("one")
-    visit.announce()
-    assert not visit.is_busy
-    visit.stop()
-    with pytest.raises(UsageError, match="stopped before it began"), visit.job():
-        pytest.fail("it began")
-    with visit.job() as stop:
-        assert not stop.is_set(), "the next one is another"
-    visit.announce()
-    with visit.job() as stop:
-        visit.stop()
-        assert stop.is_set()
 
 
 def test_what_was_replaced_stays_for_answers_on_their_way(
@@ -205,32 +210,37 @@ def test_nothing_is_written_after_the_end(visits: Sessions, tmp_path: Path) -> N
 
 def test_a_job_ends_with_its_visit(visits: Sessions, tmp_path: Path) -> None:
     visit = visits.of("one")
-    with visit.job() as stop:
+
+    def work(job: BackgroundJob[None]) -> None:
         late = picture(visit)
         visits.leave("one")
-        assert stop.is_set()
+        assert job.stop.is_set()
         late.parent.mkdir(parents=True)  # as of a job that was about to write
         late.write_bytes(b"late")
+
+    assert list(visit.start("painting", work, 1.0).follow(0.001)) == []
     assert not list(tmp_path.iterdir())
 
 
-def test_jobs_come_one_after_another(visits: Sessions) -> None:
+def test_a_new_job_takes_the_place_of_the_last_of_its_kind(visits: Sessions) -> None:
     visit = visits.of("one")
     assert not visit.is_busy
-    with visit.job() as first:
+    with working(visit) as first:
         assert visit.is_busy
-        assert not first.is_set()
-        with visit.job() as second:
-            assert first.is_set()
-            assert not second.is_set()
-        assert not visit.is_busy
-    visit.stop()  # there is nothing to stop
+        assert not first.stop.is_set()
+        with working(visit) as second:
+            assert first.stop.is_set()
+            assert not second.stop.is_set()
+            visit.stop("training")
+            assert not second.stop.is_set()
+    assert not visit.is_busy
+    visit.stop("painting")  # there is nothing to stop
 
 
 def test_a_failed_job_leaves_the_visit_free(visits: Sessions) -> None:
     visit = visits.of("one")
-    with pytest.raises(ZeroDivisionError), visit.job():
-        raise ZeroDivisionError
+    with pytest.raises(ZeroDivisionError):
+        list(visit.start("painting", lambda job: 1 // 0, 1.0).follow(0.001))
     assert not visit.is_busy
 
 
@@ -240,7 +250,7 @@ def test_the_sweep_takes_the_idle(visits: Sessions) -> None:
         result(visit)
         visit.seen = time.monotonic() - 61
     awake.seen = time.monotonic() - 55
-    with busy.job():
+    with working(busy):
         visits.sweep()
         assert not idle.folder.exists()
         assert busy.folder.exists()

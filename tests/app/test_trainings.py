@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import shlex
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -25,15 +25,14 @@ from impasto.app.limits import Limits
 from impasto.app.look import StyleRequest, picture_of
 from impasto.app.paintings import paint
 from impasto.app.sessions import Session, Sessions
-from impasto.app.train_request import TrainRequest
-from impasto.app.trainings import TrainingNews, thumbnail_of, train
+from impasto.app.trainings import TrainRequest, thumbnail_of, train
 from impasto.cli import app as command_line
 from impasto.encoding import encode
 from impasto.errors import ImageError, ImpastoError, UsageError
 from impasto.imaging import io
 from impasto.networks.card import Card, load_card
 from impasto.training.optimization import Training
-from tests.app.conftest import serve, wait_until
+from tests.app.conftest import Reports, followed, serve, wait_until
 
 if TYPE_CHECKING:
     from gradio_client import Client
@@ -84,13 +83,15 @@ def assert_same_weights(one: Card, other: Card) -> None:
         assert torch.equal(tensor, other.tensors[name]), name
 
 
-def test_it_ends_with_a_card_that_paints(visit: Session, style: Path, photos: tuple[Path, ...]) -> None:
-    news = list(train(visit, TrainRequest(style, photos=photos, expert=SMALL | {"steps": 12}), LIMITS))
-    last = news[-1]
+def test_it_ends_with_a_card_that_paints(
+    visit: Session, style: Path, photos: tuple[Path, ...], told: Reports
+) -> None:
+    followed(train(visit, TrainRequest(style, photos=photos, expert=SMALL | {"steps": 12}), LIMITS))
+    *news, last = told
     assert (last.name, last.done, last.left, last.notes) == ("my-wave", 1.0, 0.0, ())
     assert visit.cards == {"my-wave": last.card}
-    assert all(one.card is None for one in news[:-1])
-    assert all(before.done <= after.done for before, after in pairwise(news))
+    assert all(one.card is None for one in news)
+    assert all(before.done <= after.done for before, after in pairwise(told))
     assert not visit.is_busy
 
     assert last.card
@@ -116,14 +117,16 @@ def test_it_ends_with_a_card_that_paints(visit: Session, style: Path, photos: tu
 
 
 def test_a_trained_style_is_painted_from_the_picture_it_was_trained_on(visit: Session, style: Path) -> None:
-    *_, last = train(visit, TrainRequest(style, "Sea: at night!", expert=SMALL | {"steps": 1}), LIMITS)
+    *_, last = followed(
+        train(visit, TrainRequest(style, "Sea: at night!", expert=SMALL | {"steps": 1}), LIMITS)
+    )
     assert last.card
     assert last.card.name == "sea-at-night.safetensors"
     painted = picture_of(last.card)
     assert painted
     assert painted.read_bytes() == style.read_bytes()
     look = StyleRequest(((last.card, 1.0),), size=64, expert={"iterations": 2})
-    *_, sketch = paint(visit, styles.sample(), look, LIMITS)
+    *_, sketch = followed(paint(visit, styles.sample(), look, LIMITS))
     assert sketch.result
     assert shlex.split(code_snippets.command(sketch.result))[3] == "My Wave.jpg"
     assert "'My Wave.jpg'" in code_snippets.python(sketch.result)
@@ -140,7 +143,7 @@ def test_the_command_and_the_lines_of_python_make_the_same_card(
 ) -> None:
     expert = SMALL | {name: value for name, value in given.items() if name != "photos"}
     lesson = TrainRequest(style, photos=photos if "photos" in given else (), expert=expert)
-    *_, last = train(visit, lesson, LIMITS)
+    *_, last = followed(train(visit, lesson, LIMITS))
     assert last.card
     expected = load_card(last.card)
     monkeypatch.chdir(tmp_path)
@@ -164,19 +167,12 @@ def test_many_photos_are_named_by_their_folder(style: Path) -> None:
     assert "['photos']" in code_snippets.train_python(lesson, "sea")
 
 
-def begin(visit: Session, lesson: TrainRequest) -> Iterator[TrainingNews]:
-    """A training that has made some steps."""
-    running = train(visit, lesson, LIMITS)
-    for news in running:
-        if news.done > 0:
-            break
-    return running
-
-
-def test_stopped_it_keeps_what_was_learned(visit: Session, style: Path, photos: tuple[Path, ...]) -> None:
-    running = begin(visit, TrainRequest(style, photos=photos, minutes=10, expert=SMALL | {"steps": None}))
-    visit.stop()
-    *_, last = running
+def test_stopped_it_keeps_what_was_learned(
+    visit: Session, style: Path, photos: tuple[Path, ...], told: Reports
+) -> None:
+    told.then = lambda news: visit.stop("training") if news.done else None
+    lesson = TrainRequest(style, photos=photos, minutes=10, expert=SMALL | {"steps": None})
+    *_, last = followed(train(visit, lesson, LIMITS))
     assert "stopped at" in last.notes[0]
     assert last.card
     card = load_card(last.card)
@@ -187,20 +183,16 @@ def test_stopped_it_keeps_what_was_learned(visit: Session, style: Path, photos: 
     assert last.sample.is_file()
 
 
-@pytest.mark.parametrize("way", ["leave", "close"])
-def test_nothing_stays_where_nobody_waits(visits: Sessions, style: Path, way: str) -> None:
+def test_nothing_stays_of_a_visitor_who_left(visits: Sessions, style: Path, told: Reports) -> None:
     threads, visit = active_count(), visits.of("someone")
-    running = begin(visit, TrainRequest(style, minutes=10, expert=SMALL | {"steps": None}))
-    if way == "leave":
-        visits.leave("someone")
-        assert [news for news in running if news.card] == []
-    else:
-        running.close()  # type: ignore[attr-defined]
+    told.then = lambda news: visits.leave("someone") if news.done else None
+    lesson = TrainRequest(style, minutes=10, expert=SMALL | {"steps": None})
+    assert [news for news in followed(train(visit, lesson, LIMITS)) if news.card] == []
     assert files(visit.folder) == set()
-    assert visit.folder.exists() == (way == "close")
+    assert not visit.folder.exists()
     assert (visit.cards, visit.is_busy) == ({}, False)
     assert trainings() == 0
-    assert active_count() <= threads
+    wait_until(lambda: active_count() <= threads)
 
 
 def one_color(path: Path) -> Path:
@@ -226,7 +218,7 @@ def test_a_style_that_is_none_is_told_in_a_sentence(
     visit: Session, tmp_path: Path, make: Callable[[Path], Path], words: str
 ) -> None:
     with pytest.raises(ImageError, match=words):
-        list(train(visit, TrainRequest(make(tmp_path / "bad.png")), LIMITS))
+        followed(train(visit, TrainRequest(make(tmp_path / "bad.png")), LIMITS))
     assert (files(visit.folder), visit.is_busy, visit.cards) == (set(), False, {})
 
 
@@ -243,15 +235,15 @@ def test_a_photo_that_is_none_is_told_by_its_name_alone(
     words: str,
 ) -> None:
     with pytest.raises(ImageError, match=words) as failure:
-        list(train(visit, TrainRequest(style, photos=(*photos, make(tmp_path / "bad.png"))), LIMITS))
+        followed(train(visit, TrainRequest(style, photos=(*photos, make(tmp_path / "bad.png"))), LIMITS))
     assert str(tmp_path) not in str(failure.value)
 
 
 def test_more_than_the_limits_allow(visit: Session, style: Path, photos: tuple[Path, ...]) -> None:
     with pytest.raises(UsageError, match=r"at most 10 minutes"):
-        next(train(visit, TrainRequest(style, minutes=11), LIMITS))
+        train(visit, TrainRequest(style, minutes=11), LIMITS)
     with pytest.raises(UsageError, match=r"6 photos.*at most 4 here"):
-        next(train(visit, TrainRequest(style, photos=photos * 2), LIMITS))
+        train(visit, TrainRequest(style, photos=photos * 2), LIMITS)
     with pytest.raises(UsageError, match=r"minutes must be positive"):
         TrainRequest(style, minutes=0)
 
@@ -259,10 +251,10 @@ def test_more_than_the_limits_allow(visit: Session, style: Path, photos: tuple[P
 def test_a_failure_in_the_midst_leaves_nothing(visit: Session, style: Path) -> None:
     threads = active_count()
     with pytest.raises(ImpastoError, match=r"relu9_9"):
-        list(train(visit, TrainRequest(style, expert=SMALL | {"content_layers": "relu9_9"}), LIMITS))
+        followed(train(visit, TrainRequest(style, expert=SMALL | {"content_layers": "relu9_9"}), LIMITS))
     assert (files(visit.folder), visit.is_busy, visit.cards) == (set(), False, {})
     assert trainings() == 0
-    assert active_count() <= threads
+    wait_until(lambda: active_count() <= threads)
 
 
 def test_a_photo_that_breaks_on_the_way_is_left_out_and_named(
@@ -271,7 +263,7 @@ def test_a_photo_that_breaks_on_the_way_is_left_out_and_named(
     broken = tmp_path / "broken.png"
     whole = photos[0].read_bytes()
     broken.write_bytes(whole[: len(whole) // 2])  # its header is sound
-    *_, last = train(visit, TrainRequest(style, photos=(*photos, broken), expert=SMALL), LIMITS)
+    *_, last = followed(train(visit, TrainRequest(style, photos=(*photos, broken), expert=SMALL), LIMITS))
     assert last.notes == ("photos left out because they cannot be read: broken.png",)
 
 
@@ -300,7 +292,7 @@ def test_names_are_safe_and_mean_one_style(
 def test_visitors_do_not_see_each_others_styles(visits: Sessions, style: Path) -> None:
     one, other = visits.of("one"), visits.of("other")
     for visit in (one, one, other):
-        list(train(visit, TrainRequest(style, expert=SMALL | {"steps": 1}), LIMITS))
+        followed(train(visit, TrainRequest(style, expert=SMALL | {"steps": 1}), LIMITS))
     assert set(one.cards) == {"my-wave", "my-wave-2"}
     assert set(other.cards) == {"my-wave"}
     for visit in (one, other):

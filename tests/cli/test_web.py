@@ -77,7 +77,7 @@ def test_every_limit_has_its_flag(name: str, launched: list[Any], opened: list[s
 
 
 @pytest.mark.parametrize(
-    "flag", ["--upload-mb", "--megapixels", "--jobs", "--waiting", "--keep-minutes", "--visits"]
+    "flag", ["--upload-mb", "--megapixels", "--paintings", "--waiting", "--keep-minutes", "--visits"]
 )
 def test_a_limit_that_cannot_mean_anything(flag: str, launched: list[Any]) -> None:
     result = call(flag, 0)

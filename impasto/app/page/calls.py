@@ -1,18 +1,20 @@
-"""Turn Gradio's callbacks into calls of methods that take a session and named values."""
+"""Turn Gradio's callbacks into calls of methods that take a session and named values, and start long jobs."""
 
 from __future__ import annotations
 
 import inspect
 import secrets
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, cast
 
 import gradio as gr
 
-from impasto.app.page.words import explaining
+from impasto.app.jobs import JobKind
+from impasto.app.page.words import explaining, status
 from impasto.app.sessions import Session, Sessions
 
 FieldValues = dict[str, Any]
+CALLED_OFF = "Stopped before it began."
 
 
 def by_name(
@@ -65,7 +67,41 @@ def by_choice(method: Callable[[Session, int], str], visits: Sessions) -> Callab
     return by_selection(chosen, visits)
 
 
+def connect_job(
+    start: gr.Button, stop: gr.Button, news: gr.HTML, job: Mapping[str, Any], give_up: Callable[..., str]
+) -> Any:
+    """Connect the two buttons of a long job and its line of news; return the event of the job's end.
+
+    Args:
+        job: the arguments of the event that starts the job and follows it.
+        give_up: returns the line of news after a failure.
+    """
+    quietly: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+    begun = start.click(_at_work, None, [start, stop, news], **quietly)
+    ended = begun.then(**job, concurrency_limit=None, show_progress="hidden")
+    ended.success(_at_rest, None, [start, stop], **quietly)
+    ended.failure(give_up, None, [news], **quietly).then(_at_rest, None, [start, stop], **quietly)
+    return ended
+
+
+def stop_job(visit: Session, kind: JobKind) -> str:
+    """Stop a job of a visit; return the line of news."""
+    visit.stop(kind)
+    job = visit.jobs.get(kind)
+    return status("Stopping…") if job and job.has_begun else status(CALLED_OFF)
+
+
 def visit_of(request: gr.Request | None, visits: Sessions) -> Session:
     """Return the caller's session; a call without a session gets a new one."""
     session = request.session_hash if request else None
     return visits.of(session or secrets.token_hex(16))
+
+
+def _at_work() -> list[Any]:
+    """Return updates of the two buttons and the line of news as the job starts."""
+    return [gr.Button(interactive=False), gr.Button(visible=True), status("Starting")]
+
+
+def _at_rest() -> list[Any]:
+    """Return updates of the two buttons after the job's end."""
+    return [gr.Button(interactive=True), gr.Button(visible=False)]

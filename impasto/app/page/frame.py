@@ -26,7 +26,8 @@ _WELCOME = "# impasto\nTurn photos and videos into paintings, in the style of an
 _CSS, _SCRIPT = (Path(__file__).with_name(name) for name in ("page.css", "page.js"))
 _FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
 _MONO = ("ui-monospace", "Consolas", "monospace")
-_AT_ONCE = 8  # short requests that run at the same time
+_AT_ONCE = 8  # requests without a queue of their own that run at the same time
+_OTHERS = 16  # threads besides those of requests that wait or follow a job
 
 
 def build(
@@ -40,10 +41,10 @@ def build(
         with gr.Tab("Photo"):
             photo = PhotoTab(visits, limits, choices, examples)
         add_video_tab(visits, limits, choices, photo.controls)
-        with gr.Tab("Train"):
+        with gr.Tab("Train") as tab:
             training = TrainTab(visits, limits)
         photo.connect()
-        training.connect(photo.controls)
+        training.connect(tab, photo.controls)
 
         def leave(request: gr.Request) -> None:
             if request.session_hash:
@@ -69,6 +70,7 @@ def serve(
         share=share,
         quiet=True,
         prevent_thread_lock=True,
+        max_threads=2 * limits.waiting + _OTHERS,
         max_file_size=int(1e6 * limits.upload_mb),
         state_session_capacity=limits.visits,
         ssr_mode=False,

@@ -17,15 +17,23 @@ from impasto.app.inference import (
     stylize,
     write_download,
 )
+from impasto.app.jobs import Waiting
 from impasto.app.limits import Limits
-from impasto.app.page.buttons import announce, at_rest
-from impasto.app.page.calls import FieldValues, by_choice, by_name, by_selection
+from impasto.app.page.calls import (
+    CALLED_OFF,
+    FieldValues,
+    by_choice,
+    by_name,
+    by_selection,
+    connect_job,
+    stop_job,
+)
 from impasto.app.page.controls import PhotoControls
 from impasto.app.page.inputs import pictures
 from impasto.app.page.style_choices import highlight_script
 from impasto.app.page.uploads import connect_own_style, last_upload
-from impasto.app.page.words import pixels, seconds, status, tell
-from impasto.app.paintings import paint, paint_quickly
+from impasto.app.page.words import outlook, pixels, seconds, status, tell, waiting
+from impasto.app.paintings import Sketch, paint, paint_quickly, work_of
 from impasto.app.sessions import Result, Session, Sessions
 from impasto.errors import ImpastoError, UsageError
 
@@ -131,8 +139,7 @@ class PhotoTab:
             "outputs": self._outcome,
             "show_progress": "minimal",
             "show_progress_on": [self.compare],
-            "concurrency_id": "instant",
-            "concurrency_limit": 2,
+            "concurrency_limit": None,
         }
         lists = (controls.style, controls.second, controls.keep_color)
         sliders = [controls.strength, controls.stroke_size, controls.detail]
@@ -150,14 +157,10 @@ class PhotoTab:
         gr.on(None, None, [controls.style], js=mark, **quietly)
         controls.examples.select(self._take_example, None, [controls.photo], **quietly)
 
-        buttons = [self.paint, self.stop]
-        painting: dict[str, Any] = {
-            "concurrency_id": "long", "concurrency_limit": self._limits.jobs, "show_progress": "hidden"
+        painting = {
+            "fn": ask(self._paint), "inputs": given, "outputs": self._outcome, "api_name": "paint"
         }  # fmt: skip
-        begun = self.paint.click(ask(announce, ()), None, [*buttons, self.status], **quietly)
-        ended = begun.then(ask(self._paint), given, self._outcome, api_name="paint", **painting)
-        ended.success(at_rest, None, buttons, **quietly)
-        ended.failure(ask(self._give_up, ()), None, [*buttons, self.status], **quietly)
+        connect_job(self.paint, self.stop, self.status, painting, ask(self._give_up, ()))
         stop = ask(self._stop, ())
         self.stop.click(stop, None, [self.status], queue=False, api_name="stop", show_progress="hidden")
         self.download.click(
@@ -165,30 +168,43 @@ class PhotoTab:
             [self.size, self.format, self.quality],
             [self.file],
             api_name="download",
-            concurrency_id="instant",
+            concurrency_limit=None,
             show_progress="minimal",
             show_progress_on=[self.status],
         ).success(None, [self.file], None, js=SAVE)
         repeat = by_selection(self._repeat, self._visits)
         self.results.select(repeat, None, [*self._outcome, *given], **quietly)
 
-    def _stylize(self, visit: Session, values: FieldValues) -> list[Any]:
+    def _stylize(self, visit: Session, values: FieldValues) -> Iterator[list[Any]]:
         """Stylize a photo at once: by a network, or by a quick painting."""
         photo, look = self.controls.look(visit, values)
         answer = paint_quickly if look.is_painted else stylize
-        result = answer(visit, photo, look, self._limits)
+        with visit.queues.enter("answer") as ticket:
+            for place in ticket.waiting():
+                yield [gr.skip(), waiting(place), *self._skip(2)]
+            result = answer(visit, photo, look, self._limits)
+            visit.queues.finish(ticket)
         visit.uploads["photo"] = photo
-        told = f"{_headline(result)}: {result.seconds:.1f} s. Press Paint for a finer picture."
-        return self._tell(visit, result, told)
+        told = f"{_headline(result)}: {result.seconds:.1f} s. Press Paint for a finer picture"
+        yield self._tell(visit, result, f"{told}{self._outlook(visit, result)}.")
 
-    def _begin(self, visit: Session, values: FieldValues) -> list[Any]:
+    def _outlook(self, visit: Session, result: Result) -> str:
+        """Tell how long a painting would take; nothing for a style that cannot be painted."""
+        try:
+            amount = work_of(result.photo, result.look, self._limits)
+        except ImpastoError:
+            return ""
+        return f": {outlook(visit.queues, 'painting', amount)}"
+
+    def _begin(self, visit: Session, values: FieldValues) -> Iterator[list[Any]]:
         """Stylize a new photo; do nothing if a result of this photo is on the page already."""
         if not values["photo"]:
             visit.uploads.pop("photo", None)
-            return [None, status(_WELCOME), *self._skip(2)]
-        if visit.current and visit.current.photo == Path(values["photo"]):
-            return self._skip()
-        return self._stylize(visit, values)
+            yield [None, status(_WELCOME), *self._skip(2)]
+        elif visit.current and visit.current.photo == Path(values["photo"]):
+            yield self._skip()
+        else:
+            yield from self._stylize(visit, values)
 
     def _put_back(self, visit: Session, values: FieldValues) -> Any:
         """Return to the last photo if the new file cannot be read."""
@@ -198,35 +214,42 @@ class PhotoTab:
             return last_upload(visit, "photo")
         return gr.skip()
 
-    def _give_up(self, visit: Session, values: FieldValues) -> list[Any]:
+    def _give_up(self, visit: Session, values: FieldValues) -> str:
         """Show the status of the current picture again after a painting that failed."""
-        return [*at_rest(), status(_headline(visit.current) if visit.current else _WELCOME)]
+        return status(_headline(visit.current) if visit.current else _WELCOME)
 
     def _paint(self, visit: Session, values: FieldValues) -> Iterator[list[Any]]:
         """Paint a photo by optimization: intermediate pictures, and at last the result."""
-        photo, look = self.controls.look(visit, values)
-        for sketch in paint(visit, photo, look, self._limits):
-            if sketch.result is None:
-                news = f"Painting, {sketch.done:.0%}: {seconds(sketch.left)} left"
-                yield [tuple(map(str, sketch.shown)), status(news, sketch.done), *self._skip(2)]
+        job = paint(visit, *self.controls.look(visit, values), self._limits)
+        for news in job.follow():
+            if isinstance(news, Waiting):
+                yield [gr.skip(), waiting(news), *self._skip(2)]
             else:
-                tell(sketch.notes)
-                until = "" if sketch.done == 1 else f", stopped at {sketch.done:.0%}"
-                size = pixels(download_sizes(sketch.result)["picture"])
-                news = f"{_headline(sketch.result)}{until}: {size} in {seconds(sketch.result.seconds)}"
-                yield self._tell(visit, sketch.result, news)
+                yield self._shown(visit, news)
+        if not job.has_begun:
+            yield [gr.skip(), status(CALLED_OFF), *self._skip(2)]
+
+    def _shown(self, visit: Session, sketch: Sketch) -> list[Any]:
+        if sketch.result is None:
+            news = f"Painting, {sketch.done:.0%}: {seconds(sketch.left)} left"
+            return [tuple(map(str, sketch.shown)), status(news, sketch.done), *self._skip(2)]
+        tell(sketch.notes)
+        until = "" if sketch.done == 1 else f", stopped at {sketch.done:.0%}"
+        size = pixels(download_sizes(sketch.result)["picture"])
+        news = f"{_headline(sketch.result)}{until}: {size} in {seconds(sketch.result.seconds)}"
+        return self._tell(visit, sketch.result, news)
 
     def _stop(self, visit: Session, values: FieldValues) -> str:
         """Stop the painting; keep the picture so far."""
-        visit.stop()
-        return status("Stopping…")
+        return stop_job(visit, "painting")
 
     def _download(self, visit: Session, values: FieldValues) -> str:
         """Return the file of the current picture, with the photo's metadata."""
         if visit.current is None:
             raise UsageError("there is no picture yet: drop a photo first")
         options = DownloadOptions(values["size"], values["format"], int(values["quality"]))
-        return str(write_download(visit, visit.current, self._limits, options))
+        with visit.queues.turn("answer"):
+            return str(write_download(visit, visit.current, self._limits, options))
 
     def _repeat(self, visit: Session, index: int) -> list[Any]:
         """Show a result again, and bring back its settings."""

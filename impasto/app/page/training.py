@@ -9,15 +9,14 @@ from typing import Any, Protocol
 import gradio as gr
 
 from impasto.app import code_snippets
+from impasto.app.jobs import Waiting
 from impasto.app.limits import Limits
-from impasto.app.page.buttons import announce, at_rest
-from impasto.app.page.calls import FieldValues, by_name
+from impasto.app.page.calls import CALLED_OFF, FieldValues, by_name, connect_job, stop_job
 from impasto.app.page.inputs import picture
 from impasto.app.page.uploads import connect_picture
-from impasto.app.page.words import seconds, status, tell
+from impasto.app.page.words import in_the_queue, seconds, status, tell, waiting
 from impasto.app.sessions import Session, Sessions
-from impasto.app.train_request import MINUTES, TrainRequest
-from impasto.app.trainings import TrainingNews, train
+from impasto.app.trainings import MINUTES, TrainingNews, TrainRequest, train
 from impasto.errors import UsageError
 from impasto.training.options import TrainOptions
 
@@ -26,6 +25,7 @@ _WELCOME = (
     "Drop a style picture. The training starts from a rough version of the style and improves it with every "
     "minute."
 )
+_BETWEEN = 1.0  # seconds between two reports
 _EXPERTS = ("style_weight", "content_weight", "tv_weight", "style_size", "size", "learning_rate", "seed")
 
 
@@ -111,21 +111,19 @@ class TrainTab:
     def _outcome(self) -> list[gr.components.Component]:
         return [self.status, self.sample, self.losses, self.card, self.command, self.python]
 
-    def connect(self, *offers: Offers) -> None:
+    def connect(self, tab: gr.Tab, *offers: Offers) -> None:
         """Connect the components to their callbacks; a finished style is added to the other tabs' lists."""
         names, given = list(self.fields), list(self.fields.values())
         quietly: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+        tab.select(by_name(self._welcome, (), self._visits), None, [self.status], **quietly)
         connect_picture(self.style_picture, self._visits, self._limits, "style to train")
-        buttons = [self.start, self.stop]
-        begun = self.start.click(
-            by_name(announce, (), self._visits), None, [*buttons, self.status], **quietly
-        )
-        ended = begun.then(
-            by_name(self._train, names, self._visits), given, self._outcome, api_name="train",
-            concurrency_id="long", concurrency_limit=self._limits.jobs, show_progress="hidden",
-        )  # fmt: skip
-        ended.success(at_rest, None, buttons, **quietly)
-        ended.failure(lambda: [*at_rest(), status(_WELCOME)], None, [*buttons, self.status], **quietly)
+        training = {
+            "fn": by_name(self._train, names, self._visits),
+            "inputs": given,
+            "outputs": self._outcome,
+            "api_name": "train",
+        }
+        ended = connect_job(self.start, self.stop, self.status, training, lambda: status(_WELCOME))
         for offer in offers:
             ended.success(by_name(_shown(offer), (), self._visits), None, offer.lists, **quietly)
         stop = by_name(self._stop, (), self._visits)
@@ -133,31 +131,32 @@ class TrainTab:
             stop, None, [self.status], queue=False, api_name="stop_training", show_progress="hidden"
         )
 
+    def _welcome(self, visit: Session, values: FieldValues) -> Any:
+        """Tell when a training would start, unless there is other news."""
+        if visit.jobs.get("training"):
+            return gr.skip()
+        place = visit.queues.outlook("training")
+        return status(_WELCOME if place is None else f"{_WELCOME} It starts {in_the_queue(place)}.")
+
     def _train(self, visit: Session, values: FieldValues) -> Iterator[list[Any]]:
         """Train a style: samples and losses while it runs, and at last its card."""
         lesson = _lesson(values)
+        job = train(visit, lesson, self._limits)
         yield [status("Preparing", 0.0), None, "", gr.File(None, visible=False), gr.skip(), gr.skip()]
         sample: Path | None = None
-        for news in train(visit, lesson, self._limits):
+        for news in job.follow(_BETWEEN):
+            if isinstance(news, Waiting):
+                yield [waiting(news), *[gr.skip()] * 5]
+                continue
             shown = gr.skip() if news.sample == sample else str(news.sample)
             sample = news.sample
-            if news.card is None:
-                yield [_headline(news), shown, news.curves.html(), *[gr.skip()] * 3]
-                continue
-            tell(news.notes)
-            yield [
-                status(f"{news.name} is ready: choose it in the Photo or Video tab"),
-                shown,
-                news.curves.html(),
-                gr.File(str(news.card), visible=True),
-                code_snippets.train_command(lesson, news.name),
-                code_snippets.train_python(lesson, news.name),
-            ]
+            yield [_headline(news), shown, news.curves.html(), *_finished(lesson, news)]
+        if not job.has_begun:
+            yield [status(CALLED_OFF), *[gr.skip()] * 5]
 
     def _stop(self, visit: Session, values: FieldValues) -> str:
         """Stop the training; keep the style so far."""
-        visit.stop()
-        return status("Stopping…")
+        return stop_job(visit, "training")
 
 
 def _lesson(values: FieldValues) -> TrainRequest:
@@ -182,7 +181,21 @@ def _shown(offer: Offers) -> Callable[[Session, FieldValues], list[Any]]:
     return offered
 
 
+def _finished(lesson: TrainRequest, news: TrainingNews) -> list[Any]:
+    """Return the card and the commands that train it, once it is there."""
+    if news.card is None:
+        return [gr.skip()] * 3
+    tell(news.notes)
+    command, python = (
+        code_snippets.train_command(lesson, news.name),
+        code_snippets.train_python(lesson, news.name),
+    )
+    return [gr.File(str(news.card), visible=True), command, python]
+
+
 def _headline(news: TrainingNews) -> str:
+    if news.card:
+        return status(f"{news.name} is ready: choose it in the Photo or Video tab")
     if not news.done:
         return status("Preparing the first version of the style", 0.0)
     return status(f"Training, {news.done:.0%}: {seconds(news.left)} left", news.done)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +12,24 @@ import gradio as gr
 
 from impasto.app import code_snippets
 from impasto.app.choices import StyleOption
-from impasto.app.clips import missing, open_upload, preview
+from impasto.app.jobs import Waiting
 from impasto.app.limits import Limits
-from impasto.app.page.buttons import announce, at_rest
-from impasto.app.page.calls import FieldValues, by_choice, by_name
-from impasto.app.page.controls import PhotoControls
-from impasto.app.page.style_choices import highlight_script
+from impasto.app.look import StyleRequest
+from impasto.app.page.calls import CALLED_OFF, FieldValues, by_choice, by_name, connect_job, stop_job
+from impasto.app.page.controls import STYLE, PhotoControls, handles_of
+from impasto.app.page.inputs import heading, picture, pictures, style_list
+from impasto.app.page.style_choices import COLORS, OWN_TITLE, highlight_script, meaning, titles
 from impasto.app.page.uploads import connect_own_style, put_back
-from impasto.app.page.video_controls import VideoControls
-from impasto.app.page.video_news import facts, news
-from impasto.app.page.words import status, tell
+from impasto.app.page.words import outlook, seconds, status, tell, waiting
 from impasto.app.sessions import Session, Sessions
-from impasto.app.video_jobs import Film, make
+from impasto.app.videos import Film, Take, Upload, fit, make, missing, open_upload, preview, work_of
 from impasto.errors import UsageError
+from impasto.stylizing.options import LEAST_STROKE, MOST_STROKE, VideoOptions
 
 _WELCOME = "Drop a video, and choose a style."
+_SIZE = 960  # default long side, in pixels
+_SIZES = [("as in the clip", 0), *((f"{side} pixels", side) for side in (1920, 1280, _SIZE, 640, 480))]
+_KINDS = ["video", ".gif", ".webp", ".mkv", ".avi", ".mpg", ".ts", ".mts", ".wmv", ".flv"]
 _LONGEST = 24 * 3600.0  # seconds: end of the time slider for a clip of unknown length
 
 
@@ -42,6 +46,96 @@ def add_video_tab(
             gr.Markdown(f"{absent[:1].upper()}{absent[1:]}", elem_id="video-missing")
         else:
             VideoTab(visits, limits, choices, photo).connect(tab)
+
+
+class VideoControls:
+    """Components of the video tab's left side, and the requests made from their values.
+
+    Args:
+        photo: the controls of the photo tab.
+    """
+
+    def __init__(self, choices: Sequence[StyleOption], photo: PhotoControls) -> None:
+        self._choices, self._photo = choices, photo
+        with gr.Column(scale=2, min_width=300, elem_classes="left"):
+            with gr.Column(elem_classes="givens"):
+                self._add_clip()
+            with gr.Column(elem_classes="styles"):
+                heading("Styles")
+                self.own = picture(OWN_TITLE, height=130, elem_id="video-own", elem_classes="own")
+                offered = [(one.thumbnail, one.title) for one in choices]
+                self.gallery = pictures("Styles", offered, elem_id="video-styles")
+                self.style = style_list("Style", self._titles(()), value=STYLE, elem_id="video-style")
+                self.strength = gr.Slider(0, 1, 1, step=0.05, label="Strength")
+                self.steady = gr.Checkbox(True, label="Keep strokes steady from frame to frame")
+                self.side_by_side = gr.Checkbox(False, label="Show the original beside it")
+            with gr.Column(elem_classes="handles"):
+                self._add_handles()
+
+    def _add_clip(self) -> None:
+        self.clip = gr.File(label="Your video", file_types=_KINDS, height=140, elem_id="clip")
+        self.player = gr.Video(
+            label="Player",
+            interactive=False,
+            buttons=[],
+            visible=False,
+            height=240,
+            elem_id="player",
+        )
+        self.facts = gr.HTML("", elem_id="facts", visible=False)
+        with gr.Row():
+            times: dict[str, Any] = {"value": 0, "minimum": 0, "step": 0.1, "min_width": 120}
+            self.start = gr.Number(label="Start, seconds", elem_id="start", **times)
+            self.end = gr.Number(label="End, seconds (0: the end of the clip)", elem_id="end", **times)
+
+    def _add_handles(self) -> None:
+        with gr.Accordion("More control", open=False):
+            self.size = gr.Dropdown(_SIZES, value=_SIZE, label="Largest long side")
+            self.stroke_size = gr.Slider(LEAST_STROKE, MOST_STROKE, 1, step=0.05, label="Stroke size")
+            self.keep_color = gr.Dropdown(COLORS, value="none", label="Colors")
+            self.keep_color_amount = gr.Slider(0, 1, 1, step=0.05, label="How much of the photo's colors")
+            self.detail = gr.Slider(0, 1, 0, step=0.05, label="Fine detail of the photo")
+
+    @property
+    def fields(self) -> dict[str, gr.components.Component]:
+        """Components by parameter names of the API."""
+        names = [
+            "clip", "start", "end", "style", "strength", "steady", "side_by_side", "size", "stroke_size",
+            "keep_color", "keep_color_amount", "detail", "own",
+        ]  # fmt: skip
+        return {name: getattr(self, name) for name in names}
+
+    @property
+    def lists(self) -> list[gr.components.Component]:
+        """Its lists of styles."""
+        return [self.gallery, self.style]
+
+    def offered(self, visit: Session) -> list[Any]:
+        """Return the contents of the style lists for a visitor who has trained styles."""
+        shown = self._photo.offered(visit)[self._photo.lists.index(self._photo.gallery)]
+        return [shown, gr.Dropdown(choices=self._titles(visit.cards))]
+
+    def chosen(self, visit: Session, index: int) -> str:
+        """Return the name of the style at an index of the gallery."""
+        return self._photo.chosen(visit, index)
+
+    def look(self, visit: Session, values: Mapping[str, Any]) -> StyleRequest:
+        """Build the style request. Raises UsageError."""
+        style = meaning(visit, values["style"], values["own"])
+        return StyleRequest(((style, 1.0),), float(values["strength"]), handles_of(values))
+
+    def options(self, values: Mapping[str, Any]) -> VideoOptions:
+        """Build the video options: range, size, encoding. Raises UsageError."""
+        return VideoOptions(
+            start=float(values["start"] or 0),
+            end=float(values["end"] or 0) or None,
+            size=int(values["size"] or 0) or None,
+            steady=bool(values["steady"]),
+            side_by_side=bool(values["side_by_side"]),
+        )
+
+    def _titles(self, cards: Iterable[str]) -> list[tuple[str, str]]:
+        return titles(self._choices, cards)
 
 
 class VideoTab:
@@ -97,8 +191,7 @@ class VideoTab:
             "fn": self._ask(self._preview, asked),
             "inputs": list(asked.values()),
             "outputs": [self.compare, self.status],
-            "concurrency_id": "instant",
-            "concurrency_limit": 2,
+            "concurrency_limit": None,
             "show_progress": "minimal",
             "show_progress_on": [self.compare],
         }
@@ -120,22 +213,17 @@ class VideoTab:
         looked.failure(**put_back(controls.clip, "clip", self._visits))
         looked.success(**frame)
         tab.select(self._ask(self._offer, {}), None, controls.lists, **quietly)
-        self._connect_job(quietly)
+        self._connect_job()
 
-    def _connect_job(self, quietly: Mapping[str, Any]) -> None:
-        fields, buttons = self.controls.fields, [self.make, self.stop]
-        begun = self.make.click(self._ask(announce, {}), None, [*buttons, self.status], **quietly)
-        ended = begun.then(
-            self._ask(self._make, fields),
-            list(fields.values()),
-            [self.status, self.film, self.command, self.python],
-            api_name="make_video",
-            concurrency_id="long",
-            concurrency_limit=self._limits.jobs,
-            show_progress="hidden",
-        )
-        ended.success(at_rest, None, buttons, **quietly)
-        ended.failure(lambda: [*at_rest(), status(_WELCOME)], None, [*buttons, self.status], **quietly)
+    def _connect_job(self) -> None:
+        fields = self.controls.fields
+        making = {
+            "fn": self._ask(self._make, fields),
+            "inputs": list(fields.values()),
+            "outputs": [self.status, self.film, self.command, self.python],
+            "api_name": "make_video",
+        }
+        connect_job(self.make, self.stop, self.status, making, lambda: status(_WELCOME))
         stop = self._ask(self._stop, {})
         self.stop.click(stop, None, [self.status], queue=False, api_name="stop_video", show_progress="hidden")
 
@@ -173,10 +261,15 @@ class VideoTab:
         """Stylize one frame of a clip: before and after."""
         if not values["clip"]:
             return [None, status(_WELCOME)]
-        started, moment = time.monotonic(), float(values["moment"] or 0)
-        look, size = self.controls.look(visit, values), self.controls.options(values).size
-        shown = preview(visit, Path(values["clip"]), look, moment, size, self._limits)
-        told = f"Frame at {moment:g} s in the style of {look.title}: {time.monotonic() - started:.1f} s"
+        clip, moment = Path(values["clip"]), float(values["moment"] or 0)
+        look, options = self.controls.look(visit, values), self.controls.options(values)
+        info = open_upload(clip, self._limits).info
+        with visit.queues.turn("answer"):
+            started = time.monotonic()
+            shown = preview(visit, clip, look, moment, options.size, self._limits)
+        told = f"Frame at {moment:g} s in the style of {look.title}: {time.monotonic() - started:.1f} s."
+        fitted, _ = fit(info, options, self._limits)
+        told += f" Making the video takes {outlook(visit.queues, 'video', work_of(info, fitted))}."
         return [tuple(map(str, shown)), status(told)]
 
     def _make(self, visit: Session, values: FieldValues) -> Iterator[list[Any]]:
@@ -184,14 +277,19 @@ class VideoTab:
         if not values["clip"]:
             raise UsageError("drop a video first")
         look, options = self.controls.look(visit, values), self.controls.options(values)
-        for take in make(visit, Path(values["clip"]), look, options, self._limits):
-            tell(take.notes)
-            yield [news(take), *([gr.skip()] * 3 if take.film is None else _told(take.film))]
+        job = make(visit, Path(values["clip"]), look, options, self._limits)
+        for take in job.follow():
+            if isinstance(take, Waiting):
+                yield [waiting(take), *[gr.skip()] * 3]
+            else:
+                tell(take.notes)
+                yield [news(take), *([gr.skip()] * 3 if take.film is None else _told(take.film))]
+        if not job.has_begun:
+            yield [status(CALLED_OFF), *[gr.skip()] * 3]
 
     def _stop(self, visit: Session, values: FieldValues) -> str:
         """Stop the video job; keep the video so far."""
-        visit.stop()
-        return status("Stopping…")
+        return stop_job(visit, "video")
 
     def _offer(self, visit: Session, values: FieldValues) -> list[Any]:
         return self.controls.offered(visit)
@@ -200,3 +298,44 @@ class VideoTab:
 def _told(film: Film) -> list[Any]:
     shown = gr.Video(str(film.path), visible=True)
     return [shown, code_snippets.film_command(film), code_snippets.film_python(film)]
+
+
+def facts(upload: Upload, limits: Limits) -> str:
+    """Describe a clip as HTML."""
+    info = upload.info
+    height, width = info.size
+    told = [
+        f"{width} x {height} pixels",
+        f"{float(info.rate):.3g} frames a second",
+        "of unknown length" if info.duration is None else clock(info.duration),
+        "with sound" if info.has_audio else "without sound",
+    ]
+    lines = [", ".join(told)]
+    if info.duration is None or info.duration > limits.video_seconds:
+        lines.append(f"At most {clock(limits.video_seconds)} of it can be made: choose start and end.")
+    if not upload.is_played:
+        lines.append("The browser cannot play this file; impasto can still use it.")
+    return "".join(f"<p>{escape(line)}</p>" for line in lines)
+
+
+def news(take: Take) -> str:
+    """Progress of a video as HTML."""
+    progress, film = take.progress, take.film
+    if film:
+        rate = film.frames / film.seconds
+        return status(f"{film.frames} frames in {seconds(film.seconds)}, {rate:.1f} a second")
+    if take.is_over:
+        return status("No video was made")
+    if progress is None:
+        return status("Preparing", 0.0)
+    words = f"{progress.done:.0%}: {progress.frames} frames, {progress.per_second:.1f} a second"
+    left = "" if take.left is None else f", {seconds(take.left)} left"
+    return status(words + left, progress.done)
+
+
+def clock(length: float) -> str:
+    """Format a length of a clip, such as 7.4 s or 2:05 minutes."""
+    if length < 60:
+        return f"{length:.3g} s"
+    minutes, rest = divmod(round(length), 60)
+    return f"{minutes}:{rest:02} minutes"

@@ -11,6 +11,7 @@ from html import escape
 import gradio as gr
 from gradio.utils import get_upload_folder
 
+from impasto.app.jobs import JobKind, JobQueues, Waiting
 from impasto.device import ran_out_of_memory
 from impasto.errors import ImpastoError
 
@@ -52,6 +53,24 @@ def status(text: str, done: float | None = None) -> str:
 def seconds(number: float) -> str:
     """Format a duration, such as 45 s or 3 min."""
     return f"{number:.0f} s" if number < 90 else f"{number / 60:.0f} min"
+
+
+def waiting(place: Waiting) -> str:
+    """Return the line of news of a job that waits."""
+    where = "Next in the queue" if place.place == 1 else f"Number {place.place} in the queue"
+    return status(f"{where}: starts in about {seconds(max(1.0, place.seconds))}")
+
+
+def outlook(queues: JobQueues, kind: JobKind, amount: float) -> str:
+    """Tell how long a job would take if it were started now, such as "about 8 s"."""
+    told = f"about {seconds(max(1.0, queues.seconds(kind, amount)))}"
+    place = queues.outlook(kind)
+    return told if place is None else f"{told}, {in_the_queue(place)}"
+
+
+def in_the_queue(place: Waiting) -> str:
+    """Tell when a job would start, such as "after about 40 s as number 2 in the queue"."""
+    return f"after about {seconds(max(1.0, place.seconds))} as number {place.place} in the queue"
 
 
 def pixels(size: tuple[int, int]) -> str:

@@ -1,26 +1,29 @@
-"""Inspect uploaded clips, clamp requests to the limits, and preview a single frame."""
+"""Videos for the page: uploaded clips within the limits, a preview of one frame, and the video itself."""
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
 from impasto.app.inference import check_pictures, shown_size
+from impasto.app.jobs import BackgroundJob
 from impasto.app.limits import Limits
 from impasto.app.look import StyleRequest
 from impasto.app.sessions import Session
-from impasto.errors import MissingExtraError, UsageError
+from impasto.errors import MissingExtraError, UsageError, VideoError
 from impasto.imaging import ffmpeg, io
-from impasto.imaging.geometry import resize
+from impasto.imaging.geometry import fit_long_side, resize
 from impasto.imaging.video.clip import Clip, ClipInfo, Pixels
 from impasto.imaging.video.open import open_clip
 from impasto.stylizing.options import VideoOptions
 from impasto.stylizing.pixels import as_image
+from impasto.stylizing.progress import Progress
 from impasto.stylizing.runtime import RuntimeName
 from impasto.stylizing.stylizer import Stylizer
-from impasto.stylizing.video import network_job
+from impasto.stylizing.video import VideoJob, network_job
 
 # FFmpeg's names of containers, without playlists, which refer to other files; pictures are refused later
 _CONTAINERS = (
@@ -48,6 +51,45 @@ class Upload:
     @property
     def info(self) -> ClipInfo:
         return self.clip.info
+
+
+@dataclass(frozen=True)
+class Film:
+    """A finished video.
+
+    Attributes:
+        path: an MP4 that browsers play, with the clip's sound.
+        source: the uploaded clip.
+        look, options: the request, within the limits.
+        frames: number of frames.
+        seconds: time it took.
+    """
+
+    path: Path
+    source: Path
+    look: StyleRequest
+    options: VideoOptions
+    frames: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Take:
+    """Progress of a video job.
+
+    Attributes:
+        progress: None during the preparation.
+        left: estimated seconds until the end; None if unknown.
+        film: the finished video, in the last report, if there is one.
+        is_over: True in the last report.
+        notes: messages for the visitor, such as why it ended early.
+    """
+
+    progress: Progress | None = None
+    left: float | None = None
+    film: Film | None = None
+    is_over: bool = False
+    notes: tuple[str, ...] = ()
 
 
 def missing() -> str | None:
@@ -121,6 +163,109 @@ def preview(
     folder = room(visit, "previews")
     frame = _show(folder / "frame.jpg", both[:, :middle])
     return frame, _show(folder / f"frame-{look.name}.jpg", both[:, middle:])
+
+
+def make(
+    visit: Session, path: Path, look: StyleRequest, options: VideoOptions, limits: Limits
+) -> BackgroundJob[Take]:
+    """Start to make a video.
+
+    If it is stopped, runs out of time or meets a damaged part of the clip, the frames so far become the
+    video; if the visitor leaves, it is deleted.
+
+    Raises ImpastoError for a request that cannot be met, before it waits for its turn.
+    """
+    upload = open_upload(path, limits)
+    check_pictures(look, limits)
+    options, notes = fit(upload.info, options, limits)
+
+    def work(job: BackgroundJob[Take]) -> None:
+        job.tell(Take(notes=notes))
+        _VideoTask(visit, upload, look, options, job).run(60 * limits.job_minutes)
+
+    return visit.start("video", work, work_of(upload.info, options))
+
+
+def work_of(info: ClipInfo, options: VideoOptions) -> float:
+    """Return the pixels of all frames of a video; those of a minute if the clip's length is unknown."""
+    last = options.end or info.duration or options.start + 60
+    height, width = info.size if options.size is None else fit_long_side(info.size, options.size)
+    return max(1.0, (last - options.start) * float(info.rate)) * height * width
+
+
+def film_name(path: Path, look: StyleRequest) -> str:
+    """Return the name of the video file, such as clip-starry-night.mp4."""
+    return f"{path.stem}-{look.name.replace(' ', '-')}.mp4"
+
+
+class _VideoTask:
+    """A video in progress."""
+
+    def __init__(
+        self,
+        visit: Session,
+        upload: Upload,
+        look: StyleRequest,
+        options: VideoOptions,
+        job: BackgroundJob[Take],
+    ) -> None:
+        self._visit, self._upload, self._look, self._options = visit, upload, look, options
+        self._job = job
+        self._started = time.monotonic()
+        self._progress: Progress | None = None
+        self._deadline = math.inf
+        self._is_late = False
+
+    def run(self, most: float) -> None:
+        """Make the video within that many seconds, and report."""
+        self._deadline = self._started + most
+        stylizer, folder = stylizer_of(self._look, "auto"), room(self._visit, "videos")
+        target = folder / film_name(self._upload.path, self._look)
+        video = network_job(self._upload.clip, stylizer, self._options)
+        try:
+            ending = self._make(video, target)
+        except BaseException:
+            self._visit.drop(folder)
+            raise
+        told = dict.fromkeys((*stylizer.notes, *video.notes, *ending))
+        self._job.tell(Take(self._progress, 0.0, self._film(target), is_over=True, notes=tuple(told)), 0.0)
+
+    def _make(self, video: VideoJob, target: Path) -> tuple[str, ...]:
+        """Return why the video ended early. Raises the error of a clip that gave no video."""
+        try:
+            if video.run(target, self._hear, self._job.stop, cut=True):
+                return ()
+        except VideoError as error:
+            if not target.exists():
+                raise
+            return (str(error),)
+        why = "out of time" if self._is_late else "stopped"
+        if not self._frames:
+            return (f"{why} before the first frame",)
+        return (f"{why} after {self._frames} frames: the video ends there",)
+
+    @property
+    def _frames(self) -> int:
+        return self._progress.frames if self._progress else 0
+
+    def _film(self, target: Path) -> Film | None:
+        if not target.exists():
+            return None
+        seconds = time.monotonic() - self._started
+        return Film(target, self._upload.path, self._look, self._options, self._frames, seconds)
+
+    def _hear(self, progress: Progress) -> None:
+        self._progress, left = progress, _left(progress)
+        self._job.tell(Take(progress, left), left)
+        if time.monotonic() > self._deadline and not self._job.stop.is_set():
+            self._is_late = True
+            self._job.stop.set()
+
+
+def _left(progress: Progress) -> float | None:
+    if not progress.done:
+        return None
+    return progress.frames * (1 - progress.done) / progress.done / progress.per_second
 
 
 def stylizer_of(look: StyleRequest, runtime: RuntimeName) -> Stylizer:

@@ -7,10 +7,11 @@ import gc
 import shlex
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from itertools import count
 from pathlib import Path
+from time import time_ns
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -20,16 +21,17 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from impasto.app import clips, code_snippets, video_jobs
+from impasto.app import code_snippets, videos
+from impasto.app.jobs import JobQueues
 from impasto.app.limits import Limits
 from impasto.app.look import StyleRequest
 from impasto.app.sessions import Session, Sessions
-from impasto.app.video_jobs import Film, Take, make
+from impasto.app.videos import Film, make
 from impasto.cli import app as commands
 from impasto.errors import ImpastoError, UsageError, VideoError
 from impasto.stylizing.options import StyleControls, VideoOptions
 from impasto.stylizing.stylizer import Stylizer
-from tests.app.conftest import serve
+from tests.app.conftest import Reports, followed, serve, wait_until
 from tests.clips import pan, read_clip, write_clip
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ GRADIOS_OWN = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::
 def visit(tmp_path: Path) -> Session:
     folder = tmp_path / "visit"
     folder.mkdir()
-    return Session(folder, 4)
+    return Session(folder, 4, JobQueues(LIMITS))
 
 
 @pytest.fixture(scope="module")
@@ -69,8 +71,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[weakref.ref[Stylizer]]:
         seen.append(weakref.ref(stylizer))
         return stylizer
 
-    monkeypatch.setattr(video_jobs, "stylizer_of", stylizer)
-    monkeypatch.setattr(video_jobs, "_BETWEEN", 0.01)
+    monkeypatch.setattr(videos, "stylizer_of", stylizer)
     return seen
 
 
@@ -82,12 +83,8 @@ def threads() -> list[str]:
     return [thread.name for thread in threading.enumerate() if thread.name.startswith("impasto-")]
 
 
-def until_frames(takes: Iterator[Take]) -> Take:
-    return next(take for take in takes if take.progress)
-
-
 def test_a_clip_is_looked_at(clip: Path, tmp_path: Path) -> None:
-    upload = clips.open_upload(clip, LIMITS)
+    upload = videos.open_upload(clip, LIMITS)
     info = upload.info
     assert (info.size, info.rate, info.has_audio) == ((48, 64), 10, True)
     assert info.duration == pytest.approx(2, abs=0.2)
@@ -99,10 +96,10 @@ def test_a_clip_is_looked_at(clip: Path, tmp_path: Path) -> None:
         for pixels in pan(3):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
         container.mux(stream.encode(None))
-    assert not clips.open_upload(other, LIMITS).is_played
+    assert not videos.open_upload(other, LIMITS).is_played
     stills = [Image.fromarray(pixels) for pixels in pan(3)]
     stills[0].save(tmp_path / "clip.gif", save_all=True, append_images=stills[1:])
-    assert clips.open_upload(tmp_path / "clip.gif", LIMITS).info.frames == 3
+    assert videos.open_upload(tmp_path / "clip.gif", LIMITS).info.frames == 3
 
 
 @pytest.mark.parametrize(
@@ -122,28 +119,28 @@ def test_what_is_no_video_is_refused(tmp_path: Path, content: bytes, name: str) 
     write_clip(tmp_path / "secret.ts", pan(3))
     (tmp_path / name).write_bytes(content)
     with pytest.raises(VideoError, match=rf"{name} is not a video"):
-        clips.open_upload(tmp_path / name, LIMITS)
+        videos.open_upload(tmp_path / name, LIMITS)
 
 
 def test_a_picture_is_no_video(tmp_path: Path) -> None:
     Image.fromarray(pan(1)[0]).save(tmp_path / "photo.png")
     with pytest.raises(VideoError, match="single picture"):
-        clips.open_upload(tmp_path / "photo.png", LIMITS)
+        videos.open_upload(tmp_path / "photo.png", LIMITS)
 
 
 def test_frames_that_are_too_large_are_refused(clip: Path, long_clip: Path) -> None:
     with pytest.raises(UsageError, match=r"128 x 96 pixels, and the limit here is 0\.01 million .* smaller"):
-        clips.open_upload(long_clip, Limits(megapixels=0.01))
-    clips.open_upload(clip, Limits(megapixels=0.01))
+        videos.open_upload(long_clip, Limits(megapixels=0.01))
+    videos.open_upload(clip, Limits(megapixels=0.01))
 
 
 def test_what_is_asked_for_is_brought_into_the_limits(clip: Path) -> None:
-    info = clips.open_upload(clip, LIMITS).info
+    info = videos.open_upload(clip, LIMITS).info
     info = replace(info, duration=2.0)
     tight = Limits(video_seconds=0.5)
 
     def fit(limits: Limits = LIMITS, **options: float | None) -> tuple[VideoOptions, tuple[str, ...]]:
-        return clips.fit(info, VideoOptions(**options), limits)
+        return videos.fit(info, VideoOptions(**options), limits)
 
     assert fit() == (VideoOptions(), ())
     assert fit(end=1.5) == (VideoOptions(end=1.5), ())
@@ -155,37 +152,40 @@ def test_what_is_asked_for_is_brought_into_the_limits(clip: Path) -> None:
     with pytest.raises(UsageError, match=r"2\.0 s long: choose a start before that, not 7 s"):
         fit(start=7.0)
     endless = replace(info, duration=None)
-    assert clips.fit(endless, VideoOptions(start=3.0), tight) == (VideoOptions(start=3.0, end=3.5), ())
+    assert videos.fit(endless, VideoOptions(start=3.0), tight) == (VideoOptions(start=3.0, end=3.5), ())
 
 
 def test_sizes_are_even_and_never_larger(clip: Path) -> None:
-    info = clips.open_upload(clip, LIMITS).info
-    assert clips.even_size(info, None) is None
-    assert clips.even_size(info, 960) is None
-    assert clips.even_size(info, 32) == 32
-    assert clips.even_size(replace(info, size=(47, 63)), None) == 63  # which the engine makes even
+    info = videos.open_upload(clip, LIMITS).info
+    assert videos.even_size(info, None) is None
+    assert videos.even_size(info, 960) is None
+    assert videos.even_size(info, 32) == 32
+    assert videos.even_size(replace(info, size=(47, 63)), None) == 63  # which the engine makes even
 
 
 def test_a_frame_at_once(clip: Path, visit: Session) -> None:
-    before, after = clips.preview(visit, clip, STARRY, 0.75, None, LIMITS)
+    before, after = videos.preview(visit, clip, STARRY, 0.75, None, LIMITS)
     photo = pan(8)[7]
     with Image.open(before) as one, Image.open(after) as other:
         assert np.abs(np.asarray(one).astype(int) - photo).mean() < 6
         wanted = Stylizer("starry-night", runtime="torch").frame(photo)
         assert np.abs(np.asarray(other).astype(int) - wanted).mean() < 12
-    clips.preview(visit, clip, STARRY, 99, 32, LIMITS)  # the last one
-    newest, _ = clips.preview(visit, clip, STARRY, 0, 32, LIMITS)
+    videos.preview(visit, clip, STARRY, 99, 32, LIMITS)  # the last one
+    newest, _ = videos.preview(visit, clip, STARRY, 0, 32, LIMITS)
     with Image.open(newest) as one:
         assert one.size == (32, 24)
     assert not before.exists()
     assert files(visit) == sorted(["frame.jpg", "frame-starry-night.jpg"] * 2)
 
 
-def test_a_video_is_made(clip: Path, visit: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_video_is_made(
+    clip: Path, visit: Session, tmp_path: Path, told: Reports, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """And the command and the Python that the page shows make the same."""
     look = replace(STARRY, strength=0.8, handles=StyleControls(keep_color="luminance"))
     options = VideoOptions(start=0.5, end=1.5, size=48, steady=False, side_by_side=True)
-    first, *between, last = make(visit, clip, look, options, LIMITS)
+    followed(make(visit, clip, look, options, LIMITS))
+    first, *between, last = told
     assert (first.progress, first.notes) == (None, ())
     assert all(not take.is_over for take in between)
     film = last.film
@@ -214,8 +214,11 @@ def same(film: Film, path: Path) -> bool:
     return all(np.array_equal(one, other) for one, other in pairs)
 
 
-def test_too_long_a_video_is_cut_and_told_before(clip: Path, visit: Session, made: object) -> None:
-    first, *_, last = make(visit, clip, STARRY, VideoOptions(), Limits(video_seconds=0.5))
+def test_too_long_a_video_is_cut_and_told_before(
+    clip: Path, visit: Session, made: object, told: Reports
+) -> None:
+    followed(make(visit, clip, STARRY, VideoOptions(), Limits(video_seconds=0.5)))
+    first, *_, last = told
     assert first.notes == ("the limit here is 0.5 s: the video goes from 0 s to 0.5 s of the clip",)
     assert last.film and last.film.frames == len(read_clip(last.film.path)) == 5
     assert "--end 0.5" in code_snippets.film_command(last.film)
@@ -223,80 +226,71 @@ def test_too_long_a_video_is_cut_and_told_before(clip: Path, visit: Session, mad
 
 def test_a_clip_with_odd_sides_plays_everywhere(tmp_path: Path, visit: Session, made: object) -> None:
     odd = write_clip(tmp_path / "odd.mp4", pan(4, (47, 63)))
-    *_, last = make(visit, odd, STARRY, VideoOptions(), LIMITS)
+    *_, last = followed(make(visit, odd, STARRY, VideoOptions(), LIMITS))
     assert last.film
     with av.open(str(last.film.path)) as container:
         assert container.streams.video[0].codec_context.pix_fmt == "yuv420p"
 
 
-def test_stop_keeps_what_is_done(long_clip: Path, visit: Session, made: object) -> None:
-    takes = make(visit, long_clip, STARRY, VideoOptions(), LIMITS)
-    until_frames(takes)
-    assert visit.is_busy
-    visit.stop()
-    *_, last = takes
+def test_stop_keeps_what_is_done(long_clip: Path, visit: Session, made: object, told: Reports) -> None:
+    told.then = lambda take: visit.stop("video") if take.progress else None
+    *_, last = followed(make(visit, long_clip, STARRY, VideoOptions(), LIMITS))
     assert last.film and 0 < last.film.frames < 150
     assert len(read_clip(last.film.path)) == last.film.frames
     assert last.notes == (f"stopped after {last.film.frames} frames: the video ends there",)
     assert files(visit) == [last.film.path.name]
-    assert not visit.is_busy and not threads()
+    assert not visit.is_busy
+    wait_until(lambda: not threads())
 
 
 def test_time_runs_out(
     long_clip: Path, visit: Session, made: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = count(0, 10)  # seconds: ten of them between one look and the next
-    monkeypatch.setattr(video_jobs, "time", SimpleNamespace(monotonic=lambda: float(next(clock))))
-    *_, last = make(visit, long_clip, STARRY, VideoOptions(), Limits(job_minutes=1))
+    monkeypatch.setattr(
+        videos, "time", SimpleNamespace(monotonic=lambda: float(next(clock)), time_ns=time_ns)
+    )
+    *_, last = followed(make(visit, long_clip, STARRY, VideoOptions(), Limits(job_minutes=1)))
     assert last.notes[0].startswith("out of time")
     assert (last.film.frames if last.film else 0) < 150
 
 
-def test_nothing_stays_of_a_video_that_nobody_waits_for(
-    long_clip: Path, visit: Session, made: list[weakref.ref[Stylizer]]
+def test_leaving_ends_the_video(
+    long_clip: Path, tmp_path: Path, made: list[weakref.ref[Stylizer]], told: Reports
 ) -> None:
-    takes = make(visit, long_clip, STARRY, VideoOptions(), LIMITS)
-    until_frames(takes)
-    assert threads() and files(visit)
-    takes.close()  # type: ignore[attr-defined]
-    del takes
-    gc.collect()
-    assert (threads(), files(visit), visit.is_busy) == ([], [], False)
-    assert [one() for one in made] == [None]
-
-
-def test_leaving_ends_the_video(long_clip: Path, tmp_path: Path, made: object) -> None:
     visits = Sessions(tmp_path / "visits", LIMITS)
     visit = visits.of("a visitor")
-    takes = make(visit, long_clip, STARRY, VideoOptions(), LIMITS)
-    until_frames(takes)
-    visits.leave("a visitor")
+    told.then = lambda take: visits.leave("a visitor") if take.progress else None
     with pytest.raises(ImpastoError):
-        list(takes)
-    assert not visit.folder.exists() and not threads()
+        followed(make(visit, long_clip, STARRY, VideoOptions(), LIMITS))
+    assert not visit.folder.exists()
+    wait_until(lambda: not threads())
+    gc.collect()
+    assert [one() for one in made] == [None]
 
 
 def test_a_damaged_clip_is_made_up_to_there(tmp_path: Path, visit: Session, made: object) -> None:
     whole = write_clip(tmp_path / "whole.mkv", pan(40))
     broken = tmp_path / "broken.mkv"
     broken.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
-    *_, last = make(visit, broken, STARRY, VideoOptions(), LIMITS)
+    *_, last = followed(make(visit, broken, STARRY, VideoOptions(), LIMITS))
     assert last.film and 5 < len(read_clip(last.film.path)) < 40
     assert "cut short" in last.notes[0] and last.notes[0].endswith("ends there")
 
 
-def test_what_fails_leaves_nothing(tmp_path: Path, visit: Session, made: list[weakref.ref[Stylizer]]) -> None:
+def test_what_fails_leaves_nothing(
+    tmp_path: Path, visit: Session, made: list[weakref.ref[Stylizer]], told: Reports
+) -> None:
     """Neither a clip that is damaged from the start, nor one that is lost once it was looked at."""
     clip = write_clip(tmp_path / "clip.mp4", pan(20))
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(clip.read_bytes()[:2000])
     with pytest.raises(VideoError, match=r"broken\.mp4 is not a video, or it is damaged or cut short"):
-        list(make(visit, broken, STARRY, VideoOptions(), LIMITS))
-    takes = make(visit, clip, STARRY, VideoOptions(), LIMITS)
-    next(takes)
-    (tmp_path / "clip.mp4").write_bytes(b"")
+        make(visit, broken, STARRY, VideoOptions(), LIMITS)
+    told.then = lambda take: (tmp_path / "clip.mp4").write_bytes(b"")
     with pytest.raises(ImpastoError):
-        list(takes)
+        followed(make(visit, clip, STARRY, VideoOptions(), LIMITS))
+    wait_until(lambda: not threads())
     gc.collect()
     assert (files(visit), threads(), visit.is_busy) == ([], [], False)
     assert [one() for one in made] == [None] * len(made)
@@ -305,7 +299,7 @@ def test_what_fails_leaves_nothing(tmp_path: Path, visit: Session, made: list[we
 def test_only_the_last_two_videos_are_kept(clip: Path, visit: Session, made: object) -> None:
     films = []
     for _ in range(3):
-        *_, last = make(visit, clip, STARRY, VideoOptions(end=0.2), LIMITS)
+        *_, last = followed(make(visit, clip, STARRY, VideoOptions(end=0.2), LIMITS))
         assert last.film
         films.append(last.film.path)
     assert [path.exists() for path in films] == [False, True, True]
@@ -313,11 +307,11 @@ def test_only_the_last_two_videos_are_kept(clip: Path, visit: Session, made: obj
 
 @GRADIOS_OWN
 def test_the_page_tells_what_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert clips.missing() is None
+    assert videos.missing() is None
     gr = pytest.importorskip("gradio")
     from impasto.app.page import video
 
-    monkeypatch.setattr(clips, "find_spec", lambda name: None)
+    monkeypatch.setattr(videos, "find_spec", lambda name: None)
     with gr.Blocks(analytics_enabled=False) as page:
         video.add_video_tab(Sessions(tmp_path, LIMITS), LIMITS, [], SimpleNamespace())  # type: ignore[arg-type]
     words = [block.value for block in page.blocks.values() if isinstance(block, gr.Markdown)]
