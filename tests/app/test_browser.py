@@ -217,14 +217,16 @@ def test_stop_calls_off_what_waits(visitor: Callable[..., PhotoPage], photo: Pat
 
 
 def test_before_and_after(visitor: Callable[..., PhotoPage], photo: Path) -> None:
-    """The slider follows the mouse, and keys."""
+    """The picture is uncovered as it comes; the slider follows the mouse, and keys."""
     visit = visitor()
     visit.answer(photo)
 
     def place() -> int:
         return int(visit.slider.get_attribute("aria-valuenow") or -1)
 
-    assert place() == 50
+    visit.page.locator("#compare [role=slider][aria-valuenow='0']").wait_for()
+    whole = visit.page.locator("#compare img").nth(1).get_attribute("style") or ""
+    assert re.search(r"clip-path: inset\(0px 0px 0px 0(\.0\d*)?%\)", whole), "the picture is seen whole"
     box, image = visit.slider.bounding_box(), visit.page.locator("#compare img").first.bounding_box()
     assert box is not None
     assert image is not None
@@ -242,6 +244,45 @@ def test_before_and_after(visitor: Callable[..., PhotoPage], photo: Path) -> Non
     assert place() < before
     clipped = visit.page.locator("#compare img").nth(1).get_attribute("style") or ""
     assert re.search(r"clip-path: inset\(0px 0px 0px 9\d", clipped), "the picture gives way to the photo"
+
+
+def test_the_view_of_a_picture(visitor: Callable[..., PhotoPage], tmp_path: Path) -> None:
+    """The photo is there while a button is held; another button and the wheel show pixels."""
+    visit = visitor()
+    visit.answer(write_photo(tmp_path / "large.jpg", size=(1024, 700)))
+    page, photo, picture = visit.page, *map(visit.page.locator("#compare img").nth, (0, 1))
+    page.locator("#compare [role=slider][aria-valuenow='0']").wait_for()
+    hold = page.get_by_role("button", name="Hold to see the photo").locator("visible=true")
+    hold.hover()
+    assert picture.is_visible()
+    page.mouse.down()
+    assert picture.is_hidden() and photo.is_visible()
+    page.mouse.up()
+    assert picture.is_visible()
+    hold.focus()
+    page.keyboard.down("Space")
+    assert picture.is_hidden()
+    page.keyboard.up("Space")
+    assert picture.is_visible()
+
+    def wait_for_width(least: float, most: float) -> None:
+        page.wait_for_function(
+            """([least, most]) => {
+                const { width } = document.querySelector('#compare img').getBoundingClientRect();
+                return least <= width && width <= most;
+            }""",
+            arg=[least, most],
+        )
+
+    wait_for_width(700, 800)
+    pixels = page.get_by_role("button", name="Picture at its own pixels").locator("visible=true")
+    pixels.click()
+    wait_for_width(1000, 1050)
+    pixels.click()
+    wait_for_width(700, 720)
+    picture.hover()
+    page.mouse.wheel(0, -100)
+    wait_for_width(740, 800)
 
 
 def test_the_download_is_what_the_command_makes(
@@ -451,10 +492,21 @@ def test_on_a_phone(visitor: Callable[..., PhotoPage], photo: Path) -> None:
     small = page.evaluate(
         """() => [...document.querySelectorAll('button, [role=tab], [role=combobox], input[type=number]')]
             .filter(e => e.checkVisibility() && e.getBoundingClientRect().width > 1)
-            .filter(e => e.getBoundingClientRect().height < 43.5)
+            .filter(e => Math.min(e.getBoundingClientRect().width, e.getBoundingClientRect().height) < 43.5)
             .map(e => e.outerHTML.slice(0, 120))"""
     )
     assert not small, "a finger needs 44 pixels"
+    style = page.locator("#style input")
+    arrow = page.locator("#style svg").last.bounding_box()
+    box, padding = (
+        style.bounding_box(),
+        style.evaluate("field => parseFloat(getComputedStyle(field).paddingRight)"),
+    )
+    assert arrow and box and box["x"] + box["width"] - padding <= arrow["x"] + 1, (
+        "its text ends before the arrow"
+    )
+    fits = "[...document.querySelectorAll('.pictures img')].map(e => getComputedStyle(e).objectFit)"
+    assert set(page.evaluate(fits)) == {"contain"}, "thumbnails show whole pictures"
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

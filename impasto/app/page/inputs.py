@@ -30,7 +30,7 @@ def picture(label: str, **more: Any) -> gr.Image:
 
 def pictures(label: str, shown: Sequence[tuple[Path, str]] = (), **more: Any) -> gr.Gallery:
     """Return a gallery of small pictures with titles."""
-    usual: dict[str, Any] = {"show_label": False, "elem_classes": "pictures", "object_fit": "cover"}
+    usual: dict[str, Any] = {"show_label": False, "elem_classes": "pictures", "object_fit": "contain"}
     return gr.Gallery(list(shown), label=label, allow_preview=False, buttons=[], **{**usual, **more})
 
 

@@ -1,4 +1,5 @@
-// Accessible names for pictures, the chosen style in galleries, and the keyboard for sliders and numbers.
+// Accessible names for pictures, the chosen style in galleries, the view of results, and the keyboard for sliders
+// and numbers.
 () => {
   const STEPS = { ArrowLeft: -0.02, ArrowRight: 0.02, PageDown: -0.1, PageUp: 0.1, Home: -1, End: 1 };
 
@@ -58,15 +59,71 @@
     if (slider.getAttribute("aria-valuenow") !== percent) slider.setAttribute("aria-valuenow", percent);
   };
 
-  // the slider reacts to the mouse only: a key is turned into a short drag
-  const move = (slider, step) => {
-    const { way, share, middle, height } = placeOf(slider);
-    const target = way.left + way.width * Math.min(0.98, Math.max(0.02, share + step));
+  // the slider reacts to the mouse only: a new place is turned into a short drag
+  const drag = (slider, share) => {
+    const { way, middle, height } = placeOf(slider);
+    const target = way.left + way.width * share;
     const at = (x) => ({ bubbles: true, cancelable: true, view: window, clientX: x, clientY: height });
     const handle = slider.querySelector(".inner") ?? slider;
     handle.dispatchEvent(new MouseEvent("mousedown", at(middle)));
     window.dispatchEvent(new MouseEvent("mousemove", at(target)));
     window.dispatchEvent(new MouseEvent("mouseup", at(target)));
+  };
+
+  const move = (slider, step) => drag(slider, Math.min(0.98, Math.max(0.02, placeOf(slider).share + step)));
+
+  // the first picture is uncovered from its middle to the edge, and then seen whole
+  const uncover = (slider) => {
+    const block = slider.closest(".block");
+    const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    const [pause, length] = isStill ? [0, 1] : [500, 700];
+    const begun = performance.now() + pause;
+    const timer = setInterval(() => {
+      if (!slider.isConnected || block.dataset.touched) return clearInterval(timer);
+      const done = Math.min(1, Math.max(0, (performance.now() - begun) / length));
+      if (done > 0) drag(slider, 0.5 * (1 - done) * (1 - done));
+      if (done === 1) clearInterval(timer);
+    }, 30);
+    block.addEventListener("pointerdown", () => { block.dataset.touched = "yes"; }, { once: true });
+  };
+
+  const onHold = (button, change) => {
+    for (const name of ["pointerdown", "keydown"]) {
+      button.addEventListener(name, (event) => {
+        if (name === "keydown" && ![" ", "Enter"].includes(event.key)) return;
+        event.preventDefault();
+        if (event.pointerId !== undefined) button.setPointerCapture(event.pointerId);
+        change(true);
+      });
+    }
+    for (const name of ["pointerup", "pointercancel", "keyup", "blur"]) button.addEventListener(name, () => change(false));
+    button.addEventListener("contextmenu", (event) => event.preventDefault());
+  };
+
+  // the slider zooms by the wheel, in steps of a twentieth: a button is turned into as many steps as are needed
+  const showPixels = (block) => {
+    const reset = block.querySelector("button[aria-label=Undo]:not([disabled])");
+    if (reset) return reset.click();
+    const picture = block.querySelector("[data-testid=imageslider-image]");
+    const { left, top, width, height } = picture.getBoundingClientRect();
+    const scale = picture.naturalWidth / width;
+    const place = { bubbles: true, cancelable: true, deltaY: -1, clientX: left + width / 2, clientY: top + height / 2 };
+    for (let step = Math.round(Math.log(scale) / Math.log(1.05)); step > 0; step--) {
+      picture.dispatchEvent(new WheelEvent("wheel", place));
+    }
+  };
+
+  const addButton = (bar, words, text) => {
+    const button = document.createElement("button");
+    Object.assign(button, { type: "button", className: "view", title: words, ariaLabel: words, textContent: text });
+    bar.prepend(button);
+    return button;
+  };
+
+  const addView = (bar) => {
+    const block = bar.closest(".block");
+    addButton(bar, "Picture at its own pixels, and back (1:1)", "1:1").addEventListener("click", () => showPixels(block));
+    onHold(addButton(bar, "Hold to see the photo", "Photo"), (held) => block.classList.toggle("photo-only", held));
   };
 
   const equip = (slider) => {
@@ -80,6 +137,7 @@
     });
     new MutationObserver(() => tell(slider)).observe(slider, { attributeFilter: ["style"] });
     tell(slider);
+    uncover(slider);
   };
 
   // an accessible name holds the text that is seen
@@ -97,6 +155,7 @@
     mark();
     document.querySelectorAll('.block img[alt=""]').forEach(describe);
     document.querySelectorAll("[data-testid=slider]:not([role=slider])").forEach(equip);
+    document.querySelectorAll(".image-container:has([role=slider]) > .icon-button-wrapper:not(:has(.view))").forEach(addView);
     document.querySelectorAll(".block [role=textbox]:not([aria-label])").forEach((field) => {
       const label = labelOf(field);
       if (label) field.setAttribute("aria-label", label);
