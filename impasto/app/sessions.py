@@ -51,6 +51,18 @@ class Result:
         return tuple(path for path in (*self.shown, self.whole, self.film) if path)
 
 
+@dataclass(frozen=True)
+class ContactSheet:
+    """A photo in every style.
+
+    Attributes:
+        pictures: small JPEGs, by names of styles.
+    """
+
+    photo: Path
+    pictures: dict[str, Path]
+
+
 @dataclass
 class Session:
     """A visitor's session. Its folder has a random name, so that no other visitor can guess it.
@@ -63,6 +75,7 @@ class Session:
         current: the result on the page.
         cards: styles that the visitor trained, by name.
         uploads: the last readable file of each field.
+        sheet: the photo in every style, once the visitor has asked for it.
         jobs: the newest job of each kind.
         is_over: True once the visitor has left; no more files are written.
         has_files: True once a file was written.
@@ -75,6 +88,7 @@ class Session:
     current: Result | None = None
     cards: dict[str, Path] = field(default_factory=dict)
     uploads: dict[str, Path] = field(default_factory=dict)
+    sheet: ContactSheet | None = None
     jobs: dict[JobKind, BackgroundJob[Any]] = field(default_factory=dict)
     is_over: bool = False
     has_files: bool = False

@@ -117,6 +117,32 @@ def test_styles(visitor: Callable[..., PhotoPage], photo: Path, tmp_path: Path) 
     visit.wait_for_news("In the style of The Starry Night")
 
 
+def test_a_photo_in_every_style(visitor: Callable[..., PhotoPage], photo: Path, tmp_path: Path) -> None:
+    """The gallery of styles shows it, one is chosen there, all can be taken home; another photo starts anew."""
+    visit = visitor()
+    page = visit.page
+    assert page.locator("#every-style").is_hidden()
+    night = visit.answer(photo)
+    scream = page.locator("#styles").get_by_alt_text(SCREAM)
+    sample = scream.get_attribute("src")
+    page.locator("#every-style").click()
+    visit.wait_for_news("Your photo in 18 styles")
+    small = scream.get_attribute("src")
+    assert small and small != sample
+    assert pixels(visit.fetch(small)).shape == pixels(photo).shape
+    visit.shoot("every-style")
+    scream.click()
+    visit.wait_for_another(night)
+    assert visit.chosen == [SCREAM]
+    with page.expect_download() as download:
+        page.locator("#all-styles").click()
+    assert download.value.suggested_filename == "my cat-styles.zip"
+    visit.answer(write_photo(tmp_path / "other.jpg"))
+    page.locator("#every-style").wait_for()
+    assert scream.get_attribute("src") == sample
+    assert page.locator("#all-styles").is_hidden()
+
+
 def test_strength_counts_when_it_is_let_go(visitor: Callable[..., PhotoPage], photo: Path) -> None:
     visit = visitor()
     whole = visit.answer(photo)

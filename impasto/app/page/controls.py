@@ -16,7 +16,7 @@ from impasto.app.look import StyleRequest, mix
 from impasto.app.page.experts import Experts, shown
 from impasto.app.page.inputs import heading, picture, pictures, style_list
 from impasto.app.page.style_choices import COLORS, OWN, OWN_TITLE, meaning, titles
-from impasto.app.sessions import Result, Session
+from impasto.app.sessions import ContactSheet, Result, Session
 from impasto.app.trainings import thumbnail_of
 from impasto.errors import UsageError
 from impasto.stylizing.options import LEAST_STROKE, MOST_STROKE, StyleControls
@@ -40,6 +40,13 @@ class PhotoControls:
                 self.examples = pictures("Examples", named, elem_id="examples")
             with gr.Column(elem_classes="styles"):
                 heading("Styles")
+                with gr.Row(elem_classes="sheet"):
+                    self.sheet = gr.Button(
+                        "My photo in every style", size="sm", visible=False, elem_id="every-style"
+                    )
+                    self.all = gr.Button(
+                        "All of them as a ZIP file", size="sm", visible=False, elem_id="all-styles"
+                    )
                 self.own = picture(OWN_TITLE, height=130, elem_id="own", elem_classes="own")
                 offered = [(one.thumbnail, one.title) for one in choices]
                 self.gallery = pictures("Styles", offered, elem_id="styles")
@@ -76,12 +83,20 @@ class PhotoControls:
 
     def offered(self, visit: Session) -> list[Any]:
         """Return the contents of the style lists for a visitor who has trained styles."""
-        shipped = [(str(one.thumbnail), one.title) for one in self._choices]
-        trained = [(str(thumbnail_of(card)), name) for name, card in visit.cards.items()]
         named = self.names(visit.cards)
-        return [
-            [*shipped, *trained], gr.Dropdown(choices=named), gr.Dropdown(choices=[("nothing", NONE), *named])
-        ]  # fmt: skip
+        shown = self.thumbnails(visit, visit.sheet)
+        return [shown, gr.Dropdown(choices=named), gr.Dropdown(choices=[("nothing", NONE), *named])]
+
+    def thumbnails(self, visit: Session, sheet: ContactSheet | None) -> list[tuple[str, str]]:
+        """Return pictures and titles of all styles of a visitor: of the sheet, as far as it has them."""
+        shipped = [(one.name, one.thumbnail, one.title) for one in self._choices]
+        trained = [(name, thumbnail_of(card), name) for name, card in visit.cards.items()]
+        made: Mapping[str, Path] = sheet.pictures if sheet else {}
+        return [(str(made.get(name, usual)), title) for name, usual, title in (*shipped, *trained)]
+
+    def styles(self, visit: Session) -> dict[str, str | Path]:
+        """Return all styles of a visitor, but for an uploaded picture, by their names."""
+        return {one.name: one.name for one in self._choices} | dict(visit.cards)
 
     def chosen(self, visit: Session, index: int) -> str:
         """Return the name of the style at an index of the gallery."""
@@ -93,12 +108,11 @@ class PhotoControls:
 
     def look(self, visit: Session, values: Mapping[str, Any]) -> tuple[Path, StyleRequest]:
         """Return the photo and the style request. Raises UsageError."""
-        if not values["photo"]:
-            raise UsageError("drop a photo first, or choose one of the examples")
+        photo = photo_of(values)
         first, second = (_style(visit, values[name], values["own"]) for name in ("style", "second"))
         if first is None:
             raise UsageError("choose a style, or drop a picture to use as a style")
-        return Path(values["photo"]), StyleRequest(
+        return photo, StyleRequest(
             styles=mix(first, second, values["share"]),
             strength=float(values["strength"]),
             handles=handles_of(values),
@@ -142,6 +156,13 @@ def _size_slider(most: int) -> gr.Slider:
 def _style(visit: Session, name: str | None, own: str | None) -> str | Path | None:
     """Resolve the name of a style; None for no style."""
     return None if name is None or name == NONE else meaning(visit, name, own)
+
+
+def photo_of(values: Mapping[str, Any]) -> Path:
+    """Return the photo. Raises UsageError if there is none."""
+    if not values["photo"]:
+        raise UsageError("drop a photo first, or choose one of the examples")
+    return Path(values["photo"])
 
 
 def handles_of(values: Mapping[str, Any]) -> StyleControls:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import gradio as gr
 
 from impasto.app import code_snippets
-from impasto.app.choices import StyleOption
+from impasto.app.choices import StyleOption, contact_sheet, write_all
 from impasto.app.inference import (
     DownloadOptions,
     check_readable,
@@ -28,7 +29,7 @@ from impasto.app.page.calls import (
     connect_job,
     stop_job,
 )
-from impasto.app.page.controls import PhotoControls
+from impasto.app.page.controls import PhotoControls, photo_of
 from impasto.app.page.inputs import pictures
 from impasto.app.page.style_choices import highlight_script
 from impasto.app.page.uploads import connect_own_style, last_upload
@@ -153,6 +154,7 @@ class PhotoTab:
         chosen = controls.gallery.select(choose, None, [controls.style, controls.gallery], **quietly)
         chosen.success(**at_once)
         connect_own_style(controls.own, controls.style, self._visits, self._limits).success(**at_once)
+        self._connect_sheet(begun)
         mark = highlight_script("styles", self._choices)
         gr.on(None, None, [controls.style], js=mark, **quietly)
         controls.examples.select(self._take_example, None, [controls.photo], **quietly)
@@ -174,6 +176,69 @@ class PhotoTab:
         ).success(None, [self.file], None, js=SAVE)
         repeat = by_selection(self._repeat, self._visits)
         self.results.select(repeat, None, [*self._outcome, *given], **quietly)
+
+    def _connect_sheet(self, begun: Any) -> None:
+        """Connect the buttons for all styles; `begun` is the event of a new photo's first picture."""
+        controls, quietly = self.controls, {"api_visibility": "private", "show_progress": "hidden"}
+        buttons = [controls.gallery, controls.sheet, controls.all]
+        begun.success(
+            by_name(self._offer_sheet, ("photo",), self._visits), [controls.photo], buttons, **quietly
+        )
+        controls.sheet.click(
+            by_name(self._show_sheet, ("photo",), self._visits),
+            [controls.photo],
+            [*buttons, self.status],
+            api_name="every_style",
+            concurrency_limit=None,
+            show_progress="hidden",
+        )
+        controls.all.click(
+            by_name(self._all, ("photo",), self._visits),
+            [controls.photo],
+            [self.file],
+            api_name="all_styles",
+            concurrency_limit=None,
+            show_progress="minimal",
+            show_progress_on=[self.status],
+        ).success(None, [self.file], None, js=SAVE)
+
+    def _offer_sheet(self, visit: Session, values: FieldValues) -> list[Any]:
+        """Offer a photo in every style; for another photo, the styles show the sample again."""
+        if visit.sheet and values["photo"] and visit.sheet.photo == Path(values["photo"]):
+            return [gr.skip()] * 3
+        shown = gr.skip()
+        if visit.sheet:
+            visit.retire(visit.sheet.pictures.values())
+            visit.sheet = None
+            shown = self.controls.thumbnails(visit, None)
+        return [shown, gr.Button(visible=bool(values["photo"])), gr.Button(visible=False)]
+
+    def _show_sheet(self, visit: Session, values: FieldValues) -> Iterator[list[Any]]:
+        """Show the photo in every style, one after another, in the place of the sample."""
+        photo = photo_of(values)
+        started = time.monotonic()
+        with visit.queues.enter("answer") as ticket:
+            for place in ticket.waiting():
+                yield [*[gr.skip()] * 3, waiting(place)]
+            yield [
+                gr.skip(),
+                gr.Button(interactive=False),
+                gr.skip(),
+                status("Your photo in every style", 0.0),
+            ]
+            offered = self.controls.styles(visit)
+            for sheet in contact_sheet(visit, photo, offered, self._limits):
+                done = len(sheet.pictures) / len(offered)
+                news = status("Your photo in every style", done)
+                yield [self.controls.thumbnails(visit, sheet), *[gr.skip()] * 2, news]
+        told = f"Your photo in {len(offered)} styles: {time.monotonic() - started:.1f} s. Choose one."
+        yield [gr.skip(), gr.Button(visible=False, interactive=True), gr.Button(visible=True), status(told)]
+
+    def _all(self, visit: Session, values: FieldValues) -> str:
+        """Return a ZIP file with the photo in every style."""
+        photo = photo_of(values)
+        with visit.queues.turn("answer"):
+            return str(write_all(visit, photo, self.controls.styles(visit), self._limits))
 
     def _stylize(self, visit: Session, values: FieldValues) -> Iterator[list[Any]]:
         """Stylize a photo at once: by a network, or by a quick painting."""
