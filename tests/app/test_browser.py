@@ -118,7 +118,7 @@ def test_styles(visitor: Callable[..., PhotoPage], photo: Path, tmp_path: Path) 
 
 
 def test_a_photo_in_every_style(visitor: Callable[..., PhotoPage], photo: Path, tmp_path: Path) -> None:
-    """The gallery of styles shows it, one is chosen there, all can be taken home; another photo starts anew."""
+    """The gallery shows it, a style is chosen there, all can be taken home; another photo starts anew."""
     visit = visitor()
     page = visit.page
     assert page.locator("#every-style").is_hidden()
