@@ -22,9 +22,8 @@ from benchmarks.report import console, machine, print_table, save_section
 from benchmarks.settings import ROOT, Pair, Settings
 from benchmarks.surface import grain
 from impasto.grading.lut import into_gamut
-from impasto.grading.methods import make_lut, sample_colors
+from impasto.grading.methods import make_lut, match_clouds, sample_colors
 from impasto.grading.options import GradeOptions
-from impasto.grading.transport import match_clouds
 from impasto.imaging import io
 from impasto.imaging.color_transfer import luma, to_oklab
 from impasto.imaging.geometry import fit_long_side, resize

@@ -16,8 +16,7 @@ from impasto.imaging.geometry import fit_long_side, resize
 from impasto.imaging.style import read_style
 from impasto.networks.adaptive import Adaptive
 from impasto.networks.adaptive_file import EMBEDDED, load_adaptive
-from impasto.networks.card import ADAPTIVE, Card
-from impasto.networks.primed import digest
+from impasto.networks.card import ADAPTIVE, Card, digest
 from impasto.options import Pooling
 from impasto.perception import shrink
 

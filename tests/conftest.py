@@ -15,8 +15,7 @@ from torch import Tensor
 
 from impasto import networks
 from impasto.backbones.compact import TEACHER_WIDTHS, WIDTH_OF, Compact, save_compact
-from impasto.networks.card import Card, save_card
-from impasto.networks.primed import fingerprint
+from impasto.networks.card import Card, fingerprint, save_card
 
 # torchvision's index of each convolution of VGG-19 up to conv3_1, its inputs and its outputs
 VGG_START = {0: (3, 64), 2: (64, 64), 5: (64, 128), 7: (128, 128), 10: (128, 256)}

@@ -11,9 +11,8 @@ from impasto import styles
 from impasto.encoding import encode, encode_file
 from impasto.errors import ImageError, WeightsError
 from impasto.imaging import io
-from impasto.networks.card import load_card, save_card
+from impasto.networks.card import load_card, load_primed, save_card
 from impasto.networks.mixing import interpolate, lineage
-from impasto.networks.primed import load_primed
 
 
 @pytest.fixture

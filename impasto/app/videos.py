@@ -19,8 +19,8 @@ from impasto.imaging.geometry import fit_long_side, resize
 from impasto.imaging.video.clip import Clip, ClipInfo, Pixels
 from impasto.imaging.video.open import open_clip
 from impasto.stylizing.options import VideoOptions
+from impasto.stylizing.parts import Progress
 from impasto.stylizing.pixels import as_image
-from impasto.stylizing.progress import Progress
 from impasto.stylizing.runtime import RuntimeName
 from impasto.stylizing.stylizer import Stylizer
 from impasto.stylizing.video import VideoJob, network_job

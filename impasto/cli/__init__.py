@@ -12,18 +12,16 @@ from typer.core import TyperGroup
 from impasto.cli.adapt import adapt
 from impasto.cli.display import say
 from impasto.cli.doctor import doctor
-from impasto.cli.earlier_flags import with_current_flags
 from impasto.cli.encode import encode
-from impasto.cli.error_handling import INTERRUPTED, announced
+from impasto.cli.error_handling import INTERRUPTED, announced, interruptible
 from impasto.cli.evaluate import evaluate
 from impasto.cli.export import export
+from impasto.cli.flags import ListCommand, with_current_flags
 from impasto.cli.grade import grade
 from impasto.cli.import_ import import_
-from impasto.cli.multi_value import ListCommand
 from impasto.cli.paint import paint
 from impasto.cli.prime import prime
 from impasto.cli.sheet import sheet
-from impasto.cli.signals import interruptible
 from impasto.cli.styles import list_styles
 from impasto.cli.stylize import stylize
 from impasto.cli.texture import texture

@@ -12,9 +12,8 @@ import typer
 from impasto import backbones
 from impasto.backbones.distill import DistillOptions, DistillStep, Teachers, distill, pictures_in
 from impasto.cli.display import Show, progress, say
-from impasto.cli.error_handling import INTERRUPTED, explained
+from impasto.cli.error_handling import INTERRUPTED, explained, stopping
 from impasto.cli.flags import Flag, QuietFlag, with_flags
-from impasto.cli.signals import stopping
 from impasto.errors import UsageError
 from impasto.imaging.files import check_target
 

@@ -94,7 +94,7 @@ def describe_video(plan: VideoPlan) -> None:
 
 def describe_training(style: Path, options: TrainOptions, photos: Photos, start: str | None) -> None:
     """Print the resolved options, and what a training takes, from a few of its steps."""
-    from impasto.training.estimate import estimate_training
+    from impasto.training.train import estimate_training
 
     device = resolve_device(options.device)
     values: dict[str, Any] = {field.name: getattr(options, field.name) for field in fields(options)}

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from impasto.cli.completion import style_names
 from impasto.cli.display import counted, progress, say, warn
 from impasto.cli.error_handling import explained
-from impasto.cli.flags import QuietFlag
+from impasto.cli.flags import QuietFlag, style_names
 from impasto.export.options import ExportOptions
 
 if TYPE_CHECKING:

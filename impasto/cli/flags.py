@@ -1,13 +1,10 @@
-"""Flags made from an options dataclass: its fields name them, its defaults are theirs.
-
-A flag that is not given says nothing, so that recipes and records are overridden by those that are.
-"""
+"""Flags: made of options, with several values, completed, and spelled as they were."""
 
 from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import wraps
 from inspect import Parameter
@@ -16,8 +13,13 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import typer
 from rich.markup import escape
+from typer.core import TyperCommand
 
+from impasto import recipes, styles
+from impasto.cli.display import warn
 from impasto.errors import UsageError
+from impasto.options import RENAMED
+from impasto.recipes import RecipeJob
 
 EXPERT = "Expert options"
 CONTROL = "Control options"
@@ -209,3 +211,70 @@ def _parse(name: str, text: Any, flag: Flag, hint: Any) -> Any:
 
 def _dashed(name: str) -> str:
     return name.replace("_", "-")
+
+
+class ListCommand(TyperCommand):
+    """A command whose repeatable options take all words up to the next option."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        repeatable = {
+            name for option in self.params if getattr(option, "multiple", False) for name in option.opts
+        }
+        return super().parse_args(ctx, list(spread(args, repeatable)))
+
+
+def spread(words: Iterable[str], repeatable: Collection[str]) -> Iterator[str]:
+    """The words with the name of a repeatable option before each of its values.
+
+    >>> list(spread(["photo.jpg", "--styles", "a", "b", "-o", "sheet.png"], {"--styles"}))
+    ['photo.jpg', '--styles', 'a', '--styles', 'b', '-o', 'sheet.png']
+    """
+    option, first = "", True
+    for word in words:
+        if word.startswith("-"):
+            option, first = word if word in repeatable else "", True
+        elif option and not first:
+            yield option
+        else:
+            first = False
+        yield word
+
+
+def style_names(incomplete: str) -> list[str]:
+    """The shipped style cards that begin so."""
+    return _beginning(styles.cards(), incomplete)
+
+
+def recipe_names(job: RecipeJob) -> Callable[[str], list[str]]:
+    """A function that gives the recipes for a job that begin so."""
+
+    def names(incomplete: str) -> list[str]:
+        return _beginning(recipes.names(job), incomplete)
+
+    return names
+
+
+def _beginning(names: Iterable[str], start: str) -> list[str]:
+    return [name for name in names if name.startswith(start)]
+
+
+def with_current_flags(words: Iterable[str]) -> Iterator[str]:
+    """The words of a command line with today's names of flags; a warning tells each.
+
+    >>> list(with_current_flags(["photo.jpg", "--keep-color=luminance"]))
+    ['photo.jpg', '--keep-color=luminance']
+    """
+    for word in words:
+        flag, equals, value = word.partition("=")
+        current = _CURRENT.get(flag, flag)
+        if current != flag:
+            warn(f"{flag} is now called {current}")
+        yield current + equals + value
+
+
+def _flags(names: Iterable[str]) -> list[str]:
+    kebab = [name.replace("_", "-") for name in names]
+    return [f"--{start}{name}" for start in ("", "no-") for name in kebab]
+
+
+_CURRENT = {"--licence": "--license", **dict(zip(_flags(RENAMED), _flags(RENAMED.values()), strict=True))}

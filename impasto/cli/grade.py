@@ -149,8 +149,8 @@ def _grade_video(
 ) -> None:
     """Grade a clip by one table, which is made of frames from all of it."""
     from impasto.cli.video import run_job
+    from impasto.grading.files import FrameGrader, lut_of_clip
     from impasto.grading.looks import check_look, write_look
-    from impasto.grading.video import FrameGrader, lut_of_clip
     from impasto.imaging.video.open import open_clip
     from impasto.stylizing.options import VideoOptions
     from impasto.stylizing.video import VideoJob

@@ -12,7 +12,6 @@ import typer
 
 from impasto import recipes, styles
 from impasto.cli import controls
-from impasto.cli.completion import recipe_names
 from impasto.cli.display import download
 from impasto.cli.error_handling import explained
 from impasto.cli.flags import (
@@ -26,6 +25,7 @@ from impasto.cli.flags import (
     panel,
     parse_bit_depth,
     parse_megapixels,
+    recipe_names,
     with_flags,
 )
 from impasto.cli.paint_session import (

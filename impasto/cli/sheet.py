@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 import typer
 
 from impasto import styles
-from impasto.cli.completion import style_names
 from impasto.cli.display import Show, counted, progress, say
 from impasto.cli.error_handling import explained
-from impasto.cli.flags import QuietFlag
+from impasto.cli.flags import QuietFlag, style_names
 from impasto.cli.paint import parse_style
 from impasto.cli.styles import credit_of
 from impasto.errors import UsageError

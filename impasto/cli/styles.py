@@ -16,9 +16,9 @@ from rich.table import Table
 from rich.text import Text
 
 from impasto import styles
-from impasto.cli.completion import style_names
 from impasto.cli.display import counted, plain, progress, say
 from impasto.cli.error_handling import explained
+from impasto.cli.flags import style_names
 from impasto.errors import UsageError
 
 if TYPE_CHECKING:

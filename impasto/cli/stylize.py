@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from impasto import styles
-from impasto.cli.completion import style_names
 from impasto.cli.controls import FLAGS, Mask, RegionFlags, parse_regions, require_style
 from impasto.cli.display import Show, complain, progress, say, warn
 from impasto.cli.error_handling import INTERRUPTED, explained
@@ -30,6 +29,7 @@ from impasto.cli.flags import (
     panel,
     parse_bit_depth,
     parse_megapixels,
+    style_names,
     with_flags,
 )
 from impasto.cli.paint import parse_size, parse_tile

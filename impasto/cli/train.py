@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from impasto import recipes, styles
-from impasto.cli.completion import recipe_names
 from impasto.cli.display import say
 from impasto.cli.error_handling import explained
-from impasto.cli.flags import EXPERT, OUTPUT, Flag, HelpAll, QuietFlag, panel, with_flags
+from impasto.cli.flags import EXPERT, OUTPUT, Flag, HelpAll, QuietFlag, panel, recipe_names, with_flags
 from impasto.cli.training_session import (
     LOOP_FLAGS,
     OutFlag,
@@ -213,7 +212,7 @@ def _find_start(
     find_lr: bool,
 ) -> Card | None:
     """The card named, or what the recipe primes, or what the adaptive network gives for the style."""
-    from impasto.networks.primed import load_primed
+    from impasto.networks.card import load_primed
 
     if start in ("random", "primed"):
         return load_primed(options.network) if start == "primed" else None

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from impasto.cli.completion import style_names
 from impasto.cli.controls import FLAGS as HANDLE_FLAGS
 from impasto.cli.controls import Mask, RegionFlags, parse_regions, require_style
 from impasto.cli.display import Show, as_time, counted, progress, say, warn
-from impasto.cli.error_handling import INTERRUPTED, explained
+from impasto.cli.error_handling import INTERRUPTED, explained, stopping
 from impasto.cli.flags import (
     EXPERT,
     OUTPUT,
@@ -26,10 +25,10 @@ from impasto.cli.flags import (
     QuietFlag,
     RuntimeFlag,
     panel,
+    style_names,
     with_flags,
 )
 from impasto.cli.paint import parse_size, parse_style
-from impasto.cli.signals import stopping
 from impasto.errors import UsageError
 from impasto.painting.options import PaintOptions
 from impasto.stylizing.options import StyleControls, VideoOptions
@@ -37,7 +36,7 @@ from impasto.stylizing.options import StyleControls, VideoOptions
 if TYPE_CHECKING:
     from impasto.stylizing.finishing import FramePostprocessor
     from impasto.stylizing.frames import FrameStyler
-    from impasto.stylizing.progress import Progress
+    from impasto.stylizing.parts import Progress
     from impasto.stylizing.stylizer import Stylizer
     from impasto.stylizing.video import VideoJob
 

@@ -9,21 +9,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from impasto.cli.completion import style_names
 from impasto.cli.controls import FLAGS as HANDLE_FLAGS
 from impasto.cli.controls import Mask, require_style
 from impasto.cli.display import as_time, complain, counted, say, warn
-from impasto.cli.error_handling import explained
+from impasto.cli.error_handling import explained, stopping
 from impasto.cli.flags import (
     DeviceFlag,
     HelpAll,
     PrecisionFlag,
     QuietFlag,
     RuntimeFlag,
+    style_names,
     with_flags,
 )
 from impasto.cli.paint import parse_size
-from impasto.cli.signals import stopping
 from impasto.stylizing.options import ImageOptions, StyleControls, VideoOptions
 
 if TYPE_CHECKING:

@@ -16,19 +16,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from impasto import styles
-from impasto.cli.completion import style_names
 from impasto.cli.controls import FLAGS, Mask
 from impasto.cli.display import say
-from impasto.cli.error_handling import INTERRUPTED, explained
+from impasto.cli.error_handling import INTERRUPTED, explained, stopping
 from impasto.cli.flags import (
     DeviceFlag,
     HelpAll,
     PrecisionFlag,
     QuietFlag,
     RuntimeFlag,
+    style_names,
     with_flags,
 )
-from impasto.cli.signals import stopping
 from impasto.errors import UsageError
 from impasto.stylizing.options import StyleControls
 

@@ -1,17 +1,22 @@
-"""Combine the networks of a stylizer into one exportable module for images of any size."""
+"""Networks of a stylizer as one module for images of any size, and its TorchScript."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import io
+import json
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from impasto.networks import StyleNetwork
-from impasto.networks.traceable import Traceable
+from impasto.networks.onnx import Traceable
 
 GraphParts = Sequence[tuple[StyleNetwork, float]]
+_EXAMPLE = (2, 3, 75, 101)
+PROPERTIES = "impasto.json"  # name of the extra file in the archive
 
 
 class Graph(nn.Module):
@@ -99,3 +104,28 @@ def _round(module: nn.Module, dtype: torch.dtype) -> None:
     own = [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]
     for _, tensor in own:
         tensor.data = tensor.data.to(dtype)
+
+
+def write_torchscript(graph: nn.Module, properties: Mapping[str, str]) -> bytes:
+    """Make the bytes of a file for `torch.jit.load`: a function of an image of any size."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # TorchScript warns of its deprecation and of each traced constant
+        with torch.no_grad():
+            traced = torch.jit.trace(graph, torch.zeros(_EXAMPLE), check_trace=False)  # type: ignore[no-untyped-call]
+        buffer = io.BytesIO()
+        torch.jit.save(traced, buffer, _extra_files={PROPERTIES: json.dumps(dict(properties))})
+    return buffer.getvalue()
+
+
+def load_torchscript(data: bytes) -> Any:
+    """Load the function in the bytes of a TorchScript file, on the CPU: (N, 3, H, W) to this shape."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        module = torch.jit.load(io.BytesIO(data), map_location="cpu")  # type: ignore[no-untyped-call]
+
+    def paint(image: Tensor) -> Tensor:
+        with torch.inference_mode(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return cast(Tensor, module(image))
+
+    return paint

@@ -10,8 +10,8 @@ from os import PathLike
 from pathlib import Path
 
 from impasto.errors import UsageError
-from impasto.export import onnx_file, torchscript
-from impasto.export.graph import Graph, GraphParts
+from impasto.export import onnx_file
+from impasto.export.graph import Graph, GraphParts, load_torchscript, write_torchscript
 from impasto.export.onnx_file import Model, Tell
 from impasto.export.options import SUFFIXES, ExportOptions
 from impasto.export.quality import Quality, check
@@ -116,9 +116,9 @@ def check_output(out: Path, options: ExportOptions) -> None:
 def _torchscript(parts: GraphParts, photo: float, properties: dict[str, str], tell: Tell) -> Model:
     graph = Graph(parts, photo)
     tell("exporting")
-    data = torchscript.write(graph, properties)
+    data = write_torchscript(graph, properties)
     tell("comparing with PyTorch")
-    return Model(data, check(torchscript.load(data), graph, "TorchScript"))
+    return Model(data, check(load_torchscript(data), graph, "TorchScript"))
 
 
 def _properties(cards: Sequence[tuple[Card, float]], options: ExportOptions) -> dict[str, str]:

@@ -12,8 +12,14 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from impasto.errors import ImageError, ImpastoError, MissingExtraError
 from impasto.imaging.codecs.jpeg import CutJpeg, lacks_end
-from impasto.imaging.codecs.raw import open_raw
-from impasto.imaging.codecs.sixteen_bits import Deep, DeepFile, has_deep_planes, is_deep_color, read_deep
+from impasto.imaging.codecs.sixteen_bits import (
+    Deep,
+    DeepFile,
+    has_deep_planes,
+    is_deep_color,
+    open_raw,
+    read_deep,
+)
 from impasto.imaging.codecs.tiff import FloatTiff, decode_by_libtiff, is_float, is_raw, read_tags
 from impasto.imaging.color import changes_values, to_range, to_srgb
 from impasto.imaging.limits import check_counts, check_exif

@@ -18,6 +18,7 @@ from PIL import Image, ImageFile, ImageOps
 from PIL.TiffImagePlugin import TiffImageFile
 from torch import Tensor
 
+from impasto.imaging.codecs.tiff import load_vips
 from impasto.imaging.decoding import (
     UPRIGHT,
     check_size,
@@ -36,7 +37,6 @@ from impasto.imaging.files import open_file
 from impasto.imaging.geometry import resize
 from impasto.imaging.io import MAX_PIXELS, ImageInfo
 from impasto.imaging.metadata import clean_exif, find_dpi, load_exif
-from impasto.imaging.vips import load_vips
 
 _FOR_COLORS = ("icc_profile", "transparency")
 _STRIP = 256  # rows

@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 
 from impasto.errors import UsageError
-from impasto.networks.card import Card
-from impasto.networks.primed import fingerprint
+from impasto.networks.card import Card, fingerprint
 
 
 class Lineage(NamedTuple):

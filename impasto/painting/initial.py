@@ -12,9 +12,8 @@ from impasto.errors import UsageError
 from impasto.imaging.arrays import without_hidden
 from impasto.imaging.color_transfer import ColorMoments, color_moments, map_colors
 from impasto.imaging.geometry import fit_long_side, resize
-from impasto.networks.card import Card
+from impasto.networks.card import Card, load_primed
 from impasto.networks.mixing import interpolate
-from impasto.networks.primed import load_primed
 from impasto.painting.objective import Style
 from impasto.painting.options import STARTS, PaintOptions
 

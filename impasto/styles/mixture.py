@@ -11,9 +11,8 @@ from typing import Any, TypeGuard
 
 from impasto import styles
 from impasto.errors import UsageError
-from impasto.networks.card import Card
+from impasto.networks.card import Card, load_primed
 from impasto.networks.mixing import Lineage, as_shares, interpolate, lineage
-from impasto.networks.primed import load_primed
 
 StyleRef = Card | str | PathLike[str]
 Styles = StyleRef | tuple[StyleRef, float] | Sequence[StyleRef | tuple[StyleRef, float]]

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from impasto.networks import StyleNetwork
-from impasto.networks.card import ADAPTIVE, Card
-from impasto.networks.primed import fingerprint
+from impasto.networks.card import ADAPTIVE, Card, fingerprint
 from impasto.styles.mixture import Styles, load_styles, mix
 from impasto.stylizing.estimate import IMAGES, bytes_per_pixel
 from impasto.stylizing.runners import make_runner

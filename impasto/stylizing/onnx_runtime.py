@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.export import Dim
 
 from impasto.networks import StyleNetwork, onnx
-from impasto.networks.traceable import Traceable
+from impasto.networks.onnx import Traceable
 from impasto.stylizing.runtime import RuntimeName
 from impasto.stylizing.torch_runtime import paint_bytes
 

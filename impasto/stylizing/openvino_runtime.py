@@ -15,7 +15,7 @@ from torch import Tensor
 
 from impasto.errors import MissingExtraError
 from impasto.networks import StyleNetwork
-from impasto.networks.traceable import Traceable
+from impasto.networks.onnx import Traceable
 from impasto.stylizing.runtime import RuntimeName
 
 _TELEMETRY = "openvino_telemetry"

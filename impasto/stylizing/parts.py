@@ -1,4 +1,4 @@
-"""A video in the making: finished parts on disk, and what the next one needs to go on exactly."""
+"""Parts of a video that are finished, to resume it, and its progress."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from threading import Event
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,9 @@ from safetensors.numpy import save
 
 from impasto.errors import UsageError, VideoError
 from impasto.imaging.files import replacing
+from impasto.imaging.video.clip import Clip, Frame
 from impasto.imaging.video.sinks import Sink
+from impasto.stylizing.options import VideoOptions
 
 PartState = Mapping[str, NDArray[np.uint8]]
 
@@ -145,3 +149,40 @@ def _read_mark(path: Path) -> ResumePoint | None:
         return ResumePoint(max(0, frames), Fraction(following) if following else None, state)
     except (OSError, SafetensorError, KeyError, ValueError, TypeError):
         return None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Progress of a video: share done, 0 if its length is unknown; frames written in all,
+    with those of an earlier run; and frames a second in this run.
+    """
+
+    done: float
+    frames: int
+    per_second: float
+
+
+class ProgressReporter:
+    """Counts frames, tells how far it is, and knows whether to stop."""
+
+    def __init__(
+        self, clip: Clip, options: VideoOptions, tell: Callable[[Progress], None], stop: Event
+    ) -> None:
+        self._tell, self._stop = tell, stop
+        self._start = options.start
+        ends = [end for end in (clip.info.duration, options.end) if end is not None]
+        self._length = max(1e-6, min(ends) - options.start) if ends else float("inf")
+        self._frames, self._earlier, self._began = 0, 0, monotonic()
+
+    def go_on(self, mark: ResumePoint) -> None:
+        self._frames = self._earlier = mark.frames
+
+    def count(self, photo: Frame) -> None:
+        self._frames += 1
+        done = (float(photo.time + photo.duration) - self._start) / self._length
+        rate = (self._frames - self._earlier) / max(1e-6, monotonic() - self._began)
+        self._tell(Progress(min(1.0, done), self._frames, rate))
+
+    @property
+    def stopped(self) -> bool:
+        return self._stop.is_set()

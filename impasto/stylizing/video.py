@@ -28,8 +28,7 @@ from impasto.styles.mixture import Styles
 from impasto.stylizing.finishing import FramePostprocessor, Postprocessor
 from impasto.stylizing.frames import FrameStyler, NetworkStyler, Sequence, ShownFrame
 from impasto.stylizing.options import StyleControls, VideoOptions
-from impasto.stylizing.parts import ResumePoint, VideoParts
-from impasto.stylizing.progress import Progress, ProgressReporter
+from impasto.stylizing.parts import Progress, ProgressReporter, ResumePoint, VideoParts
 from impasto.stylizing.stylizer import StyleRegions, Stylizer
 from impasto.stylizing.video_plan import VideoPlan, count_frames, try_frames
 

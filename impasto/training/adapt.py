@@ -21,7 +21,7 @@ from impasto.imaging.color_transfer import ColorMoments, color_moments
 from impasto.imaging.geometry import resize
 from impasto.networks.adaptive import Adaptive
 from impasto.networks.adaptive_file import save_adaptive
-from impasto.networks.primed import digest
+from impasto.networks.card import digest
 from impasto.options import PREDICTED_LIGHT
 from impasto.perception import Features, Perception
 from impasto.training.checkpoints import TrainingPlan

@@ -13,8 +13,7 @@ from typing import Any
 from impasto.encoding import encode
 from impasto.errors import UsageError
 from impasto.imaging.files import check_target
-from impasto.networks.card import Card, load_card, save_card
-from impasto.networks.primed import load_primed
+from impasto.networks.card import Card, load_card, load_primed, save_card
 from impasto.training.checkpoints import TrainingPlan, TrainStep, workspace
 from impasto.training.distributed import is_main_process, is_restarted
 from impasto.training.options import LoopOptions, TrainOptions

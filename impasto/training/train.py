@@ -1,28 +1,42 @@
-"""`train` a network for a style; `prime` one to reproduce its input (identity pretraining)."""
+"""Train a network for a style, find its learning rate, and estimate what it takes."""
 
 from __future__ import annotations
 
+import csv
+import math
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from time import monotonic
 
 import torch
 from torch import Tensor
 
 from impasto import networks
-from impasto.device import resolve_device, resolve_precision
-from impasto.errors import UsageError
+from impasto.device import peak_memory, resolve_device, resolve_precision
+from impasto.errors import DivergenceError, UsageError
 from impasto.imaging import io
+from impasto.imaging.files import replacing
 from impasto.networks import StyleNetwork
-from impasto.networks.card import Card, save_card
-from impasto.networks.primed import fingerprint
+from impasto.networks.card import Card, fingerprint, save_card
 from impasto.training.checkpoints import TrainingPlan, TrainStep
 from impasto.training.data import held_out_samples, samples
 from impasto.training.distributed import ProcessGroup, init_distributed
-from impasto.training.lr_finder import RangeTest, rates
+from impasto.training.metrics_log import can_plot, plot_rates
 from impasto.training.objective import BuiltObjective, priming_objective, style_objective
 from impasto.training.optimization import StateDict, Training
 from impasto.training.options import LoopOptions, PrimeOptions, TrainOptions
+from impasto.training.photos import Photos
 from impasto.training.trainer import TrainingTask, fit
+
+_LOWEST, _HIGHEST = 1e-6, 1.0
+_SMOOTH = 0.9
+_EXPLOSION = 4.0  # times the lowest loss: the test ends there
+_TRIAL_STEPS = 5
+_VALIDATIONS = 1.04  # times as long, as held-out photos are looked at now and then
+_CARD_BYTES = 2 * 2  # of a parameter: the card, and the last weights beside it
+_CHECKPOINT_BYTES = 4 * 8  # weights, the best of them, two moments, and those of the last good step
+_SAMPLE_BYTES = 25 * 8 / 4  # of a crop's pixel: 25 pictures of four photos and their results, as JPEG
 
 
 def train(style: io.Source, options: TrainOptions, plan: TrainingPlan) -> Card:
@@ -136,3 +150,93 @@ def _network(options: LoopOptions, start: Card | None) -> StyleNetwork:
     if config and sorted(config["skips"]) != start.config.get("skips"):
         raise UsageError(f"the weights to start from are of a unet with skips {start.config.get('skips')}")
     return start.build().requires_grad_(True).train()
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A learning rate and the smoothed loss that it led to."""
+
+    rate: float
+    loss: float
+
+
+def rates(steps: int) -> Iterator[float]:
+    """Yield rates from the lowest to the highest, in equal factors."""
+    for step in range(steps):
+        yield _LOWEST * (_HIGHEST / _LOWEST) ** (step / max(1, steps - 1))
+
+
+class RangeTest:
+    """Collects trials; `is_over` is True once the loss explodes."""
+
+    def __init__(self) -> None:
+        self.trials: list[Trial] = []
+        self._mean, self._weight = 0.0, 0.0
+
+    def add(self, rate: float, loss: float) -> None:
+        """Add a rate and the loss measured before the step of this rate."""
+        self._mean = _SMOOTH * self._mean + (1 - _SMOOTH) * loss
+        self._weight = _SMOOTH * self._weight + (1 - _SMOOTH)
+        self.trials.append(Trial(rate, self._mean / self._weight))
+
+    @property
+    def is_over(self) -> bool:
+        """Return whether the loss has exploded."""
+        loss = self.trials[-1].loss if self.trials else 0.0
+        return not math.isfinite(loss) or loss > _EXPLOSION * min(trial.loss for trial in self.trials)
+
+    def suggestion(self) -> float:
+        """Suggest a third of the rate with the lowest loss.
+
+        At the lowest loss the loss begins to rise, and a cycle stays at its peak rate for long. Raises
+        DivergenceError if no loss is finite.
+        """
+        finite = [trial for trial in self.trials if math.isfinite(trial.loss)]
+        if not finite:
+            raise DivergenceError("no learning rate can be suggested: the loss is not a number at any")
+        return min(finite, key=lambda trial: trial.loss).rate / 3
+
+    def save(self, folder: Path) -> list[Path]:
+        """Write learning-rate.csv and, with Matplotlib, learning-rate.png; returns their paths."""
+        folder.mkdir(parents=True, exist_ok=True)
+        table, plot = folder / "learning-rate.csv", folder / "learning-rate.png"
+        with (
+            replacing(table) as temporary,
+            temporary.open("w", newline="", encoding="utf-8") as file,
+        ):
+            writer = csv.writer(file)
+            writer.writerow(("rate", "loss"))
+            writer.writerows((f"{trial.rate:.6g}", f"{trial.loss:.6g}") for trial in self.trials)
+        if not can_plot():
+            return [table]
+        plot_rates(plot, [(trial.rate, trial.loss) for trial in self.trials], self.suggestion())
+        return [table, plot]
+
+
+@dataclass(frozen=True)
+class TrainingCost:
+    """Of a training on this machine: steps, seconds, bytes on the disk, and of memory where it is known."""
+
+    steps: int
+    seconds: float
+    size: float
+    memory: int | None
+
+
+def estimate_training(style: Path, options: TrainOptions, photos: Photos) -> TrainingCost:
+    """Make a few steps, from random weights, and write nothing. Raises as `train` does."""
+    moments = [monotonic()]
+
+    def count(step: TrainStep) -> None:
+        moments.append(monotonic())
+
+    find_rate(style, options, TrainingPlan(photos, Path("trial.safetensors"), on_step=count), _TRIAL_STEPS)
+    first = min(1, len(moments) - 2)  # the first step takes longer, as all gets ready
+    step = (moments[-1] - moments[first]) / max(1, len(moments) - 1 - first) * _VALIDATIONS
+    steps = max(1, round(60 * options.minutes / step)) if options.steps is None else options.steps
+    seconds = 60 * options.minutes if options.steps is None else steps * step
+    config = {} if options.skips is None else {"skips": list(options.skips)}
+    network = networks.build(options.network, **config)
+    parameters = sum(weight.numel() for weight in network.parameters())
+    size = parameters * (_CARD_BYTES + _CHECKPOINT_BYTES) + _SAMPLE_BYTES * options.size**2
+    return TrainingCost(steps, seconds, size, peak_memory())

@@ -12,8 +12,7 @@ from PIL import Image
 from skimage import data
 
 from impasto.cli.prime import FLAGS
-from impasto.networks.card import load_card
-from impasto.networks.primed import fingerprint
+from impasto.networks.card import fingerprint, load_card
 from impasto.training.options import PrimeOptions
 
 Impasto = Callable[..., Any]

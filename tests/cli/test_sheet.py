@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from impasto import networks
-from impasto.cli.multi_value import spread
+from impasto.cli.flags import spread
 from impasto.cli.sheet import plan_columns
 from impasto.errors import UsageError
 from impasto.networks.card import Card, save_card

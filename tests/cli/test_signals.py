@@ -9,7 +9,7 @@ import pytest
 from typer.core import TyperCommand
 
 from impasto.cli import app, main
-from impasto.cli.signals import interruptible, stopping
+from impasto.cli.error_handling import interruptible, stopping
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGHUP")
 ASKING = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]

@@ -13,8 +13,7 @@ from PIL import Image
 
 from impasto import networks
 from impasto.imaging import io
-from impasto.networks.card import Card, save_card
-from impasto.networks.primed import fingerprint
+from impasto.networks.card import Card, fingerprint, save_card
 
 
 def error_of(result, code):
@@ -39,7 +38,7 @@ def shelf(tmp_path, monkeypatch) -> Path:
             replace(card, style=name, base=fingerprint(primed)), folder / "cards" / f"{name}.safetensors"
         )
     monkeypatch.setattr("impasto.styles._CARDS", folder / "cards")
-    monkeypatch.setattr("impasto.networks.primed._FILE", folder / "primed.safetensors")
+    monkeypatch.setattr("impasto.networks.card._FILE", folder / "primed.safetensors")
     return folder
 
 

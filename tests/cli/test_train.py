@@ -23,8 +23,7 @@ from impasto.cli.train import FLAGS, recipe_priming, resolve
 from impasto.cli.training_session import parse_skips
 from impasto.errors import DivergenceError, UsageError
 from impasto.imaging import io
-from impasto.networks.card import Card, load_card, save_card
-from impasto.networks.primed import fingerprint, load_primed
+from impasto.networks.card import Card, fingerprint, load_card, load_primed, save_card
 from impasto.options import kebab
 from impasto.training import metrics_log
 from impasto.training.options import TrainOptions

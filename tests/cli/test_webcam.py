@@ -16,8 +16,7 @@ import pytest
 from impasto import networks
 from impasto.cli import window
 from impasto.cli.webcam import KEYS
-from impasto.networks.card import Card, save_card
-from impasto.networks.primed import fingerprint
+from impasto.networks.card import Card, fingerprint, save_card
 from tests.clips import Pixels, pan, read_clip, write_clip
 
 Impasto = Callable[..., Any]

@@ -12,8 +12,7 @@ from skimage import data
 from torch import Tensor, nn
 
 from impasto.networks import onnx
-from impasto.networks.card import Card, load_card
-from impasto.networks.primed import digest
+from impasto.networks.card import Card, digest, load_card
 
 Family = dict[str, Card]
 
@@ -21,7 +20,7 @@ Family = dict[str, Card]
 @pytest.fixture
 def family(cards_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Family:
     """The cards by name; the primed weights are those that are embedded."""
-    monkeypatch.setattr("impasto.networks.primed._FILE", cards_folder / "primed.safetensors")
+    monkeypatch.setattr("impasto.networks.card._FILE", cards_folder / "primed.safetensors")
     return {path.stem: load_card(path) for path in cards_folder.iterdir()}
 
 

@@ -18,7 +18,7 @@ from skimage import data
 
 from impasto.errors import ExportError
 from impasto.export import ExportOptions, export
-from impasto.export.web import folder, runtime
+from impasto.export.web import folder
 from impasto.networks import onnx
 from impasto.networks.card import load_card
 
@@ -47,7 +47,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, cards_folder: Path, written: 
     out = tmp_path_factory.mktemp("page") / "site"
     card = load_card(cards_folder / "night.safetensors")
     try:
-        runtime.fetch()
+        folder.fetch()
     except ExportError as error:
         pytest.skip(f"npm cannot be used here: {error}")
     with pytest.MonkeyPatch.context() as patch:
@@ -244,4 +244,4 @@ def test_webgpu_paints_the_same(browser: Any, address: str, site: Path, photo: P
 
 def test_the_version_is_the_one_that_is_vendored(site: Path) -> None:
     for name in ("ort.wasm.min.mjs", "ort.webgpu.min.mjs"):
-        assert f"ONNX Runtime Web v{runtime.VERSION}" in (site / name).read_text(encoding="utf-8")[:200]
+        assert f"ONNX Runtime Web v{folder.VERSION}" in (site / name).read_text(encoding="utf-8")[:200]

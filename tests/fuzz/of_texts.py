@@ -24,7 +24,7 @@ from impasto.cli.train import FLAGS as TRAIN_FLAGS
 from impasto.cli.video import FLAGS as VIDEO_FLAGS
 from impasto.errors import ImpastoError
 from impasto.evaluation.measuring import MeasurementStore
-from impasto.grading.cube import read_cube
+from impasto.grading.looks import read_cube
 from impasto.options import kebab, parse_layers
 from impasto.painting.options import PaintOptions, TextureOptions
 from impasto.styles.mixture import load_styles

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from impasto.errors import VideoError
+from impasto.grading.files import FrameGrader, lut_of_clip
 from impasto.grading.grader import Grader
 from impasto.grading.looks import write_look
 from impasto.grading.lut import Lut, identity
 from impasto.grading.options import GradeOptions
-from impasto.grading.video import FrameGrader, lut_of_clip
 from impasto.imaging.video.clip import ClipInfo
 from impasto.imaging.video.open import open_clip
 from tests.clips import pan, write_clip

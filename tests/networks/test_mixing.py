@@ -8,9 +8,8 @@ import torch
 
 from impasto import networks
 from impasto.errors import UsageError
-from impasto.networks.card import Card
+from impasto.networks.card import Card, fingerprint
 from impasto.networks.mixing import as_shares, interpolate, lineage
-from impasto.networks.primed import fingerprint
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from torch import Tensor
 from impasto import styles
 from impasto.imaging import io
 from impasto.imaging.geometry import fit_long_side, resize
-from impasto.networks.primed import fingerprint, load_primed
+from impasto.networks.card import fingerprint, load_primed
 from impasto.stylizing import Stylizer
 
 PHOTO = Path(__file__).parents[2] / "examples" / "pictures" / "summer-palace.jpg"

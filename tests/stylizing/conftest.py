@@ -29,7 +29,7 @@ def family(cards_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     for name in ("night", "wave"):
         (shipped / f"{name}.safetensors").write_bytes((cards_folder / f"{name}.safetensors").read_bytes())
     monkeypatch.setattr("impasto.styles._CARDS", shipped)
-    monkeypatch.setattr("impasto.networks.primed._FILE", cards_folder / "primed.safetensors")
+    monkeypatch.setattr("impasto.networks.card._FILE", cards_folder / "primed.safetensors")
     return {path.stem: load_card(path) for path in cards_folder.iterdir()}
 
 

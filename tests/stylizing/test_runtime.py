@@ -13,7 +13,7 @@ from impasto import networks, styles
 from impasto.errors import MissingExtraError, UsageError
 from impasto.imaging import io
 from impasto.imaging.geometry import resize
-from impasto.networks.traceable import Traceable
+from impasto.networks.onnx import Traceable
 from impasto.stylizing import Stylizer, openvino_runtime
 from impasto.stylizing.estimate import bytes_per_pixel
 from impasto.stylizing.onnx_runtime import OnnxRunner

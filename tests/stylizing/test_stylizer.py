@@ -114,7 +114,7 @@ def test_strength_of_a_stranger_blends_with_the_photo(family, photo):
 
 
 def test_without_primed_weights_strength_blends(family, photo, monkeypatch):
-    monkeypatch.setattr("impasto.networks.primed._FILE", Path("none"))
+    monkeypatch.setattr("impasto.networks.card._FILE", Path("none"))
     same(exact("night", 0.5).picture(photo), 0.5 * plain(family["night"], photo) + 0.5 * photo)
 
 

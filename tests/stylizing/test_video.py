@@ -20,7 +20,7 @@ from impasto.imaging.video.clip import Pixels
 from impasto.imaging.video.open import open_clip
 from impasto.stylizing.finishing import FramePostprocessor, Postprocessor
 from impasto.stylizing.options import StyleControls, VideoOptions
-from impasto.stylizing.progress import Progress
+from impasto.stylizing.parts import Progress
 from impasto.stylizing.video import VideoJob
 from tests.clips import pan, read_clip, write_clip
 

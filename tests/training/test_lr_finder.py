@@ -9,7 +9,7 @@ from PIL import Image
 
 from impasto.errors import DivergenceError
 from impasto.training import metrics_log
-from impasto.training.lr_finder import RangeTest, rates
+from impasto.training.train import RangeTest, rates
 
 
 def curve(steps: int = 120) -> RangeTest:

@@ -12,8 +12,7 @@ from torch import Tensor
 
 from impasto.errors import ImageError, UsageError, WeightsError
 from impasto.imaging import io
-from impasto.networks.card import Card, load_card
-from impasto.networks.primed import fingerprint
+from impasto.networks.card import Card, fingerprint, load_card
 from impasto.training import checkpoints
 from impasto.training.checkpoints import TrainingPlan, TrainStep, workspace
 from impasto.training.options import PrimeOptions, TrainOptions

@@ -1,16 +1,17 @@
-"""Sixteen bits per channel, which Pillow has no color mode for.
+"""Pictures of 16 bits per channel, read by OpenCV, and raw photos, developed by LibRaw."""
 
-Pillow decodes every such file but keeps one byte of each sample, and which one depends on the byte order
-it is told. Decoding twice, once in each order, gives both bytes: no second decoder is needed.
-"""
+from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any
+from io import BytesIO
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageFile
+
+from impasto.errors import ImageError, MissingExtraError
 
 Deep = NDArray[np.uint16]  # (H, W, 1 to 4): gray or colors, perhaps with straight alpha
 
@@ -18,6 +19,7 @@ _NATIVE = "L" if sys.byteorder == "little" else "B"
 _OTHER_ORDER = {"B": "L", "L": "B"}
 _PNG_GRAY_ALPHA = "LA;16B"
 _SEPARATE_PLANES = 2
+_TURNED = (5, 6)  # of LibRaw's ways to turn a picture upright
 
 
 class DeepFile(ImageFile.ImageFile):
@@ -97,3 +99,43 @@ def _decode(image: ImageFile.ImageFile, rawmode: str) -> NDArray[np.uint8]:
 
 def _join(high: NDArray[np.uint8], low: NDArray[np.uint8]) -> NDArray[np.uint16]:
     return np.stack([low, high], axis=-1).view("<u2")[..., 0].astype(np.uint16)
+
+
+class RawPhoto(DeepFile):
+    """A raw photo: its size by the header, its pixels developed later."""
+
+    format = "RAW"
+
+    def _open(self) -> None:
+        sizes = self._sensor().sizes
+        upright = (sizes.height, sizes.width) if sizes.flip in _TURNED else (sizes.width, sizes.height)
+        self._size, self._mode = upright, "RGB"
+
+    def getexif(self) -> Image.Exif:
+        """EXIF of files built as a TIFF; without the orientation, as the developed picture is upright."""
+        exif = self.exif_of_tiff()
+        exif.pop(ExifTags.Base.Orientation, None)
+        return exif
+
+    def samples(self, name: str) -> tuple[Deep, str | None]:
+        """Develop to (H, W, 3) of 16 bits, upright, in sRGB, with the camera's white balance."""
+        with self._sensor() as sensor:
+            return sensor.postprocess(use_camera_wb=True, output_bps=16), None
+
+    def _sensor(self) -> Any:
+        import rawpy
+
+        return rawpy.imread(BytesIO(self.content()))
+
+
+def open_raw(file: IO[bytes], name: str) -> RawPhoto:
+    """Read a raw photo's header. Raises MissingExtraError without rawpy, ImageError where LibRaw fails."""
+    try:
+        return RawPhoto(file, "")
+    except ImportError as error:
+        raise MissingExtraError("rawpy", "raw", f"Developing {name}, a raw photo,") from error
+    except Exception as error:  # LibRaw has a class of its own for each fault
+        raise ImageError(
+            f"{name} is a raw photo that LibRaw does not read: develop it with your camera's program, "
+            "darktable or RawTherapee, and save it as TIFF or JPEG"
+        ) from error

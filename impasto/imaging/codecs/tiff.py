@@ -5,18 +5,17 @@ from __future__ import annotations
 import zlib
 from io import BytesIO
 from pathlib import Path
-from typing import IO, BinaryIO, Literal
+from typing import IO, Any, BinaryIO, Literal
 
 import numpy as np
 from PIL import ExifTags, Image, ImageFile
 from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 
-from impasto.errors import ImageError
+from impasto.errors import ImageError, MissingExtraError
 from impasto.imaging.codecs.base import SampleArray, Samples
 from impasto.imaging.codecs.sixteen_bits import Deep, DeepFile
 from impasto.imaging.color import SRGB_PROFILE, to_range
 from impasto.imaging.metadata import load_exif
-from impasto.imaging.vips import load_vips
 
 _TAG = ExifTags.Base
 _ORDERS: dict[bytes, Literal["little", "big"]] = {b"II": "little", b"MM": "big"}
@@ -266,3 +265,16 @@ def _compress(rows: Samples, level: int) -> bytes:
     """Compress rows, each sample stored as its difference from the one on its left."""
     difference = np.diff(rows, axis=1, prepend=np.zeros_like(rows[:, :1]))
     return zlib.compress(difference.astype(rows.dtype.newbyteorder("<")).tobytes(), level)
+
+
+def load_vips(purpose: str) -> Any:
+    """Import pyvips, without the decoders that libvips calls unsafe: SVG, PDF, ImageMagick's.
+
+    Raises MissingExtraError, which begins with the purpose.
+    """
+    try:
+        import pyvips
+    except (ImportError, OSError) as error:  # OSError: the binding without its library
+        raise MissingExtraError("pyvips", "huge", purpose) from error
+    pyvips.block_untrusted_set(True)
+    return pyvips

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from impasto import recipes, styles
-from impasto.cli.completion import recipe_names, style_names
+from impasto.cli.flags import recipe_names, style_names, with_current_flags
 
 
 def ask(shell: str, line: str) -> str:
@@ -83,3 +83,28 @@ def test_bash_itself(tmp_path: Path) -> None:
     assert "bash completion installed" in bash("impasto --install-completion; true")
     press_tab = "COMP_WORDS=(impasto stylize a.jpg --style sh); COMP_CWORD=4; _impasto_completion impasto"
     assert bash(f'. ~/.bashrc; {press_tab}; echo "${{COMPREPLY[@]}}"') == "shipwreck-of-the-minotaur\n"
+
+
+def test_earlier_flags_go_on_working(paint):
+    result = paint("-o", "a.png", "--keep-colour", "luminance", "--keep-colour-amount=0.5")
+    assert result.exit_code == 0, result.stderr
+    assert "note: --keep-colour is now called --keep-color\n" in result.stderr
+    assert "note: --keep-colour-amount is now called --keep-color-amount\n" in result.stderr
+
+
+def test_the_licence_is_now_a_license():
+    assert list(with_current_flags(["--licence", "CC0"])) == ["--license", "CC0"]
+    assert list(with_current_flags(["--licence=CC0"])) == ["--license=CC0"]
+
+
+def test_help_shows_the_names_of_today(impasto):
+    everything = impasto("paint", "--help-all").stdout
+    assert "--keep-color" in everything
+    assert "colour" not in everything
+
+
+@pytest.mark.parametrize(
+    "words", [["photo.jpg", "--size", "9"], ["--no-normalize"], ["a--keep-colour"], ["-"]]
+)
+def test_all_else_stays(words):
+    assert list(with_current_flags(words)) == words

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import pytest
 
 from impasto.evaluation.bootstrap import Estimate
-from impasto.evaluation.pareto import Point, draw
+from impasto.evaluation.report import Point, draw
 
 POINTS = [
     Point("bold", Estimate(1.1, 0.9, 1.3), Estimate(0.08, 0.06, 0.1), False, True),
