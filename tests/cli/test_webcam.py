@@ -41,7 +41,7 @@ def clip(workshop: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         card = replace(primed, style=name, base=fingerprint(primed))
         save_card(card, shelf / "cards" / f"{name}.safetensors")
     monkeypatch.setattr("impasto.styles._CARDS", shelf / "cards")
-    monkeypatch.setattr("impasto.networks.primed._FILE", shelf / "primed.safetensors")
+    monkeypatch.setattr("impasto.networks.card._FILE", shelf / "primed.safetensors")
     return write_clip(workshop / "clip.mp4", pan(6))
 
 
