@@ -1,4 +1,4 @@
-"""The flags of a painter's handles, the same for every command that applies networks."""
+"""The flags of the controls of a style, for every command that applies networks."""
 
 from __future__ import annotations
 

@@ -8,10 +8,9 @@ from typing import Annotated
 
 import typer
 
-from impasto.cli.card_file import check_card_file
 from impasto.cli.display import say, warn
 from impasto.cli.error_handling import explained
-from impasto.cli.flags import QuietFlag
+from impasto.cli.flags import QuietFlag, check_card_file
 
 
 @explained()

@@ -252,7 +252,7 @@ def resolve(given: Mapping[str, Any], recipe: Recipe | None = None, like: Path |
 def _start(recipe: Recipe | None, like: Path | None) -> PaintOptions:
     if like is None:
         return PaintOptions(**(recipe.options if recipe else {}))
-    from impasto.painting.provenance import options_from  # brings torch
+    from impasto.painting.base import options_from  # brings torch
 
     return options_from(like)
 

@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from impasto.cli.card_file import check_card_file
 from impasto.cli.display import Show, as_time, progress, say, warn
 from impasto.cli.error_handling import INTERRUPTED, stopping
-from impasto.cli.flags import EXPERT, OUTPUT, Flag, panel
+from impasto.cli.flags import EXPERT, OUTPUT, Flag, check_card_file, panel
 from impasto.device import resolve_device
 from impasto.errors import UsageError
 from impasto.training.options import LoopOptions

@@ -15,8 +15,7 @@ from impasto import losses
 from impasto.backbones import Backbone
 from impasto.imaging.color_transfer import to_oklab
 from impasto.options import StyleLoss
-from impasto.perception import ContentTerm, Features, Perception, StyleTerm
-from impasto.perception.comparisons import COMPARISONS
+from impasto.perception import COMPARISONS, ContentTerm, Features, Perception, StyleTerm
 
 _VERSION = 1  # version of the metrics; cached values of another version are measured again
 _KINDS: tuple[StyleLoss, ...] = ("gram", "moments")

@@ -11,8 +11,9 @@ from PIL import Image
 from torch import Tensor
 
 from impasto.errors import ImageError, UsageError
-from impasto.imaging.codecs import jpeg, png, tiff, webp
+from impasto.imaging.codecs import jpeg, png, tiff
 from impasto.imaging.codecs.base import SampleArray, Samples
+from impasto.imaging.color import SRGB_PROFILE
 
 
 @dataclass(frozen=True)
@@ -72,13 +73,26 @@ def to_pil(image: Tensor, alpha: Tensor | None = None) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(quantize(planes, 8)))
 
 
+def _save_webp(path: Path, picture: SampleArray) -> None:
+    """Write a WebP of 8 bits per channel; hidden colors stay."""
+    picture.to_pil().save(
+        path,
+        "WEBP",
+        quality=picture.quality,
+        exact=True,
+        icc_profile=SRGB_PROFILE,
+        exif=picture.exif or b"",
+        xmp=picture.xmp or b"",
+    )
+
+
 _JPEG = Format("JPEG", jpeg.save, (8,), 65_500, has_alpha=False)
 _TIFF = Format("TIFF", tiff.save, (8, 16), 2**31 - 1, is_banded=True)
 FORMATS = {
     ".jpg": _JPEG,
     ".jpeg": _JPEG,
     ".png": Format("PNG", png.save, (8, 16), 2**31 - 1),
-    ".webp": Format("WebP", webp.save, (8,), 16_383),
+    ".webp": Format("WebP", _save_webp, (8,), 16_383),
     ".tif": _TIFF,
     ".tiff": _TIFF,
 }

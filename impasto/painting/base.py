@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import json
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, fields, replace
+from importlib.metadata import version
 from math import prod
+from os import PathLike, fspath
+from typing import Any
 
 from torch import Tensor
 
 from impasto import backbones
 from impasto.device import available_memory, resolve_device, resolve_precision
 from impasto.errors import UsageError
+from impasto.imaging import io
+from impasto.options import RENAMED
 from impasto.painting.memory import LIBRARIES, Memory
 from impasto.painting.objective import Style
 from impasto.painting.options import PaintOptions
-from impasto.painting.provenance import make_record
 from impasto.painting.scales import Scale, paint_steps, plan, result_size, with_shares
 from impasto.perception import resolve_layers
 from impasto.progress import Step
 from impasto.weights import ProgressCallback
+
+_RENAMED = RENAMED | {"style_size": "stroke_size"}  # options that had other names in older versions
+_KINDS: dict[Any, type] = {"str": str, "bool": bool}  # types of options without a check of their own
 
 
 class BasePainter(ABC):
@@ -91,7 +99,7 @@ class BasePainter(ABC):
         )
 
     def record(self, step: Step) -> str:
-        """Record of how the picture was painted, as JSON; `painting.provenance.options_from` reads it."""
+        """Record of how the picture was painted, as JSON; `options_from` reads it."""
         return make_record(self.options, self.styles, step)
 
     def memory(self) -> int:
@@ -146,3 +154,37 @@ def estimate_seconds(
     (started, _), (ended, size) = seen[1], seen[-1]  # the first gradient of a process is slower
     per_pixel = (ended - started) / (len(seen) - 2) / prod(size)
     return per_pixel * sum(memory.pixels(scale.size, scale.iterations) * scale.iterations for scale in scales)
+
+
+def make_record(options: PaintOptions, styles: Sequence[Style], step: Step) -> str:
+    """Make the record of how the picture of a step was painted, as JSON; `options_from` reads it."""
+    return json.dumps(
+        {
+            "impasto": version("impasto"),
+            "options": asdict(options),
+            "styles": [style.weight for style in styles],
+            "losses": {name: round(value, 6) for name, value in step.losses.items()},
+            "done": round(step.done, 4),
+        }
+    )
+
+
+def options_from(path: str | PathLike[str]) -> PaintOptions:
+    """Read the options of a painting from its record. Raises UsageError for a picture without a record."""
+    record = io.read_record(path)
+    try:
+        stored = json.loads(record or "")["options"]
+        named = {_RENAMED.get(name, name): _frozen(value) for name, value in stored.items()}
+        known = {field.name: _KINDS.get(field.type, object) for field in fields(PaintOptions)}
+        given = {name: value for name, value in named.items() if name in known}
+        if not all(isinstance(value, known[name]) for name, value in given.items()):
+            raise TypeError("a text or a switch is none")
+        return PaintOptions(**given)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise UsageError(
+            f"{fspath(path)} holds no record of its options: choose a picture that impasto made"
+        ) from error
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value

@@ -11,9 +11,9 @@ from impasto.networks import StyleNetwork
 from impasto.networks.card import ADAPTIVE, Card, fingerprint
 from impasto.styles.mixture import Styles, load_styles, mix
 from impasto.stylizing.estimate import IMAGES, bytes_per_pixel
+from impasto.stylizing.pixels import paint_bytes
 from impasto.stylizing.runners import make_runner
 from impasto.stylizing.runtime import Runner, RuntimeName
-from impasto.stylizing.torch_runtime import paint_bytes
 
 if TYPE_CHECKING:
     from impasto.imaging.video.clip import Pixels

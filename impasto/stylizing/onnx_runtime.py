@@ -12,8 +12,8 @@ from torch.export import Dim
 
 from impasto.networks import StyleNetwork, onnx
 from impasto.networks.onnx import Traceable
+from impasto.stylizing.pixels import paint_bytes
 from impasto.stylizing.runtime import RuntimeName
-from impasto.stylizing.torch_runtime import paint_bytes
 
 _EXAMPLE = (8, 12)  # sides in multiples: neither equal nor 1, which an export would take for constants
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,8 @@ from impasto.errors import ImageError, UsageError
 
 if TYPE_CHECKING:
     from impasto.imaging.video.clip import Pixels
+
+_TOLERANCE = 1e-3  # rounding, as resampling and half precision leave it
 
 
 def as_image(pixels: Pixels) -> Tensor:
@@ -26,9 +29,6 @@ def as_pixels(image: Tensor) -> Pixels:
     return pixels
 
 
-_TOLERANCE = 1e-3  # rounding, as resampling and half precision leave it
-
-
 def as_batch(image: Tensor) -> Tensor:
     """Check floats (3, H, W) or (N, 3, H, W) in [0, 1]; return (N, 3, H, W). Raises ImpastoError."""
     if image.ndim not in (3, 4) or image.shape[-3] != 3 or not image.numel():
@@ -40,3 +40,8 @@ def as_batch(image: Tensor) -> Tensor:
         raise ImageError(f"the image has values from {low:g} to {high:g}; scale them to the range 0 to 1")
     batch = image.detach() if low >= 0 and high <= 1 else image.detach().clamp(0, 1)
     return batch if batch.ndim == 4 else batch[None]
+
+
+def paint_bytes(paint: Callable[[Tensor], Tensor], frame: Pixels) -> Pixels:
+    """Pass (H, W, 3) through a function of (1, 3, H, W) in [0, 1], whose result need not be clamped."""
+    return as_pixels(paint(as_image(frame)[None])[0])

@@ -23,9 +23,8 @@ from impasto.stylizing.ensemble import Ensemble
 from impasto.stylizing.estimate import IMAGES, bytes_per_pixel, check_memory
 from impasto.stylizing.finishing import FramePostprocessor, Postprocessor, Refiner
 from impasto.stylizing.options import StyleControls
-from impasto.stylizing.pixels import as_batch, as_image, as_pixels
+from impasto.stylizing.pixels import as_batch, as_image, as_pixels, paint_bytes
 from impasto.stylizing.runtime import RuntimeName, resolve
-from impasto.stylizing.torch_runtime import paint_bytes
 
 if TYPE_CHECKING:
     from impasto.imaging.video.clip import Pixels

@@ -18,9 +18,9 @@ from impasto.cli.flags import EXPERT
 from impasto.cli.paint import FLAGS, find_recipe, parse_scales, parse_size, parse_style, resolve
 from impasto.errors import DivergenceError, ImageError, UsageError
 from impasto.imaging import io
+from impasto.painting.base import options_from
 from impasto.painting.options import PaintOptions
 from impasto.painting.paint import Painter
-from impasto.painting.provenance import options_from
 from impasto.styles import pictures
 
 OUT = "out.png"

@@ -4,7 +4,7 @@ import pytest
 
 from impasto.cli.paint import parse_tile
 from impasto.errors import UsageError
-from impasto.painting.provenance import options_from
+from impasto.painting.base import options_from
 
 
 @pytest.mark.parametrize(("text", "tile"), [("auto", "auto"), ("off", "off"), ("512", 512)])

@@ -20,7 +20,7 @@ from impasto.imaging import light as cell_light
 from impasto.networks import blocks, light
 from impasto.painting import objective, solver
 from impasto.painting.options import PaintOptions
-from impasto.perception.comparisons import _SHARE_OF_MOMENTS, COMPARISONS
+from impasto.perception import _SHARE_OF_MOMENTS, COMPARISONS
 from impasto.stylizing import motion, tiles
 from impasto.training import objective as training_objective
 from impasto.training.objective import FLAT

@@ -21,8 +21,8 @@ from impasto.imaging.limits import check_counts
 from impasto.imaging.masks import read_mask, share_out
 from impasto.imaging.sources import ImageSource, find_size, open_large, open_streamed, shrunk
 from impasto.imaging.style import read_style
+from impasto.painting.base import make_record, options_from
 from impasto.painting.options import PaintOptions
-from impasto.painting.provenance import make_record, options_from
 from impasto.stylizing.images import is_made
 from tests.fuzz.seeds import STEP, exif, pictures, record
 from tests.fuzz.target import MOST_PIXELS, Target, stored

@@ -18,8 +18,8 @@ from torch import Tensor
 from impasto.imaging import io
 from impasto.imaging.color import SRGB_PROFILE
 from impasto.imaging.metadata import pack_exif
+from impasto.painting.base import make_record
 from impasto.painting.options import PaintOptions
-from impasto.painting.provenance import make_record
 from impasto.progress import Step
 
 _HEIGHT, _WIDTH = 40, 44  # pixels: a style needs 32

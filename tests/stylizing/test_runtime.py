@@ -18,9 +18,8 @@ from impasto.stylizing import Stylizer, openvino_runtime
 from impasto.stylizing.estimate import bytes_per_pixel
 from impasto.stylizing.onnx_runtime import OnnxRunner
 from impasto.stylizing.openvino_runtime import OpenVinoRunner
-from impasto.stylizing.runners import difference, make_runner
+from impasto.stylizing.runners import TorchRunner, difference, make_runner
 from impasto.stylizing.runtime import MANY, resolve, runtime_for
-from impasto.stylizing.torch_runtime import TorchRunner
 
 CPU = torch.device("cpu")
 SMALL = {

@@ -9,11 +9,11 @@ import torch
 from numpy.typing import NDArray
 
 from impasto.errors import UsageError
+from impasto.training import synthetic as scenes_module
 from impasto.training.crops import Crops
+from impasto.training.drawing import arrange, to_image
 from impasto.training.photos import split
 from impasto.training.synthetic import Synthetic
-from impasto.training.synthetic import scenes as scenes_module
-from impasto.training.synthetic.setting import arrange, to_image
 
 SIZE = 128
 

@@ -1,4 +1,9 @@
-"""Whole synthetic pictures, by number."""
+"""Synthetic pictures, for training without photos.
+
+The pictures have the properties of photos that a style network needs: occluding objects at all scales (dead
+leaves model: Lee, Mumford and Huang 2001), smooth skies, rough and regular textures, shading, blur, natural
+colors, and a power spectrum that falls about as the square of the frequency.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +14,20 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from impasto.errors import UsageError
+from impasto.training import drawing
+from impasto.training.drawing import (
+    MOST,
+    Field,
+    Setting,
+    arrange,
+    cover,
+    scatter,
+    shape,
+    strew,
+    to_image,
+    to_picture,
+)
 from impasto.training.photos import Photos
-from impasto.training.synthetic import surfaces
-from impasto.training.synthetic.objects import MOST, cover, scatter, shape, strew
-from impasto.training.synthetic.setting import Field, Setting, arrange, to_image, to_picture
 
 
 @dataclass(frozen=True)
@@ -60,7 +75,7 @@ class Synthetic(Photos):
 
 def _leafage(s: Setting) -> Field:
     """Make a picture full of overlapping objects."""
-    leaves = cover(s, surfaces.mottle(s), scatter(s, MOST, s.pick(0.02, 0.04, 0.08), 0.8), s.draw(0, 0.5))
+    leaves = cover(s, drawing.mottle(s), scatter(s, MOST, s.pick(0.02, 0.04, 0.08), 0.8), s.draw(0, 0.5))
     if s.rng.random() < 0.5:
         return leaves
     return cover(s, leaves, scatter(s, s.count(1, 60), s.pick(0.05, 0.1), 0.9), s.draw(0, 0.5))
@@ -69,8 +84,8 @@ def _leafage(s: Setting) -> Field:
 def _landscape(s: Setting) -> Field:
     """Make a landscape: sky, ridges, ground, and objects on the ground."""
     horizon = s.draw(-0.6, 0.5)
-    scene = np.where(s.y < horizon, surfaces.sky(s), surfaces.ground(s, horizon))
-    scene = surfaces.ridges(s, scene, horizon)
+    scene = np.where(s.y < horizon, drawing.sky(s), drawing.ground(s, horizon))
+    scene = drawing.ridges(s, scene, horizon)
     if s.rng.random() < 0.25:
         return scene
     return cover(s, scene, strew(s, s.count(3, 120), 0.03, 0.5, horizon), s.draw(0.1, 0.6))
@@ -78,14 +93,14 @@ def _landscape(s: Setting) -> Field:
 
 def _street(s: Setting) -> Field:
     """Make a street: houses under a sky, and objects in front of them."""
-    scene = surfaces.walls(s, surfaces.sky(s))
+    scene = drawing.walls(s, drawing.sky(s))
     return cover(s, scene, strew(s, s.count(4, 60), 0.05, 0.5, 0.2), s.draw(0, 0.5))
 
 
 def _closeup(s: Setting) -> Field:
     """Make a close-up: a few large, round, sharp objects in front of a blurred background."""
     half = s.halved()
-    behind = cover(half, surfaces.gradient(half), scatter(s, s.count(5, 60), 0.1, 0.9), 0.3)
+    behind = cover(half, drawing.gradient(half), scatter(s, s.count(5, 60), 0.1, 0.9), 0.3)
     blurred = _defocus(to_image(behind), s.draw(0.005, 0.025) * s.size, s.size)
     count = s.count(1, 8)
     things = shape(s, s.rng.uniform(-0.7, 0.7, (count, 2)), s.rng.uniform(0.2, 0.75, count))
@@ -94,7 +109,7 @@ def _closeup(s: Setting) -> Field:
 
 def _surface(s: Setting) -> Field:
     """Make a texture, perhaps with objects on it."""
-    kinds = (surfaces.masonry, surfaces.stripes, surfaces.mottle, surfaces.gradient)
+    kinds = (drawing.masonry, drawing.stripes, drawing.mottle, drawing.gradient)
     surface = kinds[s.count(0, 3)](s)
     if s.rng.random() < 0.3:
         return surface

@@ -12,8 +12,7 @@ from torch import Tensor
 from impasto import backbones, losses
 from impasto.backbones import Backbone
 from impasto.options import StyleLoss
-from impasto.perception import Perception
-from impasto.perception.comparisons import COMPARISONS, Nearest, Sliced
+from impasto.perception import COMPARISONS, Nearest, Perception, Sliced
 
 Picture = Callable[[str, int], Tensor]
 LAYER = "relu2_1"
@@ -100,8 +99,8 @@ def test_of_a_large_style_a_sample_is_seen_always_the_same(
     kinds: list[StyleLoss] = ["sliced", "nearest"]
     all_of_it = [style_error(backbone, kind, photo, style) for kind in kinds]
     for limit in ("_MOST_QUANTILES", "_LEAST_NEIGHBORS"):
-        monkeypatch.setattr(f"impasto.perception.comparisons.{limit}", 200)
-    monkeypatch.setattr("impasto.perception.comparisons._MOST_PAIRS", 1)
+        monkeypatch.setattr(f"impasto.perception.{limit}", 200)
+    monkeypatch.setattr("impasto.perception._MOST_PAIRS", 1)
     sampled = [style_error(backbone, kind, photo, style) for kind in kinds]
     assert sampled == [style_error(backbone, kind, photo, style) for kind in kinds]
     assert sampled != all_of_it
