@@ -181,6 +181,7 @@ class BackgroundJob(Generic[News]):
     Attributes:
         stop: set when the job is to end early, with what it has so far.
         news: the newest report; None if there is none.
+        error: that ended it.
     """
 
     def __init__(
@@ -195,7 +196,7 @@ class BackgroundJob(Generic[News]):
         self.has_begun = False
         self._queues, self._ticket, self._at_end = queues, ticket, at_end
         self._told = 0
-        self._error: Exception | None = None
+        self.error: Exception | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(work,), name=f"impasto-{ticket.kind}")
         self._thread.start()
@@ -233,8 +234,8 @@ class BackgroundJob(Generic[News]):
             if is_over:
                 break
             self._ended.wait(between)
-        if self._error:
-            raise self._error
+        if self.error:
+            raise self.error
 
     def _run(self, work: Callable[[BackgroundJob[News]], None]) -> None:
         try:
@@ -247,7 +248,7 @@ class BackgroundJob(Generic[News]):
                         self._queues.finish(self._ticket)
         except Exception as error:
             _let_go(error)
-            self._error = error
+            self.error = error
         finally:
             self._at_end()
             self._ended.set()

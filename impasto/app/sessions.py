@@ -19,6 +19,7 @@ from impasto.errors import UsageError
 LONGEST_NAME = 100  # characters of a session's name, which the browser chooses
 VISITS = "visits"  # folder of all sessions, in the app's folder
 
+_PAGES = 20  # of one visitor, whose results are remembered
 _DOWNLOADS = 4  # downloaded files kept for a visit
 _RETIRED = 12  # replaced files kept for a while, as a slow browser may still request them
 
@@ -72,7 +73,7 @@ class Session:
         most: largest number of results to keep.
         queues: of all visitors.
         results: newest first.
-        current: the result on the page.
+        current: the result on each page that the visitor has open, by the names of their sessions.
         cards: styles that the visitor trained, by name.
         uploads: the last readable file of each field.
         sheet: the photo in every style, once the visitor has asked for it.
@@ -85,7 +86,7 @@ class Session:
     most: int
     queues: JobQueues
     results: list[Result] = field(default_factory=list)
-    current: Result | None = None
+    current: dict[str, Result] = field(default_factory=dict)
     cards: dict[str, Path] = field(default_factory=dict)
     uploads: dict[str, Path] = field(default_factory=dict)
     sheet: ContactSheet | None = None
@@ -131,6 +132,14 @@ class Session:
             self.results = [result, *kept[: self.most - 1]]
             still = {path for each in self.results for path in each.files}
         self.retire(dict.fromkeys(path for each in gone for path in each.files if path not in still))
+
+    def put_on_page(self, page: str, result: Result) -> None:
+        """Note the result that a page shows; the pages that were not used for longest are forgotten."""
+        with self._lock:
+            self.current.pop(page, None)
+            self.current[page] = result
+            for old in list(self.current)[:-_PAGES]:
+                del self.current[old]
 
     def retire(self, files: Iterable[Path]) -> None:
         """Delete files after a while, as a slow browser may still request them."""
@@ -197,15 +206,22 @@ class Sessions:
     def __len__(self) -> int:
         return len(self._visits)
 
-    def of(self, session: str) -> Session:
-        """Return the session with a name, a new one if the name is unknown.
+    def of(self, page: str, cookie: str | None = None) -> Session:
+        """Return the session of a page, a new one if both names are unknown.
 
-        Raises UsageError if there are as many visitors as allowed, all with running jobs.
+        The cookie's name holds for all pages of a browser. A page whose first request came without it keeps
+        its session. Raises UsageError if there are as many visitors as allowed, all with running jobs.
         """
-        if len(session) > LONGEST_NAME:
+        if len(page) > LONGEST_NAME or len(cookie or "") > LONGEST_NAME:
             raise UsageError("the session name of this request is too long: reload the page")
         with self._lock:
             gone = None
+            session = cookie or page
+            if cookie and page in self._visits:
+                if cookie in self._visits:
+                    session = page
+                else:
+                    self._visits[cookie] = self._visits.pop(page)
             if session not in self._visits:
                 gone = self._make_way()
                 folder = self._root / secrets.token_hex(16)
@@ -233,6 +249,12 @@ class Sessions:
             visit = self._visits.pop(session, None)
         if visit:
             visit.end()
+
+    def forget(self, visit: Session) -> None:
+        """End a visit, whatever its names are."""
+        with self._lock:
+            self._visits = {name: one for name, one in self._visits.items() if one is not visit}
+        visit.end()
 
     def sweep(self) -> None:
         """End sessions that have been idle for too long and have no running job."""

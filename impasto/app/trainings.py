@@ -90,6 +90,7 @@ class TrainingNews:
         done: share of the work, 0 to 1.
         left: estimated seconds until the end.
         curves: the losses.
+        lesson: the request.
         sample: the newest sample: held-out photos above, the same photos in the style below.
         name: of the finished style.
         card: its file, at the end.
@@ -99,6 +100,7 @@ class TrainingNews:
     done: float
     left: float
     curves: Curves
+    lesson: TrainRequest
     sample: Path | None = None
     name: str = ""
     card: Path | None = None
@@ -197,9 +199,9 @@ class _Course:
     def _news(self) -> TrainingNews:
         step = self._step
         if step is None:
-            return TrainingNews(0.0, 60 * self._lesson.minutes, self._curves)
+            return TrainingNews(0.0, 60 * self._lesson.minutes, self._curves, self._lesson)
         left = step.seconds_left or 60 * self._lesson.minutes * (1 - step.done)
-        return TrainingNews(step.done, left, self._curves, self._sample)
+        return TrainingNews(step.done, left, self._curves, self._lesson, self._sample)
 
     def _tell(self) -> None:
         news = self._news()

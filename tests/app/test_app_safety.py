@@ -295,6 +295,20 @@ def test_made_up_sessions_cost_nothing(app: App) -> None:
     assert app.resident - resident < 20e6, "200 kB each would be 60 MB"
 
 
+def test_the_cookie_of_a_visit(address: str) -> None:
+    """Scripts cannot read it, other sites do not get it, nobody guesses it, and it stays the same."""
+    answer = httpx.post(f"{address}/visit")
+    told = answer.headers["set-cookie"]
+    assert re.fullmatch(r"impasto_visit=[0-9a-f]{48}; HttpOnly; Max-Age=7200; Path=/; SameSite=strict", told)
+    name = answer.cookies["impasto_visit"]
+    assert httpx.post(f"{address}/visit", cookies={"impasto_visit": name}).cookies["impasto_visit"] == name
+    made_up = httpx.post(f"{address}/visit", cookies={"impasto_visit": "x; Path=/evil"})
+    assert re.fullmatch("[0-9a-f]{48}", made_up.cookies["impasto_visit"])
+    foreign = httpx.post(f"{address}/visit", headers={"Origin": "https://evil.example"})
+    assert foreign.status_code == 403
+    assert "set-cookie" not in httpx.get(address).headers, "a link of another site brings no new name"
+
+
 @pytest.mark.parametrize("field", ["photo", "own"])
 @pytest.mark.parametrize("method", ["stylize", "paint"])
 def test_too_many_pixels(ask: Asking, tmp_path: Path, private: Path, field: str, method: str) -> None:

@@ -439,15 +439,48 @@ def test_two_visitors_have_their_own_pictures(visitor: Callable[..., PhotoPage],
     assert folders[0] and folders[1] and folders[0][1] != folders[1][1]
 
 
-def test_leaving_deletes_the_pictures(visitor: Callable[..., PhotoPage], photo: Path) -> None:
+def test_nothing_vanishes_with_the_page(visitor: Callable[..., PhotoPage], photo: Path) -> None:
+    """Opened again, it has the pictures, the settings and the painting that runs; leaving then asks first."""
     visit = visitor()
-    visit.answer(photo)
+    page = visit.page
+    night = visit.answer(photo)
+    page.get_by_alt_text(SCREAM).first.click()
+    scream = visit.wait_for_another(night)
+    asked: list[str] = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    page.reload()
+    assert visit.wait_for_another(None) == scream
+    visit.wait_for_news("In the style of The Scream, Edvard Munch, 1893, with its settings")
+    assert page.get_by_role("combobox", name="Style").locator("visible=true").input_value() == SCREAM
+    assert page.locator("#results img").count() == 2
+    assert not asked
+
+    visit.open("For experts")
+    page.get_by_label("Iterations").locator("visible=true").fill("5000")
+    page.locator("#paint").click()
+    visit.wait_for_news("Painting, ")
+    page.reload()
+    assert asked == ["beforeunload"]
+    visit.wait_for_news("Painting, ")
+    visit.shoot("back-again")
+    page.locator("#stop").click()
+    visit.wait_for_news(AT_REST)
+    page.locator("#stop").wait_for(state="hidden")
+
+    other = PhotoPage(page.context.new_page(), page.url)
+    other.wait_for_another(None)
+    other.page.locator("#results button").last.click()
+    other.wait_for_news("In the style of The Starry Night")
+    with page.expect_download() as download:
+        page.locator("#download").click()
+    assert "the-scream" in download.value.suggested_filename, "the picture of this page"
+
     found = re.search(r"file=(.*/visits/\w+)/", visit.picture or "")
-    assert found
-    folder = Path(found[1])
-    assert folder.is_dir()
-    visit.page.context.close()
-    wait_until(lambda: not folder.exists())
+    assert found and Path(found[1]).is_dir()
+    page.locator("#forget").click()
+    wait_until(lambda: not Path(found[1]).exists())
+    page.locator("#forget").wait_for(state="hidden")
+    assert visit.picture is None
 
 
 def test_a_video(visitor: Callable[..., PhotoPage], tmp_path: Path) -> None:

@@ -80,6 +80,41 @@ def test_sessions_have_folders_of_their_own(visits: Sessions, tmp_path: Path) ->
     assert {one.folder, other.folder} == set(tmp_path.iterdir())
 
 
+def test_a_cookie_leads_back(visits: Sessions) -> None:
+    """From any page of the browser; a page that began without it keeps what it has."""
+    visit = visits.of("page", "cookie")
+    assert visits.of("another page", "cookie") is visit
+    assert visits.of("page") is not visit, "a page's name alone, which others may see, leads nowhere"
+    early = visits.of("early page")
+    assert visits.of("early page", "new cookie") is early
+    assert visits.of("its next page", "new cookie") is early
+    late = visits.of("late page")
+    assert visits.of("late page", "cookie") is late
+    visits.leave("another page")
+    assert not visit.is_over, "a page is left, not the visit"
+
+
+def test_pages_show_results_of_their_own(visits: Sessions) -> None:
+    visit = visits.of("page", "cookie")
+    one, other = result(visit), result(visit, WAVE)
+    visit.put_on_page("page", one)
+    visit.put_on_page("another page", other)
+    assert visit.current == {"page": one, "another page": other}
+    for number in range(100):
+        visit.put_on_page(str(number), one)
+    assert len(visit.current) == 20
+
+
+def test_a_visitor_may_end_it(visits: Sessions, tmp_path: Path) -> None:
+    visit = visits.of("page", "cookie")
+    result(visit)
+    with working(visit) as job:
+        visits.forget(visit)
+        assert job.stop.is_set()
+    assert not list(tmp_path.iterdir())
+    assert visits.of("page", "cookie") is not visit
+
+
 def test_nothing_is_made_before_there_is_something_to_keep(tmp_path: Path) -> None:
     visits = Sessions(tmp_path / "visits", Limits())
     for number in range(10):

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import inspect
 import secrets
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import gradio as gr
 
-from impasto.app.jobs import JobKind
+from impasto.app.jobs import BackgroundJob, JobKind
 from impasto.app.page.words import explaining, status
 from impasto.app.sessions import Session, Sessions
 
-FieldValues = dict[str, Any]
+FieldValues = dict[str, Any]  # values of components by their names, and the name of the page under PAGE
+PAGE = "page"
+COOKIE = "impasto_visit"
 CALLED_OFF = "Stopped before it began."
 
 
@@ -25,15 +27,18 @@ def by_name(
     It calls `method` with the caller's session, and turns errors into messages on the page.
     """
 
+    def named(given: Sequence[Any], request: gr.Request | None) -> FieldValues:
+        return {**dict(zip(names, given, strict=True)), PAGE: _page_of(request)}
+
     def call(*values: Any) -> Any:
         *given, request = values
         with explaining():
-            return method(visit_of(request, visits), dict(zip(names, given, strict=True)))
+            return method(visit_of(request, visits), named(given, request))
 
     def stream(*values: Any) -> Generator[Any, None, None]:
         *given, request = values
         with explaining():
-            yield from method(visit_of(request, visits), dict(zip(names, given, strict=True)))
+            yield from method(visit_of(request, visits), named(given, request))
 
     function: Any = stream if inspect.isgeneratorfunction(method) else call
     parameters = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in names]
@@ -44,12 +49,13 @@ def by_name(
     return cast("Callable[..., Any]", function)
 
 
-def by_selection(method: Callable[[Session, int], Any], visits: Sessions) -> Callable[..., Any]:
-    """Return a callback for a gallery, called with the index of the chosen picture."""
+def by_selection(method: Callable[[Session, FieldValues], Any], visits: Sessions) -> Callable[..., Any]:
+    """Return a callback for a gallery, called with the index of the chosen picture as the value `index`."""
 
     def call(chosen: gr.SelectData, request: gr.Request) -> Any:
         with explaining():
-            return method(visit_of(request, visits), int(chosen.index))
+            values = {"index": int(chosen.index), PAGE: _page_of(request)}
+            return method(visit_of(request, visits), values)
 
     call.__annotations__ = {"chosen": gr.SelectData, "request": gr.Request}
     return call
@@ -61,8 +67,8 @@ def by_choice(method: Callable[[Session, int], str], visits: Sessions) -> Callab
     The gallery forgets the choice, as it would not report a second choice of one picture in a row.
     """
 
-    def chosen(visit: Session, index: int) -> list[Any]:
-        return [method(visit, index), gr.Gallery(selected_index=None)]
+    def chosen(visit: Session, values: FieldValues) -> list[Any]:
+        return [method(visit, values["index"]), gr.Gallery(selected_index=None)]
 
     return by_selection(chosen, visits)
 
@@ -84,6 +90,38 @@ def connect_job(
     return ended
 
 
+def connect_return(
+    loaded: Any,
+    start: gr.Button,
+    stop: gr.Button,
+    outputs: Sequence[gr.components.Component],
+    follow: Callable[[Session, FieldValues, BackgroundJob[Any]], Iterator[list[Any]]],
+    kind: JobKind,
+    visits: Sessions,
+) -> Any:
+    """Follow a job that runs already when a page is opened, or show its outcome; return the event of its end.
+
+    Args:
+        loaded: the event of the page's start.
+        follow: yields values of the outputs.
+    """
+
+    def resume(visit: Session, values: FieldValues) -> Iterator[list[Any]]:
+        job = visit.jobs.get(kind)
+        if job is None or job.error:
+            yield [gr.skip()] * (2 + len(outputs))
+            return
+        for given in follow(visit, values, job):
+            yield [*([gr.skip()] * 2 if job.is_over else _at_work()[:2]), *given]
+        yield [*_at_rest(), *[gr.skip()] * len(outputs)]
+
+    callback = by_name(resume, (), visits)
+    return loaded.then(
+        callback, None, [start, stop, *outputs], api_visibility="private", show_progress="hidden",
+        concurrency_limit=None,
+    )  # fmt: skip
+
+
 def stop_job(visit: Session, kind: JobKind) -> str:
     """Stop a job of a visit; return the line of news."""
     visit.stop(kind)
@@ -92,9 +130,13 @@ def stop_job(visit: Session, kind: JobKind) -> str:
 
 
 def visit_of(request: gr.Request | None, visits: Sessions) -> Session:
-    """Return the caller's session; a call without a session gets a new one."""
-    session = request.session_hash if request else None
-    return visits.of(session or secrets.token_hex(16))
+    """Return the caller's session, by the cookie if there is one; without any name, a new session."""
+    cookie = request.cookies.get(COOKIE) if request else None
+    return visits.of(_page_of(request) or secrets.token_hex(16), cookie or None)
+
+
+def _page_of(request: gr.Request | None) -> str:
+    return (request.session_hash if request else None) or ""
 
 
 def _at_work() -> list[Any]:

@@ -14,7 +14,7 @@ from impasto.app.choices import StyleOption
 from impasto.app.hosts import HostNames
 from impasto.app.limits import Limits
 from impasto.app.page.guard import guard
-from impasto.app.page.middleware import NoAddresses, OwnPages, SmallRequests, UploadQuota
+from impasto.app.page.middleware import NoAddresses, OwnPages, SmallRequests, UploadQuota, VisitCookie
 from impasto.app.page.photo import PhotoTab
 from impasto.app.page.training import TrainTab
 from impasto.app.page.video import add_video_tab
@@ -26,6 +26,7 @@ _WELCOME = "# impasto\nTurn photos and videos into paintings, in the style of an
 _CSS, _SCRIPT = (Path(__file__).with_name(name) for name in ("page.css", "page.js"))
 _FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
 _MONO = ("ui-monospace", "Consolas", "monospace")
+_VISIT = """async () => { await fetch("visit", { method: "POST" }).catch(() => null); return []; }"""
 _AT_ONCE = 8  # requests without a queue of their own that run at the same time
 _OTHERS = 16  # threads besides those of requests that wait or follow a job
 
@@ -40,11 +41,12 @@ def build(
         gr.Markdown(_WELCOME, elem_classes="welcome")
         with gr.Tab("Photo"):
             photo = PhotoTab(visits, limits, choices, examples)
-        add_video_tab(visits, limits, choices, photo.controls)
+        loaded = page.load(None, None, None, js=_VISIT)
+        add_video_tab(visits, limits, choices, photo.controls, loaded)
         with gr.Tab("Train") as tab:
             training = TrainTab(visits, limits)
-        photo.connect()
-        training.connect(tab, photo.controls)
+        photo.connect(loaded)
+        training.connect(tab, loaded, photo.controls)
 
         def leave(request: gr.Request) -> None:
             if request.session_hash:
@@ -81,6 +83,7 @@ def serve(
             "middleware": [
                 Middleware(OwnPages, names=names),
                 Middleware(NoAddresses),
+                Middleware(VisitCookie, seconds=round(60 * limits.keep_minutes)),
                 Middleware(UploadQuota, most=int(1e9 * limits.disk_gb)),
                 Middleware(SmallRequests),
             ]

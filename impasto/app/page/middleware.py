@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import re
+import secrets
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -16,10 +17,12 @@ from gradio.utils import get_upload_folder
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.formparsers import MultiPartException
+from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from impasto.app.hosts import HostNames
+from impasto.app.page.calls import COOKIE
 from impasto.app.sessions import LONGEST_NAME
 
 log = logging.getLogger("impasto.app")
@@ -39,6 +42,8 @@ _NO_REQUEST = "This request names an unknown function: see 'Use via API' at the 
 _MOST_JSON = 4_000_000  # bytes of a request; a thousand file names take less than a fourth
 _PAGE = 4096  # bytes that even an empty file takes on disk
 _MEASURED_ANEW = 1.0  # seconds until the files are measured again
+_NAME_BYTES = 24  # of chance in the name of a visit
+_VISIT = re.compile(f"[0-9a-f]{{{2 * _NAME_BYTES}}}")
 _LINGER = 5.0  # seconds to wait for the rest of a refused request
 
 
@@ -75,6 +80,37 @@ class OwnPages:
         if origin is not None and not self._names.is_own_page(origin, host):
             return _FOREIGN
         return None
+
+
+class VisitCookie:
+    """Give a browser the name of its visit, by which it comes back to its pictures and jobs.
+
+    Only the page's own script asks for it. A link on another site leads to the page without the cookie, which
+    is `SameSite=Strict`, and the answer must not replace the name.
+
+    Args:
+        seconds: until the browser forgets the name, unless the page is opened again.
+    """
+
+    def __init__(self, app: ASGIApp, seconds: int) -> None:
+        self._app, self._seconds = app, seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if (scope["type"], scope.get("method"), scope.get("path")) != ("http", "POST", "/visit"):
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope)
+        name = request.cookies.get(COOKIE, "")
+        response = Response(status_code=204)
+        response.set_cookie(
+            COOKIE,
+            name if _VISIT.fullmatch(name) else secrets.token_hex(_NAME_BYTES),
+            max_age=self._seconds,
+            httponly=True,
+            samesite="strict",
+            secure=request.url.scheme == "https",
+        )
+        await response(scope, receive, send)
 
 
 class UploadQuota:

@@ -175,6 +175,11 @@
     event.target.dispatchEvent(new PointerEvent("pointerup", { bubbles: true }));
   });
 
+  // a job goes on without the page, but whoever leaves by mistake would not see its end
+  window.addEventListener("beforeunload", (event) => {
+    if (!window.impastoLeaves && document.querySelector("#stop, #stop-video, #enough")) event.preventDefault();
+  });
+
   new MutationObserver(mend).observe(document.body, { childList: true, subtree: true });
   mend();
 }

@@ -18,15 +18,17 @@ from impasto.app.inference import (
     stylize,
     write_download,
 )
-from impasto.app.jobs import Waiting
+from impasto.app.jobs import BackgroundJob, Waiting
 from impasto.app.limits import Limits
 from impasto.app.page.calls import (
     CALLED_OFF,
+    PAGE,
     FieldValues,
     by_choice,
     by_name,
     by_selection,
     connect_job,
+    connect_return,
     stop_job,
 )
 from impasto.app.page.controls import PhotoControls, photo_of
@@ -109,6 +111,7 @@ class PhotoTab:
             elem_id="results",
             show_label=True,
         )
+        self.forget = gr.Button("Delete all my pictures", size="sm", elem_id="forget")
 
     @property
     def _outcome(self) -> list[gr.components.Component]:
@@ -123,8 +126,8 @@ class PhotoTab:
             self.size,
         ]
 
-    def connect(self) -> None:
-        """Connect the components to their callbacks."""
+    def connect(self, loaded: Any) -> None:
+        """Connect the components to their callbacks; `loaded` is the event of the page's start."""
         controls = self.controls
         names, given = list(controls.fields), list(controls.fields.values())
         quietly: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
@@ -163,6 +166,11 @@ class PhotoTab:
             "fn": ask(self._paint), "inputs": given, "outputs": self._outcome, "api_name": "paint"
         }  # fmt: skip
         connect_job(self.paint, self.stop, self.status, painting, ask(self._give_up, ()))
+        back = [*self._outcome, *given, *controls.lists, controls.sheet, controls.all]
+        back_again = loaded.then(ask(self._come_back, ()), None, back, **quietly)
+        connect_return(
+            back_again, self.paint, self.stop, self._outcome, self._follow_on, "painting", self._visits
+        )
         stop = ask(self._stop, ())
         self.stop.click(stop, None, [self.status], queue=False, api_name="stop", show_progress="hidden")
         self.download.click(
@@ -174,6 +182,8 @@ class PhotoTab:
             show_progress="minimal",
             show_progress_on=[self.status],
         ).success(None, [self.file], None, js=SAVE)
+        forgotten = self.forget.click(ask(self._forget, ()), None, None, api_name="forget")
+        forgotten.then(None, None, None, js="() => { window.impastoLeaves = true; location.reload(); }")
         repeat = by_selection(self._repeat, self._visits)
         self.results.select(repeat, None, [*self._outcome, *given], **quietly)
 
@@ -251,7 +261,7 @@ class PhotoTab:
             visit.queues.finish(ticket)
         visit.uploads["photo"] = photo
         told = f"{_headline(result)}: {result.seconds:.1f} s. Press Paint for a finer picture"
-        yield self._tell(visit, result, f"{told}{self._outlook(visit, result)}.")
+        yield self._tell(visit, values, result, f"{told}{self._outlook(visit, result)}.")
 
     def _outlook(self, visit: Session, result: Result) -> str:
         """Tell how long a painting would take; nothing for a style that cannot be painted."""
@@ -266,7 +276,7 @@ class PhotoTab:
         if not values["photo"]:
             visit.uploads.pop("photo", None)
             yield [None, status(_WELCOME), *self._skip(2)]
-        elif visit.current and visit.current.photo == Path(values["photo"]):
+        elif (shown := visit.current.get(values[PAGE])) and shown.photo == Path(values["photo"]):
             yield self._skip()
         else:
             yield from self._stylize(visit, values)
@@ -281,20 +291,31 @@ class PhotoTab:
 
     def _give_up(self, visit: Session, values: FieldValues) -> str:
         """Show the status of the current picture again after a painting that failed."""
-        return status(_headline(visit.current) if visit.current else _WELCOME)
+        shown = visit.current.get(values[PAGE])
+        return status(_headline(shown) if shown else _WELCOME)
 
     def _paint(self, visit: Session, values: FieldValues) -> Iterator[list[Any]]:
         """Paint a photo by optimization: intermediate pictures, and at last the result."""
         job = paint(visit, *self.controls.look(visit, values), self._limits)
+        yield from self._follow(visit, values, job)
+
+    def _follow(self, visit: Session, values: FieldValues, job: BackgroundJob[Sketch]) -> Iterator[list[Any]]:
         for news in job.follow():
             if isinstance(news, Waiting):
                 yield [gr.skip(), waiting(news), *self._skip(2)]
             else:
-                yield self._shown(visit, news)
+                yield self._shown(visit, values, news)
         if not job.has_begun:
             yield [gr.skip(), status(CALLED_OFF), *self._skip(2)]
 
-    def _shown(self, visit: Session, sketch: Sketch) -> list[Any]:
+    def _follow_on(
+        self, visit: Session, values: FieldValues, job: BackgroundJob[Sketch]
+    ) -> Iterator[list[Any]]:
+        """Follow a painting that still runs; one that is over stands among the results."""
+        if not job.is_over:
+            yield from self._follow(visit, values, job)
+
+    def _shown(self, visit: Session, values: FieldValues, sketch: Sketch) -> list[Any]:
         if sketch.result is None:
             news = f"Painting, {sketch.done:.0%}: {seconds(sketch.left)} left"
             return [tuple(map(str, sketch.shown)), status(news, sketch.done), *self._skip(2)]
@@ -302,7 +323,7 @@ class PhotoTab:
         until = "" if sketch.done == 1 else f", stopped at {sketch.done:.0%}"
         size = pixels(download_sizes(sketch.result)["picture"])
         news = f"{_headline(sketch.result)}{until}: {size} in {seconds(sketch.result.seconds)}"
-        return self._tell(visit, sketch.result, news)
+        return self._tell(visit, values, sketch.result, news)
 
     def _stop(self, visit: Session, values: FieldValues) -> str:
         """Stop the painting; keep the picture so far."""
@@ -310,24 +331,38 @@ class PhotoTab:
 
     def _download(self, visit: Session, values: FieldValues) -> str:
         """Return the file of the current picture, with the photo's metadata."""
-        if visit.current is None:
+        result = visit.current.get(values[PAGE])
+        if result is None:
             raise UsageError("there is no picture yet: drop a photo first")
         options = DownloadOptions(values["size"], values["format"], int(values["quality"]))
         with visit.queues.turn("answer"):
-            return str(write_download(visit, visit.current, self._limits, options))
+            return str(write_download(visit, result, self._limits, options))
 
-    def _repeat(self, visit: Session, index: int) -> list[Any]:
+    def _repeat(self, visit: Session, values: FieldValues) -> list[Any]:
         """Show a result again, and bring back its settings."""
-        result = visit.results[index]
-        told = self._tell(visit, result, f"{_headline(result)}, with its settings")
+        result = visit.results[values["index"]]
+        told = self._tell(visit, values, result, f"{_headline(result)}, with its settings")
         return [*told, *self.controls.values_of(result)]
+
+    def _come_back(self, visit: Session, values: FieldValues) -> list[Any]:
+        """Show the newest result of a visitor who has been here before, with its settings."""
+        length = len(self._outcome) + len(self.controls.fields)
+        if not visit.results:
+            return [gr.skip()] * (length + len(self.controls.lists) + 2)
+        shown = self._repeat(visit, {**values, "index": 0})
+        buttons = [gr.Button(visible=visit.sheet is None), gr.Button(visible=visit.sheet is not None)]
+        return [*shown, *self.controls.offered(visit), *buttons]
+
+    def _forget(self, visit: Session, values: FieldValues) -> None:
+        """Stop all jobs of the visitor, and delete all pictures, videos and styles."""
+        self._visits.forget(visit)
 
     def _take_example(self, chosen: gr.SelectData) -> str:
         return str(self._examples[int(chosen.index)])
 
-    def _tell(self, visit: Session, result: Result, news: str) -> list[Any]:
+    def _tell(self, visit: Session, values: FieldValues, result: Result, news: str) -> list[Any]:
         """Return the values of the output components for a result."""
-        visit.current = result
+        visit.put_on_page(values[PAGE], result)
         film = None if result.film is None else str(result.film)
         return [
             tuple(map(str, result.shown)),

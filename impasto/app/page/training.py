@@ -9,9 +9,9 @@ from typing import Any, Protocol
 import gradio as gr
 
 from impasto.app import code_snippets
-from impasto.app.jobs import Waiting
+from impasto.app.jobs import BackgroundJob, Waiting
 from impasto.app.limits import Limits
-from impasto.app.page.calls import CALLED_OFF, FieldValues, by_name, connect_job, stop_job
+from impasto.app.page.calls import CALLED_OFF, FieldValues, by_name, connect_job, connect_return, stop_job
 from impasto.app.page.inputs import picture
 from impasto.app.page.uploads import connect_picture
 from impasto.app.page.words import in_the_queue, seconds, status, tell, waiting
@@ -111,8 +111,12 @@ class TrainTab:
     def _outcome(self) -> list[gr.components.Component]:
         return [self.status, self.sample, self.losses, self.card, self.command, self.python]
 
-    def connect(self, tab: gr.Tab, *offers: Offers) -> None:
-        """Connect the components to their callbacks; a finished style is added to the other tabs' lists."""
+    def connect(self, tab: gr.Tab, loaded: Any, *offers: Offers) -> None:
+        """Connect the components to their callbacks; a finished style is added to the other tabs' lists.
+
+        Args:
+            loaded: the event of the page's start.
+        """
         names, given = list(self.fields), list(self.fields.values())
         quietly: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
         tab.select(by_name(self._welcome, (), self._visits), None, [self.status], **quietly)
@@ -124,8 +128,12 @@ class TrainTab:
             "api_name": "train",
         }
         ended = connect_job(self.start, self.stop, self.status, training, lambda: status(_WELCOME))
+        back = connect_return(
+            loaded, self.start, self.stop, self._outcome, self._follow, "training", self._visits
+        )
         for offer in offers:
-            ended.success(by_name(_shown(offer), (), self._visits), None, offer.lists, **quietly)
+            for end in (ended, back):
+                end.success(by_name(_shown(offer), (), self._visits), None, offer.lists, **quietly)
         stop = by_name(self._stop, (), self._visits)
         self.stop.click(
             stop, None, [self.status], queue=False, api_name="stop_training", show_progress="hidden"
@@ -143,6 +151,11 @@ class TrainTab:
         lesson = _lesson(values)
         job = train(visit, lesson, self._limits)
         yield [status("Preparing", 0.0), None, "", gr.File(None, visible=False), gr.skip(), gr.skip()]
+        yield from self._follow(visit, values, job)
+
+    def _follow(
+        self, visit: Session, values: FieldValues, job: BackgroundJob[TrainingNews]
+    ) -> Iterator[list[Any]]:
         sample: Path | None = None
         for news in job.follow(_BETWEEN):
             if isinstance(news, Waiting):
@@ -150,7 +163,7 @@ class TrainTab:
                 continue
             shown = gr.skip() if news.sample == sample else str(news.sample)
             sample = news.sample
-            yield [_headline(news), shown, news.curves.html(), *_finished(lesson, news)]
+            yield [_headline(news), shown, news.curves.html(), *_finished(news)]
         if not job.has_begun:
             yield [status(CALLED_OFF), *[gr.skip()] * 5]
 
@@ -181,14 +194,14 @@ def _shown(offer: Offers) -> Callable[[Session, FieldValues], list[Any]]:
     return offered
 
 
-def _finished(lesson: TrainRequest, news: TrainingNews) -> list[Any]:
+def _finished(news: TrainingNews) -> list[Any]:
     """Return the card and the commands that train it, once it is there."""
     if news.card is None:
         return [gr.skip()] * 3
     tell(news.notes)
     command, python = (
-        code_snippets.train_command(lesson, news.name),
-        code_snippets.train_python(lesson, news.name),
+        code_snippets.train_command(news.lesson, news.name),
+        code_snippets.train_python(news.lesson, news.name),
     )
     return [gr.File(str(news.card), visible=True), command, python]
 

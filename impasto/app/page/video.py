@@ -12,10 +12,18 @@ import gradio as gr
 
 from impasto.app import code_snippets
 from impasto.app.choices import StyleOption
-from impasto.app.jobs import Waiting
+from impasto.app.jobs import BackgroundJob, Waiting
 from impasto.app.limits import Limits
 from impasto.app.look import StyleRequest
-from impasto.app.page.calls import CALLED_OFF, FieldValues, by_choice, by_name, connect_job, stop_job
+from impasto.app.page.calls import (
+    CALLED_OFF,
+    FieldValues,
+    by_choice,
+    by_name,
+    connect_job,
+    connect_return,
+    stop_job,
+)
 from impasto.app.page.controls import STYLE, PhotoControls, handles_of
 from impasto.app.page.inputs import heading, picture, pictures, style_list
 from impasto.app.page.style_choices import COLORS, OWN_TITLE, highlight_script, meaning, titles
@@ -34,18 +42,19 @@ _LONGEST = 24 * 3600.0  # seconds: end of the time slider for a clip of unknown 
 
 
 def add_video_tab(
-    visits: Sessions, limits: Limits, choices: Sequence[StyleOption], photo: PhotoControls
+    visits: Sessions, limits: Limits, choices: Sequence[StyleOption], photo: PhotoControls, loaded: Any
 ) -> None:
     """Add the tab to the page; if libraries are missing, it shows what to install.
 
     Args:
+        loaded: the event of the page's start.
         photo: the photo tab's controls.
     """
     with gr.Tab("Video") as tab:
         if absent := missing():
             gr.Markdown(f"{absent[:1].upper()}{absent[1:]}", elem_id="video-missing")
         else:
-            VideoTab(visits, limits, choices, photo).connect(tab)
+            VideoTab(visits, limits, choices, photo).connect(tab, loaded)
 
 
 class VideoControls:
@@ -182,8 +191,8 @@ class VideoTab:
             self.command = gr.Code(label="Command line", language="shell", lines=1, **usual)
             self.python = gr.Code(label="Python", language="python", lines=4, **usual)
 
-    def connect(self, tab: gr.Tab) -> None:
-        """Connect the components to their callbacks."""
+    def connect(self, tab: gr.Tab, loaded: Any) -> None:
+        """Connect the components to their callbacks; `loaded` is the event of the page's start."""
         controls = self.controls
         quietly: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
         asked = {**controls.fields, "moment": self.moment}
@@ -213,16 +222,21 @@ class VideoTab:
         looked.failure(**put_back(controls.clip, "clip", self._visits))
         looked.success(**frame)
         tab.select(self._ask(self._offer, {}), None, controls.lists, **quietly)
-        self._connect_job()
+        self._connect_job(loaded)
 
-    def _connect_job(self) -> None:
+    @property
+    def _outcome(self) -> list[gr.components.Component]:
+        return [self.status, self.film, self.command, self.python]
+
+    def _connect_job(self, loaded: Any) -> None:
         fields = self.controls.fields
         making = {
             "fn": self._ask(self._make, fields),
             "inputs": list(fields.values()),
-            "outputs": [self.status, self.film, self.command, self.python],
+            "outputs": self._outcome,
             "api_name": "make_video",
         }
+        connect_return(loaded, self.make, self.stop, self._outcome, self._follow, "video", self._visits)
         connect_job(self.make, self.stop, self.status, making, lambda: status(_WELCOME))
         stop = self._ask(self._stop, {})
         self.stop.click(stop, None, [self.status], queue=False, api_name="stop_video", show_progress="hidden")
@@ -278,6 +292,9 @@ class VideoTab:
             raise UsageError("drop a video first")
         look, options = self.controls.look(visit, values), self.controls.options(values)
         job = make(visit, Path(values["clip"]), look, options, self._limits)
+        yield from self._follow(visit, values, job)
+
+    def _follow(self, visit: Session, values: FieldValues, job: BackgroundJob[Take]) -> Iterator[list[Any]]:
         for take in job.follow():
             if isinstance(take, Waiting):
                 yield [waiting(take), *[gr.skip()] * 3]
