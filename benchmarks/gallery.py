@@ -21,7 +21,7 @@ from benchmarks.settings import Pair, Settings
 from impasto import Painter, PaintOptions
 from impasto.backbones.compact import EMBEDDED
 from impasto.imaging import io
-from impasto.painting.initial import recolor
+from impasto.painting.inputs import recolor
 from impasto.painting.objective import Style
 from impasto.painting.scales import paint_steps
 

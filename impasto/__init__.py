@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from impasto.progress import Step
     from impasto.stylizing.stylizer import Stylizer, load
     from impasto.stylizing.video import stylize_video
-    from impasto.training.api import train_style
+    from impasto.training.train import train_style
 
     __version__: str
 
@@ -47,7 +47,7 @@ _HOMES = {
     "paint": "impasto.painting.paint",
     "stylize_video": "impasto.stylizing.video",
     "texture": "impasto.painting.texture",
-    "train_style": "impasto.training.api",
+    "train_style": "impasto.training.train",
 }
 
 

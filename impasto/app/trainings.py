@@ -19,10 +19,10 @@ from impasto.errors import ImageError, UsageError
 from impasto.imaging.decoding import check_size
 from impasto.imaging.style import read_style
 from impasto.options import kebab
-from impasto.training.api import instant_start, made_up
 from impasto.training.checkpoints import TrainingPlan, TrainStep, workspace
 from impasto.training.options import TrainOptions
 from impasto.training.photos import find_photos, open_photo
+from impasto.training.train import instant_start, made_up
 from impasto.training.train import train as train_card
 
 MINUTES = 5.0  # default length of a training

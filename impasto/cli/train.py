@@ -224,7 +224,7 @@ def _find_start(
         # a search begins before the style's instant card: so little is left to be learned from there that no
         # rate stands out
         return load_primed(options.network)
-    from impasto.training.api import instant_start
+    from impasto.training.train import instant_start
 
     return instant_start(style, plan.out, resume=plan.resume)
 

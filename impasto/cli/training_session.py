@@ -102,9 +102,9 @@ def check_out(arguments: TrainingArguments, *, exists_already: bool = False) -> 
 
 def find_training_photos(arguments: TrainingArguments, options: LoopOptions) -> Photos:
     """Find the named photos, or synthetic ones; print notes about them."""
-    from impasto.training.api import made_up
     from impasto.training.data import is_augmented
     from impasto.training.photos import find_photos
+    from impasto.training.train import made_up
 
     if not arguments.photos:
         note(arguments, "without --photos, training uses synthetic pictures; photos make a better card")

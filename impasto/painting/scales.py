@@ -16,7 +16,7 @@ from impasto.device import available_memory, resolve_device, resolve_precision
 from impasto.errors import UsageError
 from impasto.imaging.arrays import without_hidden
 from impasto.imaging.geometry import fit_long_side, resize, scale_ladder, split_iterations
-from impasto.painting.initial import initial_image
+from impasto.painting.inputs import initial_image
 from impasto.painting.memory import Memory
 from impasto.painting.objective import Objective, Style
 from impasto.painting.options import PaintOptions

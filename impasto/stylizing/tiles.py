@@ -25,9 +25,8 @@ from impasto.imaging.geometry import Box, Size, crop, grown, hull, needed, resam
 from impasto.imaging.sources import ImageSource
 from impasto.networks import StyleNetwork, build
 from impasto.networks.statistics import Statistics, collect, paint_part, reach
-from impasto.stylizing.ensemble import Ensemble
 from impasto.stylizing.options import LEAST_TILE, TileOption
-from impasto.stylizing.stylizer import Stylizer
+from impasto.stylizing.stylizer import Ensemble, Stylizer
 
 _TILE_BYTES = 512 << 20
 _MOST_SIDE = 1280  # pixels: larger tiles repeat less at their borders, but leave the processor's caches

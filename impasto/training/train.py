@@ -1,32 +1,36 @@
-"""Train a network for a style, find its learning rate, and estimate what it takes."""
+"""Train a network for a style, with defaults or a plan; find its learning rate; estimate what it takes."""
 
 from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from impasto import networks
 from impasto.device import peak_memory, resolve_device, resolve_precision
+from impasto.encoding import encode
 from impasto.errors import DivergenceError, UsageError
 from impasto.imaging import io
-from impasto.imaging.files import replacing
+from impasto.imaging.files import check_target, replacing
 from impasto.networks import StyleNetwork
-from impasto.networks.card import Card, fingerprint, save_card
-from impasto.training.checkpoints import TrainingPlan, TrainStep
+from impasto.networks.card import Card, fingerprint, load_card, load_primed, save_card
+from impasto.training.checkpoints import TrainingPlan, TrainStep, workspace
 from impasto.training.data import held_out_samples, samples
-from impasto.training.distributed import ProcessGroup, init_distributed
+from impasto.training.distributed import ProcessGroup, init_distributed, is_main_process, is_restarted
 from impasto.training.metrics_log import can_plot, plot_rates
 from impasto.training.objective import BuiltObjective, priming_objective, style_objective
 from impasto.training.optimization import StateDict, Training
 from impasto.training.options import LoopOptions, PrimeOptions, TrainOptions
-from impasto.training.photos import Photos
+from impasto.training.photos import Photos, find_photos
+from impasto.training.synthetic import Synthetic
 from impasto.training.trainer import TrainingTask, fit
 
 _LOWEST, _HIGHEST = 1e-6, 1.0
@@ -37,6 +41,7 @@ _VALIDATIONS = 1.04  # times as long, as held-out photos are looked at now and t
 _CARD_BYTES = 2 * 2  # of a parameter: the card, and the last weights beside it
 _CHECKPOINT_BYTES = 4 * 8  # weights, the best of them, two moments, and those of the last good step
 _SAMPLE_BYTES = 25 * 8 / 4  # of a crop's pixel: 25 pictures of four photos and their results, as JPEG
+_Paths = str | os.PathLike[str]
 
 
 def train(style: io.Source, options: TrainOptions, plan: TrainingPlan) -> Card:
@@ -240,3 +245,75 @@ def estimate_training(style: Path, options: TrainOptions, photos: Photos) -> Tra
     parameters = sum(weight.numel() for weight in network.parameters())
     size = parameters * (_CARD_BYTES + _CHECKPOINT_BYTES) + _SAMPLE_BYTES * options.size**2
     return TrainingCost(steps, seconds, size, peak_memory())
+
+
+def train_style(
+    style: _Paths,
+    out: _Paths,
+    photos: _Paths | Iterable[_Paths] | None = None,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    callback: Callable[[TrainStep], None] | None = None,
+    **options: Any,
+) -> Card:
+    """Train a network for a style, and write its card.
+
+    Args:
+        style: style picture.
+        out: card to write, a .safetensors file; samples, losses and checkpoints are in a folder beside it.
+        photos: photos to train on: folders, files, tar archives; None trains on synthetic pictures.
+        resume: continue an interrupted training with identical arguments.
+        overwrite: replace an existing card.
+        callback: called with every step; an exception in it ends the training, after a checkpoint.
+        options: fields of `training.options.TrainOptions`, such as `minutes=15`.
+
+    Returns:
+        The card with the lowest loss on held-out photos, which `impasto.load(out)` applies.
+
+    Raises ImpastoError, the base class of all errors.
+    """
+    style, out, asked = Path(style), Path(out), TrainOptions(**options)
+    if check_target(out).suffix != ".safetensors":
+        raise UsageError(f"{out} must end in .safetensors")
+    if out.exists() and not (resume or overwrite):
+        raise UsageError(f"{out} exists: name another file, or say overwrite=True")
+    if isinstance(photos, str | os.PathLike):
+        photos = [photos]
+    plan = TrainingPlan(
+        find_photos([Path(path) for path in photos]) if photos is not None else made_up(asked),
+        out,
+        start=_start(style, out, asked, resume),
+        about={"style": out.stem},
+        resume=resume,
+        overwrite=overwrite,
+        on_step=callback or (lambda step: None),
+    )
+    return train(style, asked, plan)
+
+
+def _start(style: Path, out: Path, options: TrainOptions, resume: bool) -> Card | None:
+    """Choose the default start: the available weights of this network that are nearest to the style."""
+    if options.network == "light":
+        return instant_start(style, out, resume=resume)
+    return load_primed(options.network)
+
+
+def made_up(options: LoopOptions) -> Synthetic:
+    """Make synthetic training pictures, as large as crops need, which show at least 0.6 of a side."""
+    return Synthetic(size=options.size * 5 // 4, seed=options.seed)
+
+
+def instant_start(style: Path, out: Path, *, resume: bool = False) -> Card:
+    """Make the adaptive network's card for a style, as the start of a training that writes `out`.
+
+    The card is saved in the training's folder, and read from there when the training is resumed, as computing
+    it again may give another card. Only one of several processes saves it; the others take over its weights
+    when they begin. Raises ImageError for a picture without a style, and WeightsError.
+    """
+    kept = workspace(out) / "start.safetensors"
+    if not is_main_process():
+        return encode(style)
+    if not ((resume or is_restarted(kept.parent)) and kept.exists()):
+        save_card(encode(style), kept)
+    return load_card(kept)  # the file's rounded weights, also for a new training

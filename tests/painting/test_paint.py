@@ -21,7 +21,7 @@ from impasto.imaging.detail import return_detail
 from impasto.imaging.geometry import resize
 from impasto.painting import base as easel_module
 from impasto.painting.base import options_from
-from impasto.painting.initial import initial_image
+from impasto.painting.inputs import initial_image
 from impasto.painting.options import PaintOptions
 from impasto.painting.paint import Painter, make_options, paint
 from impasto.progress import Step

@@ -13,7 +13,7 @@ from impasto import backbones
 from impasto.backbones import Backbone
 from impasto.errors import DivergenceError, UsageError
 from impasto.imaging.geometry import resize
-from impasto.painting.initial import initial_image, stylize
+from impasto.painting.inputs import initial_image, stylize
 from impasto.painting.objective import Objective, Style
 from impasto.painting.options import PaintOptions
 from impasto.painting.scales import Scale, _Canvas, paint_steps, plan, result_size, with_shares
