@@ -18,6 +18,7 @@ from impasto.app.sessions import Session
 from impasto.errors import ImageError, UsageError
 from impasto.imaging.decoding import check_size
 from impasto.imaging.style import read_style
+from impasto.networks.card import load_card
 from impasto.options import kebab
 from impasto.training.checkpoints import TrainingPlan, TrainStep, workspace
 from impasto.training.options import TrainOptions
@@ -28,6 +29,7 @@ from impasto.training.train import train as train_card
 MINUTES = 5.0  # default length of a training
 TAKEN = ("own", "none")  # names with a special meaning in the page's style lists
 _LONGEST_NAME = 60  # characters
+_CARD_MB = 64  # largest style card to upload
 _MOST_NAMES = 5  # of unreadable photos in a message
 
 
@@ -74,13 +76,6 @@ class TrainRequest:
             except OSError as error:
                 raise ImageError(f"{path.name} cannot be read: {error.strerror or error}") from error
 
-    def file_name(self, known: Collection[str]) -> str:
-        """Return the new style's file name, such as wave, or wave-2 if a style of that name exists."""
-        base = kebab(self.name if self.name.strip() else self.style.stem)[:_LONGEST_NAME].strip("-")
-        taken = {*known, *names(), *TAKEN}
-        tries = (base if number == 1 else f"{base}-{number}" for number in range(1, len(taken) + 2))
-        return next(name for name in tries if name not in taken)
-
 
 @dataclass(frozen=True)
 class TrainingNews:
@@ -117,7 +112,7 @@ def train(visit: Session, lesson: TrainRequest, limits: Limits) -> BackgroundJob
     _, info = read_style(lesson.style, max_pixels=limits.pixels)
 
     def work(job: BackgroundJob[TrainingNews]) -> None:
-        name = lesson.file_name(visit.cards)
+        name = free_name(lesson.name if lesson.name.strip() else lesson.style.stem, visit.cards)
         out = visit.new_file(f"{name}.safetensors")
         course = _Course(visit, lesson, out, job)
         try:
@@ -132,6 +127,39 @@ def train(visit: Session, lesson: TrainRequest, limits: Limits) -> BackgroundJob
             shutil.rmtree(gone, ignore_errors=True)
 
     return visit.start("training", work, 60 * lesson.minutes)
+
+
+def add_card(visit: Session, file: Path, limits: Limits) -> str:
+    """Give the visit an uploaded style card; return its name, which is that of the file.
+
+    Raises WeightsError for a file that is no style card, UsageError for one that is too large or too many.
+    """
+    if file.suffix.lower() != ".safetensors":
+        raise UsageError(f"{file.name} is no style card: choose a .safetensors file that impasto train made")
+    if file.stat().st_size > 1e6 * _CARD_MB:
+        raise UsageError(f"{file.name} is larger than {_CARD_MB} MB, the most for a style card here")
+    if len(visit.cards) >= limits.results:
+        most = f"a visit has at most {limits.results} styles of its own"
+        raise UsageError(f"{most}: delete all your pictures to begin anew")
+    load_card(file)
+    name = free_name(file.stem, visit.cards)
+    out = visit.new_file(f"{name}.safetensors")
+    try:
+        shutil.copy(file, out)
+        thumbnail(out, thumbnail_of(out))
+    except BaseException:
+        visit.drop(out)
+        raise
+    visit.cards[name] = out
+    return name
+
+
+def free_name(words: str, known: Collection[str]) -> str:
+    """Return a new style's file name, such as wave, or wave-2 if a style of that name exists."""
+    base = kebab(words)[:_LONGEST_NAME].strip("-")
+    taken = {*known, *names(), *TAKEN}
+    tries = (base if number == 1 else f"{base}-{number}" for number in range(1, len(taken) + 2))
+    return next(name for name in tries if name not in taken)
 
 
 def thumbnail_of(card: Path) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import shlex
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from impasto import styles
 from impasto.app.server import examples
 from impasto.cli import app as commands
 from tests.app.conftest import App, wait_until, write_photo
@@ -481,6 +483,30 @@ def test_nothing_vanishes_with_the_page(visitor: Callable[..., PhotoPage], photo
     wait_until(lambda: not Path(found[1]).exists())
     page.locator("#forget").wait_for(state="hidden")
     assert visit.picture is None
+
+
+def test_a_card_is_brought_along_and_used(
+    visitor: Callable[..., PhotoPage], photo: Path, tmp_path: Path
+) -> None:
+    """And it is still there when the page is loaded again."""
+    card = tmp_path / "My night.safetensors"
+    shutil.copy(styles.cards()["starry-night"], card)
+    visit = visitor()
+    page = visit.page
+    night = visit.answer(photo)
+    page.get_by_role("tab", name="Train").click()
+    assert page.locator("#use").is_hidden()
+    visit.open("Add a style card")
+    page.set_input_files("#add-card input[type=file]", card)
+    page.locator("#train-status", has_text="my-night is ready").wait_for()
+    visit.shoot("card")
+    page.locator("#use").click()
+    visit.wait_for_another(night)
+    visit.wait_for_news("In the style of my-night")
+    assert visit.chosen == ["my-night"]
+    page.reload()
+    visit.wait_for_news("In the style of my-night")
+    page.wait_for_function("document.querySelector('#styles [aria-pressed=true]')?.innerText === 'my-night'")
 
 
 def test_a_video(visitor: Callable[..., PhotoPage], tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from impasto.app.limits import Limits
 from impasto.app.look import StyleRequest, picture_of
 from impasto.app.paintings import paint
 from impasto.app.sessions import Session, Sessions
-from impasto.app.trainings import TrainRequest, thumbnail_of, train
+from impasto.app.trainings import TrainRequest, add_card, free_name, thumbnail_of, train
 from impasto.cli import app as command_line
 from impasto.encoding import encode
 from impasto.errors import ImageError, ImpastoError, UsageError
@@ -268,10 +268,10 @@ def test_a_photo_that_breaks_on_the_way_is_left_out_and_named(
 
 
 @pytest.mark.parametrize(
-    ("name", "known", "expected"),
+    ("words", "known", "expected"),
     [
-        ("", (), "my-wave"),
-        ("  ", ("my-wave", "my-wave-2"), "my-wave-3"),
+        ("My Wave", (), "my-wave"),
+        ("My Wave", ("my-wave", "my-wave-2"), "my-wave-3"),
         ("Sea & Sky_2", (), "sea-sky-2"),
         ("../../etc/passwd", (), "etc-passwd"),
         ("...", (), "style"),
@@ -283,10 +283,40 @@ def test_a_photo_that_breaks_on_the_way_is_left_out_and_named(
         ("x" * 59 + "-y", (), "x" * 59),
     ],
 )
-def test_names_are_safe_and_mean_one_style(
-    style: Path, name: str, known: tuple[str, ...], expected: str
+def test_names_are_safe_and_mean_one_style(words: str, known: tuple[str, ...], expected: str) -> None:
+    assert free_name(words, known) == expected
+
+
+def test_a_card_is_brought_along(visits: Sessions, tmp_path: Path) -> None:
+    """It gets a name of its own, paints, and is nobody else's."""
+    visit, card = visits.of("someone"), tmp_path / "The Scream.safetensors"
+    shutil.copy(styles.cards()["starry-night"], card)
+    name = add_card(visit, card, LIMITS)
+    assert name == "the-scream-2"
+    assert visit.cards[name].is_relative_to(visit.folder)
+    assert thumbnail_of(visit.cards[name]).is_file()
+    result = stylize(visit, styles.sample(), StyleRequest(((visit.cards[name], 1.0),)), LIMITS)
+    assert result.look.name == "the-scream-2"
+    assert visits.of("somebody else").cards == {}
+    with pytest.raises(UsageError, match="at most 1 styles"):
+        add_card(visit, card, replace(LIMITS, results=1))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("wave.jpg", b"no card", r"wave\.jpg is no style card"),
+        ("wave.safetensors", b"no card", r"wave\.safetensors"),
+        ("large.safetensors", bytes(65_000_000), r"large\.safetensors is larger than 64 MB"),
+    ],
+)
+def test_what_is_no_card_is_refused(
+    visit: Session, tmp_path: Path, name: str, content: bytes, words: str
 ) -> None:
-    assert TrainRequest(style, name).file_name(known) == expected
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ImpastoError, match=words):
+        add_card(visit, tmp_path / name, LIMITS)
+    assert (visit.cards, files(visit.folder)) == ({}, set())
 
 
 def test_visitors_do_not_see_each_others_styles(visits: Sessions, style: Path) -> None:

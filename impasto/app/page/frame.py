@@ -45,7 +45,7 @@ def build(
         add_video_tab(visits, limits, choices, photo.controls, loaded)
         with gr.Tab("Train") as tab:
             training = TrainTab(visits, limits)
-        photo.connect(loaded)
+        photo.connect(loaded, training.use)
         training.connect(tab, loaded, photo.controls)
 
         def leave(request: gr.Request) -> None:

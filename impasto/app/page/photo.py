@@ -50,6 +50,7 @@ SAVE = """(file) => {
     link.remove();
 }"""  # downloads a file made by the server, as if the visitor had followed a link
 
+_TO_PHOTO = "() => { document.querySelector('[role=tab]').click(); return []; }"
 _WELCOME = "Drop a photo, or choose an example."
 _DOWNLOAD = DownloadOptions()
 _SIZES = [("Largest", "largest"), ("As the photo", "photo"), ("As painted or shown", "picture")]
@@ -126,8 +127,13 @@ class PhotoTab:
             self.size,
         ]
 
-    def connect(self, loaded: Any) -> None:
-        """Connect the components to their callbacks; `loaded` is the event of the page's start."""
+    def connect(self, loaded: Any, use: gr.Button) -> None:
+        """Connect the components to their callbacks.
+
+        Args:
+            loaded: the event of the page's start.
+            use: the button that chooses the newest style of the visitor.
+        """
         controls = self.controls
         names, given = list(controls.fields), list(controls.fields.values())
         quietly: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
@@ -156,6 +162,8 @@ class PhotoTab:
         choose = by_choice(controls.chosen, self._visits)
         chosen = controls.gallery.select(choose, None, [controls.style, controls.gallery], **quietly)
         chosen.success(**at_once)
+        used = use.click(ask(self._use, ()), None, [controls.style], js=_TO_PHOTO, **quietly)
+        used.success(**at_once)
         connect_own_style(controls.own, controls.style, self._visits, self._limits).success(**at_once)
         self._connect_sheet(begun)
         mark = highlight_script("styles", self._choices)
@@ -211,6 +219,13 @@ class PhotoTab:
             show_progress="minimal",
             show_progress_on=[self.status],
         ).success(None, [self.file], None, js=SAVE)
+
+    def _use(self, visit: Session, values: FieldValues) -> Any:
+        """Choose the newest style of the visitor."""
+        if not visit.cards:
+            raise UsageError("there is no style of yours yet: train one first")
+        named = self.controls.names(visit.cards)
+        return gr.Dropdown(choices=named, value=list(visit.cards)[-1])
 
     def _offer_sheet(self, visit: Session, values: FieldValues) -> list[Any]:
         """Offer a photo in every style; for another photo, the styles show the sample again."""

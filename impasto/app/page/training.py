@@ -16,7 +16,7 @@ from impasto.app.page.inputs import picture
 from impasto.app.page.uploads import connect_picture
 from impasto.app.page.words import in_the_queue, seconds, status, tell, waiting
 from impasto.app.sessions import Session, Sessions
-from impasto.app.trainings import MINUTES, TrainingNews, TrainRequest, train
+from impasto.app.trainings import MINUTES, TrainingNews, TrainRequest, add_card, train
 from impasto.errors import UsageError
 from impasto.training.options import TrainOptions
 
@@ -70,6 +70,11 @@ class TrainTab:
         self.minutes = gr.Slider(
             least, most, min(MINUTES, most), step=least, label="Minutes", elem_id="minutes"
         )
+        with gr.Accordion("Add a style card", open=False):
+            self.added = gr.File(
+                label="A style card that was trained before", file_types=[".safetensors"], height=140,
+                elem_id="add-card",
+            )  # fmt: skip
         with gr.Accordion("For experts", open=False):
             self.style_weight = _slider("Style weight", _USUAL.style_weight, 0.1, 10, 0.1)
             self.content_weight = _slider("Content weight", _USUAL.content_weight, 0, 1, 0.01)
@@ -87,6 +92,7 @@ class TrainTab:
                 "Stop and keep the style so far", variant="stop", visible=False, elem_id="enough"
             )
         self.card = gr.File(label="Your style card", interactive=False, visible=False, elem_id="card")
+        self.use = gr.Button("Use it now", visible=False, elem_id="use")
         self.sample = gr.Image(
             label="Samples: photos above, in the style below",
             interactive=False,
@@ -131,8 +137,14 @@ class TrainTab:
         back = connect_return(
             loaded, self.start, self.stop, self._outcome, self._follow, "training", self._visits
         )
+        added = self.added.upload(
+            by_name(self._add, ("card",), self._visits), [self.added], [self.added, self.status],
+            api_name="add_card", concurrency_limit=None, show_progress="minimal",
+        )  # fmt: skip
+        for end in (ended, back, added):
+            end.success(by_name(self._offer_use, (), self._visits), None, [self.use], **quietly)
         for offer in offers:
-            for end in (ended, back):
+            for end in (ended, back, added):
                 end.success(by_name(_shown(offer), (), self._visits), None, offer.lists, **quietly)
         stop = by_name(self._stop, (), self._visits)
         self.stop.click(
@@ -166,6 +178,17 @@ class TrainTab:
             yield [_headline(news), shown, news.curves.html(), *_finished(news)]
         if not job.has_begun:
             yield [status(CALLED_OFF), *[gr.skip()] * 5]
+
+    def _add(self, visit: Session, values: FieldValues) -> list[Any]:
+        """Add a style card to the visitor's styles."""
+        if not values["card"]:
+            raise UsageError("choose a style card first")
+        with visit.queues.turn("answer"):
+            name = add_card(visit, Path(values["card"]), self._limits)
+        return [None, _ready(name)]
+
+    def _offer_use(self, visit: Session, values: FieldValues) -> Any:
+        return gr.Button(visible=bool(visit.cards))
 
     def _stop(self, visit: Session, values: FieldValues) -> str:
         """Stop the training; keep the style so far."""
@@ -206,9 +229,13 @@ def _finished(news: TrainingNews) -> list[Any]:
     return [gr.File(str(news.card), visible=True), command, python]
 
 
+def _ready(name: str) -> str:
+    return status(f"{name} is ready: choose it in the Photo or Video tab")
+
+
 def _headline(news: TrainingNews) -> str:
     if news.card:
-        return status(f"{news.name} is ready: choose it in the Photo or Video tab")
+        return _ready(news.name)
     if not news.done:
         return status("Preparing the first version of the style", 0.0)
     return status(f"Training, {news.done:.0%}: {seconds(news.left)} left", news.done)
