@@ -24,7 +24,7 @@ LAYERS = (
     ("perception",),
     ("backbones", "networks", "losses"),
     ("imaging", "weights"),
-    ("progress", "device", "options", "atomic_files", "safe_paths"),
+    ("progress", "device", "options", "atomic_files", "safe_paths", "hashing"),
     ("errors",),  # of the base, too, and imported by all
 )
 DEPTH = {package: depth for depth, packages in enumerate(LAYERS) for package in packages}

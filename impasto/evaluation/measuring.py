@@ -5,7 +5,6 @@ Measurements are kept in a file, so that an interrupted evaluation can resume.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from impasto.evaluation.metrics import PhotoFeatures, StyleFeatures, StyleMetric
 from impasto.evaluation.options import EvaluateOptions
 from impasto.evaluation.outcome import Outcome
 from impasto.evaluation.pictures import CONTROLS
+from impasto.hashing import short_hash
 
 OnPicture = Callable[[int, int], None]  # pictures measured so far, pictures in total
 Place = tuple[int, int]  # row of a photo and column of a style
@@ -269,5 +269,4 @@ class MeasurementStore:
 
 def key_of(*parts: object) -> str:
     """Hash everything that a value depends on to a short key."""
-    text = json.dumps([str(part) for part in parts])
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    return short_hash([json.dumps([str(part) for part in parts]).encode()], digits=32)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from impasto import losses
 from impasto.backbones import Backbone
+from impasto.hashing import short_hash
 from impasto.imaging.color_transfer import to_oklab
 from impasto.options import StyleLoss
 from impasto.perception import COMPARISONS, ContentTerm, Features, Perception, StyleTerm
@@ -79,10 +79,9 @@ class StyleMetrics:
     @cached_property
     def identity(self) -> str:
         """Hash of the backbone and the version, as values of different backbones cannot be compared."""
-        known = hashlib.sha256()
-        for tensor in (*self._backbone.state_dict().values(), *self._backbone.maps.values()):
-            known.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-        return f"{_VERSION}-{known.hexdigest()[:16]}"
+        tensors = (*self._backbone.state_dict().values(), *self._backbone.maps.values())
+        known = short_hash(tensor.detach().cpu().contiguous().numpy().tobytes() for tensor in tensors)
+        return f"{_VERSION}-{known}"
 
     @torch.inference_mode()
     def photo(self, image: Tensor) -> PhotoFeatures:

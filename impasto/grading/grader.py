@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -17,6 +16,7 @@ from impasto.grading.looks import check_look, read_look, write_look
 from impasto.grading.lut import Lut, adjusted
 from impasto.grading.methods import make_lut, sample_colors
 from impasto.grading.options import GradeOptions
+from impasto.hashing import short_hash
 from impasto.imaging import io
 from impasto.imaging.codecs.base import Samples
 from impasto.imaging.encoding import quantize
@@ -130,7 +130,4 @@ def _as_source(image: Tensor, alpha: Tensor | None) -> Planes:
 
 
 def _digest(*tensors: Tensor) -> str:
-    digest = hashlib.sha256()
-    for tensor in tensors:
-        digest.update(tensor.numpy().tobytes())
-    return digest.hexdigest()[:16]
+    return short_hash(tensor.numpy().tobytes() for tensor in tensors)

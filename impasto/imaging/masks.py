@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
 import torch
@@ -10,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from impasto.errors import ImageError, UsageError
+from impasto.hashing import short_hash
 from impasto.imaging import io
 from impasto.imaging.color_transfer import luma
 from impasto.imaging.geometry import Box, Size, crop, fit_long_side, needed, resampled, resize, whole
@@ -184,4 +184,4 @@ def _digest(source: io.Source) -> str:
     _, info = io.read(source)
     mask, _ = read_mask(source, info.size)
     levels = mask.mul(255).round().byte().contiguous().numpy()
-    return hashlib.sha256(f"{mask.shape}".encode() + levels.tobytes()).hexdigest()[:16]
+    return short_hash([f"{mask.shape}".encode(), levels.tobytes()])

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -16,6 +15,7 @@ from torch import Tensor
 
 from impasto import networks
 from impasto.errors import UsageError, WeightsError
+from impasto.hashing import short_hash
 from impasto.networks.base import StyleNetwork
 from impasto.weights import load_floats, load_metadata, save_tensors
 
@@ -177,9 +177,10 @@ def digest(tensors: Mapping[str, Tensor]) -> str:
 
     The start of the SHA-256 of all names, in order, each with its tensor's bytes as little-endian float16.
     """
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        digest.update(name.encode())
-        halves = tensors[name].detach().cpu().half().contiguous()
-        digest.update(halves.numpy().astype("<f2").tobytes())
-    return digest.hexdigest()[:16]
+
+    def parts() -> Iterator[bytes]:
+        for name in sorted(tensors):
+            yield name.encode()
+            yield tensors[name].detach().cpu().half().contiguous().numpy().astype("<f2").tobytes()
+
+    return short_hash(parts())

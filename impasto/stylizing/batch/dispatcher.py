@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import secrets
 import time
@@ -16,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from impasto.errors import ImageError
+from impasto.hashing import short_hash
 from impasto.stylizing.batch.filesystems import Store, is_url, store_of
 from impasto.stylizing.batch.inputs import WorkItem
 from impasto.stylizing.batch.pipeline import Event, ItemStatus, Summary, compare, failure, make_folders
@@ -219,7 +219,7 @@ class Entry:
 
 def digest_of(record: dict[str, Any]) -> str:
     """Hash a record to 16 hexadecimal digits."""
-    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:16]
+    return short_hash([json.dumps(record, sort_keys=True).encode()])
 
 
 class Manifest:
