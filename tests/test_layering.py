@@ -24,8 +24,8 @@ LAYERS = (
     ("perception",),
     ("backbones", "networks", "losses"),
     ("imaging", "weights"),
-    ("progress", "device", "options", "atomic_files", "safe_paths", "hashing"),
-    ("errors",),  # of the base, too, and imported by all
+    ("progress", "device", "options", "atomic_files", "safe_paths"),
+    ("errors", "hashing"),  # of the base, too, and imported by all
 )
 DEPTH = {package: depth for depth, packages in enumerate(LAYERS) for package in packages}
 FRONTS = ("cli", "app")
