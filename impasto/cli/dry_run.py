@@ -37,7 +37,9 @@ def describe(painter: BasePainter) -> None:
     for scale in painter.scales:
         height, width = scale.size
         console.print(f"{width:>6} x {height:<6} {scale.iterations:>5} iterations")
-    console.print(f"\nmemory  about {painter.memory() / _GB:.1f} GB{_tiled(painter)}")
+    side = painter.tile
+    tiled = f", in tiles of {side} pixels" if side and side < max(painter.size) else ""
+    console.print(f"\nmemory  about {painter.memory() / _GB:.1f} GB{tiled}")
     painter.steps()  # checks the memory, and works only when iterated
     console.print(f"time    about {as_time(painter.seconds())}")
 
@@ -137,11 +139,6 @@ def _table(rows: Mapping[str, str]) -> Table:
     for name, value in rows.items():
         table.add_row(Text(name.replace("_", "-"), style="bold"), Text(plain(value)))
     return table
-
-
-def _tiled(painter: BasePainter) -> str:
-    side = painter.tile
-    return f", in tiles of {side} pixels" if side and side < max(painter.size) else ""
 
 
 def _resolved(painter: BasePainter) -> dict[str, str]:

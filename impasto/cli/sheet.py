@@ -81,11 +81,11 @@ def plan_columns(given: Mapping[str, Sequence[Any]]) -> tuple[Column, ...]:
     turned = several[0] if several else "strength"
     fixed = {name: values[0] for name, values in given.items() if values}
     values = given.get(turned) or _STRENGTHS
-    return tuple(Column(_label(turned, value), {**fixed, turned: value}) for value in values)
-
-
-def _label(option: str, value: Any) -> str:
-    return f"{_WORDS[option]} {value:g}" if isinstance(value, float) else f"{_WORDS[option]} {value}"
+    texts = (f"{value:g}" if isinstance(value, float) else value for value in values)
+    return tuple(
+        Column(f"{_WORDS[turned]} {text}", {**fixed, turned: value})
+        for text, value in zip(texts, values, strict=True)
+    )
 
 
 def _check(strengths: Sequence[float], strokes: Sequence[float], keep_color: Sequence[str]) -> None:

@@ -32,7 +32,7 @@ def look() -> Iterator[Finding]:
         yield _accelerator(torch.device("xpu", index), torch.xpu.get_device_name(index))
     if torch.backends.mps.is_available():
         yield _accelerator(torch.device("mps"), "Apple GPU")
-    if not torch.cuda.is_available() and _has_nvidia_driver():
+    if not torch.cuda.is_available() and (_DRIVER.exists() or shutil.which("nvidia-smi")):
         yield _unused_card()
     yield _chosen()
 
@@ -108,10 +108,6 @@ def _compute(device: torch.device, dtype: torch.dtype) -> Tensor:
     image = torch.linspace(0, 50, 3 * 32 * 32, dtype=dtype).sin().reshape(1, 3, 32, 32)
     kernel = torch.linspace(-3, 3, 8 * 3 * 9, dtype=dtype).cos().reshape(8, 3, 3, 3)
     return conv2d(image.to(device), kernel.to(device), padding=1)
-
-
-def _has_nvidia_driver() -> bool:
-    return _DRIVER.exists() or shutil.which("nvidia-smi") is not None
 
 
 def _unused_card() -> Finding:

@@ -130,10 +130,13 @@ class _Work:
         done, names = 0, list(self._styles)
         total = len(self._photos) * len(names) * len(self._values)
         for start in range(0, len(names), _STYLES_AT_ONCE):
-            block = {name: self._seen_style(name) for name in names[start : start + _STYLES_AT_ONCE]}
+            block = [
+                _Seen(name, self._styles[name], self._options.size, self._metrics.style)
+                for name in names[start : start + _STYLES_AT_ONCE]
+            ]
             for row, name in enumerate(self._photos):
-                photo = self._seen_photo(name)
-                for column, style in enumerate(block.values(), start):
+                photo = _Seen(name, self._photos[name], self._options.size, self._metrics.photo)
+                for column, style in enumerate(block, start):
                     for _ in self._measure_pair(photo, style, (row, column)):
                         done += 1
                         on_picture(done, total)
@@ -154,12 +157,6 @@ class _Work:
             failures=tuple(dict.fromkeys(self._failures)),
             notes=tuple(stretched),
         )
-
-    def _seen_photo(self, name: str) -> _Seen[PhotoFeatures]:
-        return _Seen(name, self._photos[name], self._options.size, self._metrics.photo)
-
-    def _seen_style(self, name: str) -> _Seen[StyleFeatures]:
-        return _Seen(name, self._styles[name], self._options.size, self._metrics.style)
 
     def _measure_pair(
         self, photo: _Seen[PhotoFeatures], style: _Seen[StyleFeatures], place: Place

@@ -56,12 +56,8 @@ def _reinhard(photo: Tensor, reference: Tensor, colors: Tensor) -> Tensor:
     return into_gamut(to_oklab(from_lab(scale_lab(to_lab(colors), *moments))))
 
 
-def _transport(photo: Tensor, reference: Tensor, colors: Tensor) -> Tensor:
-    return into_gamut(transport(photo, reference)(colors))
-
-
 _METHODS: Mapping[GradeMethod, LutMaker] = {
-    "transport": _transport,
+    "transport": lambda photo, reference, colors: into_gamut(transport(photo, reference)(colors)),
     "linear": _linear,
     "reinhard": _reinhard,
 }

@@ -92,7 +92,9 @@ class AnimationWriter:
         if self._last is None:
             return
         frames = self._kept if self._kept[-1] is self._last else [*self._kept, self._last]
-        clip = _Clip([_resize(frame, self._last.size) for frame in frames], self._fps)
+        size = self._last.size
+        same = [one if one.size == size else one.resize(size, Image.Resampling.BICUBIC) for one in frames]
+        clip = _Clip(same, self._fps)
         self.discard()
         with replacing(self._path) as temporary:
             self._save(temporary, clip)
@@ -120,10 +122,6 @@ def _find_saver(path: Path) -> Callable[[Path, _Clip], None]:
     if suffix == ".mp4":
         ffmpeg.load(f"Writing {path}")
     return _SAVERS[suffix]
-
-
-def _resize(frame: Image.Image, size: tuple[int, int]) -> Image.Image:
-    return frame if frame.size == size else frame.resize(size, Image.Resampling.BICUBIC)
 
 
 def _save_gif(path: Path, clip: _Clip) -> None:

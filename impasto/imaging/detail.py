@@ -71,16 +71,13 @@ def enlarge_along(picture: Tensor, photo: Tensor) -> Tensor:
     variance = _box(seen * seen) - mean_guide * mean_guide
     slope = (_box(seen * paint) - mean_guide * mean_paint) / (variance + _FLAT)
     fine = guide - resize(seen, size)
-    return (resize(paint, size) + _enlarged(slope, size) * fine)[0].clamp(0, 1)
+    slope = F.interpolate(slope, size=size, mode="bilinear", align_corners=False)
+    return (resize(paint, size) + slope * fine)[0].clamp(0, 1)
 
 
 def _box(image: Tensor) -> Tensor:
     """Mean over 5 x 5 pixels, fewer at the border."""
     return F.avg_pool2d(image, 5, stride=1, padding=2, count_include_pad=False)
-
-
-def _enlarged(image: Tensor, size: tuple[int, int]) -> Tensor:
-    return F.interpolate(image, size=size, mode="bilinear", align_corners=False)
 
 
 def _weight(strokes: Tensor, structure: Tensor, window: float) -> Tensor:

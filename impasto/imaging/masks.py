@@ -146,7 +146,9 @@ class Masks:
             self._planes, notes = self._read(small)
             self._size, self.notes = small, self.notes or notes
         box = box or whole(size)
-        return tuple(_part(plane, small, size, box) for plane in self._planes)
+        source = needed(box, size, small)
+        parts = (crop(plane, whole(small), source) for plane in self._planes)
+        return tuple(resampled(part, source, small, box, size) for part in parts)
 
     def _read(self, size: Size) -> tuple[tuple[Tensor, ...], tuple[str, ...]]:
         read = [read_mask(source, size) for source in self._sources]
@@ -173,11 +175,6 @@ class RegionWeights(Masks):
         masks, notes = super()._read(size)
         shares, more = share_out(masks, self._base)
         return tuple(shares), notes + more
-
-
-def _part(plane: Tensor, small: Size, size: Size, box: Box) -> Tensor:
-    source = needed(box, size, small)
-    return resampled(crop(plane, whole(small), source), source, small, box, size)
 
 
 def _digest(source: io.Source) -> str:

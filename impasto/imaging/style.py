@@ -140,7 +140,8 @@ def _margins(image: Tensor) -> tuple[int, int, int, int] | None:
         ends = depth <= _MOST * len(covered) and covered[min(depth + 3, len(covered) - 1)] < _UNCOVERED
         depths.append(depth if ends else 0)
         colors.append(color)
-    deep = [depth >= max(2, _LEAST * length) for depth, length in zip(depths, _lengths(image), strict=True)]
+    lengths = (image.shape[1],) * 2 + (image.shape[2],) * 2
+    deep = [depth >= max(2, _LEAST * length) for depth, length in zip(depths, lengths, strict=True)]
     pairs = [
         deep[a] and deep[b] and bool((colors[a] - colors[b]).norm() < _FLAT) for a, b in ((0, 1), (2, 3))
     ]
@@ -151,11 +152,6 @@ def _margins(image: Tensor) -> tuple[int, int, int, int] | None:
         depth + 1 if is_deep else 0 for depth, is_deep in zip(depths, deep, strict=True)
     )
     return top, bottom, left, right
-
-
-def _lengths(image: Tensor) -> tuple[int, int, int, int]:
-    height, width = image.shape[1:]
-    return height, height, width, width
 
 
 def _frame(image: Tensor) -> tuple[int, int, int, int] | None:

@@ -25,7 +25,8 @@ class InstanceNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalize (N, C, H, W) by the statistics of each image."""
-        if x.device.type == "cpu" and torch.is_grad_enabled() and (x.requires_grad or self._learns()):
+        learns = x.requires_grad or self.weight.requires_grad or self.bias.requires_grad
+        if x.device.type == "cpu" and torch.is_grad_enabled() and learns:
             normed: Tensor = _InstanceNorm.apply(x, self.weight, self.bias)  # type: ignore[no-untyped-call]
             return normed
         scale, shift = self.weight.to(x.dtype), self.bias.to(x.dtype)
@@ -34,9 +35,6 @@ class InstanceNorm(nn.Module):
     def normalize_by(self, x: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
         """Normalize by given statistics of each channel, (C,) float32, instead of the image's own."""
         return F.batch_norm(x, mean, variance, self.weight.float(), self.bias.float(), eps=EPSILON)
-
-    def _learns(self) -> bool:
-        return self.weight.requires_grad or self.bias.requires_grad
 
 
 class Context:

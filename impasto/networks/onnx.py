@@ -144,13 +144,7 @@ def _ends(graph: Any) -> Sequence[str]:
     """Names of the convolutions that read or write colors: three channels, or pixels folded from them."""
     shapes = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
     convolutions = [node for node in graph.node if node.op_type == "Conv" and node.input[1] in shapes]
-    outer = [node for node in convolutions if _is_color(shapes[node.input[1]])]
-    return [node.name for node in outer]
-
-
-def _is_color(shape: tuple[int, ...]) -> bool:
-    outputs, inputs = shape[:2]
-    return inputs in _COLORS or outputs in _COLORS
+    return [node.name for node in convolutions if any(n in _COLORS for n in shapes[node.input[1]][:2])]
 
 
 _COLORS = {3 * side**2 for side in (1, 2, 4)}

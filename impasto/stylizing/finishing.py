@@ -67,7 +67,8 @@ class Postprocessor:
 
     def record(self) -> dict[str, Any]:
         """Settings that affect the picture, JSON-serializable; empty by default."""
-        return {**self.controls.record(), **({"mask": mask} if (mask := self._digest()) else {})}
+        mask = "".join(self._masks.digests)
+        return {**self.controls.record(), **({"mask": mask} if mask else {})}
 
     def __call__(
         self,
@@ -98,9 +99,6 @@ class Postprocessor:
         for mask in self._masks.parts(size or (photo.shape[-2], photo.shape[-1]), box):
             picture = blend(picture, photo, mask)
         return picture
-
-    def _digest(self) -> str:
-        return "".join(self._masks.digests)
 
 
 class FramePostprocessor:
@@ -140,15 +138,12 @@ class FramePostprocessor:
         """Color samples of this frame and those before it, (3, n, w) each."""
         step = -(-max(photo.shape) // _GRID)
         grids = picture[::step, ::step], photo[::step, ::step]
-        if self._recent and self._begins_anew(grids[1]):
+        before = self._recent[-1][1] if self._recent else grids[1]
+        if before.shape != grids[1].shape or is_cut(before, grids[1]):
             self._recent = []
         self._recent = [*self._recent[1 - _RECENT :], grids]
         pictures, photos = (np.concatenate(grids) for grids in zip(*self._recent, strict=True))
         return as_image(pictures), as_image(photos)
-
-    def _begins_anew(self, grid: Pixels) -> bool:
-        before = self._recent[-1][1]
-        return before.shape != grid.shape or is_cut(before, grid)
 
 
 class Refiner:

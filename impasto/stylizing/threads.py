@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from queue import Empty, Full, Queue
 from threading import Barrier, BrokenBarrierError, Event, Thread, current_thread
@@ -116,7 +116,8 @@ def prefetch(items: Iterable[ItemT], depth: int = 3) -> Generator[ItemT, None, N
         except BaseException as error:  # whatever it is, it belongs to whoever waits for the next item
             failure.append(error)
         finally:
-            _close(source)
+            if isinstance(source, Generator):
+                source.close()
             _put(queue, _END, stop)
 
     thread = Thread(target=work, name="impasto-ahead", daemon=True)
@@ -149,8 +150,3 @@ def _drain(queue: Queue[Any]) -> None:
             queue.get_nowait()
     except Empty:
         return
-
-
-def _close(source: Iterator[Any]) -> None:
-    if isinstance(source, Generator):
-        source.close()

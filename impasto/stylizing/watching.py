@@ -216,13 +216,14 @@ class WatchStyler:
         began = time.monotonic()
         try:
             arrival.target.parent.mkdir(parents=True, exist_ok=True)
-            notes = self._style_clip(arrival, stop) if arrival.is_clip else self._style_photo(arrival)
+            notes = (
+                self._style_clip(arrival, stop)
+                if arrival.is_clip
+                else stylize_file(arrival.source, arrival.target, self._stylizer, self._images).notes
+            )
         except (ImpastoError, OSError) as error:
             return WatchResult(arrival, str(error)) if exists(arrival.source) else None
         return None if notes is None else WatchResult(arrival, "", time.monotonic() - began, notes)
-
-    def _style_photo(self, arrival: Arrival) -> tuple[str, ...]:
-        return stylize_file(arrival.source, arrival.target, self._stylizer, self._images).notes
 
     def _style_clip(self, arrival: Arrival, stop: Event) -> tuple[str, ...] | None:
         clip = open_clip(arrival.source, deinterlace=self._videos.deinterlace)

@@ -75,11 +75,12 @@ def find_palette(frame: Any) -> ColorSpec:
     def known(value: Any) -> int:
         return guess if int(value) in _UNKNOWN else int(value)
 
+    is_rgb = frame.format.is_rgb or frame.format.has_palette
     stored = Color(
         known(frame.color_primaries),
         known(frame.color_trc),
         known(frame.colorspace),
-        _FULL if int(frame.color_range) == _FULL or _is_rgb(frame.format) else _LIMITED,
+        _FULL if int(frame.color_range) == _FULL or is_rgb else _LIMITED,
     )
     palette = ColorSpec(stored, replace(stored, range=_LIMITED), _find_peak(frame))
     if not palette.converts:
@@ -99,10 +100,6 @@ def _find_peak(frame: Any) -> float:
     if not is_known or brightest <= 0 or unit <= 0:
         return PEAK
     return min(float(brightest / unit), _BRIGHTEST)
-
-
-def _is_rgb(pixel_format: Any) -> bool:
-    return bool(pixel_format.is_rgb or pixel_format.has_palette)
 
 
 def find_turn(frame: Any) -> tuple[Rotation, bool]:

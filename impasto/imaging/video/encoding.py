@@ -193,7 +193,8 @@ def choose_encoding(
     suffix = path.suffix.lower()
     if suffix not in CONTAINERS:
         raise UsageError(f"{path} is not the name of a video; end it with one of {', '.join(CONTAINERS)}")
-    codec = _default_codec(suffix, info) if codec is None else codec
+    if codec is None:
+        codec = "prores" if info.has_alpha and suffix == ".mov" else CONTAINERS[suffix]
     kind = _find_codec(codec, suffix, path)
     options = kind.options | _crf_option(codec, kind, crf) | _preset_option(codec, kind, preset)
     usual = Encoding(codec, kind.encoder, options, kind.pixel_format, kind.tag, info.size, ())
@@ -206,7 +207,7 @@ def choose_encoding(
     if even is None:
         even = kind.odd_format is not None and suffix in _FOR_PHONES
     if is_odd and even and min(info.size) > 1:
-        size = _even(info.size)
+        size = (info.size[0] // 2 * 2, info.size[1] // 2 * 2)
         return replace(usual, size=size, notes=(*usual.notes, _cut_note(path, info, size)))
     if is_odd and kind.odd_format:
         notes = (*usual.notes, _odd_note(path, info, codec))
@@ -220,15 +221,6 @@ def opaque_note(path: Path) -> str:
         f"{path} does not keep transparency: frames are laid over white; ProRes in .mov, VP9 in .webm, .webp "
         "and folders of .png keep it"
     )
-
-
-def _default_codec(suffix: str, info: ClipInfo) -> str:
-    return "prores" if info.has_alpha and suffix == ".mov" else CONTAINERS[suffix]
-
-
-def _even(size: tuple[int, int]) -> tuple[int, int]:
-    height, width = size
-    return height - height % 2, width - width % 2
 
 
 def _find_codec(codec: str, suffix: str, path: Path) -> _Codec:

@@ -37,7 +37,9 @@ class FolderClip:
     """
 
     def __init__(self, folder: Path, rate: Fraction) -> None:
-        self._paths = sorted(filter(_is_picture, folder.iterdir()), key=_natural)
+        self._paths = sorted(
+            (path for path in folder.iterdir() if is_image_name(path) and path.is_file()), key=_natural
+        )
         if not self._paths:
             raise VideoError(f"{folder} has no pictures in it; name a folder of frames, or a video file")
         size, has_alpha = _look(self._paths[0])
@@ -152,10 +154,6 @@ def _shows_through(picture: Image.Image) -> bool:
     if not picture.has_transparency_data:
         return False
     return bool((np.asarray(picture.convert("RGBA"))[..., 3] < 255).any())
-
-
-def _is_picture(path: Path) -> bool:
-    return is_image_name(path) and path.is_file()
 
 
 def _natural(path: Path) -> tuple[list[tuple[int, str]], str]:

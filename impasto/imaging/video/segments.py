@@ -230,7 +230,7 @@ class _Joining(ExitStack):
                 self._notes += copy_timecode(source, stream, self._suffix, Fraction(start), info.rate)
                 cut = self._find_cut(start, end)
                 packets += [self._tracks(output, source, cut), self._add_others(output, source, cut)]
-            for packet in heapq.merge(*packets, key=_seconds):
+            for packet in heapq.merge(*packets, key=lambda packet: float(packet.dts * packet.time_base)):
                 output.mux(packet)
         if source is not None:
             self._notes += name_lost_titles(source, temporary)
@@ -338,10 +338,6 @@ class _Joining(ExitStack):
 
 def _filter(name: str, template: Any) -> Any:
     return ffmpeg.load("Writing a video").bitstream.BitStreamFilterContext(name, template)
-
-
-def _seconds(packet: Any) -> float:
-    return float(packet.dts * packet.time_base)
 
 
 def _first_stamp(container: Any, path: Path) -> int:
