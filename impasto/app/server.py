@@ -129,6 +129,7 @@ def _serving(
     from impasto.app.choices import shipped  # imports torch, and Gradio, which reads the variables set above
     from impasto.app.page.frame import build, serve
     from impasto.app.page.guard import forget_lost_sessions
+    from impasto.app.page.samples import show_samples, write_samples
     from impasto.app.sessions import VISITS, Sessions
 
     visits = Sessions(folder / VISITS, limits)
@@ -149,6 +150,7 @@ def _serving(
             address = serve(page, limits, names, host=host, port=port, share=share)
         except OSError as error:
             raise _cannot_listen(host, port, error) from error
+        show_samples(page, address, write_samples(examples()[0]))
         try:
             yield address
         finally:

@@ -237,6 +237,10 @@ class Asking:
     def __exit__(self, *_: object) -> None:
         self._http.close()
 
+    def parameters(self, method: str) -> list[str]:
+        """Names of what a function takes."""
+        return [each["parameter_name"] for each in self._parameters[f"/{method}"]["parameters"]]
+
     def upload(self, path: Path) -> dict[str, Any]:
         """What stands for an uploaded file."""
         answer = self._http.post("/upload", files={"files": (path.name, path.read_bytes())})

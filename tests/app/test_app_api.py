@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from examples import app_client
-from tests.app.conftest import App, write_photo
+from tests.app.conftest import App, Asking, Refused, write_photo
 
 if TYPE_CHECKING:
     from gradio_client import Client
@@ -126,3 +126,39 @@ def test_everything_is_documented(client: Client) -> None:
     assert names == [each["parameter_name"] for each in api["/paint"]["parameters"]]
     assert not any(re.fullmatch(r"param_\d+|values?", name) for name in names)
     assert all(endpoint.get("description") for endpoint in api.values())
+
+
+SAMPLES = ("stylize", "every_style", "preview_video", "make_video", "add_card", "paint", "download", "stop")
+
+
+def test_the_samples_run_as_they_are(client: Client) -> None:
+    """The lines that "Use via API" shows name files of the app, which need no other host."""
+    endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
+    for name in SAMPLES:
+        given = {
+            each["parameter_name"]: each["parameter_default"]
+            if each["parameter_has_default"]
+            else each["example_input"]
+            for each in endpoints[f"/{name}"]["parameters"]
+        }
+        small = {"size": 128, "iterations": "1"} if name == "paint" else {}
+        client.predict(**{**given, **small}, api_name=f"/{name}")
+
+
+WITH_VALUES = ("stylize", "every_style", "download", "preview_video", "make_video", "train", "add_card")
+
+
+def test_values_of_any_kind_leave_no_traceback(shared: App, photo: Path) -> None:
+    """Each is answered, or refused by a sentence."""
+    with Asking(shared.address) as ask:
+        uploaded = ask.upload(photo)
+        for method in WITH_VALUES:
+            for name in ask.parameters(method):
+                for value in (5, "x", [], {"a": 1}, [[1]]):
+                    given = {"photo": uploaded, name: value}
+                    try:
+                        ask(method, **{key: it for key, it in given.items() if key in ask.parameters(method)})
+                    except Refused as refused:
+                        assert 10 < len(str(refused)) < 1000, (method, name, value)
+                        assert "Something went wrong" not in str(refused), (method, name, value)
+    assert "Traceback" not in shared.said

@@ -115,6 +115,8 @@ def test_addresses_are_not_fetched(address: str, ask: Asking, private: Path) -> 
     payload, photo = {"path": given, "meta": {"_type": "gradio.FileData"}}, ask.upload(private)
     for asked in ({"photo": payload}, {"photo": photo, "style": payload}, {"photo": photo, "seed": payload}):
         assert "does not fetch addresses" in ask.refusal("stylize", **asked)
+    near = "http://127.0.0.1:9/gradio_api/file=" + str(private)
+    assert "does not fetch addresses" in ask.refusal("stylize", photo={**payload, "path": near})
     for route in ("file=", "file/"):
         answer = httpx.get(f"{address}/gradio_api/{route}{given}")
         assert answer.status_code == 403

@@ -313,7 +313,7 @@ def test_the_page_tells_what_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
     monkeypatch.setattr(videos, "find_spec", lambda name: None)
     with gr.Blocks(analytics_enabled=False) as page:
-        video.add_video_tab(Sessions(tmp_path, LIMITS), LIMITS, [], SimpleNamespace(), None)  # type: ignore[arg-type]
+        video.add_video_tab(Sessions(tmp_path, LIMITS), LIMITS, [], SimpleNamespace())  # type: ignore[arg-type]
     words = [block.value for block in page.blocks.values() if isinstance(block, gr.Markdown)]
     assert words == ["A video needs PyAV and OpenCV: pip install 'impasto[video]'"]
     del page

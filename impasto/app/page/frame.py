@@ -42,10 +42,12 @@ def build(
         with gr.Tab("Photo"):
             photo = PhotoTab(visits, limits, choices, examples)
         loaded = page.load(None, None, None, js=_VISIT)
-        add_video_tab(visits, limits, choices, photo.controls, loaded)
+        video = add_video_tab(visits, limits, choices, photo.controls)
         with gr.Tab("Train") as tab:
             training = TrainTab(visits, limits)
         photo.connect(loaded, training.use)
+        if video:
+            video.connect(loaded)
         training.connect(tab, loaded, photo.controls)
 
         def leave(request: gr.Request) -> None:
@@ -59,7 +61,13 @@ def build(
 
 
 def serve(
-    page: gr.Blocks, limits: Limits, names: HostNames, *, host: str, port: int | None, share: bool
+    page: gr.Blocks,
+    limits: Limits,
+    names: HostNames,
+    *,
+    host: str,
+    port: int | None,
+    share: bool,
 ) -> str:
     """Serve the page in the background; return its address. Raises OSError if the port is taken.
 

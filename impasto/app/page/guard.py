@@ -20,6 +20,7 @@ from gradio.utils import get_upload_folder
 from pydantic import BaseModel
 
 from impasto.app.page.middleware import ADDRESSES_ARE_NOT_FETCHED
+from impasto.app.page.samples import sample_at
 from impasto.app.page.words import refusal
 from impasto.app.sessions import VISITS
 
@@ -68,10 +69,12 @@ def _explained(preprocess: Callable[..., Awaitable[list[Any]]]) -> Callable[...,
 
 
 def _unfetched(take: Callable[[str | Path | None], Any]) -> Callable[[str | Path | None], Any]:
-    """Refuse addresses, leave files of visits in place, and renew the age of uploads that are used."""
+    """Refuse addresses but those of samples, leave files of visits in place, renew the age of others."""
 
     async def taking(file: str | Path | None) -> str | None:
         if file is not None and _ADDRESS.match(str(file)):
+            if sample := sample_at(str(file)):
+                return str(sample)
             raise refusal(ADDRESSES_ARE_NOT_FETCHED)
         if file is not None and Path(file).is_relative_to(Path(get_upload_folder()) / VISITS):
             return str(file)

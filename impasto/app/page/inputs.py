@@ -39,6 +39,18 @@ def heading(text: str) -> gr.HTML:
     return gr.HTML(f"<h2>{escape(text)}</h2>", elem_classes="heading", padding=False)
 
 
+def choice(label: str, offered: Sequence[tuple[str, str]], value: str, **more: Any) -> gr.Dropdown:
+    """Return a drop-down list of numbers as texts, which also takes them as numbers."""
+    chooser = gr.Dropdown(list(offered), value=value, label=label, **more)
+    check = chooser.preprocess
+
+    def preprocess(payload: Any) -> Any:
+        return check(str(payload) if isinstance(payload, int) else payload)
+
+    chooser.preprocess = preprocess  # type: ignore[method-assign]
+    return chooser
+
+
 def style_list(label: str, offered: Sequence[tuple[str, str]], **more: Any) -> gr.Dropdown:
     """Return a drop-down list of styles.
 

@@ -25,7 +25,7 @@ from impasto.app.page.calls import (
     stop_job,
 )
 from impasto.app.page.controls import STYLE, PhotoControls, handles_of
-from impasto.app.page.inputs import heading, picture, pictures, style_list
+from impasto.app.page.inputs import choice, heading, picture, pictures, style_list
 from impasto.app.page.style_choices import COLORS, OWN_TITLE, highlight_script, meaning, titles
 from impasto.app.page.uploads import connect_own_style, put_back
 from impasto.app.page.words import outlook, seconds, status, tell, waiting
@@ -36,25 +36,25 @@ from impasto.stylizing.options import LEAST_STROKE, MOST_STROKE, VideoOptions
 
 _WELCOME = "Drop a video, and choose a style."
 _SIZE = 960  # default long side, in pixels
-_SIZES = [("as in the clip", 0), *((f"{side} pixels", side) for side in (1920, 1280, _SIZE, 640, 480))]
+_SIZES = [("as in the clip", "0")]
+_SIZES += [(f"{side} pixels", f"{side}") for side in (1920, 1280, _SIZE, 640, 480)]
 _KINDS = ["video", ".gif", ".webp", ".mkv", ".avi", ".mpg", ".ts", ".mts", ".wmv", ".flv"]
 _LONGEST = 24 * 3600.0  # seconds: end of the time slider for a clip of unknown length
 
 
 def add_video_tab(
-    visits: Sessions, limits: Limits, choices: Sequence[StyleOption], photo: PhotoControls, loaded: Any
-) -> None:
-    """Add the tab to the page; if libraries are missing, it shows what to install.
+    visits: Sessions, limits: Limits, choices: Sequence[StyleOption], photo: PhotoControls
+) -> VideoTab | None:
+    """Add the tab to the page; if libraries are missing, it shows what to install, and None is returned.
 
     Args:
-        loaded: the event of the page's start.
         photo: the photo tab's controls.
     """
     with gr.Tab("Video") as tab:
         if absent := missing():
             gr.Markdown(f"{absent[:1].upper()}{absent[1:]}", elem_id="video-missing")
-        else:
-            VideoTab(visits, limits, choices, photo).connect(tab, loaded)
+            return None
+        return VideoTab(visits, limits, choices, photo, tab)
 
 
 class VideoControls:
@@ -99,7 +99,7 @@ class VideoControls:
 
     def _add_handles(self) -> None:
         with gr.Accordion("More control", open=False):
-            self.size = gr.Dropdown(_SIZES, value=_SIZE, label="Largest long side")
+            self.size = choice("Largest long side", _SIZES, f"{_SIZE}")
             self.stroke_size = gr.Slider(LEAST_STROKE, MOST_STROKE, 1, step=0.05, label="Stroke size")
             self.keep_color = gr.Dropdown(COLORS, value="none", label="Colors")
             self.keep_color_amount = gr.Slider(0, 1, 1, step=0.05, label="How much of the photo's colors")
@@ -151,9 +151,14 @@ class VideoTab:
     """Components and callbacks of the Video tab."""
 
     def __init__(
-        self, visits: Sessions, limits: Limits, choices: Sequence[StyleOption], photo: PhotoControls
+        self,
+        visits: Sessions,
+        limits: Limits,
+        choices: Sequence[StyleOption],
+        photo: PhotoControls,
+        tab: gr.Tab,
     ) -> None:
-        self._visits, self._limits, self._choices = visits, limits, choices
+        self._visits, self._limits, self._choices, self._tab = visits, limits, choices, tab
         with gr.Row(elem_classes="photo-tab"):
             self.controls = VideoControls(choices, photo)
             with gr.Column(scale=3, min_width=320, elem_classes="right"):
@@ -191,7 +196,7 @@ class VideoTab:
             self.command = gr.Code(label="Command line", language="shell", lines=1, **usual)
             self.python = gr.Code(label="Python", language="python", lines=4, **usual)
 
-    def connect(self, tab: gr.Tab, loaded: Any) -> None:
+    def connect(self, loaded: Any) -> None:
         """Connect the components to their callbacks; `loaded` is the event of the page's start."""
         controls = self.controls
         quietly: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
@@ -221,7 +226,7 @@ class VideoTab:
         looked = controls.clip.change(look_at, [controls.clip], opened, **quietly)
         looked.failure(**put_back(controls.clip, "clip", self._visits))
         looked.success(**frame)
-        tab.select(self._ask(self._offer, {}), None, controls.lists, **quietly)
+        self._tab.select(self._ask(self._offer, {}), None, controls.lists, **quietly)
         self._connect_job(loaded)
 
     @property

@@ -17,6 +17,14 @@ from impasto.errors import ImpastoError
 
 log = logging.getLogger("impasto.app")
 
+# advice that names parameters of Python, which the page does not have, and what it says instead
+_PARAMETERS = (
+    (r",? or raise max_pixels", ""),
+    (r"\btry tile=\w+", "choose a smaller size"),
+    (r", fewer scales=", ""),
+    (r"\bsize=(\d+)", r"size \1"),
+    (r"\bsize=", "size"),
+)
 _LONGEST = 500  # characters of an error
 
 
@@ -88,5 +96,7 @@ def _sentence(text: str) -> str:
     """Reduce paths to file names, so that no folder of the server is shown; begin with a capital."""
     folders = rf"{re.escape(get_upload_folder())}([\\/](\w+-)?[0-9a-f]{{16,}}|[\\/]visits)*[\\/]"
     text = re.sub(folders, "", text)
+    for pattern, plain in _PARAMETERS:
+        text = re.sub(pattern, plain, text)
     begins_with_a_name = "." in text.split(" ", 1)[0].rstrip(".:")
     return text if begins_with_a_name else text[:1].upper() + text[1:]
