@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from rich.console import Console
 from rich.progress import (
@@ -108,9 +109,12 @@ def progress(quiet: bool, *, clock: bool = True) -> Iterator[Show]:
 def download(quiet: bool) -> Iterator[Callable[[int, int], None]]:
     """Progress of a download: takes the bytes that are here, and those in all."""
     with progress(quiet) as show:
-        yield lambda here, total: show(
-            here / total, "downloading weights", f"{here / 1e6:.0f} of {total / 1e6:.0f} MB"
-        )
+        yield partial(show_download, show)
+
+
+def show_download(show: Show, here: int, total: int) -> None:
+    """Show a download of weights: the bytes that are here, and those in all."""
+    show(here / total, "downloading weights", f"{here / 1e6:.0f} of {total / 1e6:.0f} MB")
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -43,7 +42,6 @@ from impasto.cli.paint_session import (
 from impasto.errors import UsageError
 from impasto.painting.options import PaintOptions
 from impasto.recipes import Recipe
-from impasto.safe_paths import exists
 
 if TYPE_CHECKING:
     from impasto.painting.paint import Painter
@@ -94,20 +92,8 @@ def parse_tile(text: str) -> int | str:
 
 def parse_style(text: str) -> tuple[Path, float]:
     """File and weight of `wave.jpg:0.7`, `wave.jpg` or a shipped style; a file of that very name wins."""
-    if exists(text):
-        return Path(text), 1.0
-    name, _, number = text.rpartition(":")
-    try:
-        weight = float(number)
-    except ValueError:
-        name, weight = text, 1.0
-    if not name or not 0 <= weight < math.inf:
-        raise UsageError(f"{text}: the weight of a style must be 0 or more, e.g. wave.jpg:0.7")
-    if exists(name):
-        return Path(name), weight
-    if shipped := styles.find(name):
-        return shipped, weight
-    raise styles.missing_picture(name)
+    name, weight = styles.parse(text)
+    return styles.find_picture(name), weight
 
 
 FLAGS = {

@@ -193,9 +193,7 @@ def _find_style(style: Path, arguments: TrainingArguments) -> Path:
     """The picture named, or the shipped one of that name. Tells what is to be known of it."""
     from impasto.imaging.style import read_style
 
-    path = style if style.exists() else styles.find(str(style))
-    if path is None:
-        raise styles.missing_picture(style)
+    path = styles.find_picture(str(style))
     for remark in read_style(path)[1].notes:
         note(arguments, remark)
     return path

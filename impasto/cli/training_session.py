@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from impasto.cli.display import Show, as_time, progress, say, warn
+from impasto.cli.display import Show, as_time, progress, say, show_download, warn
 from impasto.cli.error_handling import INTERRUPTED, stopping
 from impasto.cli.flags import EXPERT, OUTPUT, Flag, check_card_file, panel
 from impasto.device import resolve_device
@@ -196,7 +196,7 @@ class TrainingProgress:
 
     def download(self, here: int, total: int) -> None:
         """Takes the bytes of a backbone that are here, and those in all."""
-        self._show(here / total, "downloading weights", f"{here / 1e6:.0f} of {total / 1e6:.0f} MB")
+        show_download(self._show, here, total)
 
     def __call__(self, step: TrainStep) -> None:
         if not (self._begun or self._quiet) and step.step > 1:

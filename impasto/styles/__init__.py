@@ -80,10 +80,13 @@ def load(style: str | Path) -> Card:
     return encode_file(path)
 
 
-def missing_picture(name: str | Path) -> ImageError:
-    """Make the error for a name that is neither a file nor a shipped style to paint with."""
-    near = _near(str(name), paintable())
-    return ImageError(f"{name} does not exist{near or ';'} the shipped styles are {', '.join(paintable())}")
+def find_picture(name: str) -> Path:
+    """Find the picture that a name means: a file, or else a shipped one. Raises ImageError for neither."""
+    path = Path(name) if exists(name) else find(name)
+    if path is None:
+        near = _near(name, paintable()) or ";"
+        raise ImageError(f"{name} does not exist{near} the shipped styles are {', '.join(paintable())}")
+    return path
 
 
 def parse(text: str) -> tuple[str, float]:
