@@ -113,7 +113,7 @@ def evaluate(
     _check_methods([*folders, *(spec.name for spec in specs)], compare)
     _check_targets(json, html)
     from impasto.evaluation import report  # these bring torch, which --help need not wait for
-    from impasto.evaluation.matching import list_pictures
+    from impasto.evaluation.pictures import list_pictures
     from impasto.evaluation.published import measure_artfid
 
     files = list_pictures(photos), list_pictures(styles)
@@ -259,8 +259,8 @@ def _match(
     pattern: str | None,
 ) -> tuple[list[Method], list[str]]:
     """The folders of results, and what is to be told of them."""
-    from impasto.evaluation.matching import match_results
     from impasto.evaluation.measuring import Method
+    from impasto.evaluation.pictures import match_results
 
     found = {name: match_results(folder, [*photos], [*styles], pattern) for name, folder in folders.items()}
     methods = [Method(name, results.pictures) for name, results in found.items()]

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from impasto.evaluation.bootstrap import CrossedBootstrap, Estimate
-    from impasto.evaluation.matching import match_results
     from impasto.evaluation.measuring import Method, measure
     from impasto.evaluation.metrics import StyleMetrics
     from impasto.evaluation.options import EvaluateOptions
     from impasto.evaluation.outcome import Outcome
+    from impasto.evaluation.pictures import match_results
     from impasto.evaluation.warping import WarpingError, compare_clips
 
 __all__ = [

@@ -17,11 +17,10 @@ from torch import Tensor
 
 from impasto.errors import ImageError, ImpastoError, UsageError
 from impasto.evaluation import pictures
-from impasto.evaluation.matching import Pair
 from impasto.evaluation.metrics import PhotoFeatures, StyleFeatures, StyleMetrics
 from impasto.evaluation.options import EvaluateOptions
 from impasto.evaluation.outcome import Outcome
-from impasto.evaluation.pictures import CONTROLS
+from impasto.evaluation.pictures import CONTROLS, Pair
 from impasto.hashing import short_hash
 
 OnPicture = Callable[[int, int], None]  # pictures measured so far, pictures in total
@@ -60,7 +59,7 @@ def measure(
     """Measure the pictures that methods made of each photo in each style, and the three controls.
 
     Args:
-        photos, styles: files by name, as from `matching.list_pictures`.
+        photos, styles: files by name, as from `pictures.list_pictures`.
         store: cache of measurements; values in it are not measured again.
 
     An unreadable picture is added to `Outcome.failures` and does not stop the evaluation.

@@ -11,12 +11,11 @@ from PIL import Image
 
 from impasto.errors import UsageError
 from impasto.evaluation import measuring, pictures
-from impasto.evaluation.matching import list_pictures, match_results
 from impasto.evaluation.measuring import MeasurementStore, Method, measure
 from impasto.evaluation.metrics import StyleMetrics
 from impasto.evaluation.options import EvaluateOptions
 from impasto.evaluation.outcome import Outcome
-from impasto.evaluation.pictures import CONTROLS
+from impasto.evaluation.pictures import CONTROLS, list_pictures, match_results
 from tests.evaluation.conftest import PHOTOS, STYLES, Results
 
 OPTIONS = EvaluateOptions(size=64, resamples=200)

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from impasto.errors import MissingExtraError, UsageError
-from impasto.evaluation.matching import list_pictures, match_results
 from impasto.evaluation.measuring import Method, measure
 from impasto.evaluation.metrics import StyleMetrics
 from impasto.evaluation.options import EvaluateOptions
+from impasto.evaluation.pictures import list_pictures, match_results
 from impasto.evaluation.published import ArtFid, load_lpips, load_ssim, measure_artfid
 from impasto.imaging.color_transfer import luma, match_colors
 from tests.conftest import Picture

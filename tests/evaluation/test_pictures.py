@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from impasto.errors import ImageError, UsageError
-from impasto.evaluation.matching import PATTERNS, list_pictures, match_results
+from impasto.evaluation.pictures import PATTERNS, list_pictures, match_results
 
 PHOTOS, STYLES = ["00", "01", "02"], ["00", "01", "02", "03"]
 
