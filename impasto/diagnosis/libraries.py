@@ -165,7 +165,7 @@ _PATIENCE = 60.0  # seconds for each; on a slow disk the first import of the lar
 _AT_ONCE = 4
 _LONGEST = 200  # characters of an error message
 
-# Telemetry is disabled, as in stylizing.openvino_runtime: even an import would be reported to the vendor.
+# Telemetry is disabled, as in stylizing.cpu_runtimes: even an import would be reported to the vendor.
 _LOAD = "import sys; sys.modules['openvino_telemetry'] = None; __import__(sys.argv[1])"
 _QUIET = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1", "PYTHONWARNINGS": "ignore"}
 

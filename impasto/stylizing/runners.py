@@ -95,8 +95,8 @@ def _checked(name: RuntimeName, network: StyleNetwork, dtype: torch.dtype) -> Ru
 
 
 def _makers() -> dict[RuntimeName, Callable[[StyleNetwork, torch.dtype], Runner]]:
-    from impasto.stylizing.onnx_runtime import OnnxRunner  # brings torch.export, which takes a second
-    from impasto.stylizing.openvino_runtime import OpenVinoRunner
+    # brings torch.export, which takes a second
+    from impasto.stylizing.cpu_runtimes import OnnxRunner, OpenVinoRunner
 
     return {"openvino": OpenVinoRunner, "onnxruntime": lambda network, dtype: OnnxRunner(network)}
 

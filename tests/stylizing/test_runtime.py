@@ -14,10 +14,9 @@ from impasto.errors import MissingExtraError, UsageError
 from impasto.imaging import io
 from impasto.imaging.geometry import resize
 from impasto.networks.onnx import Traceable
-from impasto.stylizing import Stylizer, openvino_runtime
+from impasto.stylizing import Stylizer, cpu_runtimes
+from impasto.stylizing.cpu_runtimes import OnnxRunner, OpenVinoRunner
 from impasto.stylizing.estimate import bytes_per_pixel
-from impasto.stylizing.onnx_runtime import OnnxRunner
-from impasto.stylizing.openvino_runtime import OpenVinoRunner
 from impasto.stylizing.runners import TorchRunner, difference, make_runner
 from impasto.stylizing.runtime import MANY, resolve, runtime_for
 
@@ -79,7 +78,7 @@ def test_openvino_tells_its_makers_nothing():
     program = """
 import sys, torch
 from impasto import styles
-from impasto.stylizing.openvino_runtime import OpenVinoRunner
+from impasto.stylizing.cpu_runtimes import OpenVinoRunner
 
 OpenVinoRunner(styles.load("starry-night").build(), torch.float32)(torch.rand(1, 3, 32, 32))
 assert "openvino" in sys.modules and "openvino_telemetry" not in sys.modules
@@ -247,7 +246,7 @@ def test_what_paints_something_else_is_not_used(monkeypatch, runner, words):
 def test_what_is_not_installed(family, monkeypatch, runtime, library, words):
     for name in ("openvino", "onnxruntime"):
         monkeypatch.setitem(sys.modules, name, None)
-    monkeypatch.setattr(openvino_runtime, "_core", openvino_runtime._core.__wrapped__)  # none from before
+    monkeypatch.setattr(cpu_runtimes, "_core", cpu_runtimes._core.__wrapped__)  # none from before
     with pytest.raises(MissingExtraError, match=words):
         Stylizer("night", runtime=runtime)
     stylizer = Stylizer("night", device="cpu", precision="float32")
@@ -266,7 +265,7 @@ def test_an_export_that_lacks_a_library(monkeypatch):
 SIGNALLED = """
 import faulthandler, gc, os, signal, torch
 from impasto import networks
-from impasto.stylizing.openvino_runtime import OpenVinoRunner
+from impasto.stylizing.cpu_runtimes import OpenVinoRunner
 faulthandler.enable()
 signal.signal(signal.SIGCHLD, lambda *given: print("heard"))
 network = networks.build("light", channels=(8, 8), blocks=(0, 1, 0), last_channels=4).eval()
