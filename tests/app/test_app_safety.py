@@ -297,6 +297,13 @@ def test_made_up_sessions_cost_nothing(app: App) -> None:
     assert app.resident - resident < 20e6, "200 kB each would be 60 MB"
 
 
+def test_components_that_were_changed_are_protected(ask: Asking, private: Path) -> None:
+    """Gradio copies a component for the visitor whose page it changes, without what was added to it."""
+    card = write_photo(private.with_name("card.png"))
+    ask("stylize", photo=ask.upload(card))  # which changes the sizes to download
+    assert "not uploaded here" in ask.refusal("download", size={"path": str(private)})
+
+
 def test_the_cookie_of_a_visit(address: str) -> None:
     """Scripts cannot read it, other sites do not get it, nobody guesses it, and it stays the same."""
     answer = httpx.post(f"{address}/visit")

@@ -42,7 +42,7 @@ class PhotoControls:
                 heading("Styles")
                 with gr.Row(elem_classes="sheet"):
                     self.sheet = gr.Button(
-                        "My photo in every style", size="sm", visible=False, elem_id="every-style"
+                        "My photo in every style", size="sm", interactive=False, elem_id="every-style"
                     )
                     self.all = gr.Button(
                         "All of them as a ZIP file", size="sm", visible=False, elem_id="all-styles"

@@ -16,6 +16,8 @@ from typing import Any
 
 import gradio as gr
 from gradio import route_utils
+from gradio.blocks import Block
+from gradio.state_holder import SessionState
 from gradio.utils import get_upload_folder
 from pydantic import BaseModel
 
@@ -24,6 +26,8 @@ from impasto.app.page.samples import sample_at
 from impasto.app.page.words import refusal
 from impasto.app.sessions import VISITS
 
+_OWN = "impasto_preprocess"  # attribute of protected components
+_SET = SessionState.__setitem__
 _PARSER = route_utils.GradioMultiPartParser
 _ADDRESS = re.compile(r"\s*https?:", re.IGNORECASE)
 _FOREIGN = "This file was not uploaded here: upload it again."
@@ -32,13 +36,31 @@ _ODD = "A value in this request has the wrong type for its field: 'Use via API' 
 
 def guard(page: gr.Blocks) -> None:
     """Make the components of a page accept only uploaded files and values of the right type."""
-    block: Any
     for block in page.blocks.values():
-        block.async_move_resource_to_block_cache = _unfetched(block.async_move_resource_to_block_cache)
-        if hasattr(block, "preprocess"):
-            block.preprocess = _checked(block, block.preprocess)
+        _protect(block, vars(block).get("preprocess"))
+    SessionState.__setitem__ = _setting  # type: ignore[method-assign]
     page.preprocess_data = _explained(page.preprocess_data)  # type: ignore[assignment, method-assign]
     route_utils.GradioMultiPartParser = _files_only  # type: ignore[assignment, misc]
+
+
+def _protect(block: Any, own: Callable[[Any], Any] | None) -> None:
+    """Check what a component receives.
+
+    Args:
+        own: the component's own way to read a value, if it is not that of its class.
+    """
+    block.async_move_resource_to_block_cache = _unfetched(block.async_move_resource_to_block_cache)
+    if hasattr(block, "preprocess"):
+        block.preprocess = _checked(block, own or block.preprocess)
+    setattr(block, _OWN, own)
+
+
+def _setting(state: SessionState, key: int, value: Any) -> None:
+    """Protect the copy of a component, too, that Gradio makes for a visitor when it changes the component."""
+    before = state.blocks_config.blocks.get(key)
+    if hasattr(before, _OWN) and isinstance(value, Block) and not hasattr(value, _OWN):
+        _protect(value, getattr(before, _OWN))
+    _SET(state, key, value)
 
 
 def forget_lost_sessions(page: gr.Blocks) -> None:

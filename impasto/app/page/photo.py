@@ -236,7 +236,8 @@ class PhotoTab:
             visit.retire(visit.sheet.pictures.values())
             visit.sheet = None
             shown = self.controls.thumbnails(visit, None)
-        return [shown, gr.Button(visible=bool(values["photo"])), gr.Button(visible=False)]
+        offered = gr.Button(visible=True, interactive=bool(values["photo"]))
+        return [shown, offered, gr.Button(visible=False)]
 
     def _show_sheet(self, visit: Session, values: FieldValues) -> Iterator[list[Any]]:
         """Show the photo in every style, one after another, in the place of the sample."""
@@ -365,7 +366,10 @@ class PhotoTab:
         if not visit.results:
             return [gr.skip()] * (length + len(self.controls.lists) + 2)
         shown = self._repeat(visit, {**values, "index": 0})
-        buttons = [gr.Button(visible=visit.sheet is None), gr.Button(visible=visit.sheet is not None)]
+        buttons = [
+            gr.Button(visible=visit.sheet is None, interactive=True),
+            gr.Button(visible=visit.sheet is not None),
+        ]
         return [*shown, *self.controls.offered(visit), *buttons]
 
     def _forget(self, visit: Session, values: FieldValues) -> None:
