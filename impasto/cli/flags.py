@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import wraps
 from inspect import Parameter
-from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
@@ -19,7 +18,6 @@ from typer.core import TyperCommand
 from impasto import recipes, styles
 from impasto.cli.display import warn
 from impasto.errors import UsageError
-from impasto.imaging.files import check_target
 from impasto.options import RENAMED
 from impasto.recipes import RecipeJob
 
@@ -280,11 +278,3 @@ def _flags(names: Iterable[str]) -> list[str]:
 
 
 _CURRENT = {"--licence": "--license", **dict(zip(_flags(RENAMED), _flags(RENAMED.values()), strict=True))}
-
-
-def check_card_file(out: Path, *, replaces: bool) -> None:
-    """Raises UsageError and ImageError where no .safetensors file can be written, or one would be lost."""
-    if check_target(out).suffix != ".safetensors":
-        raise UsageError(f"{out} must end in .safetensors")
-    if out.exists() and not replaces:
-        raise UsageError(f"{out} exists: name another file, or replace it with --overwrite")

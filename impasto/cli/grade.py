@@ -25,6 +25,7 @@ from impasto.cli.flags import (
     parse_megapixels,
     with_flags,
 )
+from impasto.cli.outputs import check_apart, check_free
 from impasto.cli.paint import parse_style
 from impasto.errors import UsageError
 from impasto.grading.options import GradeOptions
@@ -110,7 +111,7 @@ def grade(
     unreadable: dict[Path, str] = {}
     target = "." if out is None else out
     items = collect(photos, target, options, unreadable.__setitem__, passed_over.append) if out else []
-    _check_inputs_stay(items, [path for path in (reference, lut) if path])
+    check_apart((item.target for item in items), [path for path in (reference, lut) if path])
     if save_lut:
         _check_save_lut(save_lut, photos, [*items], overwrite=overwrite)
         check_look(save_lut)
@@ -158,8 +159,7 @@ def _grade_video(
     if len(sources) != 1:
         raise UsageError(f"{out} is one video: name one clip to grade")
     if save_lut:
-        if save_lut.exists() and not overwrite:
-            raise UsageError(f"{save_lut} exists: name another file, or replace it with --overwrite")
+        check_free(save_lut, replaces=overwrite)
         check_look(save_lut)
     clip = open_clip(sources[0])
     if dry_run:
@@ -189,20 +189,13 @@ def _split(inputs: Sequence[str], *, has_lut: bool) -> tuple[list[str], Path | N
     return list(inputs[:-1]), parse_style(inputs[-1])[0]
 
 
-def _check_inputs_stay(items: Sequence[Item], inputs: Sequence[Path]) -> None:
-    for item in items:
-        if item.target.resolve() in [path.resolve() for path in inputs]:
-            raise UsageError(f"output {item.target} is the same file as an input: choose another name")
-
-
 def _check_save_lut(save_lut: Path, photos: Sequence[str], items: Sequence[Item], *, overwrite: bool) -> None:
     if len(photos) > 1 or len(items) > 1 or Path(photos[0]).is_dir():
         raise UsageError("--save-lut needs one photo: each photo has a grade of its own")
     taken = [path.resolve() for item in items for path in (item.source, item.target)]
     if save_lut.resolve() in taken:
         raise UsageError(f"{save_lut} is the photo or its picture: choose another name for the LUT")
-    if save_lut.exists() and not overwrite:
-        raise UsageError(f"{save_lut} exists: name another file, or replace it with --overwrite")
+    check_free(save_lut, replaces=overwrite)
 
 
 def _grade_items(

@@ -10,7 +10,8 @@ import typer
 
 from impasto.cli.display import say, warn
 from impasto.cli.error_handling import explained
-from impasto.cli.flags import QuietFlag, check_card_file
+from impasto.cli.flags import QuietFlag
+from impasto.cli.outputs import check_card_file
 
 
 @explained()

@@ -32,6 +32,7 @@ from impasto.cli.flags import (
     style_names,
     with_flags,
 )
+from impasto.cli.outputs import check_apart
 from impasto.cli.paint import parse_size, parse_tile
 from impasto.device import DeviceName
 from impasto.errors import ImageError, ImpastoError, UsageError
@@ -177,7 +178,8 @@ def stylize(
     work_items = collect_work_items(photos, out, options, *tell) if away else []
     here = [] if away else collect(photos, out, options, *tell)
     items: list[Item | WorkItem] = [*here, *work_items]
-    _check_masks_stay([*regions, *([] if mask is None else [str(mask)])], items)
+    masks = [Path(one) for one in (*regions, mask) if one is not None]
+    check_apart((Path(item.target) for item in items), masks, "a mask")
     if away and refine:
         raise UsageError("--refine works on this machine only: leave out --cluster, and name local files")
     stylizer = Stylizer(
@@ -319,13 +321,6 @@ def _as_item(item: Item | WorkItem) -> Item:
     if is_url(item.source):
         raise UsageError(f"--dry-run reads local photos only: leave it out, or download {item.source}")
     return Item(Path(item.source), Path(item.target))
-
-
-def _check_masks_stay(named: Sequence[str], items: Sequence[Item | WorkItem]) -> None:
-    masks = [Path(mask).resolve() for mask in named]
-    for item in items:
-        if Path(item.target).resolve() in masks:
-            raise UsageError(f"output {item.target} is the same file as a mask: choose another name")
 
 
 class _StylizeProgress:

@@ -16,7 +16,8 @@ import typer
 
 from impasto.cli.display import Show, as_time, progress, say, show_download, warn
 from impasto.cli.error_handling import INTERRUPTED, stopping
-from impasto.cli.flags import EXPERT, OUTPUT, Flag, check_card_file, panel
+from impasto.cli.flags import EXPERT, OUTPUT, Flag, panel
+from impasto.cli.outputs import check_card_file
 from impasto.device import resolve_device
 from impasto.errors import UsageError
 from impasto.training.options import LoopOptions

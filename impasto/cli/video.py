@@ -28,6 +28,7 @@ from impasto.cli.flags import (
     style_names,
     with_flags,
 )
+from impasto.cli.outputs import check_free
 from impasto.cli.paint import parse_size, parse_style
 from impasto.errors import UsageError
 from impasto.painting.options import PaintOptions
@@ -267,8 +268,7 @@ def _write_preview(job: VideoJob, frame: int, out: Path, *, overwrite: bool, qui
     from impasto.imaging.encoding import FORMATS
 
     target = out if out.suffix.lower() in FORMATS else out.with_suffix(".png")
-    if target.exists() and not overwrite:
-        raise UsageError(f"{target} exists: name another file, or replace it with --overwrite")
+    check_free(target, replaces=overwrite)
     io.check_output(target)
     picture, _ = io.read(Image.fromarray(job.preview(frame)))
     io.write(target, picture)
