@@ -36,7 +36,7 @@ _SOURCES = (
 )
 CONTROLS = ("photo", "style", "recolored")
 DEFAULT_STRENGTH = PaintOptions.strength
-_INDIFFERENT = ("distill.py", "estimate.py", "paint.py")
+_INDIFFERENT = ("distill.py", "paint.py")
 
 
 @dataclass(frozen=True)
