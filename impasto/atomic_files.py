@@ -6,6 +6,7 @@ releases when the process ends, and the next process that writes to the folder r
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import secrets
@@ -17,7 +18,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from impasto.errors import UsageError
-from impasto.hashing import short_hash
 
 if sys.platform != "win32":
     import fcntl
@@ -114,7 +114,7 @@ def only_writer(target: Path) -> Iterator[None]:
     if not final.parent.is_dir():
         yield  # the writer creates the folder, or raises its own error
         return
-    own = short_hash([os.fsencode(final.name)], digits=12)
+    own = hashlib.sha256(os.fsencode(final.name)).hexdigest()[:12]
     path = final.with_name(f".impasto-{own}.lock")  # a name that `tidy` removes once it is unlocked
     lock = FileLock(path, timeout=_DYING)
     with ExitStack() as stack:

@@ -25,7 +25,7 @@ LAYERS = (
     ("backbones", "networks", "losses"),
     ("imaging", "weights"),
     ("progress", "device", "options", "atomic_files", "safe_paths"),
-    ("errors", "hashing"),  # of the base, too, and imported by all
+    ("errors",),  # of the base, too, and imported by all
 )
 DEPTH = {package: depth for depth, packages in enumerate(LAYERS) for package in packages}
 FRONTS = ("cli", "app")

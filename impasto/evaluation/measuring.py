@@ -21,7 +21,7 @@ from impasto.evaluation.metrics import PhotoFeatures, StyleFeatures, StyleMetric
 from impasto.evaluation.options import EvaluateOptions
 from impasto.evaluation.outcome import Outcome
 from impasto.evaluation.pictures import CONTROLS, Pair
-from impasto.hashing import short_hash
+from impasto.imaging.files import short_hash
 
 OnPicture = Callable[[int, int], None]  # pictures measured so far, pictures in total
 Place = tuple[int, int]  # row of a photo and column of a style

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from impasto import losses
 from impasto.backbones import Backbone
-from impasto.hashing import short_hash
 from impasto.imaging.color_transfer import to_oklab
+from impasto.imaging.files import short_hash
 from impasto.options import StyleLoss
 from impasto.perception import COMPARISONS, ContentTerm, Features, Perception, StyleTerm
 

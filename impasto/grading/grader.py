@@ -16,10 +16,10 @@ from impasto.grading.looks import check_look, read_look, write_look
 from impasto.grading.lut import Lut, adjusted
 from impasto.grading.methods import make_lut, sample_colors
 from impasto.grading.options import GradeOptions
-from impasto.hashing import short_hash
 from impasto.imaging import io
 from impasto.imaging.codecs.base import Samples
 from impasto.imaging.encoding import quantize
+from impasto.imaging.files import short_hash
 from impasto.imaging.sources import ImageSource, Planes
 from impasto.imaging.style import read_style
 from impasto.options import from_keywords

@@ -4,7 +4,7 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePath
 from typing import BinaryIO
@@ -89,6 +89,14 @@ def stream_kind(path: Path) -> str | None:
         stat.S_ISBLK: "a device",
     }
     return next((kind for is_kind, kind in kinds.items() if is_kind(mode)), None)
+
+
+def short_hash(parts: Iterable[bytes], digits: int = 16) -> str:
+    """Compute the first hexadecimal digits of the SHA-256 of all parts, one after the other."""
+    whole = hashlib.sha256()
+    for part in parts:
+        whole.update(part)
+    return whole.hexdigest()[:digits]
 
 
 def fingerprint(path: Path) -> str:

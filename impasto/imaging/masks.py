@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from impasto.errors import ImageError, UsageError
-from impasto.hashing import short_hash
 from impasto.imaging import io
 from impasto.imaging.color_transfer import luma
+from impasto.imaging.files import short_hash
 from impasto.imaging.geometry import Box, Size, crop, fit_long_side, needed, resampled, resize, whole
 
 _LEVEL = 1.5 / 255  # what is darker is black: one step, as compression leaves it, counts for nothing

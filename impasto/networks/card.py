@@ -15,7 +15,7 @@ from torch import Tensor
 
 from impasto import networks
 from impasto.errors import UsageError, WeightsError
-from impasto.hashing import short_hash
+from impasto.imaging.files import short_hash
 from impasto.networks.base import StyleNetwork
 from impasto.weights import load_floats, load_metadata, save_tensors
 

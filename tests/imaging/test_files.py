@@ -10,7 +10,7 @@ import pytest
 
 from impasto.errors import ImageError, UsageError, VideoError
 from impasto.imaging import io
-from impasto.imaging.files import check_target, open_file, replacing
+from impasto.imaging.files import check_target, open_file, replacing, short_hash
 from impasto.imaging.video.open import open_clip
 from impasto.training.photos import find_photos
 
@@ -153,3 +153,8 @@ def test_sockets_and_devices_are_refused(tmp_path):
             open_file(tmp_path / "s")
     with pytest.raises(ImageError, match="/dev/zero is a device, not a file"):
         open_file("/dev/zero")
+
+
+def test_hash_of_all_parts():
+    assert short_hash([b"abc"]) == "ba7816bf8f01cfea"  # of FIPS 180-2
+    assert short_hash(iter([b"a", b"", b"bc"]), digits=12) == "ba7816bf8f01"

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from impasto.errors import ImageError
-from impasto.hashing import short_hash
+from impasto.imaging.files import short_hash
 from impasto.stylizing.batch.filesystems import Store, is_url, store_of
 from impasto.stylizing.batch.inputs import WorkItem
 from impasto.stylizing.batch.pipeline import Event, ItemStatus, Summary, compare, failure, make_folders
