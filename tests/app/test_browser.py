@@ -245,7 +245,7 @@ def test_stop_calls_off_what_waits(visitor: Callable[..., PhotoPage], photo: Pat
 
 
 def test_before_and_after(visitor: Callable[..., PhotoPage], photo: Path) -> None:
-    """The picture is uncovered as it comes; the slider follows the mouse, and keys."""
+    """The picture is seen whole; the slider follows the mouse, and keys."""
     visit = visitor()
     visit.answer(photo)
 

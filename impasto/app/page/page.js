@@ -72,21 +72,6 @@
 
   const move = (slider, step) => drag(slider, Math.min(0.98, Math.max(0.02, placeOf(slider).share + step)));
 
-  // the first picture is uncovered from its middle to the edge, and then seen whole
-  const uncover = (slider) => {
-    const block = slider.closest(".block");
-    const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    const [pause, length] = isStill ? [0, 1] : [500, 700];
-    const begun = performance.now() + pause;
-    const timer = setInterval(() => {
-      if (!slider.isConnected || block.dataset.touched) return clearInterval(timer);
-      const done = Math.min(1, Math.max(0, (performance.now() - begun) / length));
-      if (done > 0) drag(slider, 0.5 * (1 - done) * (1 - done));
-      if (done === 1) clearInterval(timer);
-    }, 30);
-    block.addEventListener("pointerdown", () => { block.dataset.touched = "yes"; }, { once: true });
-  };
-
   const onHold = (button, change) => {
     for (const name of ["pointerdown", "keydown"]) {
       button.addEventListener(name, (event) => {
@@ -137,7 +122,6 @@
     });
     new MutationObserver(() => tell(slider)).observe(slider, { attributeFilter: ["style"] });
     tell(slider);
-    uncover(slider);
   };
 
   // an accessible name holds the text that is seen

@@ -74,6 +74,7 @@ class PhotoTab:
     def _add_result(self) -> None:
         self.compare = gr.ImageSlider(
             label="Before and after",
+            slider_position=0,  # the picture is seen whole
             interactive=False,
             buttons=["fullscreen"],
             elem_id="compare",
@@ -370,7 +371,9 @@ class PhotoTab:
             gr.Button(visible=visit.sheet is None, interactive=True),
             gr.Button(visible=visit.sheet is not None),
         ]
-        return [*shown, *self.controls.offered(visit), *buttons]
+        is_usual = not visit.cards and visit.sheet is None
+        lists = [gr.skip()] * len(self.controls.lists) if is_usual else self.controls.offered(visit)
+        return [*shown, *lists, *buttons]
 
     def _forget(self, visit: Session, values: FieldValues) -> None:
         """Stop all jobs of the visitor, and delete all pictures, videos and styles."""

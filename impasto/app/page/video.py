@@ -167,6 +167,7 @@ class VideoTab:
     def _add_result(self) -> None:
         self.compare = gr.ImageSlider(
             label="Frame, before and after",
+            slider_position=0,  # the picture is seen whole
             interactive=False,
             buttons=["fullscreen"],
             max_height=480,
