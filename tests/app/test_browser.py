@@ -129,6 +129,8 @@ def test_a_photo_in_every_style(visitor: Callable[..., PhotoPage], photo: Path, 
     sample = scream.get_attribute("src")
     page.locator("#every-style").click()
     visit.wait_for_news("Your photo in 18 styles")
+    page.locator("#all-styles").wait_for()
+    page.wait_for_timeout(300)  # until the buttons above the styles have changed places
     small = scream.get_attribute("src")
     assert small and small != sample
     assert pixels(visit.fetch(small)).shape == pixels(photo).shape
