@@ -159,6 +159,12 @@ def post_file(app: App, content: Any, name: str = "photo.jpg") -> httpx.Response
     return httpx.post(f"{app.address}/gradio_api/upload", files={"files": (name, content)}, timeout=60)
 
 
+def test_texts_are_not_uploaded(full: App) -> None:
+    """They would be kept in memory, whatever their length."""
+    answer = httpx.post(f"{full.address}/gradio_api/upload", files={"files": (None, bytes(3_000_000))})
+    assert answer.status_code == 400
+
+
 def test_an_upload_that_is_broken_off_leaves_nothing(full: App) -> None:
     """While there is room: the tests after this one fill the disk."""
     before, port = full.files, int(full.address.rpartition(":")[2])
@@ -226,12 +232,6 @@ def test_many_uploads_at_once(full: App) -> None:
     assert set(statuses) == {200, 413}
     assert len(full.files - before) == statuses.count(200)
     assert sum(path.stat().st_size for path in full.files) < DISK
-
-
-def test_texts_are_not_uploaded(full: App) -> None:
-    """They would be kept in memory, whatever their length."""
-    answer = httpx.post(f"{full.address}/gradio_api/upload", files={"files": (None, bytes(3_000_000))})
-    assert answer.status_code == 400
 
 
 @pytest.mark.parametrize("route", ["process_recording", "component_server", "queue/join", "run/stop"])

@@ -110,7 +110,9 @@ def test_limits_are_checked(field: str, value: float) -> None:
         Limits(**{field: value})  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("field", ["painting_size", "jobs", "waiting", "results"])
+@pytest.mark.parametrize(
+    "field", ["painting_size", "answers", "paintings", "videos", "trainings", "waiting", "results"]
+)
 def test_numbers_of_things_are_whole(field: str) -> None:
     for value in (0, 1.5):
         with pytest.raises(UsageError, match=field):

@@ -93,7 +93,9 @@ def serve(
                 Middleware(NoAddresses),
                 Middleware(VisitCookie, seconds=round(60 * limits.keep_minutes)),
                 Middleware(UploadQuota, most=int(1e9 * limits.disk_gb)),
-                Middleware(SmallRequests),
+                Middleware(
+                    SmallRequests, scripts=[number for number, event in page.fns.items() if not event.fn]
+                ),
             ]
         },
         theme=_theme(),

@@ -8,6 +8,7 @@ import logging
 import re
 import secrets
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
@@ -210,10 +211,13 @@ class SmallRequests:
 
     Gradio accepts files without a limit at other routes, too, and JSON of any length, and it answers unknown
     names in a request with an internal error.
+
+    Args:
+        scripts: numbers of the events that only a script in the browser answers.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, scripts: Sequence[int]) -> None:
+        self._app, self._scripts = app, scripts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS") or _is_upload(scope):
@@ -223,7 +227,7 @@ class SmallRequests:
         body = await _read(incoming)
         if body is None:
             await _refuse(_no(_LONG, 413), scope, incoming, send)
-        elif words := _json_objection(body):
+        elif words := _json_objection(body, self._scripts):
             await _no(words, 400)(scope, receive, send)
         else:
             await self._pass_on(body, scope, receive, send)
@@ -259,7 +263,7 @@ async def _read(incoming: _Incoming) -> bytes | None:
     return bytes(body)
 
 
-def _json_objection(body: bytes) -> str | None:
+def _json_objection(body: bytes, scripts: Sequence[int]) -> str | None:
     """Describe what is wrong with a request; None if it is valid. An empty one is valid."""
     if not body:
         return None
@@ -271,6 +275,8 @@ def _json_objection(body: bytes) -> str | None:
         return _NO_JSON
     if not isinstance(request, dict):
         return _NO_JSON
+    if request.get("fn_index") in scripts:
+        return _NO_REQUEST
     session = request.get("session_hash")
     return _LONG_NAME if isinstance(session, str) and len(session) > LONGEST_NAME else None
 
