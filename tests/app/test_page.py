@@ -9,7 +9,7 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -75,6 +75,7 @@ class SharedPage:
 
     share_url = "https://abc.gradio.live"
     local_url = "http://127.0.0.1:7860/"
+    fns: ClassVar[dict[int, Any]] = {}
 
     def queue(self, **_: Any) -> None:
         pass
