@@ -67,7 +67,7 @@ def lbfgs(
         del before
         yield walk.here
         gradient = walk.here.gradient
-        cautious = 1.0 if pairs else min(1.0, growth / max(_sum_of_sizes(gradient), 1e-12))
+        cautious = 1.0 if pairs else growth * min(1.0, 1 / max(_sum_of_sizes(gradient), 1e-12))
         walk.step(pairs.multiply(gradient), step_length * cautious)
 
 

@@ -201,16 +201,17 @@ def test_lbfgs_starts_anew_after_a_bad_step() -> None:
     torch.testing.assert_close(after.image, good.image - length * good.gradient)
 
 
-def test_steps_grow_while_the_curvature_is_not_positive() -> None:
-    """On a slope that bends downward no pair is kept, and tiny steps would lead nowhere."""
+@pytest.mark.parametrize("steepness", [1, 1e-3])
+def test_steps_grow_while_the_curvature_is_not_positive(steepness: float) -> None:
+    """On a slope that bends downward no pair is kept and tiny steps lead nowhere: noise is such a place."""
 
     def hill(image: Tensor) -> tuple[Tensor, Terms]:
-        return -(image - solution()).square().sum() / 2, {}
+        return -steepness * (image - solution()).square().sum() / 2, {}
 
     iterates = list(lbfgs(hill, start(), 4, sharpness=0))
     lengths = [(b.image - a.image).abs().sum().item() for a, b in pairwise(iterates)]
     factors = [b / a for a, b in pairwise(lengths)]
-    assert factors == pytest.approx([4, 4], rel=1e-4)
+    assert factors == pytest.approx([4, 4], rel=0.02)
 
 
 def test_a_steep_function_does_not_carry_the_image_away() -> None:
