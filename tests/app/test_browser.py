@@ -233,7 +233,7 @@ def test_stop_calls_off_what_waits(visitor: Callable[..., PhotoPage], photo: Pat
     first.page.locator("#paint").click()
     first.wait_for_news("Painting, ")
     second.answer(photo)
-    assert re.search(r"finer picture: about \d+ s, after about \d+ (s|min) as number 1 in", second.news)
+    assert re.search(r"finer picture: about \d+ (s|min), after about \d+ (s|min) as number 1 in", second.news)
     second.page.locator("#paint").click()
     second.wait_for_news("Next in the queue: starts in about ")
     second.shoot("waiting")
