@@ -65,18 +65,18 @@ def film_python(film: Film) -> str:
     return f"import impasto\n\n{_call('impasto.stylize_video', list(map(repr, names)), _filming(film))}\n"
 
 
-def train_command(lesson: TrainRequest, name: str) -> str:
+def train_command(request: TrainRequest, name: str) -> str:
     """Return the shell command for a training, to be run in the folder of the style and the photos."""
-    words = ["impasto", "train", lesson.style.name, "-o", f"{name}.safetensors"]
-    words += [word for name in _learned_from(lesson) for word in ("--photos", name)]
-    return shlex.join([*words, *_flags(_learning(lesson))])
+    words = ["impasto", "train", request.style.name, "-o", f"{name}.safetensors"]
+    words += [word for name in _learned_from(request) for word in ("--photos", name)]
+    return shlex.join([*words, *_flags(_learning(request))])
 
 
-def train_python(lesson: TrainRequest, name: str) -> str:
+def train_python(request: TrainRequest, name: str) -> str:
     """Return the Python code for a training."""
-    photos = _learned_from(lesson)
-    named = [lesson.style.name, f"{name}.safetensors", *([photos] if photos else [])]
-    return f"import impasto\n\n{_call('impasto.train_style', list(map(repr, named)), _learning(lesson))}\n"
+    photos = _learned_from(request)
+    named = [request.style.name, f"{name}.safetensors", *([photos] if photos else [])]
+    return f"import impasto\n\n{_call('impasto.train_style', list(map(repr, named)), _learning(request))}\n"
 
 
 def look_styles(look: StyleRequest) -> Any:
@@ -89,15 +89,15 @@ def _stylizing(look: StyleRequest) -> dict[str, Any]:
     return {**({} if look.strength == 1 else {"strength": look.strength}), **look.handles.record()}
 
 
-def _learned_from(lesson: TrainRequest) -> list[str]:
+def _learned_from(request: TrainRequest) -> list[str]:
     """Return the names of the photos, or of a folder if there are many."""
-    return [path.name for path in lesson.photos] if len(lesson.photos) < _MANY else ["photos"]
+    return [path.name for path in request.photos] if len(request.photos) < _MANY else ["photos"]
 
 
-def _learning(lesson: TrainRequest) -> dict[str, Any]:
+def _learning(request: TrainRequest) -> dict[str, Any]:
     """Return the minutes or the steps, and the options that differ from the defaults."""
-    options, usual = asdict(lesson.training()), asdict(TrainOptions())
-    length = "minutes" if lesson.training().steps is None else "steps"
+    options, usual = asdict(request.training()), asdict(TrainOptions())
+    length = "minutes" if request.training().steps is None else "steps"
     others = [each.name for each in fields(TrainOptions) if each.name not in ("minutes", "steps")]
     return {
         length: options[length],

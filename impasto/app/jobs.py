@@ -21,7 +21,7 @@ News = TypeVar("News")
 # the gradient of a pixel, a pixel of a frame, and a second of training
 _SECONDS: dict[JobKind, float] = {"answer": 0.5, "painting": 1.5e-6, "video": 5e-7, "training": 1.0}
 _LEARNED = 0.5  # weight of the newest job in the seconds of a unit
-_BETWEEN = 0.5  # seconds between two reports
+BETWEEN = 0.5  # seconds between two reports
 _PATIENCE = 10.0  # seconds to wait for the end of a job that was told to stop
 
 
@@ -50,7 +50,6 @@ class Ticket:
         self._queues, self.kind, self.amount = queues, kind, amount
         self.left: float | None = None
         self.started: float | None = None
-        self.is_over = False
 
     def __enter__(self) -> Ticket:
         return self
@@ -60,7 +59,7 @@ class Ticket:
 
     def waiting(self) -> Iterator[Waiting]:
         """Yield reports until it is this ticket's turn, or until it has left the queue."""
-        while (place := self._queues.place(self)) and not self._queues.wait_for_turn(self, _BETWEEN):
+        while (place := self._queues.place(self)) and not self._queues.wait_for_turn(self, BETWEEN):
             yield place
 
     @property
@@ -111,7 +110,6 @@ class JobQueues:
                 self._running.remove(ticket)
             elif ticket in self._waiting:
                 self._waiting.remove(ticket)
-            ticket.is_over = True
             self._call_up()
 
     def finish(self, ticket: Ticket) -> None:
@@ -221,7 +219,7 @@ class BackgroundJob(Generic[News]):
         if self._thread is not threading.current_thread():
             self._thread.join(_PATIENCE)
 
-    def follow(self, between: float = _BETWEEN) -> Iterator[News | Waiting]:
+    def follow(self, between: float = BETWEEN) -> Iterator[News | Waiting]:
         """Yield new reports, at most one in `between` seconds, and the last one; raise the job's error."""
         seen = 0
         while True:

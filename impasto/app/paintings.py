@@ -7,6 +7,7 @@ import time
 from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from torch import Tensor
@@ -17,6 +18,7 @@ from impasto.app.jobs import BackgroundJob
 from impasto.app.limits import Limits
 from impasto.app.look import StyleRequest
 from impasto.app.sessions import Result, Session
+from impasto.backbones import Backbone
 from impasto.errors import DivergenceError
 from impasto.imaging import io
 from impasto.imaging.animation import AnimationWriter
@@ -73,10 +75,15 @@ def work_of(photo: Path, look: StyleRequest, limits: Limits) -> float:
     check_pictures(look, limits)
     options = look.painting()
     if options.backbone == "compact":  # others may have to be downloaded
-        resolve_layers(backbones.load("compact"), options.content_layers, options.style_layers)
+        resolve_layers(_compact(), options.content_layers, options.style_layers)
     assert look.pictures
     scales = plan((height, width), options)
     return float(sum(math.prod(scale.size) * scale.iterations for scale in scales))
+
+
+@cache
+def _compact() -> Backbone:
+    return backbones.load("compact")
 
 
 def paint_quickly(visit: Session, photo: Path, look: StyleRequest, limits: Limits) -> Result:

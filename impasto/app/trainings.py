@@ -85,7 +85,7 @@ class TrainingNews:
         done: share of the work, 0 to 1.
         left: estimated seconds until the end.
         curves: the losses.
-        lesson: the request.
+        request: the request.
         sample: the newest sample: held-out photos above, the same photos in the style below.
         name: of the finished style.
         card: its file, at the end.
@@ -95,38 +95,38 @@ class TrainingNews:
     done: float
     left: float
     curves: Curves
-    lesson: TrainRequest
+    request: TrainRequest
     sample: Path | None = None
     name: str = ""
     card: Path | None = None
     notes: tuple[str, ...] = ()
 
 
-def train(visit: Session, lesson: TrainRequest, limits: Limits) -> BackgroundJob[TrainingNews]:
+def train(visit: Session, request: TrainRequest, limits: Limits) -> BackgroundJob[TrainingNews]:
     """Start a training; if stopped, it keeps the style so far. The visit gets the card.
 
     After a failure only the sample on the page is kept. Raises ImpastoError for a request that cannot be met,
     before it waits for its turn.
     """
-    lesson.check(limits)
-    _, info = read_style(lesson.style, max_pixels=limits.pixels)
+    request.check(limits)
+    _, info = read_style(request.style, max_pixels=limits.pixels)
 
     def work(job: BackgroundJob[TrainingNews]) -> None:
-        name = free_name(lesson.name if lesson.name.strip() else lesson.style.stem, visit.cards)
+        name = free_name(request.name if request.name.strip() else request.style.stem, visit.cards)
         out = visit.new_file(f"{name}.safetensors")
-        course = _Course(visit, lesson, out, job)
+        running = _RunningTraining(visit, request, out, job)
         try:
-            course.run()
-            course.keep_picture()
+            running.run()
+            running.keep_picture()
             visit.cards[name] = out
-            job.tell(replace(course.end(), name=name, card=out, notes=(*info.notes, *course.notes)))
+            job.tell(replace(running.end(), name=name, card=out, notes=(*info.notes, *running.notes)))
         except _Dropped:
             pass
         finally:
             gone = workspace(out) if name in visit.cards else out.parent
             shutil.rmtree(gone, ignore_errors=True)
 
-    return visit.start("training", work, 60 * lesson.minutes)
+    return visit.start("training", work, 60 * request.minutes)
 
 
 def add_card(visit: Session, file: Path, limits: Limits) -> str:
@@ -171,13 +171,13 @@ class _Dropped(Exception):
     """The visitor has left, so that the training ends without a result."""
 
 
-class _Course:
+class _RunningTraining:
     """A training in progress."""
 
     def __init__(
-        self, visit: Session, lesson: TrainRequest, out: Path, job: BackgroundJob[TrainingNews]
+        self, visit: Session, request: TrainRequest, out: Path, job: BackgroundJob[TrainingNews]
     ) -> None:
-        self._visit, self._lesson, self._out, self._job = visit, lesson, out, job
+        self._visit, self._request, self._out, self._job = visit, request, out, job
         self._curves = Curves()
         self._step: TrainStep | None = None
         self._sample: Path | None = None
@@ -186,9 +186,9 @@ class _Course:
     def run(self) -> None:
         """Train until the end or until the job is stopped, and report."""
         self._tell()
-        style, options = self._lesson.style, self._lesson.training()
+        style, options = self._request.style, self._request.training()
         plan = TrainingPlan(
-            find_photos(self._lesson.photos) if self._lesson.photos else made_up(options),
+            find_photos(self._request.photos) if self._request.photos else made_up(options),
             self._out,
             start=instant_start(style, self._out),
             about={"style": self._out.stem},
@@ -203,7 +203,7 @@ class _Course:
         """Copy the style picture beside the card, for paintings in this style."""
         folder = self._out.with_name(PICTURE)
         folder.mkdir()
-        shutil.copy(self._lesson.style, folder)
+        shutil.copy(self._request.style, folder)
 
     def end(self) -> TrainingNews:
         """Return the progress after the end, with the last sample."""
@@ -227,9 +227,9 @@ class _Course:
     def _news(self) -> TrainingNews:
         step = self._step
         if step is None:
-            return TrainingNews(0.0, 60 * self._lesson.minutes, self._curves, self._lesson)
-        left = step.seconds_left or 60 * self._lesson.minutes * (1 - step.done)
-        return TrainingNews(step.done, left, self._curves, self._lesson, self._sample)
+            return TrainingNews(0.0, 60 * self._request.minutes, self._curves, self._request)
+        left = step.seconds_left or 60 * self._request.minutes * (1 - step.done)
+        return TrainingNews(step.done, left, self._curves, self._request, self._sample)
 
     def _tell(self) -> None:
         news = self._news()

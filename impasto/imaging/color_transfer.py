@@ -66,7 +66,7 @@ def keep_color(
     Args:
         picture, photo: (3, H, W) or (N, 3, H, W) in [0, 1], of one size.
         how: "luminance": the picture's luma with the photo's chroma, less of it where it would leave the
-            gamut (Gatys et al. 2016); "histogram": `match_colours`; "lab-transfer": mean and deviation of
+            gamut (Gatys et al. 2016); "histogram": `match_colors`; "lab-transfer": mean and deviation of
             each channel of CIELAB (Reinhard et al. 2001, there in l-alpha-beta), but for lightness, whose
             deviation only shrinks, as highlights would burn out; "none".
         amount: from 0, the picture itself, to 1.

@@ -105,21 +105,24 @@ def fingerprint(path: Path) -> str:
     Of a file: its length, its modification time, and 64 KB at each of 33 places spread evenly over it. Of a
     folder: names, lengths and modification times of all files in it. Empty for what is neither.
     """
-    digest = hashlib.sha256()
     if path.is_dir():
-        for each in sorted(path.iterdir()):
-            if each.is_file():
-                digest.update(f"{each.name}\0{_stamp(each)}\n".encode(errors="surrogateescape"))
-    elif path.is_file():
-        digest.update(_stamp(path).encode())
-        last = max(0, path.stat().st_size - _SAMPLE)
-        with path.open("rb") as file:
-            for number in range(_SAMPLES + 1):
-                file.seek(last * number // _SAMPLES)
-                digest.update(file.read(_SAMPLE))
-    else:
-        return ""
-    return digest.hexdigest()[:32]
+        return short_hash(_listed(path), digits=32)
+    return short_hash(_sampled(path), digits=32) if path.is_file() else ""
+
+
+def _listed(folder: Path) -> Iterator[bytes]:
+    for each in sorted(folder.iterdir()):
+        if each.is_file():
+            yield f"{each.name}\0{_stamp(each)}\n".encode(errors="surrogateescape")
+
+
+def _sampled(path: Path) -> Iterator[bytes]:
+    yield _stamp(path).encode()
+    last = max(0, path.stat().st_size - _SAMPLE)
+    with path.open("rb") as file:
+        for number in range(_SAMPLES + 1):
+            file.seek(last * number // _SAMPLES)
+            yield file.read(_SAMPLE)
 
 
 def _stamp(path: Path) -> str:

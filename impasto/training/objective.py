@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
@@ -15,6 +14,7 @@ from impasto.device import resolve_precision
 from impasto.errors import UsageError
 from impasto.imaging import io
 from impasto.imaging.color_transfer import ColorMoments, color_moments, map_colors
+from impasto.imaging.files import short_hash
 from impasto.imaging.geometry import fit_long_side, resize
 from impasto.imaging.light import cell_means, replace_light
 from impasto.imaging.style import read_style
@@ -232,7 +232,7 @@ def style_objective(
     with torch.no_grad():
         terms = perception.style_terms(seen, alpha)
     colors = color_moments(seen[0], None if alpha is None else alpha[0]) if options.recolor else None
-    digest = hashlib.sha256(image.numpy().tobytes()).hexdigest()[:16]
+    digest = short_hash([image.numpy().tobytes()])
     return BuiltObjective(StyleObjective(perception, terms, options, colors), {"style picture": digest})
 
 

@@ -142,37 +142,37 @@ def test_the_command_and_the_lines_of_python_make_the_same_card(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     expert = SMALL | {name: value for name, value in given.items() if name != "photos"}
-    lesson = TrainRequest(style, photos=photos if "photos" in given else (), expert=expert)
-    *_, last = followed(train(visit, lesson, LIMITS))
+    request = TrainRequest(style, photos=photos if "photos" in given else (), expert=expert)
+    *_, last = followed(train(visit, request, LIMITS))
     assert last.card
     expected = load_card(last.card)
     monkeypatch.chdir(tmp_path)
-    words = shlex.split(code_snippets.train_command(lesson, last.name))
+    words = shlex.split(code_snippets.train_command(request, last.name))
     outcome = CliRunner().invoke(command_line, [*words[1:], "--workers", "0", "--quiet"])
     assert outcome.exit_code == 0, outcome.output
     assert_same_weights(load_card("my-wave.safetensors"), expected)
     Path("my-wave.safetensors").unlink()
     shutil.rmtree("my-wave.training")
-    exec(code_snippets.train_python(replace(lesson, expert=expert | {"workers": 0}), last.name), {})
+    exec(code_snippets.train_python(replace(request, expert=expert | {"workers": 0}), last.name), {})
     found = load_card("my-wave.safetensors")
     assert_same_weights(found, expected)
     assert found.style == "my-wave"
 
 
 def test_many_photos_are_named_by_their_folder(style: Path) -> None:
-    lesson = TrainRequest(style, photos=tuple(Path(f"{number}.jpg") for number in range(300)))
-    assert code_snippets.train_command(lesson, "sea").endswith(
+    request = TrainRequest(style, photos=tuple(Path(f"{number}.jpg") for number in range(300)))
+    assert code_snippets.train_command(request, "sea").endswith(
         "-o sea.safetensors --photos photos --minutes 5"
     )
-    assert "['photos']" in code_snippets.train_python(lesson, "sea")
+    assert "['photos']" in code_snippets.train_python(request, "sea")
 
 
 def test_stopped_it_keeps_what_was_learned(
     visit: Session, style: Path, photos: tuple[Path, ...], told: Reports
 ) -> None:
     told.then = lambda news: visit.stop("training") if news.done else None
-    lesson = TrainRequest(style, photos=photos, minutes=10, expert=SMALL | {"steps": None})
-    *_, last = followed(train(visit, lesson, LIMITS))
+    request = TrainRequest(style, photos=photos, minutes=10, expert=SMALL | {"steps": None})
+    *_, last = followed(train(visit, request, LIMITS))
     assert "stopped at" in last.notes[0]
     assert last.card
     card = load_card(last.card)
@@ -186,8 +186,8 @@ def test_stopped_it_keeps_what_was_learned(
 def test_nothing_stays_of_a_visitor_who_left(visits: Sessions, style: Path, told: Reports) -> None:
     threads, visit = active_count(), visits.of("someone")
     told.then = lambda news: visits.leave("someone") if news.done else None
-    lesson = TrainRequest(style, minutes=10, expert=SMALL | {"steps": None})
-    assert [news for news in followed(train(visit, lesson, LIMITS)) if news.card] == []
+    request = TrainRequest(style, minutes=10, expert=SMALL | {"steps": None})
+    assert [news for news in followed(train(visit, request, LIMITS)) if news.card] == []
     assert files(visit.folder) == set()
     assert not visit.folder.exists()
     assert (visit.cards, visit.is_busy) == ({}, False)

@@ -9,14 +9,14 @@ from typing import Any, cast
 
 import gradio as gr
 
-from impasto.app.jobs import BackgroundJob, JobKind
-from impasto.app.page.words import explaining, status
+from impasto.app.jobs import BETWEEN, BackgroundJob, JobKind, News, Waiting
+from impasto.app.page.words import explaining, status, waiting
 from impasto.app.sessions import Session, Sessions
 
 FieldValues = dict[str, Any]  # values of components by their names, and the name of the page under PAGE
 PAGE = "page"
 COOKIE = "impasto_visit"
-CALLED_OFF = "Stopped before it began."
+_CALLED_OFF = "Stopped before it began."
 
 
 def by_name(
@@ -122,11 +122,30 @@ def connect_return(
     )  # fmt: skip
 
 
+def follow_job(
+    job: BackgroundJob[News],
+    tell: Callable[[str], list[Any]],
+    show: Callable[[News], list[Any]],
+    between: float = BETWEEN,
+) -> Iterator[list[Any]]:
+    """Follow a job until its end, and yield values of the outputs.
+
+    Args:
+        tell: returns the values that change the line of news alone.
+        show: returns the values for a report.
+        between: seconds between two reports, at least.
+    """
+    for news in job.follow(between):
+        yield tell(waiting(news)) if isinstance(news, Waiting) else show(news)
+    if not job.has_begun:
+        yield tell(status(_CALLED_OFF))
+
+
 def stop_job(visit: Session, kind: JobKind) -> str:
     """Stop a job of a visit; return the line of news."""
     visit.stop(kind)
     job = visit.jobs.get(kind)
-    return status("Stopping…") if job and job.has_begun else status(CALLED_OFF)
+    return status("Stopping…") if job and job.has_begun else status(_CALLED_OFF)
 
 
 def visit_of(request: gr.Request | None, visits: Sessions) -> Session:

@@ -18,10 +18,9 @@ from impasto.app.inference import (
     stylize,
     write_download,
 )
-from impasto.app.jobs import BackgroundJob, Waiting
+from impasto.app.jobs import BackgroundJob
 from impasto.app.limits import Limits
 from impasto.app.page.calls import (
-    CALLED_OFF,
     PAGE,
     FieldValues,
     by_choice,
@@ -29,6 +28,7 @@ from impasto.app.page.calls import (
     by_selection,
     connect_job,
     connect_return,
+    follow_job,
     stop_job,
 )
 from impasto.app.page.controls import PhotoControls, photo_of
@@ -40,7 +40,7 @@ from impasto.app.paintings import Sketch, paint, paint_quickly, work_of
 from impasto.app.sessions import Result, Session, Sessions
 from impasto.errors import ImpastoError, UsageError
 
-SAVE = """(file) => {
+_SAVE = """(file) => {
     if (!file) return;
     const link = document.createElement("a");
     link.href = file.url;
@@ -182,15 +182,10 @@ class PhotoTab:
         )
         stop = ask(self._stop, ())
         self.stop.click(stop, None, [self.status], queue=False, api_name="stop", show_progress="hidden")
-        self.download.click(
-            ask(self._download, ("size", "format", "quality")),
-            [self.size, self.format, self.quality],
-            [self.file],
-            api_name="download",
-            concurrency_limit=None,
-            show_progress="minimal",
-            show_progress_on=[self.status],
-        ).success(None, [self.file], None, js=SAVE)
+        self._connect_file(
+            self.download, self._download,
+            {"size": self.size, "format": self.format, "quality": self.quality}, "download",
+        )  # fmt: skip
         forgotten = self.forget.click(ask(self._forget, ()), None, None, api_name="forget")
         forgotten.then(None, None, None, js="() => { window.impastoLeaves = true; location.reload(); }")
         repeat = by_selection(self._repeat, self._visits)
@@ -211,15 +206,25 @@ class PhotoTab:
             concurrency_limit=None,
             show_progress="hidden",
         )
-        controls.all.click(
-            by_name(self._all, ("photo",), self._visits),
-            [controls.photo],
+        self._connect_file(controls.all, self._all, {"photo": controls.photo}, "all_styles")
+
+    def _connect_file(
+        self,
+        button: gr.Button,
+        make: Callable[[Session, FieldValues], str],
+        asked: Mapping[str, gr.components.Component],
+        api_name: str,
+    ) -> None:
+        """Let a button make a file on the server, and the browser save it."""
+        button.click(
+            by_name(make, list(asked), self._visits),
+            list(asked.values()),
             [self.file],
-            api_name="all_styles",
+            api_name=api_name,
             concurrency_limit=None,
             show_progress="minimal",
             show_progress_on=[self.status],
-        ).success(None, [self.file], None, js=SAVE)
+        ).success(None, [self.file], None, js=_SAVE)
 
     def _use(self, visit: Session, values: FieldValues) -> Any:
         """Choose the newest style of the visitor."""
@@ -317,13 +322,10 @@ class PhotoTab:
         yield from self._follow(visit, values, job)
 
     def _follow(self, visit: Session, values: FieldValues, job: BackgroundJob[Sketch]) -> Iterator[list[Any]]:
-        for news in job.follow():
-            if isinstance(news, Waiting):
-                yield [gr.skip(), waiting(news), *self._skip(2)]
-            else:
-                yield self._shown(visit, values, news)
-        if not job.has_begun:
-            yield [gr.skip(), status(CALLED_OFF), *self._skip(2)]
+        def tell(line: str) -> list[Any]:
+            return [gr.skip(), line, *self._skip(2)]
+
+        yield from follow_job(job, tell, lambda sketch: self._shown(visit, values, sketch))
 
     def _follow_on(
         self, visit: Session, values: FieldValues, job: BackgroundJob[Sketch]

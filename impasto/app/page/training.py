@@ -9,12 +9,12 @@ from typing import Any, Protocol
 import gradio as gr
 
 from impasto.app import code_snippets
-from impasto.app.jobs import BackgroundJob, Waiting
+from impasto.app.jobs import BackgroundJob
 from impasto.app.limits import Limits
-from impasto.app.page.calls import CALLED_OFF, FieldValues, by_name, connect_job, connect_return, stop_job
+from impasto.app.page.calls import FieldValues, by_name, connect_job, connect_return, follow_job, stop_job
 from impasto.app.page.inputs import picture
 from impasto.app.page.uploads import connect_picture
-from impasto.app.page.words import in_the_queue, seconds, status, tell, waiting
+from impasto.app.page.words import in_the_queue, seconds, status, tell
 from impasto.app.sessions import Session, Sessions
 from impasto.app.trainings import MINUTES, TrainingNews, TrainRequest, add_card, train
 from impasto.errors import UsageError
@@ -49,18 +49,18 @@ class TrainTab:
         self._visits, self._limits = visits, limits
         with gr.Row(elem_classes="train-tab"):
             with gr.Column(scale=2, min_width=300):
-                self._add_lesson()
+                self._add_inputs()
             with gr.Column(scale=3, min_width=320):
                 self._add_outcome()
 
-    def _add_lesson(self) -> None:
-        self.style_picture = picture("Style picture", height=260, elem_id="lesson")
+    def _add_inputs(self) -> None:
+        self.style_picture = picture("Style picture", height=260, elem_id="training-style")
         self.name = gr.Textbox(
             "", label="Name of the style", placeholder="the name of the picture's file", max_length=80
         )
         self.photos = gr.File(
             [], label="Photos to learn from", file_count="multiple", file_types=["image"], height=170,
-            elem_id="lessons",
+            elem_id="training-photos",
         )  # fmt: skip
         gr.Markdown(
             "Without photos, the training uses synthetic pictures. A few hundred photos give better results."
@@ -160,8 +160,7 @@ class TrainTab:
 
     def _train(self, visit: Session, values: FieldValues) -> Iterator[list[Any]]:
         """Train a style: samples and losses while it runs, and at last its card."""
-        lesson = _lesson(values)
-        job = train(visit, lesson, self._limits)
+        job = train(visit, _request_of(values), self._limits)
         yield [status("Preparing", 0.0), None, "", gr.File(None, visible=False), gr.skip(), gr.skip()]
         yield from self._follow(visit, values, job)
 
@@ -169,15 +168,14 @@ class TrainTab:
         self, visit: Session, values: FieldValues, job: BackgroundJob[TrainingNews]
     ) -> Iterator[list[Any]]:
         sample: Path | None = None
-        for news in job.follow(_BETWEEN):
-            if isinstance(news, Waiting):
-                yield [waiting(news), *[gr.skip()] * 5]
-                continue
+
+        def show(news: TrainingNews) -> list[Any]:
+            nonlocal sample
             shown = gr.skip() if news.sample == sample else str(news.sample)
             sample = news.sample
-            yield [_headline(news), shown, news.curves.html(), *_finished(news)]
-        if not job.has_begun:
-            yield [status(CALLED_OFF), *[gr.skip()] * 5]
+            return [_headline(news), shown, news.curves.html(), *_finished(news)]
+
+        yield from follow_job(job, lambda line: [line, *[gr.skip()] * 5], show, _BETWEEN)
 
     def _add(self, visit: Session, values: FieldValues) -> list[Any]:
         """Add a style card to the visitor's styles."""
@@ -195,7 +193,7 @@ class TrainTab:
         return stop_job(visit, "training")
 
 
-def _lesson(values: FieldValues) -> TrainRequest:
+def _request_of(values: FieldValues) -> TrainRequest:
     """Build the training request from the values. Raises UsageError."""
     if not values["style_picture"]:
         raise UsageError("drop a style picture first")
@@ -223,8 +221,8 @@ def _finished(news: TrainingNews) -> list[Any]:
         return [gr.skip()] * 3
     tell(news.notes)
     command, python = (
-        code_snippets.train_command(news.lesson, news.name),
-        code_snippets.train_python(news.lesson, news.name),
+        code_snippets.train_command(news.request, news.name),
+        code_snippets.train_python(news.request, news.name),
     )
     return [gr.File(str(news.card), visible=True), command, python]
 

@@ -12,25 +12,25 @@ import gradio as gr
 
 from impasto.app import code_snippets
 from impasto.app.choices import StyleOption
-from impasto.app.jobs import BackgroundJob, Waiting
+from impasto.app.jobs import BackgroundJob
 from impasto.app.limits import Limits
 from impasto.app.look import StyleRequest
 from impasto.app.page.calls import (
-    CALLED_OFF,
     FieldValues,
     by_choice,
     by_name,
     connect_job,
     connect_return,
+    follow_job,
     stop_job,
 )
 from impasto.app.page.controls import STYLE, PhotoControls, handles_of
 from impasto.app.page.inputs import choice, heading, picture, pictures, style_list
 from impasto.app.page.style_choices import COLORS, OWN_TITLE, highlight_script, meaning, titles
 from impasto.app.page.uploads import connect_own_style, put_back
-from impasto.app.page.words import outlook, seconds, status, tell, waiting
+from impasto.app.page.words import outlook, seconds, status, tell
 from impasto.app.sessions import Session, Sessions
-from impasto.app.videos import Film, Take, Upload, fit, make, missing, open_upload, preview, work_of
+from impasto.app.videos import Take, Upload, fit, make, missing, open_upload, preview, work_of
 from impasto.errors import UsageError
 from impasto.stylizing.options import LEAST_STROKE, MOST_STROKE, VideoOptions
 
@@ -121,7 +121,7 @@ class VideoControls:
 
     def offered(self, visit: Session) -> list[Any]:
         """Return the contents of the style lists for a visitor who has trained styles."""
-        shown = self._photo.offered(visit)[self._photo.lists.index(self._photo.gallery)]
+        shown = self._photo.thumbnails(visit, visit.sheet)
         return [shown, gr.Dropdown(choices=self._titles(visit.cards))]
 
     def chosen(self, visit: Session, index: int) -> str:
@@ -301,14 +301,7 @@ class VideoTab:
         yield from self._follow(visit, values, job)
 
     def _follow(self, visit: Session, values: FieldValues, job: BackgroundJob[Take]) -> Iterator[list[Any]]:
-        for take in job.follow():
-            if isinstance(take, Waiting):
-                yield [waiting(take), *[gr.skip()] * 3]
-            else:
-                tell(take.notes)
-                yield [news(take), *([gr.skip()] * 3 if take.film is None else _told(take.film))]
-        if not job.has_begun:
-            yield [status(CALLED_OFF), *[gr.skip()] * 3]
+        yield from follow_job(job, lambda line: [line, *[gr.skip()] * 3], _shown)
 
     def _stop(self, visit: Session, values: FieldValues) -> str:
         """Stop the video job; keep the video so far."""
@@ -318,9 +311,12 @@ class VideoTab:
         return self.controls.offered(visit)
 
 
-def _told(film: Film) -> list[Any]:
-    shown = gr.Video(str(film.path), visible=True)
-    return [shown, code_snippets.film_command(film), code_snippets.film_python(film)]
+def _shown(take: Take) -> list[Any]:
+    tell(take.notes)
+    if (film := take.film) is None:
+        return [news(take), *[gr.skip()] * 3]
+    player = gr.Video(str(film.path), visible=True)
+    return [news(take), player, code_snippets.film_command(film), code_snippets.film_python(film)]
 
 
 def facts(upload: Upload, limits: Limits) -> str:
