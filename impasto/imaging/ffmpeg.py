@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -77,3 +77,12 @@ def open_input(path: Path, formats: Sequence[str] = ()) -> Any:
     options = {"protocol_whitelist": "file", "format_whitelist": ",".join(taken)}
     with explaining(f"{path} is not a video, or it is damaged or cut short"):
         return av.open(f"file:{path}", metadata_errors="replace", container_options=options)
+
+
+def demux(container: Any, *streams: Any) -> Iterator[Any]:
+    """Packets of streams of a container, by default of all that were found when it was opened.
+
+    FFmpeg may find further streams on the way: PyAV leaves them out, and raises IndexError at the end.
+    """
+    with suppress(IndexError):
+        yield from container.demux(*streams)

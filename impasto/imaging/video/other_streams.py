@@ -214,7 +214,7 @@ def copy_attachments(source: Any, output: Any, suffix: str) -> list[str]:
 
 def _read(path: Path, index: int) -> bytes | None:
     with ffmpeg.open_input(path) as container:
-        packet = next(container.demux(container.streams[index]), None)
+        packet = next(ffmpeg.demux(container, container.streams[index]), None)
         return bytes(packet) if packet is not None and packet.size else None
 
 

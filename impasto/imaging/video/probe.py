@@ -167,7 +167,7 @@ def _first_frame(container: Any, stream: Any, name: str) -> tuple[Any, bool]:
 
 def _good_frames(container: Any, stream: Any, decoder: Any) -> Iterator[Any]:
     av = ffmpeg.load("Reading a video")
-    for packet in container.demux(stream):
+    for packet in ffmpeg.demux(container, stream):
         try:
             yield from decoder.decode(packet)
         except av.FFmpegError:

@@ -125,7 +125,7 @@ class _Decoder:
         timeline = Timeline(container)
         self._damage.jumps = timeline.jumps
         try:
-            for packet in timeline.close(self._seen(container.demux())):
+            for packet in timeline.close(self._seen(ffmpeg.demux(container))):
                 if packet.stream.index == stream.index:
                     yield from self._decode_packet(decoder, packet)
         except self._error as error:
@@ -168,7 +168,7 @@ class _Decoder:
         count = 0
         with ffmpeg.open_input(self._path) as container:
             try:
-                for packet in container.demux(container.streams[self._probe.stream]):
+                for packet in ffmpeg.demux(container, container.streams[self._probe.stream]):
                     if packet.dts is not None and packet.dts > stamp:
                         break
                     if packet.size and packet.pts is None:
@@ -234,7 +234,7 @@ class Damage:
         with ffmpeg.open_input(Path(self.probe.info.name)) as container:
             tracks = container.streams.subtitles
             try:
-                ends = [self._end(packet) for packet in container.demux(tracks)] if tracks else []
+                ends = [self._end(packet) for packet in ffmpeg.demux(container, tracks)] if tracks else []
             except ffmpeg.load("Reading a video").FFmpegError:
                 return False
         return any(found is not None and found > end - _MISSING for found in ends)

@@ -263,7 +263,7 @@ class _Joining(ExitStack):
                     )
                 piece = container.streams.video[0]
                 end = _find_end(container, piece)
-                for packet in container.demux(piece):
+                for packet in ffmpeg.demux(container, piece):
                     if not packet.size:
                         continue
                     if packet.pts is None or end is None:
@@ -329,7 +329,7 @@ class _Joining(ExitStack):
         if not tracks:
             return  # demux would take an empty list for all
         try:
-            for packet in Timeline(source).close(source.demux()):
+            for packet in Timeline(source).close(ffmpeg.demux(source)):
                 if packet.stream.index in tracks:
                     yield from tracks[packet.stream.index](packet)
         except error as fault:
@@ -341,7 +341,7 @@ def _filter(name: str, template: Any) -> Any:
 
 
 def _first_stamp(container: Any, path: Path) -> int:
-    for packet in container.demux(video=0):
+    for packet in ffmpeg.demux(container, container.streams.video[0]):
         if packet.pts is not None:
             return int(packet.pts)
     raise VideoError(f"{path} has no frames: delete it and make it again")

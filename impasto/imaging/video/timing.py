@@ -148,7 +148,7 @@ def jumps_before(path: Path, end: Seconds) -> bool:
         if not _is_stream(container):
             return False
         timeline = Timeline(container)
-        for packet in timeline.close(container.demux()):
+        for packet in timeline.close(ffmpeg.demux(container)):
             if timeline.jumps or (packet.dts is not None and packet.dts * packet.time_base > end):
                 break
         return bool(timeline.jumps)

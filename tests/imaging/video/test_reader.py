@@ -1,5 +1,6 @@
 """Videos made here, whole, turned, odd and broken; their frames are known."""
 
+import struct
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -237,3 +238,18 @@ def test_colors_that_nothing_converts(tmp_path):
     path.write_bytes(data)
     with pytest.raises(VideoError, match=r"a\.mov has colors that cannot be converted"):
         list(open_clip(path).frames())
+
+
+def test_sound_that_begins_late_is_left_out(tmp_path):
+    """An FLV says what tracks it has by having them; PyAV fails over one that FFmpeg did not see at first."""
+    film = write_film(tmp_path / "film.flv")
+
+    def tag(kind, content):
+        head = bytes([kind]) + struct.pack(">I", len(content))[1:] + struct.pack(">I", 900)[1:] + bytes(4)
+        return head + content + struct.pack(">I", len(head + content))
+
+    sound = tag(8, b"\x2f" + bytes(200))
+    film.write_bytes(film.read_bytes() + tag(18, bytes(6_000_000)) + sound)
+    clip = open_clip(film)
+    assert not clip.info.has_audio
+    assert indices(clip.frames()) == list(range(20))
