@@ -262,6 +262,11 @@ def load_checkpoint(path: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
         saved = load_plain(path)
         older = {name: value for name, value in _LATER.items() if name in settings}
         known, state = older | with_current_names(saved["settings"]), saved["state"]
+        differences = [
+            f"{name} was {_shown(known.get(name))} and is now {_shown(settings.get(name))}"
+            for name in sorted({*known, *settings} - _FREE)
+            if _plain(known.get(name)) != _plain(settings.get(name))
+        ]
     except FileNotFoundError as error:
         raise WeightsError(f"there is no checkpoint {path} to resume: leave out resume=") from error
     except OSError as error:
@@ -270,11 +275,6 @@ def load_checkpoint(path: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
         raise WeightsError(f"{path} is no checkpoint, or damaged: remove it to start anew") from error
     if saved.get("format") != _FORMAT:
         raise WeightsError(f"{path} is a checkpoint of another version of impasto: remove it to start anew")
-    differences = [
-        f"{name} was {_shown(known.get(name))} and is now {_shown(settings.get(name))}"
-        for name in sorted({*known, *settings} - _FREE)
-        if _plain(known.get(name)) != _plain(settings.get(name))
-    ]
     if differences:
         raise UsageError(f"{path} cannot be resumed: {'; '.join(differences)}")
     result: dict[str, Any] = state

@@ -116,6 +116,23 @@ def test_damaged_files(path: Path, content: str) -> None:
         load_checkpoint(path, SETTINGS)
 
 
+def recursive() -> list[Any]:
+    whole: list[Any] = []
+    whole.append(whole)
+    return whole
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{1: 2}, {"size": torch.ones(2)}, {"size": recursive()}, {"size": {torch.ones(2): 1}}, [1], None],
+    ids=["numbers as names", "a tensor", "a list in itself", "a tensor as a key", "a list", "nothing"],
+)
+def test_settings_that_are_none(path: Path, settings: Any) -> None:
+    torch.save({"format": 1, "settings": settings, "state": {}}, path)
+    with pytest.raises((WeightsError, UsageError), match=r"is no checkpoint, or damaged|cannot be resumed"):
+        load_checkpoint(path, SETTINGS)
+
+
 class Command:
     """A pickle that would run something when it is opened."""
 
