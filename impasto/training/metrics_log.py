@@ -111,7 +111,7 @@ class MetricsLog:
         try:
             with (self.folder / "losses.csv").open(newline="", encoding="utf-8") as file:
                 rows = [{n: float(v) for n, v in row.items() if v} for row in csv.DictReader(file)]
-        except (OSError, ValueError, TypeError, AttributeError):
+        except (OSError, ValueError, TypeError, AttributeError, csv.Error):
             return []
         return [row for row in rows if "step" in row]
 

@@ -72,7 +72,7 @@ def test_a_run_that_was_cut_off_is_gone_on_with(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("content", ["", "step,total\n1,many\n", "total\n3\n", "\0\1"])
+@pytest.mark.parametrize("content", ["", "step,total\n1,many\n", "total\n3\n", "\0\1", "9" * 200_000])
 def test_a_table_that_cannot_be_read_begins_anew(tmp_path: Path, content: str) -> None:
     (tmp_path / "losses.csv").write_text(content)
     made = MetricsLog(tmp_path, 100)

@@ -178,6 +178,8 @@ def _match(start: Path, pattern: str, on_unreadable: OnUnreadable | None) -> Ite
         RecursionError,
     ) as error:  # NotImplementedError: no part of a name
         raise UsageError(f"{start / pattern} is no pattern: write it as in photos/**/*.jpg") from error
+    except OSError as error:  # a part of it is longer than a name can be, say
+        raise ImageError(f"no pictures can be looked for in {start}: {error.strerror or error}") from error
     if not matches:
         raise ImageError(f"{start / pattern} matches nothing; check the pattern and its folder")
     for match in matches:

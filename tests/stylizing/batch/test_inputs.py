@@ -170,6 +170,8 @@ def test_earlier_results_are_no_photos(tree):
         (["in/*.txt"], "out", UsageError, "no pictures in"),
         (["in/**.jpg"], "out", UsageError, r"in/\*\*\.jpg is no pattern"),
         (["long" * 100], "out", ImageError, "does not exist"),
+        (["long" * 100 + "/*.jpg"], "out", ImageError, r"no pictures can be looked for in .*too long"),
+        (["*/" + "long" * 100 + "/*.jpg"], "out", ImageError, r"no pictures can be looked for in .*too long"),
         (["in"], "out.png", UsageError, "out.png is the name of one picture"),
         (["one.jpg", "raw"], "out.png", UsageError, "name a folder for many"),
         (["in/*.jpg"], "out.png", UsageError, "name a folder for many"),
