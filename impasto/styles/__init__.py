@@ -66,7 +66,7 @@ def load(style: str | Path) -> Card:
     if not exists(path) and suffix in NETWORKS:
         raise WeightsError(f"there is no style card {style}{_advice(path.stem)}")
     if not exists(path):
-        raise UsageError(f"there is no style {style}{_advice(name)}")
+        raise UsageError(f"there is no {'file' if suffix else 'style'} {style}{_advice(name)}")
     if suffix == _CARD:
         from impasto.networks.card import load_card
 

@@ -138,7 +138,7 @@ def test_a_version_without_styles(impasto, shelf):
         (["--sheet", "none/sheet.png"], 1, "there is no folder"),
         (["--sheet", "sheet.png", "--photo", "none.jpg"], 1, "none.jpg does not exist"),
         (["wvae"], 2, "did you mean wave?"),
-        (["none.jpg"], 2, "there is no style none.jpg"),
+        (["none.jpg"], 2, "there is no file none.jpg"),
     ],
 )
 def test_bad_input_gets_one_line(impasto, workshop, shelf, arguments, code, fragment):

@@ -13,7 +13,7 @@ from tests.clips import pan, write_clip
 
 PHOTOS = (
     "photo.jpg", "other.jpg", "panorama.jpg", "holiday/photo.jpg", "holiday/2025/other.jpg",
-    "inbox/photo.jpg", "DIR/photo.jpg", "PHOTOS/photo.jpg",
+    "examples/pictures/summer-palace.jpg", "inbox/photo.jpg", "DIR/photo.jpg", "PHOTOS/photo.jpg",
 )  # fmt: skip
 STYLES = ("wave.jpg", "scream.jpg", "WORK.jpg", "PAINTINGS/wave.jpg", "PAINTINGS/scream.jpg")
 CLIPS = ("holiday.mp4", "clip.mp4")

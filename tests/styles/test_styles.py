@@ -61,7 +61,7 @@ def test_published_checkpoints(shelf):
         ("grate-wave.safetensors", WeightsError, "no style card grate-wave.safetensors.*mean great-wave"),
         ("none.pth", WeightsError, "no style card none.pth"),
         ("wave.jpg", ImageError, "wave.jpg has 4 x 4 pixels; a style needs at least 32"),
-        ("none.png", UsageError, "there is no style none.png"),
+        ("none.png", UsageError, "there is no file none.png"),
         ("notes.txt", ImageError, "notes.txt"),
         ("folder", ImageError, "folder is a folder"),
         ("weights.safetensors", WeightsError, "weights.safetensors is no style card"),
