@@ -13,6 +13,7 @@ from zipfile import ZIP_STORED, ZipFile
 from torch import Tensor
 
 from impasto import styles
+from impasto.app.decoding import check_decoding
 from impasto.app.inference import shown_size
 from impasto.app.limits import Limits
 from impasto.app.look import names, title_of
@@ -66,6 +67,7 @@ def contact_sheet(
 
     Raises ImpastoError for a photo that cannot be read.
     """
+    check_decoding(photo, limits)
     image, info = io.read(photo, max_pixels=limits.pixels)
     seen = resize(image[None], fit_long_side(info.size, min(_SMALL, max(info.size))))[0]
     sheet = ContactSheet(photo, {})
@@ -83,6 +85,7 @@ def contact_sheet(
 
 def write_all(visit: Session, photo: Path, offered: Mapping[str, str | Path], limits: Limits) -> Path:
     """Write a ZIP file with a photo in every style, at the size shown on the page. Raises ImpastoError."""
+    check_decoding(photo, limits)
     image, info = io.read(photo, max_pixels=limits.pixels)
     seen = resize(image[None], shown_size(info.size))[0]
     target = visit.hand_out(f"{photo.stem}-styles.zip")

@@ -10,6 +10,7 @@ from typing import Literal, get_args
 
 from torch import Tensor
 
+from impasto.app.decoding import check_decoding
 from impasto.app.limits import Limits
 from impasto.app.look import StyleRequest
 from impasto.app.sessions import Result, Session
@@ -57,6 +58,7 @@ def stylize(visit: Session, photo: Path, look: StyleRequest, limits: Limits) -> 
     """Stylize a photo by networks, at the size shown on the page. Raises ImpastoError."""
     started = time.monotonic()
     check_pictures(look, limits)
+    check_decoding(photo, limits)
     image, info = io.read(photo, max_pixels=limits.pixels)
     size = shown_size(info.size)
     seen = resize(image[None], size)[0]
@@ -69,15 +71,22 @@ def stylize(visit: Session, photo: Path, look: StyleRequest, limits: Limits) -> 
 
 
 def check_pictures(look: StyleRequest, limits: Limits) -> None:
-    """Raise ImpastoError if an uploaded style picture has too many pixels, reading its header only."""
+    """Raise ImpastoError if an uploaded style picture has too many pixels, or takes too long to decode."""
     for style, _ in look.styles:
         if isinstance(style, Path) and style.suffix != ".safetensors":
-            height, width = find_size(style)
-            check_size(width, height, str(style), limits.pixels)
+            check_picture(style, limits)
+
+
+def check_picture(path: Path, limits: Limits) -> None:
+    """Raise ImpastoError if a picture has too many pixels, or takes too long to decode."""
+    check_decoding(path, limits)
+    height, width = find_size(path)
+    check_size(width, height, str(path), limits.pixels)
 
 
 def check_readable(picture: Path, limits: Limits) -> None:
     """Raise ImpastoError if an uploaded file is not a picture within the limits."""
+    check_decoding(picture, limits)
     io.read(picture, max_pixels=limits.pixels)
 
 

@@ -15,6 +15,7 @@ class Limits:
     Attributes:
         upload_mb: largest file, in megabytes.
         megapixels: largest photo, style picture or video frame.
+        decoding_seconds: longest time to decode a picture or to open a clip, in seconds of processor time.
         painting_size: largest long side of a painting, in pixels.
         video_seconds: longest video to make.
         training_minutes: longest training.
@@ -31,6 +32,7 @@ class Limits:
 
     upload_mb: float = 200.0
     megapixels: float = 60.0
+    decoding_seconds: float = 10.0
     painting_size: int = 1536
     video_seconds: float = 120.0
     training_minutes: float = 60.0
@@ -48,8 +50,8 @@ class Limits:
 
     def __post_init__(self) -> None:
         for name in (
-            "upload_mb", "megapixels", "video_seconds", "training_minutes", "job_minutes", "keep_minutes",
-            "disk_gb",
+            "upload_mb", "megapixels", "decoding_seconds", "video_seconds", "training_minutes",
+            "job_minutes", "keep_minutes", "disk_gb",
         ):  # fmt: skip
             check_range(name, getattr(self, name), 0.01, math.inf)
         check_whole("painting_size", self.painting_size, 64, 100_000)

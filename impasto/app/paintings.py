@@ -13,7 +13,7 @@ from pathlib import Path
 from torch import Tensor
 
 from impasto import backbones
-from impasto.app.inference import check_pictures, fitted, show, shown_size
+from impasto.app.inference import check_picture, check_pictures, fitted, show, shown_size
 from impasto.app.jobs import BackgroundJob
 from impasto.app.limits import Limits
 from impasto.app.look import StyleRequest
@@ -22,7 +22,6 @@ from impasto.backbones import Backbone
 from impasto.errors import DivergenceError
 from impasto.imaging import io
 from impasto.imaging.animation import AnimationWriter
-from impasto.imaging.decoding import check_size
 from impasto.imaging.geometry import resize
 from impasto.imaging.sources import find_size
 from impasto.painting.paint import Painter
@@ -69,15 +68,14 @@ def paint(visit: Session, photo: Path, look: StyleRequest, limits: Limits) -> Ba
 
 
 def work_of(photo: Path, look: StyleRequest, limits: Limits) -> float:
-    """Check a request by headers alone; return the pixels of all gradients. Raises ImpastoError."""
-    height, width = find_size(photo)
-    check_size(width, height, str(photo), limits.pixels)
+    """Check a request; return the pixels of all gradients. Raises ImpastoError."""
+    check_picture(photo, limits)
     check_pictures(look, limits)
     options = look.painting()
     if options.backbone == "compact":  # others may have to be downloaded
         resolve_layers(_compact(), options.content_layers, options.style_layers)
     assert look.pictures
-    scales = plan((height, width), options)
+    scales = plan(find_size(photo), options)
     return float(sum(math.prod(scale.size) * scale.iterations for scale in scales))
 
 
@@ -89,6 +87,8 @@ def _compact() -> Backbone:
 def paint_quickly(visit: Session, photo: Path, look: StyleRequest, limits: Limits) -> Result:
     """Paint with little effort, at the size shown on the page. Raises ImpastoError."""
     started = time.monotonic()
+    check_picture(photo, limits)
+    check_pictures(look, limits)
     side = min(limits.painting_size, max(16, *shown_size(find_size(photo))))  # 16 is the least of a painting
     look = replace(look, size=side, expert={**look.expert, "effort": "quick"})
     painter = Painter(photo, look.pictures, look.painting(), max_pixels=limits.pixels)

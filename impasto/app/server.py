@@ -18,6 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 
+from impasto.app.decoding import warm
 from impasto.app.hosts import HostNames
 from impasto.app.limits import Limits
 from impasto.atomic_files import held_while, remove_abandoned
@@ -132,6 +133,7 @@ def _serving(
     from impasto.app.page.samples import show_samples, write_samples
     from impasto.app.sessions import VISITS, Sessions
 
+    warm()
     visits = Sessions(folder / VISITS, limits)
     often = min(_SWEEP, 15 * limits.keep_minutes)  # four times while they are kept
     static = folder / "static"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
+import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 from impasto.app.chart import Curves
 from impasto.app.choices import thumbnail
+from impasto.app.decoding import check_decoding
 from impasto.app.jobs import BackgroundJob
 from impasto.app.limits import Limits
 from impasto.app.look import PICTURE, names
@@ -31,6 +33,7 @@ TAKEN = ("own", "none")  # names with a special meaning in the page's style list
 _LONGEST_NAME = 60  # characters
 _CARD_MB = 64  # largest style card to upload
 _MOST_NAMES = 5  # of unreadable photos in a message
+_CHECKS = 30  # decoding times that the photos of a training may take together
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class TrainRequest:
         return TrainOptions(**{"minutes": self.minutes, **self.expert})
 
     def check(self, limits: Limits) -> None:
-        """Raise UsageError for a request beyond the limits, and ImageError for an unreadable photo."""
+        """Raise UsageError for a request beyond the limits, and ImageError for an unusable photo."""
         if self.minutes > limits.training_minutes:
             raise UsageError(f"a training takes at most {limits.training_minutes:g} minutes here")
         if len(self.photos) > limits.training_photos:
@@ -69,8 +72,12 @@ class TrainRequest:
                 f"these are {len(self.photos)} photos, and a training takes at most "
                 f"{limits.training_photos} here: choose fewer"
             )
+        end = time.monotonic() + _CHECKS * limits.decoding_seconds
         for path in self.photos:
+            if time.monotonic() > end:
+                raise UsageError("these photos take too long to decode: choose fewer, or save them as JPEG")
             try:
+                check_decoding(path, limits)
                 with open_photo(path.read_bytes(), path.name) as photo:
                     check_size(*photo.size, path.name, limits.pixels)
             except OSError as error:
@@ -109,6 +116,7 @@ def train(visit: Session, request: TrainRequest, limits: Limits) -> BackgroundJo
     before it waits for its turn.
     """
     request.check(limits)
+    check_decoding(request.style, limits)
     _, info = read_style(request.style, max_pixels=limits.pixels)
 
     def work(job: BackgroundJob[TrainingNews]) -> None:

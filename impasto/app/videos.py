@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
+from impasto.app.decoding import check_decoding
 from impasto.app.inference import check_pictures, shown_size
 from impasto.app.jobs import BackgroundJob
 from impasto.app.limits import Limits
@@ -102,6 +103,7 @@ def missing() -> str | None:
 
 def open_upload(path: Path, limits: Limits) -> Upload:
     """Open an uploaded clip. Raises ImpastoError if it is not a video or its frames are too large."""
+    check_decoding(path, limits, _CONTAINERS)
     with ffmpeg.open_input(path, _CONTAINERS) as container:
         coded = [one.codec_context for one in container.streams.video if one.codec_context]
         codecs = [one.name for one in coded]

@@ -16,6 +16,7 @@ _PANEL = "Limits for visitors"
 FLAGS = {
     "upload_mb": Flag("Largest file to upload, in megabytes", panel=_PANEL),
     "megapixels": Flag("Largest photo or style picture, in megapixels", panel=_PANEL),
+    "decoding_seconds": Flag("Longest decoding of a file, in seconds of processor time", panel=_PANEL),
     "painting_size": Flag("Largest long side of a painting, in pixels", "PIXELS", panel=_PANEL),
     "video_seconds": Flag("Longest video to make, in seconds", panel=_PANEL),
     "training_minutes": Flag("Longest training, in minutes", panel=_PANEL),

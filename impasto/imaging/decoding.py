@@ -285,6 +285,7 @@ def _open_heic(file: IO[bytes], name: str) -> ImageFile.ImageFile:
         from pillow_heif import HeifImageFile
     except ImportError as error:
         raise MissingExtraError("pillow-heif", "heic", f"Reading {name}") from error
+    check_counts(file, "HEIC", name)
     file.seek(0)
     image: ImageFile.ImageFile = HeifImageFile(file, "")  # type: ignore[no-untyped-call, unused-ignore]
     check_exif(image, name)

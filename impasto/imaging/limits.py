@@ -27,6 +27,8 @@ MOST = {
     "comment blocks": 10_000,  # of a GIF: 2.5 MB of comments
     "data blocks": 2_000_000,  # of a GIF: 500 MB of pixels
     "chunks": 500_000,  # of a PNG or WebP: encoders put 8 KB or more of pixels into each, 4 GB in all
+    "items": 10_000,  # of a HEIC or AVIF, in each of its lists: a tile of 512 pixels is in four
+    "boxes": 50_000,  # of a HEIC or AVIF: a few for each item
     "color profiles": 8,  # of a PNG: one by the standard
     "directories": 20_000,  # of a TIFF: one a page
     "tags": 500_000,  # of a TIFF or EXIF: cameras write 100
@@ -38,7 +40,8 @@ MOST = {
 _BLOCK = 4096
 # Of a JPEG; but for those without content, and those that Pillow passes over as if they had none.
 _MARKER = re.compile(rb"\xff[^\x00\x01\xc8\xd0-\xd8\xf0-\xfd\xff]")
-SCAN, END, _APP1 = 0xDA, 0xD9, 0xE1  # markers of a JPEG
+SCAN, END, _APP1, _BASELINE = 0xDA, 0xD9, 0xE1, 0xC0  # markers of a JPEG
+_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # markers that say how a JPEG is coded
 _EXIF = b"Exif\0\0"
 _NESTED = (0x8769, 0x8825, 0xA005)  # tags of TIFF that lead to directories of EXIF
 _TYPE_BYTES = np.array([0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 0], float)  # by number, else 0
@@ -62,7 +65,7 @@ class _Counts:
 
 
 def check_counts(file: IO[bytes], kind: str, name: str) -> None:
-    """Raise ImageError if a picture file of a Pillow format holds more than `MOST` of something."""
+    """Raise ImageError if a file, of a Pillow format or "HEIC", holds more than `MOST` of something."""
     if kind in _COUNTERS:
         file.seek(0)
         _COUNTERS[kind](file, _Counts(name))
@@ -87,6 +90,20 @@ def _count_jpeg(file: IO[bytes], counts: _Counts) -> None:
             counts.add("EXIF segments")
             exif += file.read(length - len(_EXIF))
     _count_exif(exif, counts)
+
+
+def decodes_quickly(file: IO[bytes]) -> bool:
+    """Return whether a file is a JPEG whose pixels are decoded in one pass, at some 10 ns each."""
+    file.seek(0)
+    if file.read(2) != b"\xff\xd8":
+        return False
+    frames, scans, segments = [], 0, 0
+    for marker, _ in jpeg_segments(file):
+        frames += [marker] if marker in _FRAMES else []
+        scans, segments = scans + (marker == SCAN), segments + 1
+        if segments > MOST["segments"]:
+            return False
+    return frames == [_BASELINE] and scans <= 4  # one for each channel
 
 
 def jpeg_segments(file: IO[bytes]) -> Iterator[tuple[int, int]]:
@@ -169,6 +186,46 @@ def _count_webp(file: IO[bytes], counts: _Counts) -> None:
         file.seek(length + length % 2, SEEK_CUR)
 
 
+def _count_boxes(file: IO[bytes], counts: _Counts) -> None:
+    """Count the boxes of a HEIC or AVIF, and what those say that there is, of which decoders make lists."""
+    _count_boxes_within(file, 0, file.seek(0, SEEK_END), counts, _DEEPEST)
+
+
+def _count_boxes_within(file: IO[bytes], place: int, end: int, counts: _Counts, levels: int) -> None:
+    while place + 8 <= end:
+        file.seek(place)
+        head = file.read(28)
+        length, kind, content = int.from_bytes(head[:4]), head[4:8], 8
+        if length == 1:  # it follows, in 8 bytes
+            length, content = int.from_bytes(head[8:16]), 16
+        following = min(end, place + length) if length else end
+        if following < place + content:  # damaged
+            return
+        counts.add("boxes")
+        said = head[content:]
+        if kind in (b"stsz", b"stz2"):
+            counts.add("frames", int.from_bytes(said[8:12]))
+        elif kind in _ITEM_COUNTS:
+            counts.add("items", _ITEM_COUNTS[kind](said[0] if said else 0, said))
+        elif kind == b"iref":
+            _count_references(file, place + content, following, counts)
+        elif kind in _INNER and levels:
+            _count_boxes_within(file, place + content + _INNER[kind], following, counts, levels - 1)
+        place = following
+
+
+def _count_references(file: IO[bytes], place: int, end: int, counts: _Counts) -> None:
+    file.seek(place)
+    size = 4 if file.read(1) > b"\0" else 2  # of the number of an item
+    place += 4
+    while place + 8 <= end:
+        file.seek(place)
+        head = file.read(10 + size)
+        counts.add("boxes")
+        counts.add("items", int.from_bytes(head[8 + size :]))
+        place += max(8, int.from_bytes(head[:4]))
+
+
 def _count_bmp(file: IO[bytes], counts: _Counts) -> None:
     head = file.read(34)
     header, width, height = (int.from_bytes(head[at : at + 4], "little", signed=True) for at in (14, 18, 22))
@@ -248,6 +305,16 @@ class _DirectoryReader:
         return int.from_bytes(self._file.read(size), self._order)
 
 
+_DEEPEST = 16  # levels of boxes: decoders go through half as many
+_INNER = {  # boxes that hold others, and the bytes before those
+    b"meta": 4, b"iprp": 0, b"ipco": 0, b"moov": 0, b"trak": 0, b"mdia": 0, b"minf": 0, b"stbl": 0,
+}  # fmt: skip
+_ITEM_COUNTS: dict[bytes, Callable[[int, bytes], int]] = {  # by the version of a box, from its content
+    b"iinf": lambda version, said: int.from_bytes(said[4 : 8 if version else 6]),
+    b"iloc": lambda version, said: int.from_bytes(said[6 : 10 if version > 1 else 8]),
+    b"ipma": lambda _, said: int.from_bytes(said[4:8]),
+}
+
 _COUNTERS: dict[str, Callable[[IO[bytes], _Counts], None]] = {
     "JPEG": _count_jpeg,
     "GIF": _count_gif,
@@ -256,4 +323,6 @@ _COUNTERS: dict[str, Callable[[IO[bytes], _Counts], None]] = {
     "BMP": _count_bmp,
     "PPM": _count_ppm,
     "TIFF": _count_tiff,
+    "AVIF": _count_boxes,
+    "HEIC": _count_boxes,
 }

@@ -15,7 +15,7 @@ from impasto.imaging import io, limits
 from impasto.imaging.sources import find_size, open_large
 
 COFFEE = Image.fromarray(data.coffee()).resize((24, 16))
-JPEG_SEGMENTS, GIF_BLOCKS = 8, 2  # of those that Pillow writes
+JPEG_SEGMENTS, GIF_BLOCKS, AVIF_ITEMS, AVIF_BOXES = 8, 2, 3, 14  # of those that Pillow writes
 
 
 def encode(kind: str, picture: Image.Image = COFFEE, **options: object) -> bytes:
@@ -100,6 +100,38 @@ def run_length_bmp(width: int, height: int) -> bytes:
     return bytes(whole[: struct.unpack_from("<I", whole, 10)[0]]) + b"\1\0\0\0" * height + b"\0\1"
 
 
+def box(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content) + 8) + kind + content
+
+
+def avif_with(extra: bytes) -> bytes:
+    """Boxes behind the pixels, where positions of what is before do not change."""
+    return encode("AVIF", speed=10) + extra
+
+
+def avif_of_frames(count: int) -> bytes:
+    """A sequence that claims more frames than it has."""
+    frames = [COFFEE.rotate(angle) for angle in range(3)]
+    whole = bytearray(encode("AVIF", frames[0], save_all=True, append_images=frames[1:], speed=10))
+    struct.pack_into(">I", whole, whole.index(b"stsz") + 12, count)
+    return bytes(whole)
+
+
+def avif_of_items(count: int, wide: int = 2) -> bytes:
+    """References from one item: to as many as a box can name, in as many boxes as that takes."""
+    parts = [min(60_000, count - start) for start in range(0, count, 60_000)]
+    number = ">I" if wide == 4 else ">H"
+    boxes = (
+        box(b"dimg", struct.pack(number, 1) + struct.pack(">H", part) + bytes(wide * part)) for part in parts
+    )
+    return avif_with(box(b"meta", bytes(4) + box(b"iref", bytes([wide == 4, 0, 0, 0]) + b"".join(boxes))))
+
+
+def heic_of(avif: bytes) -> bytes:
+    """The boxes of an AVIF under the brand of a HEIC."""
+    return avif.replace(b"avif", b"heic").replace(b"avis", b"heic")
+
+
 # by the word in the message: a file that holds as many
 FILES: dict[str, Callable[[int], bytes]] = {
     "scans": jpeg_of_scans,
@@ -112,6 +144,8 @@ FILES: dict[str, Callable[[int], bytes]] = {
     "data blocks": lambda count: gif_with(b"!\xff" + b"\1x" * (count - GIF_BLOCKS) + b"\0"),
     "chunks": lambda count: png_with(chunk(b"prVt") * (count - 2)),
     "color profiles": lambda count: png_with(chunk(b"iCCP", b"p\0\0" + zlib.compress(b"x")) * count),
+    "items": lambda count: avif_of_items(count - AVIF_ITEMS),
+    "boxes": lambda count: avif_with(box(b"free", b"") * (count - AVIF_BOXES)),
     "comments": lambda count: b"P3 1 2 255\n" + b"#\n" * count + b"1 2 3 4 5 6 ",
     "run-length coded pixels": lambda count: run_length_bmp(count // 8, 8),
 }
@@ -167,6 +201,21 @@ BUSY: dict[str, tuple[str, Callable[[], bytes]]] = {
         lambda: png_with(chunk(b"acTL", struct.pack(">II", 3_000_000, 0))),
     ),
     "frames of a WebP": ("100,000 frames", lambda: webp_of_frames(100_001)),
+    "frames of an AVIF": ("100,000 frames", lambda: avif_of_frames(100_001)),
+    "tiles of an AVIF": ("10,000 items", lambda: avif_of_items(10_001)),
+    "tiles of a HEIC": ("10,000 items", lambda: heic_of(avif_of_items(10_001, wide=4))),
+    "items that an AVIF promises": (
+        "10,000 items",
+        lambda: avif_with(box(b"meta", bytes(4) + box(b"iinf", b"\1\0\0\0\xff\xff\xff\xff"))),
+    ),
+    "places that an AVIF promises": (
+        "10,000 items",
+        lambda: avif_with(box(b"meta", bytes(4) + box(b"iloc", b"\2\0\0\0\x44\0" + b"\xff" * 4))),
+    ),
+    "boxes behind a long one": (
+        "100,000 frames",
+        lambda: avif_with(struct.pack(">I4sQ", 1, b"moov", 32) + box(b"stsz", bytes(8) + b"\xff" * 4)),
+    ),
     "rows of a run-length BMP": ("25,000,000 run-length coded pixels", lambda: run_length_bmp(60_000, 2000)),
 }
 
