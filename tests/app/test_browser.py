@@ -13,12 +13,14 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from typer.testing import CliRunner
 
 from impasto import styles
 from impasto.app.server import examples
 from impasto.cli import app as commands
+from impasto.weights import save_tensors
 from tests.app.conftest import App, wait_until, write_photo
 from tests.app.photo_page import PhotoPage
 
@@ -509,6 +511,17 @@ def test_a_card_is_brought_along_and_used(
     page.reload()
     visit.wait_for_news("In the style of my-night")
     page.wait_for_function("document.querySelector('#styles [aria-pressed=true]')?.innerText === 'my-night'")
+
+
+def test_what_a_bad_card_says_is_shown_as_text(visitor: Callable[..., PhotoPage], tmp_path: Path) -> None:
+    element, card = "<img src=other.png>", tmp_path / "card.safetensors"
+    save_tensors(card, {"a": torch.ones(1)}, {"impasto": "style card", "format": "1", "network": element})
+    visit = visitor()
+    visit.page.get_by_role("tab", name="Train").click()
+    visit.open("Add a style card")
+    visit.page.set_input_files("#add-card input[type=file]", card)
+    visit.toast.filter(has_text=f"there is no network {element}").wait_for()
+    assert visit.page.locator("[src='other.png']").count() == 0
 
 
 def test_a_video(visitor: Callable[..., PhotoPage], tmp_path: Path) -> None:

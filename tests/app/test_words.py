@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("gradio")
 
 from impasto.app.page.words import explaining
-from impasto.errors import ImpastoError, UsageError
+from impasto.errors import ImpastoError, UsageError, WeightsError
 
 
 @pytest.mark.parametrize(
@@ -30,3 +30,10 @@ def test_parameters_of_python_are_put_in_words(error: str, told: str) -> None:
         raise UsageError(error)
     assert not isinstance(refused.value, ImpastoError)
     assert refused.value.message == told  # type: ignore[attr-defined]
+
+
+def test_messages_are_no_html() -> None:
+    """Gradio leaves out scripts, but pictures of other sites and links would be shown."""
+    with pytest.raises(Exception) as refused, explaining():
+        raise WeightsError("there is no network <img src=//example.org/1.png>")
+    assert refused.value.message == "There is no network &lt;img src=//example.org/1.png>"  # type: ignore[attr-defined]

@@ -49,7 +49,7 @@ def explaining() -> Iterator[None]:
 def refusal(text: str) -> gr.Error:
     """Return an error to raise for an invalid request; a long text is cut, as it may quote the request."""
     short = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
-    return gr.Error(short, title="That did not work", print_exception=False)
+    return gr.Error(_as_text(short), title="That did not work", print_exception=False)
 
 
 def status(text: str, done: float | None = None) -> str:
@@ -89,7 +89,12 @@ def pixels(size: tuple[int, int]) -> str:
 def tell(notes: tuple[str, ...]) -> None:
     """Show messages to the visitor."""
     for note in notes:
-        gr.Info(_sentence(note))
+        gr.Info(_as_text(_sentence(note)))
+
+
+def _as_text(message: str) -> str:
+    """Keep Gradio, which shows messages as HTML, from making elements of what a file says."""
+    return message.replace("<", "&lt;")
 
 
 def _sentence(text: str) -> str:
