@@ -1,9 +1,10 @@
 """Small real pictures, and backbones and styles with seeded random weights: nothing here needs training."""
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from PIL import Image
 from safetensors.torch import save_file
 from skimage import data
 from torch import Tensor
+from typer import Typer
+from typer.main import get_command
 
 from impasto import networks
 from impasto.backbones.compact import TEACHER_WIDTHS, WIDTH_OF, Compact, save_compact
@@ -21,6 +24,7 @@ from impasto.networks.card import Card, fingerprint, save_card
 VGG_START = {0: (3, 64), 2: (64, 64), 5: (64, 128), 7: (128, 128), 10: (128, 256)}
 # the published names of the compressed VGG-19, with a few channels in each block instead of many
 COMPRESSED_DEPTHS, COMPRESSED_WIDTHS = (2, 2, 4, 4, 1), (4, 6, 8, 10, 12)
+SHOWN = ("astronaut", "chelsea", "coffee", "immunohistochemistry", "rocket")
 
 Picture = Callable[[str, int], Tensor]
 
@@ -34,6 +38,33 @@ def pytest_configure() -> None:
 def one_thread() -> None:
     """On pictures as small as these, threads do nothing but wait for each other."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def made_once() -> Iterator[None]:
+    """The tree of commands, which Typer makes for each call, and the pictures, which are decoded for each."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("typer.testing._get_command", _tree_maker())
+        for name in SHOWN:
+            patch.setattr(data, name, getattr(data, name)().copy)
+        yield
+
+
+def _tree_maker() -> Callable[[Typer], Any]:
+    """`get_command` that makes the tree of an app once, and hides again what --help-all has shown of it."""
+    made: dict[Typer, tuple[Any, list[Any]]] = {}
+
+    def tree(app: Typer) -> Any:
+        if app not in made:
+            root = get_command(app)
+            parameters = [one for command in getattr(root, "commands", {}).values() for one in command.params]
+            made[app] = root, [one for one in parameters if one.hidden]
+        root, hidden = made[app]
+        for parameter in hidden:
+            parameter.hidden = True
+        return root
+
+    return tree
 
 
 @pytest.fixture(autouse=True)

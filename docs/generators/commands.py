@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterable, Iterator
+from functools import cache
 from importlib import import_module
 from itertools import groupby
 from typing import Any
@@ -22,6 +23,7 @@ def page() -> str:
     return "\n".join(line for name, command in commands().items() for line in _section(name, command))
 
 
+@cache
 def commands() -> dict[str, Any]:
     """By name, in the order of `impasto --help`: click's commands."""
     found = getattr(typer.main.get_command(app), "commands").items()  # noqa: B009
