@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from impasto import recipes, styles
+from impasto.cli import app
 from impasto.cli.flags import recipe_names, style_names, with_current_flags
 
 
@@ -22,10 +24,9 @@ def ask(shell: str, line: str) -> str:
         "COMP_WORDS": line,
         "COMP_CWORD": str(len(words) - 1),
     }
-    command = [sys.executable, "-m", "impasto"]
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment})
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout
+    result = CliRunner().invoke(app, env=environment, prog_name="impasto")
+    assert (result.exit_code, result.stderr) == (0, "")
+    return result.stdout
 
 
 def test_names() -> None:

@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from dataclasses import fields
 from pathlib import Path
 
@@ -426,23 +424,6 @@ def test_help_all_shows_every_flag_with_its_default(impasto):
     assert f"({io.MAX_PIXELS / 1e6:.0f})" in next(
         line for line in text.splitlines() if "--max-pixels" in line
     )
-
-
-@pytest.mark.parametrize(
-    "arguments", [["--help"], ["--version"], ["paint", "--help-all"], ["paint", "p", "s"]]
-)
-def test_torch_is_not_imported_for_help_and_typos(workshop, arguments):
-    code = (
-        "import sys; from impasto.cli import main\n"
-        f"sys.argv = ['impasto', *{arguments}]\n"
-        "try: main()\nexcept SystemExit: pass\nassert 'torch' not in sys.modules"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
-
-
-def test_version_of_the_module(workshop):
-    run = subprocess.run([sys.executable, "-m", "impasto", "--version"], capture_output=True, text=True)
-    assert (run.returncode, run.stdout.split()[0]) == (0, "impasto")
 
 
 @pytest.mark.parametrize(("text", "expected"), [("512", 512), ("original", None)], ids=["pixels", "original"])

@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -254,16 +252,6 @@ def test_help_fits_a_screen(impasto, shelf):
     assert "--bit-depth" not in result.stdout
     everything = impasto("stylize", "--help-all").stdout
     assert all(flag in everything for flag in ("--bit-depth", "--format", "--precision", "--max-pixels"))
-
-
-@pytest.mark.parametrize("command", ["stylize", "styles"])
-def test_torch_is_not_imported_for_help(command):
-    code = (
-        "import sys; from impasto.cli import main\n"
-        f"sys.argv = ['impasto', '{command}', '--help']\n"
-        "try: main()\nexcept SystemExit: pass\nassert 'torch' not in sys.modules"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
 def test_files_passed_over_are_counted_and_named_in_a_dry_run(stylize, album):
