@@ -18,7 +18,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 
-from impasto.app.decoding import warm
 from impasto.app.hosts import HostNames
 from impasto.app.limits import Limits
 from impasto.atomic_files import held_while, remove_abandoned
@@ -128,6 +127,7 @@ def _serving(
     end = threading.Event()
     os.environ.update(_QUIET, GRADIO_TEMP_DIR=str(folder))
     from impasto.app.choices import shipped  # imports torch, and Gradio, which reads the variables set above
+    from impasto.app.decoding import warm
     from impasto.app.page.frame import build, serve
     from impasto.app.page.guard import forget_lost_sessions
     from impasto.app.page.samples import show_samples, write_samples
