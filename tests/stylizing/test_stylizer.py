@@ -61,7 +61,7 @@ def test_the_public_door(family, photo):
     [
         ("nigth", UsageError, "no style nigth: did you mean night\\?.*night, wave"),
         ("none.safetensors", WeightsError, "no style card none.safetensors"),
-        ("wave.jpg", UsageError, "there is no style wave.jpg"),
+        ("wave.jpg", UsageError, "there is no file wave.jpg: did you mean wave\\?"),
         (("night", -1.0), UsageError, "from 0 up"),
         (["night:0", "wave:0"], UsageError, "sum above 0"),
         ("night:-1", UsageError, "night:-1: the weight"),
