@@ -24,9 +24,9 @@ PHOTO = ROOT / "examples" / "pictures" / "summer-palace.jpg"
 
 _PAINTED = {  # photos of the app, each beside two paintings
     "summer-palace": ("starry-night", "woodblock-sea"),
-    "coffee": ("the-scream", "grande-jatte"),
+    "coffee": ("the-scream", "stained-glass"),
     "cat": ("wheat-field-with-cypresses", "composition-vii"),
-    "astronaut": ("portrait-of-picasso", "great-wave"),
+    "astronaut": ("portrait-of-picasso", "burning-sky"),
 }
 _STRENGTHS = ("0.25", "0.5", "0.75", "1")
 _CELL, _SMALL_CELL, _GAP = (320, 213), (240, 160), 6  # pixels of the sheets
