@@ -21,7 +21,7 @@ _MANY = 5  # from this number of photos on, a command line names a folder
 
 def command(result: Result) -> str:
     """Return the shell command for a picture, to be run in the folder of the photo and the styles."""
-    look, out = result.look, file_name(result)
+    look, out = result.look, file_name(result.photo, result.look)
     weigh = len(look.files) > 1
     short = _short if result.kind == "stylized" else _painted_from
     named = [
@@ -37,7 +37,7 @@ def command(result: Result) -> str:
 
 def python(result: Result) -> str:
     """Return the Python code for a picture."""
-    photo, out = repr(result.photo.name), repr(file_name(result))
+    photo, out = repr(result.photo.name), repr(file_name(result.photo, result.look))
     if result.kind == "stylized":
         call = _call("impasto.load", [_value(look_styles(result.look))], _stylizing(result.look))
         return f"import impasto\n\nstyle = {call}\nstyle({photo}).save({out})\n"
@@ -51,6 +51,13 @@ def python(result: Result) -> str:
     argument = pairs[0][0] if len(pairs) == 1 else _listed(pairs)
     call = _call("impasto.paint", [photo, argument], _painting(result.look))
     return f"{imports}\npicture = {call}\npicture.save({out})\n"
+
+
+def batch_command(look: StyleRequest) -> str:
+    """Return the shell command for a batch, to be run beside the folder of the photos and the style."""
+    named = [_short(style) for style, _ in look.files]
+    words = ["impasto", "stylize", "photos", "-o", "painted", "--style", *named]
+    return shlex.join([*words, *_flags(_stylizing(look))])
 
 
 def film_command(film: Film) -> str:

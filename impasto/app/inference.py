@@ -22,6 +22,7 @@ from impasto.imaging.sources import find_size
 from impasto.options import check_whole
 from impasto.stylizing.images import stylize_file
 from impasto.stylizing.options import ImageOptions
+from impasto.stylizing.runtime import RuntimeName
 from impasto.stylizing.stylizer import Stylizer
 
 SHOWN = 1024  # largest long side of a picture on the page, in pixels
@@ -63,7 +64,7 @@ def stylize(visit: Session, photo: Path, look: StyleRequest, limits: Limits) -> 
     size = shown_size(info.size)
     seen = resize(image[None], size)[0]
     alpha = fitted(info.alpha, size)
-    picture = _stylizer(look).picture(seen, alpha)
+    picture = stylizer_of(look).picture(seen, alpha)
     shown = show(visit, seen, alpha), show(visit, picture, alpha)
     result = Result("stylized", photo, look, shown, time.monotonic() - started)
     visit.add(result)
@@ -101,11 +102,11 @@ def write_download(
     visit: Session, result: Result, limits: Limits, options: DownloadOptions = DownloadOptions()
 ) -> Path:
     """Write a result with the photo's metadata as a file to download. Raises ImpastoError."""
-    target = visit.hand_out(file_name(result, options.format))
+    target = visit.hand_out(file_name(result.photo, result.look, options.format))
     if result.whole is None:
         side = SHOWN if options.size == "picture" else None
         image = ImageOptions(size=side, quality=options.quality, max_pixels=limits.pixels)
-        stylize_file(result.photo, target, _stylizer(result.look), image)
+        stylize_file(result.photo, target, stylizer_of(result.look), image)
         return target
     picture, _ = io.read(result.whole)
     _, photo = io.read(result.photo, max_pixels=limits.pixels)
@@ -121,11 +122,11 @@ def write_download(
     return target
 
 
-def file_name(result: Result, kind: DownloadFormat = "photo") -> str:
-    """Return the name of a download, such as photo-starry-night.jpg."""
-    suffix = result.photo.suffix.lower() if kind == "photo" else f".{kind}"
-    style = result.look.name.replace(" ", "-")
-    return f"{result.photo.stem}-{style}{suffix if suffix in _WRITTEN else '.jpg'}"
+def file_name(photo: Path, look: StyleRequest, kind: DownloadFormat = "photo") -> str:
+    """Return the name of a picture's file, such as photo-starry-night.jpg."""
+    suffix = photo.suffix.lower() if kind == "photo" else f".{kind}"
+    style = look.name.replace(" ", "-")
+    return f"{photo.stem}-{style}{suffix if suffix in _WRITTEN else '.jpg'}"
 
 
 def shown_size(size: tuple[int, int]) -> tuple[int, int]:
@@ -145,5 +146,6 @@ def show(visit: Session, picture: Tensor, alpha: Tensor | None) -> Path:
     return path
 
 
-def _stylizer(look: StyleRequest) -> Stylizer:
-    return Stylizer(list(look.files), look.strength, runtime="torch", **asdict(look.handles))
+def stylizer_of(look: StyleRequest, runtime: RuntimeName = "torch") -> Stylizer:
+    """Return the networks for a style request. Only the runtime "torch" has no start-up time."""
+    return Stylizer(list(look.files), look.strength, runtime=runtime, **asdict(look.handles))

@@ -14,12 +14,14 @@ from typing import Generic, Literal, TypeVar
 from impasto.app.limits import Limits
 from impasto.errors import UsageError
 
-JobKind = Literal["answer", "painting", "video", "training"]
+JobKind = Literal["answer", "painting", "video", "batch", "training"]
 News = TypeVar("News")
 
 # of a unit of work on two cores, until jobs on this machine have shown it. The units are an answer,
-# the gradient of a pixel, a pixel of a frame, and a second of training
-_SECONDS: dict[JobKind, float] = {"answer": 0.5, "painting": 1.5e-6, "video": 5e-7, "training": 1.0}
+# the gradient of a pixel, a pixel of a frame or of a photo, and a second of training
+_SECONDS: dict[JobKind, float] = {
+    "answer": 0.5, "painting": 1.5e-6, "video": 5e-7, "batch": 4e-7, "training": 1.0
+}  # fmt: skip
 _LEARNED = 0.5  # weight of the newest job in the seconds of a unit
 BETWEEN = 0.5  # seconds between two reports
 _PATIENCE = 10.0  # seconds to wait for the end of a job that was told to stop
@@ -77,7 +79,7 @@ class JobQueues:
     def __init__(self, limits: Limits) -> None:
         self._slots: dict[JobKind, int] = {
             "answer": limits.answers, "painting": limits.paintings, "video": limits.videos,
-            "training": limits.trainings,
+            "batch": limits.batches, "training": limits.trainings,
         }  # fmt: skip
         self._most = limits.waiting
         self._seconds = dict(_SECONDS)

@@ -20,9 +20,10 @@ class Limits:
         video_seconds: longest video to make.
         training_minutes: longest training.
         training_photos: most photos of a training.
-        job_minutes: longest painting or video job; its result so far is kept.
+        batch_photos: most photos to stylize in one batch.
+        job_minutes: longest painting, video or batch job; its result so far is kept.
         answers: quick answers, previews and downloads that are made at the same time; others wait.
-        paintings, videos, trainings: jobs of each kind that run at the same time; others wait.
+        paintings, videos, batches, trainings: jobs of each kind that run at the same time; others wait.
         waiting: requests that may wait; further ones are refused.
         keep_minutes: time after a visitor's last request until their files are deleted.
         results: most pictures kept for a visitor.
@@ -37,10 +38,12 @@ class Limits:
     video_seconds: float = 120.0
     training_minutes: float = 60.0
     training_photos: int = 1000
+    batch_photos: int = 500
     job_minutes: float = 20.0
     answers: int = 2
     paintings: int = 1
     videos: int = 1
+    batches: int = 1
     trainings: int = 1
     waiting: int = 40
     keep_minutes: float = 120.0
@@ -55,8 +58,9 @@ class Limits:
         ):  # fmt: skip
             check_range(name, getattr(self, name), 0.01, math.inf)
         check_whole("painting_size", self.painting_size, 64, 100_000)
-        check_whole("training_photos", self.training_photos, 1, 10_000_000)
-        for name in ("answers", "paintings", "videos", "trainings"):
+        for name in ("training_photos", "batch_photos"):
+            check_whole(name, getattr(self, name), 1, 10_000_000)
+        for name in ("answers", "paintings", "videos", "batches", "trainings"):
             check_whole(name, getattr(self, name), 1, 1000)
         check_whole("waiting", self.waiting, 1, 100_000)
         check_whole("results", self.results, 1, 1000)

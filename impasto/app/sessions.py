@@ -116,6 +116,15 @@ class Session:
         """Delete a file from `new_file`, with its folder."""
         shutil.rmtree(file.parent, ignore_errors=True)
 
+    def room(self, kind: str) -> Path:
+        """Make a new folder for files of a kind; delete all earlier ones of that kind but the last."""
+        before = sorted(self.folder.glob(f"*/{kind}-*"), key=lambda path: path.name)
+        for path in before[:-1]:
+            self.drop(path)
+        folder = self.new_file(f"{kind}-{time.time_ns():x}")
+        folder.mkdir()
+        return folder
+
     def hand_out(self, name: str) -> Path:
         """Return a path for a new download; only the last few downloads are kept."""
         file = self.new_file(name)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
 from impasto.app.decoding import check_decoding
-from impasto.app.inference import check_pictures, shown_size
+from impasto.app.inference import check_pictures, shown_size, stylizer_of
 from impasto.app.jobs import BackgroundJob
 from impasto.app.limits import Limits
 from impasto.app.look import StyleRequest
@@ -22,8 +22,6 @@ from impasto.imaging.video.open import open_clip
 from impasto.stylizing.options import VideoOptions
 from impasto.stylizing.parts import Progress
 from impasto.stylizing.pixels import as_image
-from impasto.stylizing.runtime import RuntimeName
-from impasto.stylizing.stylizer import Stylizer
 from impasto.stylizing.video import VideoJob, network_job
 
 # FFmpeg's names of containers, without playlists, which refer to other files; pictures are refused later
@@ -158,11 +156,11 @@ def preview(
     """Write the frame at a time in seconds and its stylized version as two JPEGs. Raises ImpastoError."""
     upload = open_upload(path, limits)
     check_pictures(look, limits)
-    stylizer = stylizer_of(look, "torch")  # the only runtime without a start-up time
+    stylizer = stylizer_of(look)
     options = VideoOptions(size=even_size(upload.info, size), steady=False, side_by_side=True)
     both = network_job(upload.clip, stylizer, options).preview(_number(upload.info, moment))
     middle = both.shape[1] // 2
-    folder = room(visit, "previews")
+    folder = visit.room("previews")
     frame = _show(folder / "frame.jpg", both[:, :middle])
     return frame, _show(folder / f"frame-{look.name}.jpg", both[:, middle:])
 
@@ -221,7 +219,7 @@ class _VideoTask:
     def run(self, most: float) -> None:
         """Make the video within that many seconds, and report."""
         self._deadline = self._started + most
-        stylizer, folder = stylizer_of(self._look, "auto"), room(self._visit, "videos")
+        stylizer, folder = stylizer_of(self._look, "auto"), self._visit.room("videos")
         target = folder / film_name(self._upload.path, self._look)
         video = network_job(self._upload.clip, stylizer, self._options)
         try:
@@ -268,21 +266,6 @@ def _left(progress: Progress) -> float | None:
     if not progress.done:
         return None
     return progress.frames * (1 - progress.done) / progress.done / progress.per_second
-
-
-def stylizer_of(look: StyleRequest, runtime: RuntimeName) -> Stylizer:
-    """Return the networks for a style request."""
-    return Stylizer(list(look.files), look.strength, runtime=runtime, **asdict(look.handles))
-
-
-def room(visit: Session, kind: str) -> Path:
-    """Make a new folder for files of a kind; delete all earlier ones of that kind but the last."""
-    before = sorted(visit.folder.glob(f"*/{kind}-*"), key=lambda path: path.name)
-    for path in before[:-1]:
-        visit.drop(path)
-    folder = visit.new_file(f"{kind}-{time.time_ns():x}")
-    folder.mkdir()
-    return folder
 
 
 def _number(info: ClipInfo, moment: float) -> int:

@@ -128,7 +128,10 @@ def test_everything_is_documented(client: Client) -> None:
     assert all(endpoint.get("description") for endpoint in api.values())
 
 
-SAMPLES = ("stylize", "every_style", "preview_video", "make_video", "add_card", "paint", "download", "stop")
+SAMPLES = (
+    "stylize", "every_style", "stylize_all", "preview_video", "make_video", "add_card", "paint", "download",
+    "stop",
+)  # fmt: skip
 
 
 def test_the_samples_run_as_they_are(client: Client) -> None:
@@ -145,7 +148,9 @@ def test_the_samples_run_as_they_are(client: Client) -> None:
         client.predict(**{**given, **small}, api_name=f"/{name}")
 
 
-WITH_VALUES = ("stylize", "every_style", "download", "preview_video", "make_video", "train", "add_card")
+WITH_VALUES = (
+    "stylize", "every_style", "download", "stylize_all", "preview_video", "make_video", "train", "add_card"
+)  # fmt: skip
 
 
 def test_values_of_any_kind_leave_no_traceback(shared: App, photo: Path) -> None:

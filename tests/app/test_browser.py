@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -524,6 +525,34 @@ def test_what_a_bad_card_says_is_shown_as_text(visitor: Callable[..., PhotoPage]
     assert visit.page.locator("[src='other.png']").count() == 0
 
 
+def test_many_photos(visitor: Callable[..., PhotoPage], photo: Path, tmp_path: Path) -> None:
+    """Of three files one is no picture: the others come as a ZIP file, and are still there after a reload."""
+    other = write_photo(tmp_path / "sea.png", (40, 90, 160))
+    (letter := tmp_path / "letter.jpg").write_text("Dear all,")
+    visit = visitor()
+    page = visit.page
+    page.get_by_role("tab", name="Batch").click()
+    page.set_input_files("#batch-photos input[type=file]", [photo, letter, other])
+    page.locator("#batch-photos .stem", has_text="letter").wait_for()
+    page.locator("#batch-styles button").nth(1).click()
+    page.locator("#batch-styles [aria-pressed=true]").wait_for()
+    page.get_by_role("button", name="Stylize all").click()
+    page.locator("#batch-status", has_text="2 of 3 photos, in").wait_for()
+    assert "Left out: letter.jpg is not a picture" in visit.toast.inner_text()
+    visit.shoot("many-photos")
+    page.reload()
+    page.get_by_role("tab", name="Batch").click()
+    page.locator("#batch-status", has_text="2 of 3 photos, in").wait_for()
+    with page.expect_download() as download:
+        page.locator("#archive a").first.click()
+    with ZipFile(download.value.path()) as archive:
+        names = archive.namelist()
+        assert len(names) == 2 and names[0].startswith("my cat-") and names[1].endswith(".png")
+        assert not np.array_equal(pixels(archive.read(names[0])), pixels(photo))
+        with Image.open(io.BytesIO(archive.read(names[0]))) as picture:
+            assert picture.size == (240, 160) and picture.getexif()[0x013B] == "A. Painter"
+
+
 def test_a_video(visitor: Callable[..., PhotoPage], tmp_path: Path) -> None:
     """A short clip with sound: a frame at once, then all of it, to be played and downloaded."""
     clips = pytest.importorskip("tests.clips")
@@ -551,7 +580,7 @@ def test_a_video(visitor: Callable[..., PhotoPage], tmp_path: Path) -> None:
 
 def test_the_other_tabs_fit_a_phone(visitor: Callable[..., PhotoPage]) -> None:
     visit = visitor(viewport=PHONE, is_mobile=True, has_touch=True)
-    for tab in ("Video", "Train"):
+    for tab in ("Batch", "Video", "Train"):
         visit.page.get_by_role("tab", name=tab).click()
         visit.page.wait_for_timeout(500)
         visit.shoot(f"phone-{tab.lower()}")

@@ -100,7 +100,7 @@ def run_python(photo: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Result
     def run(result: Result) -> Path:
         monkeypatch.chdir(photo.parent)
         exec(code_snippets.python(result), {})
-        return photo.parent / file_name(result)
+        return photo.parent / file_name(result.photo, result.look)
 
     return run
 

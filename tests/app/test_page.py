@@ -20,8 +20,8 @@ pytest.importorskip("gradio")
 
 LEAST = {
     "painting_size": (64, 65, 127, 128, 129, 200, 1000),
-    **dict.fromkeys(("training_photos", "waiting", "results", "visits"), (1,)),
-    **dict.fromkeys(("answers", "paintings", "videos", "trainings"), (1,)),
+    **dict.fromkeys(("training_photos", "batch_photos", "waiting", "results", "visits"), (1,)),
+    **dict.fromkeys(("answers", "paintings", "videos", "batches", "trainings"), (1,)),
 }
 CASES = [(field.name, value) for field in fields(Limits) for value in LEAST.get(field.name, (0.01,))]
 SLIDERS = """

@@ -13,6 +13,7 @@ from starlette.middleware import Middleware
 from impasto.app.choices import StyleOption
 from impasto.app.hosts import HostNames
 from impasto.app.limits import Limits
+from impasto.app.page.batch import BatchTab
 from impasto.app.page.guard import guard
 from impasto.app.page.middleware import NoAddresses, OwnPages, SmallRequests, UploadQuota, VisitCookie
 from impasto.app.page.photo import PhotoTab
@@ -42,10 +43,13 @@ def build(
         with gr.Tab("Photo"):
             photo = PhotoTab(visits, limits, choices, examples)
         loaded = page.load(None, None, None, js=_VISIT)
+        with gr.Tab("Batch") as many:
+            batch = BatchTab(visits, limits, choices, photo.controls, many)
         video = add_video_tab(visits, limits, choices, photo.controls)
         with gr.Tab("Train") as tab:
             training = TrainTab(visits, limits)
         photo.connect(loaded, training.use)
+        batch.connect(loaded)
         if video:
             video.connect(loaded)
         training.connect(tab, loaded, photo.controls)

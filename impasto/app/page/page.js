@@ -161,7 +161,7 @@
 
   // a job goes on without the page, but whoever leaves by mistake would not see its end
   window.addEventListener("beforeunload", (event) => {
-    if (!window.impastoLeaves && document.querySelector("#stop, #stop-video, #enough")) event.preventDefault();
+    if (!window.impastoLeaves && document.querySelector("#stop, #stop-video, #stop-batch, #enough")) event.preventDefault();
   });
 
   new MutationObserver(mend).observe(document.body, { childList: true, subtree: true });

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -14,25 +14,23 @@ from impasto.app import code_snippets
 from impasto.app.choices import StyleOption
 from impasto.app.jobs import BackgroundJob
 from impasto.app.limits import Limits
-from impasto.app.look import StyleRequest
 from impasto.app.page.calls import (
     FieldValues,
-    by_choice,
     by_name,
     connect_job,
     connect_return,
     follow_job,
     stop_job,
 )
-from impasto.app.page.controls import STYLE, PhotoControls, handles_of
-from impasto.app.page.inputs import choice, heading, picture, pictures, style_list
-from impasto.app.page.style_choices import COLORS, OWN_TITLE, highlight_script, meaning, titles
-from impasto.app.page.uploads import connect_own_style, put_back
+from impasto.app.page.controls import PhotoControls
+from impasto.app.page.inputs import choice
+from impasto.app.page.style_panel import StylePanel
+from impasto.app.page.uploads import put_back
 from impasto.app.page.words import outlook, seconds, status, tell
 from impasto.app.sessions import Session, Sessions
 from impasto.app.videos import Take, Upload, fit, make, missing, open_upload, preview, work_of
 from impasto.errors import UsageError
-from impasto.stylizing.options import LEAST_STROKE, MOST_STROKE, VideoOptions
+from impasto.stylizing.options import VideoOptions
 
 _WELCOME = "Drop a video, and choose a style."
 _SIZE = 960  # default long side, in pixels
@@ -65,17 +63,11 @@ class VideoControls:
     """
 
     def __init__(self, choices: Sequence[StyleOption], photo: PhotoControls) -> None:
-        self._choices, self._photo = choices, photo
         with gr.Column(scale=2, min_width=300, elem_classes="left"):
             with gr.Column(elem_classes="givens"):
                 self._add_clip()
             with gr.Column(elem_classes="styles"):
-                heading("Styles")
-                self.own = picture(OWN_TITLE, height=130, elem_id="video-own", elem_classes="own")
-                offered = [(one.thumbnail, one.title) for one in choices]
-                self.gallery = pictures("Styles", offered, elem_id="video-styles")
-                self.style = style_list("Style", self._titles(()), value=STYLE, elem_id="video-style")
-                self.strength = gr.Slider(0, 1, 1, step=0.05, label="Strength")
+                self.panel = StylePanel("video", choices, photo)
                 self.steady = gr.Checkbox(True, label="Keep strokes steady from frame to frame")
                 self.side_by_side = gr.Checkbox(False, label="Show the original beside it")
             with gr.Column(elem_classes="handles"):
@@ -100,10 +92,7 @@ class VideoControls:
     def _add_handles(self) -> None:
         with gr.Accordion("More control", open=False):
             self.size = choice("Largest long side", _SIZES, f"{_SIZE}")
-            self.stroke_size = gr.Slider(LEAST_STROKE, MOST_STROKE, 1, step=0.05, label="Stroke size")
-            self.keep_color = gr.Dropdown(COLORS, value="none", label="Colors")
-            self.keep_color_amount = gr.Slider(0, 1, 1, step=0.05, label="How much of the photo's colors")
-            self.detail = gr.Slider(0, 1, 0, step=0.05, label="Fine detail of the photo")
+            self.panel.add_handles()
 
     @property
     def fields(self) -> dict[str, gr.components.Component]:
@@ -112,26 +101,8 @@ class VideoControls:
             "clip", "start", "end", "style", "strength", "steady", "side_by_side", "size", "stroke_size",
             "keep_color", "keep_color_amount", "detail", "own",
         ]  # fmt: skip
-        return {name: getattr(self, name) for name in names}
-
-    @property
-    def lists(self) -> list[gr.components.Component]:
-        """Its lists of styles."""
-        return [self.gallery, self.style]
-
-    def offered(self, visit: Session) -> list[Any]:
-        """Return the contents of the style lists for a visitor who has trained styles."""
-        shown = self._photo.thumbnails(visit, visit.sheet)
-        return [shown, gr.Dropdown(choices=self._titles(visit.cards))]
-
-    def chosen(self, visit: Session, index: int) -> str:
-        """Return the name of the style at an index of the gallery."""
-        return self._photo.chosen(visit, index)
-
-    def look(self, visit: Session, values: Mapping[str, Any]) -> StyleRequest:
-        """Build the style request. Raises UsageError."""
-        style = meaning(visit, values["style"], values["own"])
-        return StyleRequest(((style, 1.0),), float(values["strength"]), handles_of(values))
+        known = {**vars(self.panel), **vars(self)}
+        return {name: known[name] for name in names}
 
     def options(self, values: Mapping[str, Any]) -> VideoOptions:
         """Build the video options: range, size, encoding. Raises UsageError."""
@@ -142,9 +113,6 @@ class VideoControls:
             steady=bool(values["steady"]),
             side_by_side=bool(values["side_by_side"]),
         )
-
-    def _titles(self, cards: Iterable[str]) -> list[tuple[str, str]]:
-        return titles(self._choices, cards)
 
 
 class VideoTab:
@@ -158,7 +126,7 @@ class VideoTab:
         photo: PhotoControls,
         tab: gr.Tab,
     ) -> None:
-        self._visits, self._limits, self._choices, self._tab = visits, limits, choices, tab
+        self._visits, self._limits, self._tab = visits, limits, tab
         with gr.Row(elem_classes="photo-tab"):
             self.controls = VideoControls(choices, photo)
             with gr.Column(scale=3, min_width=320, elem_classes="right"):
@@ -212,22 +180,19 @@ class VideoTab:
         }
         self.preview.click(**frame, api_name="preview_video")
         frame["api_visibility"] = "private"
-        sliders = [controls.strength, controls.stroke_size, controls.keep_color_amount, controls.detail]
-        changes = [one.input for one in (controls.style, controls.keep_color, controls.size)]
+        panel = controls.panel
+        sliders = [panel.strength, panel.stroke_size, panel.keep_color_amount, panel.detail]
+        changes = [one.input for one in (panel.style, panel.keep_color, controls.size)]
         changes += [one.release for one in (*sliders, self.moment)]
         gr.on(changes, **frame, trigger_mode="always_last")
-        choose = by_choice(controls.chosen, self._visits)
-        chosen = controls.gallery.select(choose, None, [controls.style, controls.gallery], **quietly)
-        chosen.success(**frame)
-        connect_own_style(controls.own, controls.style, self._visits, self._limits).success(**frame)
-        mark = highlight_script("video-styles", self._choices)
-        gr.on(None, None, [controls.style], js=mark, **quietly)
+        for chosen in panel.connect(self._visits, self._limits):
+            chosen.success(**frame)
         look_at = self._ask(self._open, {"clip": controls.clip})
         opened = [controls.player, controls.facts, controls.start, controls.end, self.moment, self.scan]
         looked = controls.clip.change(look_at, [controls.clip], opened, **quietly)
         looked.failure(**put_back(controls.clip, "clip", self._visits))
         looked.success(**frame)
-        self._tab.select(self._ask(self._offer, {}), None, controls.lists, **quietly)
+        self._tab.select(self._ask(self._offer, {}), None, panel.lists, **quietly)
         self._connect_job(loaded)
 
     @property
@@ -282,7 +247,7 @@ class VideoTab:
         if not values["clip"]:
             return [None, status(_WELCOME)]
         clip, moment = Path(values["clip"]), float(values["moment"] or 0)
-        look, options = self.controls.look(visit, values), self.controls.options(values)
+        look, options = self.controls.panel.look(visit, values), self.controls.options(values)
         info = open_upload(clip, self._limits).info
         with visit.queues.turn("answer"):
             started = time.monotonic()
@@ -296,7 +261,7 @@ class VideoTab:
         """Make a video in a style, with the clip's sound: progress, and at last the video."""
         if not values["clip"]:
             raise UsageError("drop a video first")
-        look, options = self.controls.look(visit, values), self.controls.options(values)
+        look, options = self.controls.panel.look(visit, values), self.controls.options(values)
         job = make(visit, Path(values["clip"]), look, options, self._limits)
         yield from self._follow(visit, values, job)
 
@@ -308,7 +273,7 @@ class VideoTab:
         return stop_job(visit, "video")
 
     def _offer(self, visit: Session, values: FieldValues) -> list[Any]:
-        return self.controls.offered(visit)
+        return self.controls.panel.offered(visit)
 
 
 def _shown(take: Take) -> list[Any]:
