@@ -31,6 +31,17 @@ def test_the_new_file_takes_the_place_of_the_old(tmp_path):
     assert names(tmp_path) == ["picture.png"]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows replaces no open file")
+def test_the_old_file_is_never_written_to(tmp_path):
+    """Who has it open reads it to its end: the new one is another file, which takes the name."""
+    target = tmp_path / "picture.png"
+    target.write_bytes(b"old")
+    with target.open("rb") as reader:
+        with replacing(target) as temporary:
+            temporary.write_bytes(b"new")
+        assert reader.read() == b"old"
+
+
 @pytest.mark.parametrize("failure", [RuntimeError("bug"), KeyboardInterrupt()])
 def test_failure_leaves_the_old_file_and_nothing_else(tmp_path, failure):
     target = tmp_path / "picture.png"
