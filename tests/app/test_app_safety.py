@@ -257,6 +257,16 @@ def test_other_names_are_not_answered_to(address: str, host: str) -> None:
         assert "does not answer to this host name" in answer.text
 
 
+@pytest.mark.parametrize("names", ["evil.example", "evil.example, localhost", "localhost@evil.example"])
+def test_a_server_in_front_cannot_be_made_up(address: str, names: str) -> None:
+    """Gradio takes its name for the page's addresses, to which uploads go."""
+    for route in ("", "config"):
+        answer = httpx.get(f"{address}/{route}", headers={"X-Forwarded-Host": names})
+        assert answer.status_code == 403
+        assert "evil" not in answer.text
+    assert httpx.get(f"{address}/config", headers={"X-Forwarded-Host": "localhost, other"}).is_success
+
+
 @pytest.mark.parametrize("host", ["localhost:{port}", "LOCALHOST", "[::1]:{port}", "127.0.0.1"])
 def test_names_of_this_machine_are_answered_to(address: str, host: str) -> None:
     port = address.rpartition(":")[2]

@@ -76,7 +76,9 @@ class OwnPages:
 
     def _objection(self, headers: Headers) -> str | None:
         host, origin = headers.get("host", ""), headers.get("origin")
-        if not self._names.knows(host):
+        # Gradio makes addresses in the page of what a server in front says
+        forwarded = [names.partition(",")[0].strip() for names in headers.getlist("x-forwarded-host")]
+        if not all(map(self._names.knows, (host, *forwarded))):
             return _NAME
         if origin is not None and not self._names.is_own_page(origin, host):
             return _FOREIGN
