@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import sys
@@ -57,7 +56,7 @@ def samples(
         workers=workers,
         pin=group.device.type == "cuda",
     )
-    with _explaining_workers(), closing(source):
+    with closing(source):
         yield (
             (b.images.to(group.device, memory_format=torch.channels_last, non_blocking=True), b.skipped)
             for b in source
@@ -178,29 +177,11 @@ def _as_it_is(item: Any) -> Any:
 
 def _make_in_workers(steps: _Steps, start_step: int, workers: int, pin: bool) -> Generator[_Made, None, None]:
     """Make the batches of the steps in worker processes, which prefetch them."""
-    others = set(multiprocessing.active_children())
     made = _start_workers(steps, start_step, workers)
-    children = set(multiprocessing.active_children()) - others
     try:
-        with _explaining_workers():
-            for pixels, names, failure in made:
-                images = torch.from_numpy(pixels).movedim(-1, 1) if pixels.size else torch.empty(0)
-                yield images.pin_memory() if pin else images, names, failure
-    finally:
-        with _ignoring_ctrl_c():
-            del made  # ends its workers; a second Ctrl-C here would show a traceback
-            for child in children:
-                child.kill()  # one that is stuck, as they ignore what else ends a process
-
-
-@contextmanager
-def _explaining_workers() -> Iterator[None]:
-    """Raise MemoryLimitError for workers that were killed, or send nothing.
-
-    PyTorch tells of a killed worker by a signal, and so raises its error anywhere in a training.
-    """
-    try:
-        yield
+        for pixels, names, failure in made:
+            images = torch.from_numpy(pixels).movedim(-1, 1) if pixels.size else torch.empty(0)
+            yield images.pin_memory() if pin else images, names, failure
     except RuntimeError as error:
         if str(error).startswith("DataLoader timed out"):
             raise MemoryLimitError(
@@ -212,6 +193,9 @@ def _explaining_workers() -> Iterator[None]:
         raise MemoryLimitError(
             f"a process that read photos was killed; use fewer workers ({error})"
         ) from error
+    finally:
+        with _ignoring_ctrl_c():
+            del made  # ends its workers; a second Ctrl-C here would show a traceback
 
 
 def _start_workers(steps: _Steps, start_step: int, workers: int) -> Iterator[_Sent]:
@@ -256,9 +240,7 @@ def _make_in_thread(made: Generator[_Made, None, None]) -> Generator[_Made, None
 
 def _prepare_worker(_: int) -> None:
     torch.set_num_threads(1)
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # for the main process, though sent to all of a group
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process handles Ctrl-C
 
 
 def _to_batches(made: Generator[_Made, None, None]) -> Generator[Batch, None, None]:
