@@ -56,7 +56,7 @@ class BatchTab:
     def _add_inputs(self, choices: Sequence[StyleOption], photo: PhotoControls) -> None:
         with gr.Column(elem_classes="givens"):
             self.photos = gr.File(
-                [], label="Your photos", file_count="multiple", file_types=["image"], height=170,
+                label="Your photos", file_count="multiple", file_types=["image"], height=170,
                 elem_id="batch-photos",
             )  # fmt: skip
         with gr.Column(elem_classes="styles"):
